@@ -1,0 +1,212 @@
+"""The analysis as rules: each runs one notebook with papermill, in the order that files demand.
+
+Started by run_all.sh, in the results folder, with a configuration that ecghelpers.front has
+checked: ``profile`` ``targets`` ``models`` ``notebooks`` (parameter values by notebook and target),
+``code`` (fingerprints), ``steps``, ``device``, ``partial``, ``threads``, ``retries``, ``slurm``.
+"""
+
+import json
+import os
+
+from snakemake.logging import logger
+
+from ecghelpers.progress import report_events
+
+if workflow.is_main_process:
+    report_events(logger)
+
+DATA = "data/medians.h5"
+NETWORK = "{target}/model{model}/model.safetensors"
+HEATMAPS = "{target}/model{model}/attributions.h5"
+PERTURBATION = "{target}/model{model}/perturbation.h5"
+METRICS = "metrics.csv"
+EXPLORED = "notebooks/.05_explore.whole"
+PAGE = "site/index.html"
+
+EACH = "{target}.model{model}"
+RUN = (
+    "exec python -m ecghelpers.runner --notebook {log.notebook} --device {config[device]} "
+    "--set {params.settings:q}"
+)
+ONE = " target={wildcards.target} model={wildcards.model}"
+MAKES = " --makes {output} > {log.text} 2>&1"
+
+
+wildcard_constraints:
+    target="[A-Za-z0-9_]+",
+    model="[0-9]+",
+
+
+def every(pattern):
+    """The files of a pattern for all targets and models of this run; when some have failed, those
+    that there are."""
+    files = expand(
+        pattern, target=config["targets"], model=range(1, config["models"] + 1)
+    )
+    return [file for file in files if not config["partial"] or os.path.exists(file)]
+
+
+def settings(notebook):
+    """The values of a notebook's parameters: a change in them runs the rule again."""
+
+    def of(wildcards):
+        values = config["notebooks"][notebook][wildcards.get("target", "")]
+        return [f"{key}={json.dumps(value)}" for key, value in sorted(values.items())]
+
+    return of
+
+
+def given(key):
+    """What the user's own data consist of, when they do: a change in it runs the rule again."""
+    return [
+        path for path in config["notebooks"]["01_data"][""].get(key, "").split(";") if path
+    ]
+
+
+def results_of(step):
+    return {
+        "data": [DATA],
+        "train": every(NETWORK),
+        "evaluate": [METRICS],
+        "heatmaps": every(HEATMAPS),
+        "explore": [EXPLORED],
+        "perturbation": every(PERTURBATION),
+        "page": [PAGE],
+    }[step]
+
+
+rule all:
+    default_target: True
+    input:
+        [file for step in config["steps"] for file in results_of(step)],
+    localrule: True
+
+
+rule data:
+    message: "01_data"
+    input:
+        [given("source_path"), given("labels_path")],
+    output:
+        DATA,
+    log:
+        notebook="notebooks/01_data.ipynb",
+        text="logs/01_data.log",
+    params:
+        settings=settings("01_data"),
+        code=config["code"]["data"],
+    threads: workflow.cores
+    retries: config["retries"]
+    shell:
+        RUN + MAKES
+
+
+rule train:
+    message: "02_train {wildcards.target} model{wildcards.model}"
+    input:
+        DATA,
+    output:
+        NETWORK,
+        "{target}/model{model}/training.json",
+    log:
+        notebook=f"notebooks/02_train.{EACH}.ipynb",
+        text=f"logs/02_train.{EACH}.log",
+    params:
+        settings=settings("02_train"),
+        code=config["code"]["train"],
+    threads: config["threads"]
+    retries: config["retries"]
+    shell:
+        RUN + ONE + MAKES
+
+
+rule evaluate:
+    message: "03_evaluate"
+    input:
+        DATA,
+        every(NETWORK),
+    output:
+        METRICS,
+    log:
+        notebook="notebooks/03_evaluate.ipynb",
+        text="logs/03_evaluate.log",
+    params:
+        settings=settings("03_evaluate"),
+        code=config["code"]["evaluate"],
+    threads: workflow.cores
+    retries: config["retries"]
+    shell:
+        RUN + MAKES
+
+
+rule heatmaps:
+    message: "04_heatmaps {wildcards.target} model{wildcards.model}"
+    input:
+        DATA,
+        NETWORK,
+    output:
+        HEATMAPS,
+    log:
+        notebook=f"notebooks/04_heatmaps.{EACH}.ipynb",
+        text=f"logs/04_heatmaps.{EACH}.log",
+    params:
+        settings=settings("04_heatmaps"),
+        code=config["code"]["heatmaps"],
+    threads: config["threads"]
+    retries: config["retries"]
+    shell:
+        RUN + ONE + MAKES
+
+
+rule explore:
+    message: "05_explore"
+    input:
+        METRICS,
+        every(HEATMAPS),
+    output:
+        touch(EXPLORED),
+    log:
+        notebook="notebooks/05_explore.ipynb",
+        text="logs/05_explore.log",
+    params:
+        settings=settings("05_explore"),
+        code=config["code"]["explore"],
+    threads: workflow.cores
+    retries: config["retries"]
+    shell:
+        RUN + " > {log.text} 2>&1"
+
+
+rule perturbation:
+    message: "06_perturbation {wildcards.target} model{wildcards.model}"
+    input:
+        DATA,
+        NETWORK,
+    output:
+        PERTURBATION,
+    log:
+        notebook=f"notebooks/06_perturbation.{EACH}.ipynb",
+        text=f"logs/06_perturbation.{EACH}.log",
+    params:
+        settings=settings("06_perturbation"),
+        code=config["code"]["perturbation"],
+    threads: config["threads"]
+    retries: config["retries"]
+    shell:
+        RUN + ONE + MAKES
+
+
+rule page:
+    message: "page"
+    input:
+        METRICS,
+        every(HEATMAPS),
+        every(PERTURBATION),
+    output:
+        PAGE,
+    log:
+        text="logs/page.log",
+    params:
+        code=config["code"]["page"],
+    localrule: True
+    shell:
+        "exec python -m ecghelpers.gallery . > {log.text} 2>&1"

@@ -1,0 +1,231 @@
+"""Attribution: how much every sample of a beat contributed to the prediction.
+
+To add a method, write a function (Run, beats) → map and give it a row in METHODS.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from captum import attr
+from torch import Tensor, nn
+
+from .config import check_choice, generator
+from .prediction import BATCH_SIZE, check_beats, check_record_ids, in_batches, like, ready
+
+DEFAULTS = {
+    "smoothgrad_draws": 25,
+    "gradientshap_draws": 50,
+    "integrated_gradients_steps": 50,
+    "attribution_noise": 0.02,  # σ as a fraction of the beat's max - min
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a method needs besides the beats."""
+
+    model: nn.Module
+    record_id: list[str]
+    seed: int
+    batch_size: int
+    multiply_by_inputs: bool
+    parameters: dict
+
+    def noise(self, purpose: str, draws: int, beats: Tensor) -> Tensor:
+        """(record, draw, lead, time) of N(0, σ²), σ set by each beat's own range."""
+        shape = (draws, *beats.shape[1:])
+        fields = [
+            generator(self.seed, purpose, i).standard_normal(shape, np.float32)
+            for i in self.record_id
+        ]
+        span = beats.amax((1, 2)) - beats.amin((1, 2))
+        sigma = self.parameters["attribution_noise"] * span
+        return torch.from_numpy(np.stack(fields)).to(beats) * sigma[:, None, None, None]
+
+
+def saliency(run: Run, beats: Tensor) -> Tensor:
+    """Signed gradient (Simonyan et al., arXiv 1312.6034)."""
+    return attr.Saliency(run.model).attribute(beats, abs=False)
+
+
+def input_x_gradient(run: Run, beats: Tensor) -> Tensor:
+    """Input times gradient (Shrikumar et al., arXiv 1605.01713)."""
+    return attr.InputXGradient(run.model).attribute(beats)
+
+
+def deconvolution(run: Run, beats: Tensor) -> Tensor:
+    """Deconvolution (Zeiler and Fergus, arXiv 1311.2901)."""
+    return attr.Deconvolution(run.model).attribute(beats)
+
+
+def guided_backprop(run: Run, beats: Tensor) -> Tensor:
+    """Guided backpropagation (Springenberg et al., arXiv 1412.6806)."""
+    return attr.GuidedBackprop(run.model).attribute(beats)
+
+
+def guided_gradcam(run: Run, beats: Tensor) -> Tensor:
+    """Guided Grad-CAM at block8.conv2, linearly interpolated (Selvaraju et al., arXiv 1610.02391)."""
+    method = attr.GuidedGradCam(run.model, run.model.get_submodule("block8.conv2"))
+    return method.attribute(beats, interpolate_mode="linear")
+
+
+def deeplift(run: Run, beats: Tensor) -> Tensor:
+    """DeepLIFT, rescale rule, against the zero beat (Shrikumar et al., arXiv 1704.02685)."""
+    method = attr.DeepLift(run.model, multiply_by_inputs=run.multiply_by_inputs)
+    return method.attribute(beats, baselines=0)
+
+
+def integrated_gradients(run: Run, beats: Tensor) -> Tensor:
+    """Integrated gradients from the zero beat (Sundararajan et al., arXiv 1703.01365)."""
+    method = attr.IntegratedGradients(run.model, multiply_by_inputs=run.multiply_by_inputs)
+    steps = run.parameters["integrated_gradients_steps"]
+    rows = max(run.batch_size, len(beats))
+    return method.attribute(beats, baselines=0, n_steps=steps, internal_batch_size=rows)
+
+
+def smoothgrad(run: Run, beats: Tensor) -> Tensor:
+    """Mean signed gradient over noisy copies (Smilkov et al., arXiv 1706.03825)."""
+    noisy = beats[:, None] + run.noise("smoothgrad", run.parameters["smoothgrad_draws"], beats)
+    return _gradients(run, noisy).mean(1)
+
+
+def gradient_shap(run: Run, beats: Tensor) -> Tensor:
+    """Gradient SHAP against the zero beat (Lundberg and Lee, arXiv 1705.07874).
+
+    Mean over draws of the gradient at a random point between zero and a noisy copy, times that
+    copy: what Captum's GradientShap computes, with draws that belong to the record.
+    """
+    draws = run.parameters["gradientshap_draws"]
+    noisy = beats[:, None] + run.noise("gradientshap", draws, beats)
+    along = [generator(run.seed, "gradientshap path", i).random(draws) for i in run.record_id]
+    along = torch.from_numpy(np.stack(along)).to(beats)[:, :, None, None]
+    gradients = _gradients(run, along * noisy)
+    return (gradients * noisy if run.multiply_by_inputs else gradients).mean(1)
+
+
+def random(run: Run, beats: Tensor) -> Tensor:
+    """Standard normal numbers: the floor that every method has to beat."""
+    shape = tuple(beats.shape[1:])
+    fields = [generator(run.seed, "random", i).standard_normal(shape) for i in run.record_id]
+    return torch.from_numpy(np.stack(fields)).to(beats)
+
+
+def _gradients(run: Run, points: Tensor) -> Tensor:
+    """Gradients at (record, draw, lead, time), at most batch_size points at once."""
+    flat = points.flatten(0, 1)
+    method = attr.Saliency(run.model)
+    parts = [method.attribute(part, abs=False) for part in flat.split(run.batch_size)]
+    return torch.cat(parts).view_as(points)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of the table.
+
+    rows: name of the parameter that says how many beats one record becomes. scaled: True if the map
+    is in target unit, False if in target unit per µV, None if multiply_by_inputs decides.
+    """
+
+    compute: Callable[[Run, Tensor], Tensor]
+    scaled: bool | None = False
+    rows: str | None = None
+    unitless: bool = False
+
+
+METHODS = {
+    "saliency": Method(saliency),
+    "deeplift": Method(deeplift, scaled=None),
+    "smoothgrad": Method(smoothgrad, rows="smoothgrad_draws"),
+    "inputxgradient": Method(input_x_gradient, scaled=True),
+    "integrated_gradients": Method(
+        integrated_gradients, scaled=None, rows="integrated_gradients_steps"
+    ),
+    "deconvolution": Method(deconvolution),
+    "guided_gradcam": Method(guided_gradcam),
+    "guided_backprop": Method(guided_backprop),
+    "gradientshap": Method(gradient_shap, scaled=None, rows="gradientshap_draws"),
+    "random": Method(random, unitless=True),
+}
+
+
+def unit(method: str, target_unit: str, multiply_by_inputs: bool = True) -> str:
+    """The unit of a method's map: target unit, target unit per µV, or none for random."""
+    row = METHODS[check_choice("method", method, METHODS)]
+    if row.unitless:
+        return ""
+    scaled = multiply_by_inputs if row.scaled is None else row.scaled
+    return (
+        target_unit
+        if scaled
+        else f"({target_unit})/µV"
+        if "/" in target_unit
+        else f"{target_unit}/µV"
+    )
+
+
+def attribute(
+    model: nn.Module,
+    beats_uv: np.ndarray | Tensor,
+    method: str,
+    *,
+    multiply_by_inputs: bool = True,
+    seed: int = 0,
+    record_id: Sequence[str] | None = None,
+    batch_size: int | None = None,
+    progress: bool = True,
+    **parameters: float,
+) -> np.ndarray | Tensor:
+    """Attribute the model's output to every sample of the median beats.
+
+    beats_uv: (record, lead, time) in µV. Returns the same shape on the CPU, an array for an array
+    and a tensor for a tensor, in the unit that unit() names. A record's map depends on seed and
+    record_id (by default on the beat itself), not on the other records. batch_size: beats in the
+    network at once. parameters: any of DEFAULTS. Raises ValueError for an unknown method or
+    parameter and for beats that are not finite.
+    """
+    row = METHODS[check_choice("method", method, METHODS)]
+    parameters = DEFAULTS | _check_parameters(parameters)
+    beats = check_beats(beats_uv)
+    ids = check_record_ids(record_id, beats)
+    model, device, dtype = ready(model)
+    batch_size = batch_size or BATCH_SIZE[device.type]
+    out = torch.empty_like(beats)
+
+    def compute(start: int, stop: int) -> None:
+        run = Run(model, ids[start:stop], seed, batch_size, multiply_by_inputs, parameters)
+        with warnings.catch_warnings(), torch.enable_grad():
+            warnings.simplefilter("ignore")  # Captum announces its hooks and gradients every time
+            part = beats[start:stop].to(device, dtype).requires_grad_()
+            found = row.compute(run, part).detach()
+        if found.shape != part.shape:
+            raise RuntimeError(f"{method} gave shape {tuple(found.shape)} for {tuple(part.shape)}")
+        out[start:stop] = found.cpu()
+
+    records = max(1, batch_size // int(parameters[row.rows])) if row.rows else batch_size
+    in_batches(compute, len(beats), records, method, quiet=not progress)
+    return like(out, beats_uv)
+
+
+def _check_parameters(parameters: dict) -> dict:
+    for name, value in parameters.items():
+        check_choice("attribution parameter", name, DEFAULTS)
+        whole = isinstance(DEFAULTS[name], int)
+        if not (value == int(value) and value >= 1 if whole else value >= 0):
+            allowed = "a whole number of at least 1" if whole else "a number of at least 0"
+            raise ValueError(f"{name} is {value!r}; allowed: {allowed}")
+    return parameters
+
+
+def completeness_error(
+    maps: np.ndarray, prediction: np.ndarray, prediction_at_zero: float
+) -> np.ndarray:
+    """|Σ map - (f(x) - f(0))| of each record, in target unit.
+
+    Zero for an exact integrated-gradients or DeepLIFT map with multiply_by_inputs (Sundararajan et
+    al., proposition 1).
+    """
+    total = maps.reshape(len(maps), -1).sum(1, dtype=np.float64)
+    return np.abs(total - (prediction.astype(np.float64) - prediction_at_zero))

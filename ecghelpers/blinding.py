@@ -1,0 +1,31 @@
+"""Blinding: which letter hides which method, and in which order a reader sees things.
+
+An order depends on text alone (seed, reader, record …), never on a random generator, so that the
+widget, the static page and the analysis of the ratings agree about it. The page repeats
+``text_hash`` in JavaScript (``assets/page.js``); a test compares the two.
+"""
+
+from collections.abc import Sequence
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def text_hash(text: str) -> int:
+    """A 32-bit number from a text: FNV-1a over UTF-8, then MurmurHash3's finalizer."""
+    value = 0x811C9DC5
+    for byte in text.encode("utf-8"):
+        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
+    value = ((value ^ (value >> 16)) * 0x85EBCA6B) & 0xFFFFFFFF
+    value = ((value ^ (value >> 13)) * 0xC2B2AE35) & 0xFFFFFFFF
+    return value ^ (value >> 16)
+
+
+def shuffled(items: Sequence[str], key: str) -> list[str]:
+    """The items in an order that key decides, whatever order they came in."""
+    return sorted(items, key=lambda item: (text_hash(f"{key}|{item}"), item))
+
+
+def letters(methods: Sequence[str], seed: int, reader: str, *place) -> dict[str, str]:
+    """Letter → method for one reader at one place (target, model, record): another at each."""
+    key = "|".join(map(str, (seed, reader, *place)))
+    return dict(zip(LETTERS, shuffled(methods, key), strict=False))

@@ -1,0 +1,98 @@
+"""Where results lie, which device computes, and where randomness comes from."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .ecg import TARGETS
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Results:
+    """The layout of one results folder, e.g. ``Results("results/quick")``."""
+
+    root: Path
+
+    def __init__(self, root: str | Path):
+        object.__setattr__(self, "root", _from_project(Path(root)))
+
+    @property
+    def medians(self) -> Path:
+        return self.root / "data" / "medians.h5"
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "metrics.csv"
+
+    @property
+    def aopc(self) -> Path:
+        return self.root / "aopc.csv"
+
+    @property
+    def site(self) -> Path:
+        return self.root / "site" / "index.html"
+
+    def model_dir(self, target: str, model: int) -> Path:
+        """The folder of the model-th training of one target."""
+        return self.root / check_target(target) / f"model{int(model)}"
+
+    def models(self) -> list[tuple[str, int]]:
+        """(target, model) of every trained network, in the order of TARGETS."""
+        found = []
+        for target in TARGETS:
+            for path in (self.root / target).glob("model*/model.safetensors"):
+                number = path.parent.name.removeprefix("model")
+                if number.isdigit():
+                    found.append((target, int(number)))
+        return sorted(found, key=lambda item: (list(TARGETS).index(item[0]), item[1]))
+
+
+def _from_project(path: Path) -> Path:
+    """A relative path as the project's folder sees it, also from a notebook opened by hand."""
+    here = Path.cwd()
+    inside = here.name == "notebooks" and (here.parent / "ecghelpers").is_dir()
+    return path if path.is_absolute() or not inside else here.parent / path
+
+
+def check_choice(kind: str, value: str, allowed) -> str:
+    """Return value if it is one of allowed, else raise ValueError naming all that are."""
+    if value not in allowed:
+        raise ValueError(f"unknown {kind} {value!r}; choose one of {', '.join(allowed)}")
+    return value
+
+
+def check_target(target: str) -> str:
+    """Return target if it is one of TARGETS, else raise ValueError naming them."""
+    return check_choice("target", target, TARGETS)
+
+
+def resolve_device(device: str = "auto"):
+    """The torch.device to compute on: ``auto`` is CUDA where there is one, the CPU otherwise."""
+    import torch
+
+    check_choice("device", device, DEVICES)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device 'cuda' was asked for but torch finds no GPU; use auto or cpu")
+    return torch.device(device)
+
+
+def generator(seed: int, *labels: str) -> np.random.Generator:
+    """A random generator that depends on seed and labels alone: not on order, batch or machine."""
+    text = "\x1f".join([str(int(seed)), *map(str, labels)])
+    digest = hashlib.sha256(text.encode()).digest()
+    return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
+
+
+def progress(total: int, description: str, *, quiet: bool = False):
+    """A tqdm bar to be updated by hand; silent in batch logs (ECGHELPERS_PROGRESS=0)."""
+    from tqdm import tqdm
+
+    quiet = quiet or os.environ.get("ECGHELPERS_PROGRESS") == "0"
+    return tqdm(total=total, desc=description, disable=quiet, leave=False)

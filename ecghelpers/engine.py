@@ -1,0 +1,249 @@
+"""Run Snakemake on a checked plan, and tell what it does in readable lines."""
+
+import contextlib
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import psutil
+
+from . import checksums, profiles
+from .processes import die_with_parent, short
+
+SETTINGS = "settings.json"
+LOG = "logs/snakemake.log"
+
+
+@dataclass
+class Plan:
+    """A run that has been checked: the Snakemake configuration, and how to call Snakemake."""
+
+    settings: dict
+    results: Path
+    cores: int
+    jobs: int
+    force: bool
+    dry_run: bool
+    only: bool
+
+
+@dataclass
+class Outcome:
+    """How a run ended: exit status, and one line for each step that failed."""
+
+    status: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+def dry_run(plan: Plan) -> Outcome:
+    """Print what a run would do, and why; leave everything as it is."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = plan.results if plan.results.exists() else Path(scratch)
+        settings = Path(scratch) / SETTINGS
+        settings.write_text(json.dumps(plan.settings), encoding="utf-8")
+        damaged = checksums.damaged(plan.results)
+        command = [*_snakemake(plan, folder, settings, damaged), "--dry-run"]
+        steps, messages = {}, []
+        with _start(command, Path(scratch) / "log") as process:
+            for event in _events(process):
+                if event["event"] == "start":
+                    steps[event["job"]] = event
+                elif event["event"] == "message":
+                    messages.append(event["text"])
+        for step in steps.values():
+            print(f"{step['label']:32} {reason(step['reason'])}")
+        if process.returncode == 0:
+            print(f"{len(steps)} to run" if steps else "Nothing to do: all is whole")
+        return Outcome(int(process.returncode != 0), [_condensed(text) for text in messages])
+
+
+def reason(text: str) -> str:
+    """Snakemake's reason for a step in one line; of changed parameters only those that differ."""
+    text = " ".join(text.split())
+    head, found, change = text.partition("Params have changed since last execution:")
+    if not found:
+        return text
+    before, _, now = change.partition(" now: ")
+    old, new = (set(re.findall(r"'((?:[^'\\]|\\.)*)'", side)) for side in (before, now))
+    changed = [f"{pair} (was {_was(pair, old)})" for pair in sorted(new - old) if "=" in pair]
+    code = {word for word in old ^ new if "=" not in word}
+    parts = [f"changed: {', '.join(changed)}"] * bool(changed) + ["its code changed"] * bool(code)
+    return f"{head}{'; '.join(parts) or 'parameters changed'}"
+
+
+def _was(pair: str, old: set[str]) -> str:
+    key = pair.partition("=")[0] + "="
+    return next((item.removeprefix(key) for item in old if item.startswith(key)), "not set")
+
+
+def _condensed(text: str) -> str:
+    """A message of Snakemake in one line."""
+    missing = re.search(r"affected files:\s*(.*)", text, re.DOTALL)
+    if missing:
+        files = ", ".join(missing[1].split())
+        return f"missing: {files}; run the step that makes it first, or name it in --only as well"
+    return "; ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def execute(plan: Plan) -> Outcome:
+    """Run the plan. When some steps fail, the summaries are made of what the others left."""
+    started = time.monotonic()
+    log = plan.results / LOG
+    log.parent.mkdir(exist_ok=True)
+    log.write_text("", encoding="utf-8")
+    damaged = checksums.damaged(plan.results)
+    for name in damaged:
+        print(f"{short(plan.results / name)} is damaged (checksum): it is made again")
+    outcome = _run(plan, damaged)
+    if outcome.failures and not plan.only:
+        steps = _summaries(plan.results)
+        partial = {"steps": steps, "partial": True}
+        if steps:
+            again = _run(replace(plan, settings=plan.settings | partial, only=True, force=False))
+            outcome.failures += again.failures
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    print(f"{'Failed' if outcome.status else 'Done'} after {minutes} min {seconds} s")
+    return outcome
+
+
+def _summaries(results: Path) -> list[str]:
+    """The steps that sum up whatever there is in a results folder, and can."""
+    steps = []
+    if any(results.glob("*/model*/model.safetensors")):
+        steps.append("evaluate")
+        if any(results.glob("*/model*/attributions.h5")):
+            steps += ["explore", "page"]
+    return steps
+
+
+def _snakemake(plan: Plan, folder: Path, settings: Path, damaged: Iterable[str] = ()) -> list[str]:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(profiles.ROOT / "Snakefile")]
+    command += ["--directory", str(folder), "--configfile", str(settings)]
+    command += ["--cores", str(plan.cores), "--jobs", str(plan.jobs)]
+    # Snakemake's own lock would need a hand after a kill; ``lock`` does not.
+    command += ["--nolock", "--rerun-incomplete", "--keep-going", "--nocolor"]
+    command += ["--rerun-triggers", "mtime", "params", "input", "code"]
+    if plan.only:
+        command += ["--allowed-rules", "all", *plan.settings["steps"]]
+    forced = [*damaged, *(plan.settings["steps"] if plan.force else ())]
+    return command + (["--forcerun", *forced] if forced else [])
+
+
+def _start(command: list[str], log: Path) -> subprocess.Popen:
+    """Start Snakemake: its events come through a pipe, its own log goes to a file."""
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+            encoding="utf-8",
+            preexec_fn=die_with_parent,
+        )
+
+
+def _events(process: subprocess.Popen) -> Iterator[dict]:
+    for line in process.stdout:
+        with contextlib.suppress(json.JSONDecodeError):
+            yield json.loads(line)
+
+
+def _run(plan: Plan, damaged: Iterable[str] = ()) -> Outcome:
+    """Run Snakemake once and print a line when a step starts and when it ends."""
+    settings = plan.results / SETTINGS
+    _write(settings, plan.settings)
+    command = _snakemake(plan, plan.results, settings, damaged)
+    report = Report(plan.results)
+    with _start(command, plan.results / LOG) as process, _stoppable(process):
+        for event in _events(process):
+            report.take(event)
+    failures = report.failures()
+    if process.returncode and not failures:
+        failures = [f"Snakemake ended with status {process.returncode}: see {plan.results / LOG}"]
+    return Outcome(int(process.returncode != 0), failures)
+
+
+def _write(path: Path, settings: dict) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+    temporary.replace(path)
+
+
+@contextlib.contextmanager
+def _stoppable(process: subprocess.Popen) -> Iterator[None]:
+    """Pass a wish to stop on to Snakemake (no new steps) and to the running steps (save, leave)."""
+
+    def stop(*_):
+        print("Stopping: the running steps save their state", file=sys.stderr)
+        process.terminate()
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "ecghelpers.runner" in child.cmdline():
+                    child.terminate()
+
+    before = {name: signal.signal(name, stop) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+class Report:
+    """Turns Snakemake's events into lines on the terminal, and remembers what failed."""
+
+    def __init__(self, results: Path):
+        self.results = results
+        self.total = 0
+        self.started: dict[int, tuple[int, str, float]] = {}
+        self.failed: dict[int, list[str]] = {}
+        self.messages: list[str] = []
+
+    def take(self, event: dict) -> None:
+        """Print what an event is about."""
+        kind, job = event["event"], event.get("job")
+        if kind == "total":
+            self.total = event["jobs"]
+        elif kind == "start":
+            number = self.started[job][0] if job in self.started else len(self.started) + 1
+            self.started[job] = (number, event["label"], time.monotonic())
+            self._print(job, "starts")
+        elif kind == "end" and job in self.started:
+            self.failed.pop(job, None)
+            self._print(job, f"done in {time.monotonic() - self.started[job][2]:.0f} s")
+        elif kind == "error" and job in self.started:
+            self.failed[job] = event["logs"]
+            self._print(job, "FAILED")
+        elif kind == "message":
+            self.messages.append(event["text"])
+
+    def _print(self, job: int, what: str) -> None:
+        number, label, _ = self.started[job]
+        width = len(str(self.total))
+        print(f"[{number:{width}}/{self.total}] {label:32} {what}", flush=True)
+
+    def failures(self) -> list[str]:
+        """One line for each step that failed: its error's last line and where to read on."""
+        lines = []
+        for job, logs in self.failed.items():
+            notebooks = [name for name in logs if name.endswith(".ipynb")]
+            texts = [name for name in logs if name.endswith(".log")]
+            shown = short(self.results / (notebooks or texts)[0])
+            lines.append(f"failed: {self.started[job][1]}: {self._last_line(texts)} ({shown})")
+        return lines or [_condensed(text) for text in self.messages]
+
+    def _last_line(self, logs: list[str]) -> str:
+        for name in logs:
+            with contextlib.suppress(OSError):
+                text = (self.results / name).read_text(encoding="utf-8", errors="replace").strip()
+                if text:
+                    return text.splitlines()[-1]
+        return "no log"

@@ -1,0 +1,164 @@
+"""Files that are whole or absent, and known to be undamaged when read."""
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from . import __version__
+
+USER_BLOCK_BYTES = 512  # the smallest that HDF5 allows; holds the checksum of what follows it
+CHECKSUM_MARK = b"sha256 of the bytes after this block: "
+MOST_BYTES_READ = 64 * 2**30
+
+
+def provenance() -> dict[str, str]:
+    """Versions of everything that a result depends on."""
+    packages = ("torch", "captum", "numpy", "scipy", "h5py", "deepfake-ecg")
+    versions = {"ecghelpers": __version__, "python": platform.python_version()}
+    for package in packages:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return versions
+
+
+@contextlib.contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary name beside path; rename it to path if the block ends without an error.
+
+    A file that exists is therefore whole, whatever was killed. Raises OSError naming the path where
+    it cannot be written.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left_behind in path.parent.glob(f".{path.name}.*.part"):
+            left_behind.unlink(missing_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        raise OSError(f"cannot write {path}: {error.strerror}; free or change the folder") from None
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise OSError(f"cannot write {path}: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, value: dict) -> None:
+    """Write a JSON file whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextlib.contextmanager
+def create_hdf5(path: str | Path) -> Iterator[h5py.File]:
+    """Write an HDF5 file whole or not at all, with a checksum in its user block."""
+    with whole_file(path) as temporary:
+        with h5py.File(temporary, "w", userblock_size=USER_BLOCK_BYTES) as file:
+            yield file
+        digest = sha256(temporary, USER_BLOCK_BYTES)
+        with open(temporary, "r+b") as raw:
+            raw.write(CHECKSUM_MARK + digest.encode())
+
+
+@contextlib.contextmanager
+def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
+    """Open an HDF5 file that create_hdf5 wrote, for reading, after checking that it is undamaged.
+
+    Raises FileNotFoundError if it is missing and ValueError if it is damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; run the step that makes it first")
+    if path.stat().st_size > MOST_BYTES_READ:
+        raise ValueError(f"{path} has {path.stat().st_size} bytes; {MOST_BYTES_READ} are allowed")
+    remedy = "delete it and run the step that makes it again"
+    with open(path, "rb") as raw:
+        head = raw.read(USER_BLOCK_BYTES)
+    if head.startswith(CHECKSUM_MARK):
+        stored = head[len(CHECKSUM_MARK) :].rstrip(b"\0").decode(errors="replace")
+        if stored != sha256(path, USER_BLOCK_BYTES):
+            raise ValueError(f"{path} is damaged: its checksum does not match; {remedy}")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise ValueError(f"{path} is no readable HDF5 file ({error}); {remedy}") from None
+    with file:
+        yield file
+
+
+def sha256(path: str | Path, skip: int = 0) -> str:
+    """The SHA-256 of a file's content after the first `skip` bytes."""
+    with open(path, "rb") as raw:
+        raw.seek(skip)
+        return hashlib.file_digest(raw, "sha256").hexdigest()
+
+
+class Pieces:
+    """Finished pieces of a long computation, kept beside its output until that is whole.
+
+    Each piece is a dict of arrays in a file of its own, so that a killed run goes on where it was.
+    Pieces made with other settings are thrown away.
+    """
+
+    def __init__(self, output: str | Path, settings: dict):
+        self.folder = _pieces_folder(output)
+        wanted = json.dumps({**settings, "version": provenance()}, sort_keys=True)
+        note = self.folder / "settings.json"
+        if not note.is_file() or note.read_text(encoding="utf-8") != wanted:
+            remove_pieces(output)
+            write_text(note, wanted)
+
+    def path(self, name: str) -> Path:
+        return self.folder / f"{name}.npz"
+
+    def save(self, name: str, **arrays: np.ndarray) -> None:
+        with whole_file(self.path(name)) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **arrays)
+
+    def load(self, name: str) -> dict[str, np.ndarray] | None:
+        """The arrays of a piece, or None if it is not there or damaged."""
+        try:
+            with np.load(self.path(name), allow_pickle=False) as arrays:
+                return dict(arrays)
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+            return None
+
+
+def remove_pieces(output: str | Path) -> None:
+    """Remove the pieces that were kept for an output."""
+    shutil.rmtree(_pieces_folder(output), ignore_errors=True)
+
+
+def _pieces_folder(output: str | Path) -> Path:
+    output = Path(output)
+    return output.with_name(f".{output.name}.pieces")

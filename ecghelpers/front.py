@@ -1,0 +1,146 @@
+"""The command behind run_all.sh: check what was asked for, run Snakemake, say what came out."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from . import engine, profiles
+from .config import DEVICES, Results, check_choice
+from .ecg import TARGETS
+from .engine import Plan
+from .processes import Refusal, lock, short
+
+EXAMPLES = """examples:
+  ./run_all.sh                             everything, with the profile quick
+  ./run_all.sh --dry-run                   what would run, and why
+  ./run_all.sh --target qt,pr --jobs 2     two targets, two steps at a time
+  ./run_all.sh --only 04,06 --force        heatmaps and perturbation once more
+  ./run_all.sh --profile paper --slurm     on a cluster (docs/cluster.md)
+
+Results go to results/<profile>/. A step whose results are whole is skipped; one whose parameters
+or code changed runs again. After a stop of any kind the same command goes on.
+"""
+
+EVERY_STEP = (*profiles.STEPS, profiles.PAGE)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str):
+        unknown = message.removeprefix("unrecognized arguments: ")
+        if unknown != message:
+            flags = [flag for action in self._actions for flag in action.option_strings[-1:]]
+            raise Refusal(f"unknown flag {unknown!r}; choose from {', '.join(flags)}")
+        raise Refusal(message.replace("invalid int value:", "a whole number is needed, not"))
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The flags of run_all.sh. Raises Refusal for anything that it does not know."""
+    parser = _Parser(
+        prog="run_all.sh",
+        description="Train networks that measure ECGs, draw heatmaps of what they look at, "
+        "and judge the heatmaps.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    known = ", ".join(profiles.profile_names())
+    add("--profile", default="quick", metavar="NAME", help=f"{known} (default: quick)")
+    add("--target", metavar="A,B", help=f"some of {', '.join(TARGETS)} (default: all)")
+    steps = ", ".join(step.notebook for step in profiles.STEPS)
+    add("--only", metavar="04,06", help=f"only these steps: {steps}, page")
+    add("--results", type=Path, metavar="DIR", help="default: results/<profile>")
+    add("--jobs", type=int, metavar="N", help="steps at a time (default: one a core)")
+    add("--device", default="auto", metavar="NAME", help=f"{', '.join(DEVICES)} (default: auto)")
+    add("--force", action="store_true", help="run the chosen steps again, whole or not")
+    add("--dry-run", action="store_true", help="say what would run, and why; run nothing")
+    add("--slurm", action="store_true", help="run the steps as Slurm jobs (parameters/slurm.yaml)")
+    return parser.parse_args(arguments)
+
+
+def plan(options: argparse.Namespace) -> Plan:
+    """Check everything that was asked for. Raises Refusal before anything has run."""
+    try:
+        targets = _list(options.target, list(TARGETS), "--target")
+        settings = profiles.load(options.profile, targets)
+        device = check_choice("device", options.device, DEVICES)
+        steps = [_step(name) for name in _list(options.only, [], "--only")]
+    except ValueError as error:
+        raise Refusal(str(error)) from error
+    _check_own_data(settings["notebooks"]["01_data"][""])
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    jobs = cores if options.jobs is None else options.jobs
+    if jobs < 1:
+        raise Refusal(f"--jobs is {jobs}; allowed are 1, 2, …")
+    chosen = steps or list(EVERY_STEP)
+    at_once = min(jobs, len(targets) * settings["models"])
+    settings |= {
+        "steps": [step.rule for step in chosen],
+        "code": {step.rule: profiles.fingerprint(step) for step in EVERY_STEP},
+        "device": device,
+        "partial": False,
+        "threads": max(1, cores // at_once),
+        "retries": 0,
+    }
+    results = (options.results or profiles.ROOT / "results" / options.profile).resolve()
+    return Plan(settings, results, cores, jobs, options.force, options.dry_run, bool(steps))
+
+
+def _list(text: str | None, default: list[str], flag: str) -> list[str]:
+    if text is None:
+        return default
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise Refusal(f"{flag} is empty; give names with commas between them")
+    return list(dict.fromkeys(names))
+
+
+def _step(name: str) -> profiles.Step:
+    for step in EVERY_STEP:
+        if name in (step.number, step.number.lstrip("0"), step.notebook, step.rule):
+            return step
+    names = [step.number for step in EVERY_STEP]
+    raise Refusal(f"unknown step {name!r}; choose one of {', '.join(names)}")
+
+
+def _check_own_data(parameters: dict) -> None:
+    for key in ("source_path", "labels_path"):
+        path = parameters.get(key, "")
+        if path and not (profiles.ROOT / path).exists():
+            raise Refusal(f"{key} is {path!r}: there is no such file or folder")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the analysis; return 0 if all that was asked for is there and whole."""
+    try:
+        planned = plan(parse(sys.argv[1:] if arguments is None else arguments))
+        if planned.dry_run:
+            outcome = engine.dry_run(planned)
+        else:
+            with lock(planned.results):
+                outcome = engine.execute(planned)
+    except Refusal as refusal:
+        print(f"error: {refusal}", file=sys.stderr)
+        return 2
+    if not planned.dry_run:
+        _where_to_look(planned.results)
+    for line in outcome.failures:
+        print(line, file=sys.stderr)
+    return outcome.status
+
+
+def _where_to_look(results: Path) -> None:
+    layout = Results(results)
+    shown = short(results)
+    print()
+    if layout.site.exists():
+        print(f"Page       {shown}/site/index.html")
+    print(f"Notebooks  {shown}/notebooks/")
+    for path, title in ((layout.metrics, "Errors"), (layout.aopc, "Verdict")):
+        if path.exists():
+            print(f"{title:10} {short(path)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,200 @@
+"""StevenNet, its checkpoints and the scaling folded into its weights."""
+
+import copy
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from .convolution import FFTConv1d
+from .ecg import LEADS
+
+
+class ResModule(nn.Module):
+    """Two convolutions, each followed by batch norm and ReLU; then the input is added.
+
+    The two ReLU are modules of their own because DeepLIFT needs each used once.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        taps: tuple[int, int] = (50, 50),
+        residual: bool = True,
+        convolution: type[nn.Conv1d] = FFTConv1d,
+    ):
+        super().__init__()
+        self.conv1 = convolution(in_channels, 64, taps[0], padding="same")
+        self.bn1 = nn.BatchNorm1d(64)
+        self.relu1 = nn.ReLU()
+        self.conv2 = convolution(64, 32, taps[1], padding="same")
+        self.bn2 = nn.BatchNorm1d(32)
+        self.relu2 = nn.ReLU()
+        self.residual = residual
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.relu1(self.bn1(self.conv1(x)))
+        out = self.relu2(self.bn2(self.conv2(out)))
+        return x + out if self.residual else out
+
+
+class StevenNet(nn.Module):
+    """The network of Hicks et al., Sci Rep 11:10949: (record, 12, time) → (record, 1).
+
+    Parameter names are those of ecg-heatmapping-review, so its checkpoints load.
+    convolution: ``nn.Conv1d`` gives the plain network that benchmarks and tests compare with.
+    Raises ValueError for an input that is not (record, 12, time).
+    """
+
+    def __init__(self, convolution: type[nn.Conv1d] = FFTConv1d):
+        super().__init__()
+        self.init_block = ResModule(len(LEADS), (8, 3), residual=False, convolution=convolution)
+        self.pool = nn.AvgPool1d(2)
+        for number in range(1, 9):
+            self.add_module(f"block{number}", ResModule(32, convolution=convolution))
+        self.avgpool = nn.AdaptiveAvgPool1d(1)
+        self.flatten = nn.Flatten()
+        self.fc1 = nn.Linear(32, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_beats(x)
+        x = self.pool(self.init_block(x))  # (record, 32, time / 2)
+        for number in range(1, 9):
+            x = self.get_submodule(f"block{number}")(x)
+        return self.fc1(self.flatten(self.avgpool(x)))
+
+
+def check_beats(x: Tensor) -> None:
+    """Raise ValueError unless x is (record, 12, time)."""
+    if x.ndim != 3 or x.shape[1] != len(LEADS):
+        raise ValueError(
+            f"got beats of shape {tuple(x.shape)}; allowed: (record, {len(LEADS)}, time) "
+            f"with the leads {' '.join(LEADS)}"
+        )
+
+
+@torch.no_grad()
+def fold_scaling(
+    model: StevenNet, input_scale: float, target_mean: float, target_std: float
+) -> StevenNet:
+    """Fold the scaling of inputs and target into a copy of the model.
+
+    model: trained on beats_uv * input_scale to give (target - target_mean) / target_std.
+    Returns a StevenNet that takes µV and gives the target's unit.
+    """
+    folded = copy.deepcopy(model)
+    folded.init_block.conv1.weight.mul_(input_scale)
+    folded.fc1.weight.mul_(target_std)
+    folded.fc1.bias.mul_(target_std).add_(target_mean)
+    return folded
+
+
+@torch.no_grad()
+def _fold_batch_norm(conv: nn.Conv1d, norm: nn.BatchNorm1d) -> None:
+    """Put the batch norm's running statistics into the convolution before it."""
+    scale = norm.weight.double() * (norm.running_var.double() + norm.eps).rsqrt()
+    bias = norm.bias.double() + (conv.bias.double() - norm.running_mean.double()) * scale
+    conv.weight.copy_(conv.weight.double() * scale[:, None, None])
+    conv.bias.copy_(bias)
+
+
+def evaluation_form(model: StevenNet) -> nn.Module:
+    """The same function, faster: for everything that does not train.
+
+    Batch norm is folded into the convolutions and weights take no gradient. block8.bn2 stays, so
+    that guided Grad-CAM at block8.conv2 sees what it sees in the model. Module names stay.
+    """
+    fast = copy.deepcopy(model).eval().requires_grad_(False)
+    for module in fast.modules():
+        if isinstance(module, FFTConv1d):
+            module.freeze()
+    for name, block in fast.named_children():
+        if isinstance(block, ResModule):
+            _fold_batch_norm(block.conv1, block.bn1)
+            block.bn1 = nn.Identity()
+            if name != "block8":
+                _fold_batch_norm(block.conv2, block.bn2)
+                block.bn2 = nn.Identity()
+    return fast
+
+
+def save_model(path: str | Path, model: StevenNet, metadata: dict[str, str] | None = None) -> None:
+    """Write the model's weights and metadata (text to text) as safetensors, whole or not at all."""
+    path = Path(path)
+    weights = {
+        name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        save_file(weights, temporary, metadata=metadata)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_model(path: str | Path, device: str | torch.device = "cpu") -> StevenNet:
+    """Read a StevenNet, in evaluation mode, from safetensors or from an original .pt state dict.
+
+    Raises ValueError, naming the file and what is allowed, for a file that is missing or
+    truncated, holds anything but tensors, or belongs to another architecture.
+    """
+    path = Path(path)
+    weights = _read_pt(path) if path.suffix in (".pt", ".pth") else _read_safetensors(path)[0]
+    model = StevenNet()
+    _check_architecture(path, weights, model.state_dict())
+    model.load_state_dict(weights)
+    return model.to(device).eval()
+
+
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """The metadata that ``save_model`` wrote. Raises ValueError as ``load_model`` does."""
+    return _read_safetensors(Path(path), weights=False)[1]
+
+
+def _read_safetensors(path: Path, weights: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = file.keys() if weights else ()
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _read_pt(path: Path) -> dict[str, Tensor]:
+    try:
+        # weights_only: tensors alone, a pickle that would run code is refused.
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch documents no list of what a broken file raises
+        raise _unreadable(path, error) from None
+    if not isinstance(weights, dict) or not all(isinstance(w, Tensor) for w in weights.values()):
+        raise _unreadable(path, "it holds something else than tensors by name")
+    return weights
+
+
+def _unreadable(path: Path, reason: object) -> ValueError:
+    lines = str(reason).strip().splitlines() or [type(reason).__name__]
+    return ValueError(
+        f"cannot read a model from {path}: {lines[0][:150]}; "
+        "allowed: a whole .safetensors written by save_model, or a .pt state dict of a StevenNet"
+    )
+
+
+def _check_architecture(path: Path, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    """Raise ValueError naming a few of the weights that differ in name or shape."""
+    problems = [f"{name} is missing" for name in wanted if name not in found]
+    problems += [f"{name} is not StevenNet's" for name in found if name not in wanted]
+    problems += [
+        f"{name} is {tuple(found[name].shape)}, not {tuple(value.shape)}"
+        for name, value in wanted.items()
+        if name in found and found[name].shape != value.shape
+    ]
+    if problems:
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise ValueError(
+            f"{path} holds another architecture: {', '.join(problems[:3])}{more}; "
+            "allowed: the weights of one StevenNet"
+        )

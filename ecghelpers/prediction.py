@@ -1,0 +1,106 @@
+"""Running a network over many beats: checked input, bounded memory, the CPU's arrays in and out."""
+
+import warnings
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .config import generator, progress
+from .ecg import BEAT_SHAPE
+from .model import StevenNet, evaluation_form
+
+BATCH_SIZE = {"cpu": 64, "cuda": 4096}  # beats at once; measured in benchmarks/NOTES.md
+
+
+def check_beats(beats_uv: np.ndarray | Tensor, what: str = "beats_uv") -> Tensor:
+    """Return (record, lead, time) as a floating tensor on the CPU.
+
+    Raises ValueError for another number of dimensions, no samples, or values that are not finite.
+    """
+    tensor = torch.as_tensor(beats_uv).detach().cpu()
+    tensor = tensor if tensor.is_floating_point() else tensor.float()
+    if tensor.ndim != 3:
+        raise ValueError(
+            f"{what} has shape {tuple(tensor.shape)}; allowed: (record, lead, time), "
+            f"for example (8, {BEAT_SHAPE[0]}, {BEAT_SHAPE[1]})"
+        )
+    bad = ~torch.isfinite(tensor).flatten(1).all(1)
+    if bad.any():
+        position = int(bad.nonzero()[0])
+        raise ValueError(
+            f"{what} holds NaN or infinity in record {position} (and {int(bad.sum()) - 1} more); "
+            "only finite values are allowed: leave such records out"
+        )
+    return tensor
+
+
+def check_record_ids(record_id: Sequence[str] | None, beats: Tensor) -> list[str]:
+    """One id a record. Without ids, a record is known by its content: never by its position.
+
+    Raises ValueError if their number differs from the records'.
+    """
+    if record_id is None:
+        content = beats.to(torch.float32).numpy()
+        return [str(generator(0, beat.tobytes().hex()).integers(2**63)) for beat in content]
+    if len(record_id) != len(beats):
+        raise ValueError(f"got {len(record_id)} record ids for {len(beats)} records; give one each")
+    return list(map(str, record_id))
+
+
+def ready(model: nn.Module) -> tuple[nn.Module, torch.device, torch.dtype]:
+    """The model in its evaluation form, with the device and the precision it computes in."""
+    model = evaluation_form(model) if isinstance(model, StevenNet) else model
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.is_floating_point():
+            return model, tensor.device, tensor.dtype
+    return model, torch.device("cpu"), torch.float32
+
+
+def like(result: Tensor, given: np.ndarray | Tensor) -> np.ndarray | Tensor:
+    """The result as what was given: an array for an array, a tensor for a tensor; on the CPU."""
+    return result if isinstance(given, Tensor) else result.numpy()
+
+
+def in_batches(
+    compute: Callable[[int, int], None],
+    count: int,
+    batch_size: int,
+    description: str = "",
+    quiet: bool = True,
+) -> None:
+    """Call compute(start, stop) until count is covered; halve the batch when memory runs out."""
+    start = 0
+    with progress(count, description, quiet=quiet) as bar:
+        while start < count:
+            stop = min(start + batch_size, count)
+            try:
+                compute(start, stop)
+            except torch.cuda.OutOfMemoryError:
+                if batch_size == 1:
+                    raise
+                torch.cuda.empty_cache()
+                batch_size = max(1, batch_size // 2)
+                warnings.warn(
+                    f"out of GPU memory: going on with {batch_size} at once", stacklevel=2
+                )
+                continue
+            bar.update(stop - start)
+            start = stop
+
+
+def predict(
+    model: nn.Module, beats_uv: np.ndarray | Tensor, *, batch_size: int | None = None
+) -> np.ndarray | Tensor:
+    """Predict the target of every beat: (record, lead, time) in µV → (record,) in target unit."""
+    beats = check_beats(beats_uv)
+    model, device, dtype = ready(model)
+    out = torch.empty(len(beats), dtype=dtype)
+
+    def compute(start: int, stop: int) -> None:
+        out[start:stop] = model(beats[start:stop].to(device, dtype)).flatten().cpu()
+
+    with torch.inference_mode():
+        in_batches(compute, len(beats), batch_size or BATCH_SIZE[device.type])
+    return like(out, beats_uv)

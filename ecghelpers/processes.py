@@ -1,0 +1,55 @@
+"""One run a results folder, and no process that outlives the one that needs it."""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+LOCK = ".lock"
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+
+class Refusal(Exception):
+    """Something that the user can put right; its text is the one line that says so."""
+
+
+def short(path: Path) -> str:
+    """A path as people read it: relative to where they stand, when that is shorter."""
+    with contextlib.suppress(ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)
+
+
+@contextlib.contextmanager
+def lock(results: Path) -> Iterator[None]:
+    """Hold a results folder for one run. The system lets go of it when this process dies.
+
+    Raises Refusal when another run holds it or nothing can be written there.
+    """
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        file = (results / LOCK).open("a+", encoding="utf-8")
+    except OSError as error:
+        raise Refusal(f"{short(results)} cannot be written: {error.strerror}") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            owner = file.read().strip() or "a process that has not given its name yet"
+            raise Refusal(f"{short(results)} is in use by another run: {owner}") from None
+        file.truncate(0)
+        file.write(f"host {socket.gethostname()}, process {os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def die_with_parent() -> None:
+    """Ask Linux to stop this process when the one that started it dies, however it dies."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

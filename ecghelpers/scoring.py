@@ -1,0 +1,61 @@
+"""Errors of all trained networks of a results folder."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from .config import Results, resolve_device
+from .ecg import SPLITS, TARGETS
+from .evaluation import model_errors
+from .files import provenance, whole_file, write_json
+from .model import load_model, read_metadata
+from .prediction import predict
+from .store import Medians
+
+
+def score_models(results: Results, data: Medians, device: str = "auto") -> pd.DataFrame:
+    """Write ``metrics.json`` beside every network and ``metrics.csv``; return the latter.
+
+    Columns: target, model, split, n, mae, rmse (target unit), r2. Raises ValueError if there is no
+    network or a split is empty.
+    """
+    rows = []
+    for target, number in results.models():
+        path = results.model_dir(target, number) / "model.safetensors"
+        network = load_model(path, resolve_device(device))
+        mine = [{"target": target, "model": number, "split": split} for split in SPLITS]
+        for row in mine:
+            part = data.labelled(target, row["split"])
+            row |= model_errors(part.target(target), predict(network, part.medians))
+        settings = json.loads(read_metadata(path).get("settings", "{}"))
+        content = {"errors": mine, "unit": TARGETS[target].unit, "training": settings}
+        write_json(path.with_name("metrics.json"), content | {"version": provenance()})
+        rows += mine
+    if not rows:
+        raise ValueError(f"no trained network in {results.root}; run 02_train first")
+    table = pd.DataFrame(rows)
+    with whole_file(results.metrics) as temporary:
+        table.to_csv(temporary, index=False)
+    return table
+
+
+def mean_predictor(data: Medians) -> pd.Series:
+    """Test MAE of always predicting the mean of the training records, by target."""
+    return pd.Series(
+        {
+            target: np.abs(
+                data.labelled(target, "test").target(target)
+                - data.labelled(target, "train").target(target).mean(dtype=np.float64)
+            ).mean()
+            for target in TARGETS
+        }
+    )
+
+
+def test_sd(data: Medians) -> dict[str, float]:
+    """SD of every target over the test records."""
+    return {
+        target: float(data.labelled(target, "test").target(target).std(dtype=np.float64))
+        for target in TARGETS
+    }

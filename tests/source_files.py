@@ -1,0 +1,104 @@
+"""Files such as the sources of records read, written from known arrays."""
+
+import csv
+from pathlib import Path
+
+import h5py
+import numpy as np
+import wfdb
+
+from ecghelpers import sources
+from ecghelpers.ecg import LEADS, twelve_leads
+
+VALUES = {
+    "VentRate": 71,
+    "pr": 158,
+    "qrs": 92,
+    "qt": 396,
+    "STJ_v5": -14,
+    "T_PeakAmpl_v5": 312,
+    "R_PeakAmpl_v5": 1105,
+    "ponset": 120,
+    "poffset": 170,
+    "qonset": 210,
+    "qoffset": 256,
+    "tonset": 300,
+    "toffset": 408,
+}
+
+
+def beat(seed: int = 0) -> np.ndarray:
+    """A median beat (12, 600) int16 in which no sample of no lead is like another's."""
+    return np.random.default_rng(seed).integers(-1500, 1500, (12, 600)).astype(np.int16)
+
+
+def csv_text(median: np.ndarray, end="\n", trailing=",", quote="", heading=True) -> str:
+    head = ["ECG export", "8 lead rhythm", "1,2,3,4,5,6,7,8,", "12 lead medians"]
+    head += ["I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6"] if heading else []
+    rows = [",".join(f"{quote}{v}{quote}" for v in sample) + trailing for sample in median.T]
+    return end.join(head + rows) + end
+
+
+def write_table(path: Path, rows: list[dict], delimiter=";", columns=None, **how) -> Path:
+    columns = columns or list(dict.fromkeys(name for row in rows for name in row))
+    with open(path, "w", newline="", encoding=how.pop("encoding", "utf-8")) as file:
+        writer = csv.DictWriter(file, columns, delimiter=delimiter, restval="", **how)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def only_block(name, *args, **kwargs):
+    source = sources.open_source(name, *args, **kwargs)
+    assert source.block_count == 1
+    return source.block(0)
+
+
+def reason_of(block, record_id: str) -> str:
+    assert record_id not in block.record_id
+    return dict(block.rejected)[record_id]
+
+
+def write_export(tmp_path: Path) -> tuple[Path, Path]:
+    """A 12SL export of three whole records: (folder, label table)."""
+    folder = tmp_path / "csv"
+    folder.mkdir()
+    for number in (1, 2, 10):
+        (folder / f"{number}.csv").write_text(csv_text(beat(number)))
+    rows = [{"patid": n, **VALUES, "samplerate_ECG": 500} for n in (1, 2, 10)]
+    return folder, write_table(tmp_path / "labels.csv", rows)
+
+
+def write_hdf5(path: Path, data, labels: dict, **how) -> None:
+    with h5py.File(path, "w") as file:
+        file.create_dataset("median", data=data, **how).attrs.update(labels)
+
+
+def write_hdf5_folder(tmp_path: Path) -> Path:
+    """The original's folder of three whole records."""
+    folder = tmp_path / "hdf5"
+    folder.mkdir()
+    for number in (1, 2, 10):
+        write_hdf5(folder / f"{number}.h5", beat(number).T, VALUES)
+    return folder
+
+
+def ecg_mv(seconds=10, rate=500, heart_rate=72) -> np.ndarray:
+    """(n, 12) mV: a beat of three bells a lead, of another size in each; Einthoven's law holds."""
+    time = np.arange(int(seconds * rate)) / rate
+    since = (time + 0.3) % (60 / heart_rate) - 0.3
+    bells = ((0.12, -0.16, 0.02), (1.1, 0.0, 0.012), (0.3, 0.28, 0.045))
+    beat_mv = sum(height * np.exp(-0.5 * ((since - at) / sd) ** 2) for height, at, sd in bells)
+    noise = np.random.default_rng(3).normal(0, 0.002, (8, len(time)))
+    eight = np.linspace(0.5, 1.4, 8)[:, None] * beat_mv + noise
+    return twelve_leads(eight).T
+
+
+def write_wfdb(folder: Path, name: str, signal, leads=LEADS, rate=500, unit="mV", gain=1000.0):
+    folder.mkdir(exist_ok=True, parents=True)
+    many = len(leads)
+    wfdb.wrsamp(
+        name, fs=rate, units=[unit] * many, sig_name=list(leads), p_signal=signal,
+        fmt=["16"] * many, adc_gain=[gain] * many, baseline=[0] * many, write_dir=str(folder),
+    )  # fmt: skip
+    return folder / f"{name}.hea"
