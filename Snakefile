@@ -2,7 +2,8 @@
 
 Started by run_all.sh, in the results folder, with a configuration that ecghelpers.front has
 checked: ``profile`` ``targets`` ``models`` ``notebooks`` (parameter values by notebook and target),
-``code`` (fingerprints), ``steps``, ``device``, ``partial``, ``threads``, ``retries``, ``slurm``.
+``code`` (fingerprints), ``steps``, ``device``, ``run``, ``partial``, ``threads``,
+``resources``.
 """
 
 import json
@@ -25,7 +26,7 @@ PAGE = "site/index.html"
 
 EACH = "{target}.model{model}"
 RUN = (
-    "exec python -m ecghelpers.runner --notebook {log.notebook} --device {config[device]} "
+    "exec python -m ecghelpers.runner --notebook {log.notebook} --device {config[device]} --run {config[run]} "
     "--set {params.settings:q}"
 )
 ONE = " target={wildcards.target} model={wildcards.model}"
@@ -94,8 +95,9 @@ rule data:
     params:
         settings=settings("01_data"),
         code=config["code"]["data"],
-    threads: workflow.cores
-    retries: config["retries"]
+    threads: config["threads"]["data"]
+    resources:
+        **config["resources"]["data"],
     shell:
         RUN + MAKES
 
@@ -113,8 +115,9 @@ rule train:
     params:
         settings=settings("02_train"),
         code=config["code"]["train"],
-    threads: config["threads"]
-    retries: config["retries"]
+    threads: config["threads"]["train"]
+    resources:
+        **config["resources"]["train"],
     shell:
         RUN + ONE + MAKES
 
@@ -132,8 +135,9 @@ rule evaluate:
     params:
         settings=settings("03_evaluate"),
         code=config["code"]["evaluate"],
-    threads: workflow.cores
-    retries: config["retries"]
+    threads: config["threads"]["evaluate"]
+    resources:
+        **config["resources"]["evaluate"],
     shell:
         RUN + MAKES
 
@@ -151,8 +155,9 @@ rule heatmaps:
     params:
         settings=settings("04_heatmaps"),
         code=config["code"]["heatmaps"],
-    threads: config["threads"]
-    retries: config["retries"]
+    threads: config["threads"]["heatmaps"]
+    resources:
+        **config["resources"]["heatmaps"],
     shell:
         RUN + ONE + MAKES
 
@@ -170,8 +175,9 @@ rule explore:
     params:
         settings=settings("05_explore"),
         code=config["code"]["explore"],
-    threads: workflow.cores
-    retries: config["retries"]
+    threads: config["threads"]["explore"]
+    resources:
+        **config["resources"]["explore"],
     shell:
         RUN + " > {log.text} 2>&1"
 
@@ -189,8 +195,9 @@ rule perturbation:
     params:
         settings=settings("06_perturbation"),
         code=config["code"]["perturbation"],
-    threads: config["threads"]
-    retries: config["retries"]
+    threads: config["threads"]["perturbation"]
+    resources:
+        **config["resources"]["perturbation"],
     shell:
         RUN + ONE + MAKES
 
@@ -207,6 +214,8 @@ rule page:
         text="logs/page.log",
     params:
         code=config["code"]["page"],
-    localrule: True
+    threads: config["threads"]["page"]
+    resources:
+        **config["resources"]["page"],
     shell:
         "exec python -m ecghelpers.gallery . > {log.text} 2>&1"

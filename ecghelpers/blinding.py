@@ -29,3 +29,15 @@ def letters(methods: Sequence[str], seed: int, reader: str, *place) -> dict[str,
     """Letter → method for one reader at one place (target, model, record): another at each."""
     key = "|".join(map(str, (seed, reader, *place)))
     return dict(zip(LETTERS, shuffled(methods, key), strict=False))
+
+
+def study_id(seed: int, networks: Sequence[dict]) -> str:
+    """A short name of a reading study: of its seed and every map that can be rated.
+
+    networks: target, model, records and methods of each.
+    """
+    parts = [
+        f"{n['target']}|{n['model']}|{'|'.join(n['records'])}|{'|'.join(n['methods'])}"
+        for n in networks
+    ]
+    return f"{text_hash('#'.join([str(seed), *parts])):08x}"

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from . import store
 from .config import Results
+from .curves import METHOD_LABELS
 from .ecg import FIDUCIALS, TARGETS
 
 KEPT_FILES = 8  # attributions of this many networks stay in memory
@@ -85,13 +87,45 @@ class Cases:
             return list(stored.record_id)
         return list(self.medians.record_id[self.medians.split == "test"])
 
+    def networks(self, records: int = 50) -> list[dict]:
+        """Target, model, records (so many at most) and methods of every network with heatmaps.
+
+        This is what the page shows and what a reading study is drawn from.
+        """
+        found = []
+        for target, model in self.models:
+            maps = self._attributions(target, model)
+            if maps is None or not len(maps.record_id):
+                continue
+            methods = [m for m in METHOD_LABELS if m in maps.maps]
+            methods += [m for m in maps.maps if m not in methods]
+            ids = list(maps.record_id[:records])
+            found.append({"target": target, "model": model, "records": ids, "methods": methods})
+        return found
+
+    def record(self, record_id: str) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+        """Beat (12, 600) µV, fiducials (6,) and targets of a record. Raises ValueError."""
+        if record_id in self.own:
+            own = self.own[record_id]
+            return own.beat_uv, own.fiducials, own.targets
+        if record_id not in self._row:
+            raise ValueError(f"no record {record_id!r} in {self.results.medians}")
+        row, data = self._row[record_id], self.medians
+        targets = dict(zip(TARGETS, map(float, data.targets[row]), strict=True))
+        return data.medians[row], data.fiducials[row], targets
+
     def knows(self, record_id: str) -> bool:
         """Whether the record is in the results or was added."""
         return record_id in self._row or record_id in self.own
 
-    def add(self, record_id: str, record: OwnRecord) -> None:
-        """Add a record of the user's own."""
+    def add(self, name: str, record: OwnRecord) -> str:
+        """Add a record of the user's own; returns the id it gets, which none has yet."""
+        record_id, number = name, 1
+        while self.knows(record_id):
+            number += 1
+            record_id = f"{name} ({number})"
         self.own[record_id] = record
+        return record_id
 
     def case(self, target: str, model: int, record_id: str) -> Case:
         """One record under one network, with everything that is stored or computed of it."""
@@ -113,15 +147,8 @@ class Cases:
         return case
 
     def _bare(self, target: str, model: int, record_id: str) -> Case:
-        if record_id in self.own:
-            own = self.own[record_id]
-            truth = own.targets.get(target, np.nan)
-            return Case(target, model, record_id, own.beat_uv, own.fiducials, truth, np.nan)
-        if record_id not in self._row:
-            raise ValueError(f"no record {record_id!r} in {self.results.medians}")
-        row = self._row[record_id]
-        truth = float(self.medians.targets[row, list(TARGETS).index(target)])
-        beat, marks = self.medians.medians[row], self.medians.fiducials[row]
+        beat, marks, targets = self.record(record_id)
+        truth = targets.get(target, np.nan)
         return Case(target, model, record_id, beat, marks, truth, np.nan)
 
     def compute(self, case: Case, method: str) -> None:
@@ -188,10 +215,24 @@ class Cases:
         return store.read_perturbation(path) if path.is_file() else None
 
 
-def own_record(median_uv, targets: dict, fiducials: dict) -> OwnRecord:
-    """An OwnRecord from a measurement. Raises ValueError if there is no whole median beat."""
-    median_uv = np.asarray(median_uv, float)
-    if not np.isfinite(median_uv).all():
-        raise ValueError("no median beat could be formed of this ECG; it needs clear, whole beats")
-    marks = np.array([fiducials.get(name, np.nan) for name in FIDUCIALS], float)
-    return OwnRecord(median_uv, marks, dict(targets))
+def read_own(path: str | Path) -> OwnRecord:
+    """Read and measure a 12SL CSV file (``.csv``) or a WFDB record (its ``.hea`` or bare name).
+
+    Of a 12SL file only the median beat is known: its heart rate stays missing. Raises ValueError
+    saying what is wrong with the file.
+    """
+    from .measurement import measure, measure_median
+    from .sources import UNKNOWN_RR_MS, read_12sl_median, read_wfdb
+
+    path = Path(path)
+    if path.suffix.lower() == ".csv":
+        beat = read_12sl_median(path)
+        _, targets, marks, _ = measure_median(beat.astype(float), UNKNOWN_RR_MS)
+        targets = targets | {"VentRate": np.nan}
+    else:
+        bare = path.with_suffix("") if path.suffix.lower() in (".hea", ".dat") else path
+        measured = measure(*read_wfdb(bare))
+        beat, targets, marks = measured.median_uv, measured.targets, measured.fiducials
+    if not np.isfinite(beat).all():
+        raise ValueError(f"{path.name}: no median beat could be formed; whole, clear beats needed")
+    return OwnRecord(beat, np.array([marks[name] for name in FIDUCIALS], float), targets)

@@ -17,6 +17,13 @@ from torch.autograd.function import once_differentiable
 # run repeats exactly. The row for the CPU was measured; cuda counts operations and bytes alone.
 FFT_FROM = {"cpu": (16, 4), "cuda": (16, 1)}
 
+# On the CPU so many records a thread are transformed at once: they stay in its cache.
+RECORDS_A_THREAD = 8
+
+# glibc hands freed memory back to the system beyond a threshold that adapts to the largest block
+# freed so far; without this every pass pays for its pages again.
+torch.empty(31 << 20, dtype=torch.uint8)
+
 
 def uses_fft(device: torch.device, dtype: torch.dtype, taps: int, records: int) -> bool:
     """Whether a convolution goes through the FFT."""
@@ -26,6 +33,11 @@ def uses_fft(device: torch.device, dtype: torch.dtype, taps: int, records: int) 
     return taps >= least_taps and records >= least_records
 
 
+def records_at_once(x: Tensor) -> int:
+    """How many records of x to transform at once."""
+    return RECORDS_A_THREAD * torch.get_num_threads() if x.device.type == "cpu" else max(len(x), 1)
+
+
 def transform_length(time: int, taps: int) -> int:
     """The shortest quick transform whose wrapped-around samples miss all ``time`` outputs.
 
@@ -33,22 +45,39 @@ def transform_length(time: int, taps: int) -> int:
     find zeros. A multiple of 8 with no other prime factor than 3, 5 or 7 is quick.
     """
     eighths = math.ceil((time + taps // 2) / 8)
-    while _largest_factor(eighths) > 7:
+    while math.gcd(eighths, 210**16) != eighths:  # 210 = 2 · 3 · 5 · 7
         eighths += 1
     return 8 * eighths
 
 
-def _largest_factor(number: int) -> int:
-    largest = 1
-    for prime in (2, 3, 5, 7):
-        while number % prime == 0:
-            number, largest = number // prime, prime
-    return number if number > 1 else largest
+def transform(x: Tensor, length: int, out: Tensor | None = None) -> Tensor:
+    """(record, channel, time) → its spectrum (record, frequency, channel), complex."""
+    if out is None:
+        shape = (len(x), length // 2 + 1, x.shape[1])
+        out = torch.empty(shape, dtype=x.dtype.to_complex(), device=x.device)
+    parts = records_at_once(x)
+    for part, into in zip(x.split(parts), out.split(parts), strict=True):
+        into.copy_(torch.fft.rfft(part, length).transpose(1, 2))
+    return out
+
+
+def transform_back(spectrum: Tensor, length: int, time: int) -> Tensor:
+    """(record, frequency, channel) → the first ``time`` samples, (record, channel, time).
+
+    Not divided by the length: Spectrum has that in its weights.
+    """
+    shape = (len(spectrum), spectrum.shape[2], time)
+    out = torch.empty(shape, dtype=spectrum.real.dtype, device=spectrum.device)
+    parts = records_at_once(spectrum)
+    for part, into in zip(spectrum.split(parts), out.split(parts), strict=True):
+        rows = part.transpose(1, 2).contiguous()
+        into.copy_(torch.fft.irfft(rows, length, norm="forward")[..., :time])
+    return out
 
 
 @dataclass(frozen=True)
 class Spectrum:
-    """A convolution's weights at every frequency of a transform of ``length`` samples.
+    """A convolution's weights and bias at every frequency of a transform of ``length`` samples.
 
     products: complex (frequency, in, out), to be multiplied as matrices; or, for oneDNN, the same
     as real numbers (frequency * in * 2, out * 2, 1, 1), the weights of a grouped 1 x 1 convolution
@@ -56,87 +85,81 @@ class Spectrum:
     """
 
     products: Tensor
+    bias: Tensor
     length: int
 
-    @property
-    def frequencies(self) -> int:
-        return self.length // 2 + 1
-
     @classmethod
-    def of(cls, weight: Tensor, length: int) -> "Spectrum":
+    def of(cls, weight: Tensor, bias: Tensor, length: int) -> "Spectrum":
         """The spectrum of weights (out, in, taps)."""
-        outputs, inputs, taps = weight.shape
+        outputs, _, taps = weight.shape
         # Output t reads inputs from t - (taps - 1) // 2 on, as torch pads for "same".
         centred = F.pad(weight, (0, length - taps)).roll(-((taps - 1) // 2), dims=-1)
-        spectrum = torch.fft.rfft(centred).conj().permute(2, 1, 0)  # correlation: conjugate
-        if not _has_onednn(weight):
-            return cls(spectrum.resolve_conj().contiguous(), length)
-        rows = torch.stack((spectrum, 1j * spectrum), dim=2)  # (frequency, in, 2, out)
-        return cls(torch.view_as_real(rows).reshape(-1, 2 * outputs, 1, 1), length)
+        spectrum = torch.fft.rfft(centred, norm="forward").permute(2, 1, 0)
+        spectrum = spectrum.conj().resolve_conj()  # networks correlate rather than convolve
+        if _has_onednn(weight):
+            rows = torch.stack((spectrum, 1j * spectrum), dim=2)  # (frequency, in, 2, out)
+            spectrum = torch.view_as_real(rows).reshape(-1, 2 * outputs, 1, 1)
+        return cls(spectrum.contiguous(), bias, length)
+
+    def apply(self, x: Tensor) -> Tensor:
+        """The convolution of (record, frequency, channel)."""
+        product = self._multiply(x)
+        product[:, 0] += self.bias  # a constant is frequency 0
+        return product
+
+    def apply_adjoint(self, gradient: Tensor) -> Tensor:
+        """From the spectrum of the output's gradient to that of the input's."""
+        return self._multiply(gradient, adjoint=True)
+
+    def _multiply(self, x: Tensor, adjoint: bool = False) -> Tensor:
+        if self.products.is_complex():
+            matrices = self.products.mH if adjoint else self.products
+            return torch.bmm(x.transpose(0, 1), matrices).transpose(0, 1)
+        records, frequencies, _ = x.shape
+        # (1, frequency * channel * 2, 1, record), channels last: no number moves in memory.
+        flat = torch.view_as_real(x).reshape(1, 1, records, -1).permute(0, 3, 1, 2)
+        convolve = F.conv2d if adjoint else F.conv_transpose2d
+        # A dilation means nothing to one tap, but without it torch keeps from oneDNN when it has
+        # one thread only.
+        flat = convolve(flat, self.products, groups=frequencies, dilation=2)
+        flat = flat.permute(0, 2, 3, 1).reshape(records, frequencies, -1, 2)
+        return torch.view_as_complex(flat)
 
 
 def _has_onednn(x: Tensor) -> bool:
-    return x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.enabled \
-        and torch.backends.mkldnn.is_available()
-
-
-def _transform(x: Tensor, length: int) -> Tensor:
-    """(record, channel, time) → its spectrum (record, frequency, channel), complex."""
-    return torch.fft.rfft(x, length).transpose(1, 2).contiguous()
-
-
-def _back(spectrum: Tensor, length: int, time: int) -> Tensor:
-    """(record, frequency, channel) → the first ``time`` samples, (record, channel, time)."""
-    return torch.fft.irfft(spectrum.transpose(1, 2).contiguous(), length)[..., :time]
-
-
-def _multiply(x: Tensor, spectrum: Spectrum, adjoint: bool = False) -> Tensor:
-    """Multiply (record, frequency, channel) by the weights at every frequency."""
-    products = spectrum.products
-    if products.is_complex():
-        matrices = products.mH if adjoint else products
-        return torch.bmm(x.transpose(0, 1), matrices).transpose(0, 1)
-    # Channels last: (1, frequency * channel * 2, 1, record) over memory (record, all the rest).
-    flat = torch.view_as_real(x).flatten(1)[None, None].permute(0, 3, 1, 2)
-    convolve = F.conv2d if adjoint else F.conv_transpose2d
-    # A dilation has no effect on one tap, but without it torch leaves oneDNN on a single thread.
-    flat = convolve(flat, products, groups=spectrum.frequencies, dilation=2)
-    flat = flat.permute(0, 2, 3, 1).reshape(len(x), spectrum.frequencies, -1, 2)
-    return torch.view_as_complex(flat)
+    available = torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
+    return available and x.device.type == "cpu" and x.dtype == torch.float32
 
 
 class _Convolve(torch.autograd.Function):
-    """Convolution with given weights, in the frequency domain."""
+    """Convolution through the spectrum of its weights."""
 
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, spectrum: Spectrum) -> Tensor:
-        ctx.spectrum, ctx.shape = spectrum, weight.shape
-        transformed = _transform(x, spectrum.length)
-        ctx.save_for_backward(transformed if weight.requires_grad else None)
-        product = _multiply(transformed, spectrum)
-        product[:, 0] += bias * spectrum.length  # a constant is frequency 0
-        return _back(product, spectrum.length, x.shape[-1])
+        ctx.spectrum, ctx.taps = spectrum, weight.shape[-1]
+        transformed = transform(x, spectrum.length)
+        ctx.save_for_backward(transformed if ctx.needs_input_grad[1] else None)
+        return transform_back(spectrum.apply(transformed), spectrum.length, x.shape[-1])
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient: Tensor):
-        spectrum, time = ctx.spectrum, gradient.shape[-1]
-        transformed = _transform(gradient, spectrum.length)
+        length, time = ctx.spectrum.length, gradient.shape[-1]
+        transformed = transform(gradient, length)
         of_x = of_weight = of_bias = None
         if ctx.needs_input_grad[0]:
-            of_x = _back(_multiply(transformed, spectrum, adjoint=True), spectrum.length, time)
+            of_x = transform_back(ctx.spectrum.apply_adjoint(transformed), length, time)
         if ctx.needs_input_grad[1]:
-            of_weight = _weight_gradient(*ctx.saved_tensors, transformed, ctx.shape, spectrum.length)
+            of_weight = _weight_gradient(*ctx.saved_tensors, transformed, ctx.taps, length)
         if ctx.needs_input_grad[2]:
             of_bias = transformed[:, 0].real.sum(0)
         return of_x, of_weight, of_bias, None
 
 
-def _weight_gradient(x: Tensor, gradient: Tensor, shape: torch.Size, length: int) -> Tensor:
-    """The gradient of weights (out, in, taps) from spectra (record, frequency, channel)."""
-    outputs, inputs, taps = shape
+def _weight_gradient(x: Tensor, gradient: Tensor, taps: int, length: int) -> Tensor:
+    """The gradient of weights (out, in, taps) from two spectra (record, frequency, channel)."""
     products = torch.bmm(gradient.permute(1, 2, 0), x.transpose(0, 1).conj())
-    correlation = torch.fft.irfft(products.permute(1, 2, 0), length)  # at lag -tap
+    correlation = torch.fft.irfft(products.permute(1, 2, 0), length)
     lags = (taps - 1) // 2 - torch.arange(taps, device=x.device)
     return correlation[..., lags % length]
 
@@ -152,9 +175,9 @@ class FFTConv1d(nn.Conv1d):
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, padding="same"):
         super().__init__(in_channels, out_channels, kernel_size, padding=padding)
         if padding != "same":
-            raise ValueError(f"padding {padding!r} is not served; allowed: 'same'")
+            raise ValueError(f"got padding {padding!r}; allowed: 'same'")
         self._frozen = False
-        self._spectra: dict[tuple, Spectrum] = {}
+        self._kept: tuple[tuple, Spectrum] | None = None
 
     def freeze(self) -> None:
         """Weights take no gradient from here on, and their spectrum is computed once."""
@@ -162,19 +185,22 @@ class FFTConv1d(nn.Conv1d):
         self._frozen = True
 
     def forward(self, x: Tensor) -> Tensor:
-        if uses_fft(x.device, x.dtype, self.kernel_size[0], len(x)):
-            return _Convolve.apply(x, self.weight, self.bias, self._spectrum(x.shape[-1]))
-        before = (self.kernel_size[0] - 1) // 2
-        padded = F.pad(x[:, :, None], (before, self.kernel_size[0] - 1 - before))
+        taps = self.kernel_size[0]
+        if uses_fft(x.device, x.dtype, taps, len(x)):
+            return _Convolve.apply(x, self.weight, self.bias, self.spectrum(x.shape[-1]))
+        before = (taps - 1) // 2
+        padded = F.pad(x[:, :, None], (before, taps - 1 - before))
         padded = padded.contiguous(memory_format=torch.channels_last)
         return F.conv2d(padded, self.weight[:, :, None], self.bias)[:, :, 0]
 
-    def _spectrum(self, time: int) -> Spectrum:
+    def spectrum(self, time: int) -> Spectrum:
+        """The weights at the frequencies of a transform that serves ``time`` samples."""
         length = transform_length(time, self.kernel_size[0])
-        weight = self.weight.detach()
+        weight, bias = self.weight.detach(), self.bias.detach()
         if not self._frozen:
-            return Spectrum.of(weight, length)
+            return Spectrum.of(weight, bias, length)
+        # Kept for one length, dtype and device, and for weights that nobody changed since.
         key = (length, weight.dtype, weight.device, weight.data_ptr(), weight._version)
-        if key not in self._spectra:
-            self._spectra = {key: Spectrum.of(weight, length)}
-        return self._spectra[key]
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, Spectrum.of(weight, bias, length)
+        return self._kept[1]

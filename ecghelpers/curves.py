@@ -43,10 +43,15 @@ LEGEND_ABOVE = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.04, "yanc
 OURS, PUBLISHED, PLAIN = "#0072B2", "#E69F00", "#999999"
 
 
+def plain(text) -> str:
+    """Text that plotly shows as it stands: neither its HTML nor its TeX is obeyed."""
+    return escape(str(text)).replace("$", "&#36;")
+
+
 def _style(figure: go.Figure, title: str, width: int = 1000, height: int = 420) -> go.Figure:
     return figure.update_layout(
         template="plotly_white",
-        title={"text": escape(title), "font": {"size": 16}},
+        title={"text": plain(title), "font": {"size": 16}},
         width=width,
         height=height,
         margin={"l": 70, "r": 30, "t": 80, "b": 60},
@@ -55,7 +60,7 @@ def _style(figure: go.Figure, title: str, width: int = 1000, height: int = 420) 
 
 
 def _label(method: str) -> str:
-    return METHOD_LABELS.get(method, escape(method))
+    return METHOD_LABELS.get(method, plain(method))
 
 
 def beats_with_fiducials(medians, fiducials, record_ids, *, columns: int = 3) -> go.Figure:
@@ -64,7 +69,7 @@ def beats_with_fiducials(medians, fiducials, record_ids, *, columns: int = 3) ->
     fiducials: (record, 6) sample indices, NaN where missing. Lead II is drawn dark.
     """
     rows = -(-len(medians) // columns)
-    names = [escape(str(record)) for record in record_ids]
+    names = [plain(record) for record in record_ids]
     gaps = {"horizontal_spacing": 0.06, "vertical_spacing": 0.38 / max(rows, 2)}
     figure = make_subplots(rows, columns, subplot_titles=names, **gaps)
     time = np.append(np.arange(BEAT_SAMPLES) * MS_PER_SAMPLE, np.nan)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from . import checksums, profiles
+from . import checksums, cluster, profiles
 from .processes import die_with_parent, short
 
 SETTINGS = "settings.json"
@@ -27,8 +28,7 @@ class Plan:
 
     settings: dict
     results: Path
-    cores: int
-    jobs: int
+    flags: list[str]
     force: bool
     dry_run: bool
     only: bool
@@ -40,6 +40,7 @@ class Outcome:
 
     status: int = 0
     failures: list[str] = field(default_factory=list)
+    stopped: bool = False
 
 
 def dry_run(plan: Plan) -> Outcome:
@@ -98,15 +99,15 @@ def execute(plan: Plan) -> Outcome:
     log = plan.results / LOG
     log.parent.mkdir(exist_ok=True)
     log.write_text("", encoding="utf-8")
+    cluster.cancel_leftovers(plan.results)
     damaged = checksums.damaged(plan.results)
     for name in damaged:
         print(f"{short(plan.results / name)} is damaged (checksum): it is made again")
     outcome = _run(plan, damaged)
-    if outcome.failures and not plan.only:
-        steps = _summaries(plan.results)
-        partial = {"steps": steps, "partial": True}
-        if steps:
-            again = _run(replace(plan, settings=plan.settings | partial, only=True, force=False))
+    if outcome.failures and not plan.only and not outcome.stopped:
+        partial = plan.settings | {"steps": _summaries(plan.results), "partial": True}
+        if partial["steps"]:
+            again = _run(replace(plan, settings=partial, only=True, force=False))
             outcome.failures += again.failures
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     print(f"{'Failed' if outcome.status else 'Done'} after {minutes} min {seconds} s")
@@ -126,7 +127,7 @@ def _summaries(results: Path) -> list[str]:
 def _snakemake(plan: Plan, folder: Path, settings: Path, damaged: Iterable[str] = ()) -> list[str]:
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(profiles.ROOT / "Snakefile")]
     command += ["--directory", str(folder), "--configfile", str(settings)]
-    command += ["--cores", str(plan.cores), "--jobs", str(plan.jobs)]
+    command += plan.flags or ["--cores", "1"]
     # Snakemake's own lock would need a hand after a kill; ``lock`` does not.
     command += ["--nolock", "--rerun-incomplete", "--keep-going", "--nocolor"]
     command += ["--rerun-triggers", "mtime", "params", "input", "code"]
@@ -162,13 +163,13 @@ def _run(plan: Plan, damaged: Iterable[str] = ()) -> Outcome:
     _write(settings, plan.settings)
     command = _snakemake(plan, plan.results, settings, damaged)
     report = Report(plan.results)
-    with _start(command, plan.results / LOG) as process, _stoppable(process):
+    with _start(command, plan.results / LOG) as process, _stoppable(process) as stop:
         for event in _events(process):
             report.take(event)
     failures = report.failures()
     if process.returncode and not failures:
         failures = [f"Snakemake ended with status {process.returncode}: see {plan.results / LOG}"]
-    return Outcome(int(process.returncode != 0), failures)
+    return Outcome(int(process.returncode != 0), failures, stop.is_set())
 
 
 def _write(path: Path, settings: dict) -> None:
@@ -178,10 +179,12 @@ def _write(path: Path, settings: dict) -> None:
 
 
 @contextlib.contextmanager
-def _stoppable(process: subprocess.Popen) -> Iterator[None]:
+def _stoppable(process: subprocess.Popen) -> Iterator[threading.Event]:
     """Pass a wish to stop on to Snakemake (no new steps) and to the running steps (save, leave)."""
+    stop = threading.Event()
 
-    def stop(*_):
+    def handle(*_):
+        stop.set()
         print("Stopping: the running steps save their state", file=sys.stderr)
         process.terminate()
         for child in psutil.Process(process.pid).children(recursive=True):
@@ -189,9 +192,9 @@ def _stoppable(process: subprocess.Popen) -> Iterator[None]:
                 if "ecghelpers.runner" in child.cmdline():
                     child.terminate()
 
-    before = {name: signal.signal(name, stop) for name in (signal.SIGINT, signal.SIGTERM)}
+    before = {name: signal.signal(name, handle) for name in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield stop
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)
@@ -210,7 +213,9 @@ class Report:
     def take(self, event: dict) -> None:
         """Print what an event is about."""
         kind, job = event["event"], event.get("job")
-        if kind == "total":
+        if kind == "slurm":
+            cluster.note_run(self.results, event["run"])
+        elif kind == "total":
             self.total = event["jobs"]
         elif kind == "start":
             number = self.started[job][0] if job in self.started else len(self.started) + 1

@@ -3,25 +3,23 @@
 import threading
 from html import escape
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import anywidget
-import ipywidgets as widgets
 import numpy as np
 import traitlets
 
 from . import paper
-from .blinding import letters
-from .cases import Case, Cases
+from .background import Background
+from .blinding import LETTERS, letters
+from .cases import Case, Cases, read_own
+from .controls import AUTOMATIC, BESIDE, DIFFERENCE, METHODS_VIEW, MODELS_VIEW, ONE, Controls
 from .curves import METHOD_LABELS
-from .ecg import LEADS, TARGETS
+from .ecg import TARGETS
 from .figures import heat_label
 from .screen import Screen
+from .study_panel import StudyPanel
 
-ONE, METHODS_VIEW, MODELS_VIEW = "One map", "All methods", "All models"
-BESIDE, DIFFERENCE = "Two side by side", "Difference of two"
-VIEWS = (ONE, METHODS_VIEW, MODELS_VIEW, BESIDE, DIFFERENCE)
-LAYOUTS = ("3x4", "6x2", "12x1", *LEADS)
-AUTOMATIC = "automatic"
 ASSETS = Path(__file__).parent / "assets"
 
 
@@ -33,7 +31,7 @@ class Keys(anywidget.AnyWidget):
     width = traitlets.Int(0).tag(sync=True)
 
 
-class Explorer:
+class Explorer(Controls):
     """Show ``explorer.widget`` as the last line of a cell.
 
     results: a results folder. seed: decides the order of blinded methods. Maps that are not stored
@@ -46,16 +44,24 @@ class Explorer:
         self.seed, self.reader = seed, reader
         self._lock = threading.RLock()
         self._quiet = False
-        self._worker: threading.Thread | None = None
-        self._wanted: list[tuple[Case, str]] = []
-        self._make_controls()
+        self.background = Background(self.cases.compute, self.refresh, self._failed, self._lock)
+        super().__init__(self.cases.targets)
         self.screen = Screen(self._show_measure)
         self.keys = Keys()
         self.keys.observe(self._pressed, "pressed")
         self.keys.observe(lambda change: self.screen.resize(change["new"]), "width")
-        self.widget = self._assemble()
+        self.locked = False
+        self.study = StudyPanel(self)
+        self.widget = self.assemble(
+            self.keys, self.background.widget, self.screen.figure, self.study.widget
+        )
+        self.previous.on_click(lambda _: self.step(-1))
+        self.next.on_click(lambda _: self.step(1))
+        self.calipers.observe(lambda change: self.screen.show_calipers(change["new"]), "value")
+        self.find.observe(lambda change: change["new"] and self.go_to(change["new"]), "value")
+        self.upload.observe(self._uploaded, "value")
         self._choose_target()
-        for control in self._redrawing:
+        for control in self.redrawing:
             control.observe(self._changed, "value")
 
     # What is chosen
@@ -67,84 +73,25 @@ class Explorer:
 
     def order(self) -> list[str]:
         """The methods in the order shown: that of the table or, blinded, a seeded one."""
+        place = (self.target.value, self.model.value)
+        # A study's letters are those of the maps that it holds; otherwise the rest is computed.
+        methods = self.study.methods(*place) if self.locked else self.methods
         if not self.blind.value:
-            return self.methods
-        place = (self.target.value, self.model.value, self.record.value)
-        return list(letters(self.methods, self.seed, self.reader, *place).values())
+            return methods
+        place = (*place, self.record.value)
+        return list(letters(methods, self.seed, self.reader, *place).values())
 
     def labels(self) -> dict[str, str]:
         """Method → the name shown for it: a letter while blinded."""
         order = self.order()
         if not self.blind.value:
             return {method: METHOD_LABELS[method] for method in order}
-        codes = dict(zip(order, "ABCDEFGHIJ", strict=True))
+        codes = dict(zip(order, LETTERS, strict=False))
         if not self.names.value:
             return codes
         return {method: f"{code}: {METHOD_LABELS[method]}" for method, code in codes.items()}
 
-    # Controls
-
-    def _make_controls(self) -> None:
-        small = {"layout": {"width": "auto"}, "style": {"description_width": "initial"}}
-        box = widgets.Dropdown
-        self.target = box(
-            options=[(TARGETS[name].label, name) for name in self.cases.targets],
-            description="Target",
-            **small,
-        )
-        self.model = box(description="Model", **small)
-        self.record = box(description="Record", **small)
-        self.previous = widgets.Button(description="◀ Previous", tooltip="left arrow")
-        self.next = widgets.Button(description="Next ▶", tooltip="right arrow")
-        self.view = box(options=VIEWS, description="Show", **small)
-        self.method = box(description="Method", **small)
-        self.second = box(description="and", **small)
-        self.mode = box(options=paper.MODES, description="Leads", **small)
-        self.layout = box(options=(AUTOMATIC, *LAYOUTS), description="Layout", **small)
-        self.fiducials = widgets.Checkbox(True, description="P, QRS, T marks", indent=False)
-        self.percentile = widgets.FloatSlider(
-            value=99,
-            min=80,
-            max=100,
-            step=0.5,
-            description="Full colour at percentile",
-            readout_format=".1f",
-            continuous_update=False,
-            style={"description_width": "initial"},
-        )
-        self.blind = widgets.Checkbox(False, description="Blind (b)", indent=False)
-        self.names = widgets.Checkbox(False, description="Show names (n)", indent=False)
-        self.calipers = widgets.Checkbox(False, description="Calipers", indent=False)
-        self.status, self.measured, self.message = (widgets.HTML() for _ in range(3))
-        self.progress = widgets.IntProgress(min=0, max=1, description="Computing")
-        self.progress.layout.visibility = "hidden"
-        for control in (self.fiducials, self.blind, self.names, self.calipers):
-            control.layout.width = "auto"
-        self._redrawing = [self.target, self.model, self.record, self.view, self.method]
-        self._redrawing += [self.second, self.mode, self.layout, self.fiducials, self.percentile]
-        self._redrawing += [self.blind, self.names]
-        self.previous.on_click(lambda _: self.step(-1))
-        self.next.on_click(lambda _: self.step(1))
-        self.calipers.observe(lambda c: self.screen.show_calipers(c["new"]), "value")
-
-    def _assemble(self) -> widgets.Widget:
-        def row(*children):
-            layout = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "2px 14px"}
-            return widgets.Box(children, layout=layout)
-
-        box = widgets.VBox(
-            [
-                self.keys,
-                row(self.target, self.model, self.record, self.previous, self.next),
-                row(self.view, self.method, self.second, self.blind, self.names),
-                row(self.mode, self.layout, self.fiducials, self.percentile, self.calipers),
-                self.status,
-                row(self.measured, self.progress, self.message),
-                self.screen.figure,
-            ]
-        )
-        box.add_class("ecg-explorer")
-        return box
+    # Reacting
 
     def _changed(self, change) -> None:
         if self._quiet:
@@ -182,6 +129,8 @@ class Explorer:
 
     def _pressed(self, change) -> None:
         key = change["new"][0]
+        if self.locked:
+            return
         if key in ("ArrowLeft", "ArrowRight"):
             self.step(-1 if key == "ArrowLeft" else 1)
         elif key.isdigit():
@@ -195,6 +144,55 @@ class Explorer:
         """Go to another record, round at the ends."""
         records = list(self.record.options)
         self.record.value = records[(records.index(self.record.value) + by) % len(records)]
+
+    def go_to(self, record_id: str) -> None:
+        """Show a record of the data, whether maps of it are stored or not."""
+        if not self.cases.knows(record_id):
+            self.say(f"no record {record_id!r} in the data")
+            return
+        self.say("")
+        if record_id not in self.record.options:
+            self._set(self.record, [*self.record.options, record_id])
+        self.record.value = record_id
+
+    def open(self, path) -> None:
+        """Measure a 12SL CSV file or a WFDB record of the user's own, and show it."""
+        self.say(f"Reading {Path(path).name} …")
+        try:
+            record = read_own(path)
+        except (ValueError, OSError) as error:
+            self.say(str(error))
+            return
+        self.go_to(self.cases.add(f"own: {Path(path).stem}", record))
+
+    def _uploaded(self, change) -> None:
+        files = {Path(file["name"]).name: bytes(file["content"]) for file in change["new"]}
+        first = sorted(files, key=lambda name: not name.lower().endswith((".csv", ".hea")))
+        with TemporaryDirectory() as folder:
+            for name, content in files.items():
+                (Path(folder) / name).write_bytes(content)
+            if first:
+                self.open(Path(folder) / first[0])
+
+    def lock(self, locked: bool) -> None:
+        """While a reading study runs, only how a map is drawn may be changed."""
+        self.locked = locked
+        for control in (*self.choosing, self.previous, self.next, self.find, self.upload):
+            control.disabled = locked
+
+    def show_blinded(self, item) -> None:
+        """Show one map of a reading study, its method hidden."""
+        self._quiet = True
+        try:
+            self.target.value = item.target
+            self._set(self.model, self.cases.numbers(item.target), item.model)
+            self._set(self.record, self.cases.records(item.target, item.model), item.record)
+            self.view.value, self.blind.value, self.names.value = ONE, True, False
+            order = self.order()
+            self._set(self.method, list(range(len(order))), order.index(item.method))
+        finally:
+            self._quiet = False
+        self.refresh()
 
     # Drawing
 
@@ -231,15 +229,17 @@ class Explorer:
         if self.view.value == DIFFERENCE:
             maps, titles = [maps[0] - maps[1]], [" − ".join(titles)]
             label = f"Difference of maps, each / {self.percentile.value:g}th percentile"
+        heading = f"{TARGETS[case.target].label}, model {case.model}, {self.mode.value}"
+        if len(titles) == 1:
+            heading, titles = f"{titles[0]}: {heading}", [""]
         layout = self._layout(len(titles))
         columns = self.screen.panel_columns(layout, len(titles))
         page = paper.lay_out(case.beat_uv, layout, titles, columns)
         marks = case.fiducials if self.fiducials.value else None
-        heading = f"{TARGETS[case.target].label}, model {case.model}, {self.mode.value}"
         heading += f", record {case.record_id}"
         self.screen.draw(page, case.beat_uv, np.stack(maps), scale, label, marks, heading)
         self._draw_curves(case, labels, [method for _, _, method in panels])
-        self._compute(missing)
+        self.background.want(missing)
 
     def _layout(self, panels: int) -> str:
         """The layout chosen; automatically, one lead where twelve would all show the same."""
@@ -273,7 +273,7 @@ class Explorer:
                 method if self.names.value or not self.blind.value else "",
             )
             for method in wanted
-            if method in case.curves
+            if method in case.curves and np.isfinite(case.truth)
         }
         note = "no perturbation curve<br>stored for this record"
         self.screen.draw_curves(curves, TARGETS[case.target].unit, note)
@@ -303,40 +303,5 @@ class Explorer:
         """Show a message, as text."""
         self.message.value = escape(text)
 
-    # Computing in the background
-
-    def _compute(self, missing: list[tuple[Case, str]]) -> None:
-        """Let the worker compute these maps, and forget what it was asked for before."""
-        with self._lock:
-            self._wanted = list(missing)
-            if missing and self._worker is None:
-                self.progress.value, self.progress.max = 0, len(missing)
-                self.progress.layout.visibility = "visible"
-                self._worker = threading.Thread(target=self._work, daemon=True)
-                self._worker.start()
-
-    def _work(self) -> None:
-        while True:
-            with self._lock:
-                if not self._wanted:
-                    self._worker = None
-                    self.progress.layout.visibility = "hidden"
-                    return
-                case, method = self._wanted[0]
-                self.progress.max = max(self.progress.value + len(self._wanted), 1)
-            try:
-                self.cases.compute(case, method)
-            except Exception as error:  # whatever went wrong, the reader must be told
-                with self._lock:
-                    self._wanted = []
-                self.say(f"{METHOD_LABELS[method]} could not be computed: {error}")
-                continue
-            with self._lock:
-                self.progress.value += 1
-                self.refresh()
-
-    def wait(self, timeout: float = 60) -> None:
-        """Wait until nothing is being computed."""
-        worker = self._worker
-        if worker is not None:
-            worker.join(timeout)
+    def _failed(self, task: tuple[Case, str], error: Exception) -> None:
+        self.say(f"{METHOD_LABELS[task[1]]} could not be computed: {error}")

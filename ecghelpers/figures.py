@@ -5,7 +5,6 @@ functions are offered here too, so that notebooks need only ``figures``.
 """
 
 from base64 import b64encode
-from html import escape
 from io import BytesIO
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from .curves import (  # noqa: F401  (offered to notebooks as figures.<name>)
     metrics_figure,
     missing_bar,
     perturbation_curves,
+    plain,
     predicted_versus_true,
     target_histograms,
     wave_bars,
@@ -83,7 +83,7 @@ def _png(colours: np.ndarray) -> str:
 def colour_bar(scale: float, label: str) -> go.Scatter:
     """A trace without points that carries the colour bar."""
     marker = {"color": [0], "cmin": -scale, "cmax": scale, "colorscale": COLORSCALE}
-    title = {"text": f" <br>{escape(label)}", "side": "right"}
+    title = {"text": f" <br>{plain(label)}", "side": "right"}
     marker |= {"showscale": True, "colorbar": {"title": title, "thickness": 12, "len": 0.8}}
     options = {"mode": "markers", "marker": marker, "hoverinfo": "skip", "showlegend": False}
     return go.Scatter(x=[None], y=[None], **options)
@@ -144,7 +144,7 @@ def names_trace(page: paper.Page) -> go.Scatter:
     x = [cell.left for cell in page.cells] + [title[0] for title in page.titles]
     y = [cell.top + 2.4 for cell in page.cells] + [title[1] for title in page.titles]
     text = [cell.lead for cell in page.cells]
-    text += [f"<b>{escape(title[2])}</b>" for title in page.titles]
+    text += [f"<b>{plain(title[2])}</b>" for title in page.titles]
     small, large = (9, 12) if page.width > CROWDED_MM else (12, 14)
     sizes = [small] * len(page.cells) + [large] * len(page.titles)
     font = {"color": INK, "size": sizes}
@@ -223,7 +223,7 @@ def _draw(page, beat_uv, maps, scale, label, fiducials, title, width) -> go.Figu
         paper_bgcolor="white",
         font={"size": 12, "color": INK},
         title={
-            "text": escape(title),
+            "text": plain(title),
             "subtitle": {"text": CALIBRATION, "font": {"size": 11}},
             "font": {"size": 16},
         },

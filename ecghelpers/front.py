@@ -3,9 +3,11 @@
 import argparse
 import os
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
-from . import engine, profiles
+from . import cluster, engine, profiles
 from .config import DEVICES, Results, check_choice
 from .ecg import TARGETS
 from .engine import Plan
@@ -56,6 +58,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--force", action="store_true", help="run the chosen steps again, whole or not")
     add("--dry-run", action="store_true", help="say what would run, and why; run nothing")
     add("--slurm", action="store_true", help="run the steps as Slurm jobs (parameters/slurm.yaml)")
+    add(
+        "--resources",
+        metavar="K=V,…",
+        help="with --slurm: other values than slurm.yaml's, such as "
+        "partition=gpu,train.minutes=600",
+    )
     return parser.parse_args(arguments)
 
 
@@ -66,25 +74,62 @@ def plan(options: argparse.Namespace) -> Plan:
         settings = profiles.load(options.profile, targets)
         device = check_choice("device", options.device, DEVICES)
         steps = [_step(name) for name in _list(options.only, [], "--only")]
-    except ValueError as error:
-        raise Refusal(str(error)) from error
+        code = {step.rule: profiles.fingerprint(step) for step in EVERY_STEP}
+        asked, interval = cluster.requests(options.resources)
+    except (ValueError, OSError, SyntaxError) as error:
+        raise Refusal(" ".join(str(error).split())) from error
     _check_own_data(settings["notebooks"]["01_data"][""])
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    jobs = cores if options.jobs is None else options.jobs
-    if jobs < 1:
-        raise Refusal(f"--jobs is {jobs}; allowed are 1, 2, …")
+    if options.jobs is not None and options.jobs < 1:
+        raise Refusal(f"--jobs is {options.jobs}; allowed are 1, 2, …")
+    if options.resources and not options.slurm:
+        raise Refusal("--resources is for runs with --slurm")
     chosen = steps or list(EVERY_STEP)
-    at_once = min(jobs, len(targets) * settings["models"])
-    settings |= {
+    branches = len(targets) * settings["models"]
+    if options.slurm:
+        place = _on_slurm(asked, interval, branches, options)
+    else:
+        place = _here(branches, options)
+    settings |= place.settings | {
         "steps": [step.rule for step in chosen],
-        "code": {step.rule: profiles.fingerprint(step) for step in EVERY_STEP},
+        "code": code,
         "device": device,
         "partial": False,
-        "threads": max(1, cores // at_once),
-        "retries": 0,
+        "run": f"{time.time():.0f}.{os.getpid()}",
     }
     results = (options.results or profiles.ROOT / "results" / options.profile).resolve()
-    return Plan(settings, results, cores, jobs, options.force, options.dry_run, bool(steps))
+    return Plan(settings, results, place.flags, options.force, options.dry_run, bool(steps))
+
+
+@dataclass
+class Place:
+    """Where the steps run: what the Snakefile is told about it, and Snakemake's flags."""
+
+    settings: dict
+    flags: list[str]
+
+
+def _here(branches: int, options: argparse.Namespace) -> Place:
+    """On this machine: steps that run once take all cores, the others share them."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    jobs = options.jobs or cores
+    shared = max(1, cores // min(jobs, branches))
+    threads = {rule: shared if rule in cluster.ARRAYS else cores for rule in cluster.RULES}
+    settings = {"threads": threads, "resources": {rule: {} for rule in threads}}
+    return Place(settings, ["--cores", str(cores), "--jobs", str(jobs)])
+
+
+def _on_slurm(asked: dict, interval: int, branches: int, options) -> Place:
+    """On the nodes of a cluster."""
+    if not options.dry_run:
+        cluster.check_reachable()
+    settings = {
+        "threads": {rule: values["cpus"] for rule, values in asked.items()},
+        "resources": {rule: cluster.rule_resources(values) for rule, values in asked.items()},
+    }
+    flags = (
+        [] if options.dry_run else cluster.snakemake_flags(asked, branches, options.jobs, interval)
+    )
+    return Place(settings, flags)
 
 
 def _list(text: str | None, default: list[str], flag: str) -> list[str]:

@@ -9,8 +9,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .convolution import FFTConv1d
+from .convolution import FFTConv1d, records_at_once, uses_fft
 from .ecg import LEADS
+from .fused import can_fuse, run_blocks
+
+# So many records pass through an evaluation form at once.
+RECORDS_A_PASS = {"cpu": 128, "cuda": 1024}
 
 
 class ResModule(nn.Module):
@@ -59,11 +63,16 @@ class StevenNet(nn.Module):
         self.flatten = nn.Flatten()
         self.fc1 = nn.Linear(32, 1)
 
+    @property
+    def blocks(self) -> list[ResModule]:
+        """The eight residual blocks in order."""
+        return [self.get_submodule(f"block{number}") for number in range(1, 9)]
+
     def forward(self, x: Tensor) -> Tensor:
         check_beats(x)
         x = self.pool(self.init_block(x))  # (record, 32, time / 2)
-        for number in range(1, 9):
-            x = self.get_submodule(f"block{number}")(x)
+        for block in self.blocks:
+            x = block(x)
         return self.fc1(self.flatten(self.avgpool(x)))
 
 
@@ -101,16 +110,34 @@ def _fold_batch_norm(conv: nn.Conv1d, norm: nn.BatchNorm1d) -> None:
     conv.bias.copy_(bias)
 
 
-def evaluation_form(model: StevenNet) -> nn.Module:
+class EvaluationForm(StevenNet):
+    """What ``evaluation_form`` returns: a StevenNet that does not train, and is faster."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_beats(x)
+        most = RECORDS_A_PASS.get(x.device.type, len(x))
+        if not can_fuse(self):
+            return super().forward(x)
+        if len(x) > most:
+            return torch.cat([self(part) for part in x.split(most)])
+        parts = x.split(records_at_once(x))
+        x = torch.cat([self.pool(self.init_block(part)) for part in parts])
+        if uses_fft(x.device, x.dtype, self.block1.conv1.kernel_size[0], len(x)):
+            x = run_blocks(self.blocks, x)
+        else:
+            x = nn.Sequential(*self.blocks)(x)
+        return self.fc1(self.flatten(self.avgpool(x)))
+
+
+def evaluation_form(model: StevenNet) -> EvaluationForm:
     """The same function, faster: for everything that does not train.
 
-    Batch norm is folded into the convolutions and weights take no gradient. block8.bn2 stays, so
-    that guided Grad-CAM at block8.conv2 sees what it sees in the model. Module names stay.
+    Batch norm is folded into the convolutions, weights take no gradient and their spectra are
+    computed once. block8.bn2 stays, so that guided Grad-CAM at block8.conv2 sees what it sees in
+    the model. Module names stay; later changes of the model do not reach the copy.
     """
-    fast = copy.deepcopy(model).eval().requires_grad_(False)
-    for module in fast.modules():
-        if isinstance(module, FFTConv1d):
-            module.freeze()
+    fast = EvaluationForm().to(model.fc1.weight)
+    fast.load_state_dict(model.state_dict())
     for name, block in fast.named_children():
         if isinstance(block, ResModule):
             _fold_batch_norm(block.conv1, block.bn1)
@@ -118,7 +145,10 @@ def evaluation_form(model: StevenNet) -> nn.Module:
             if name != "block8":
                 _fold_batch_norm(block.conv2, block.bn2)
                 block.bn2 = nn.Identity()
-    return fast
+    for module in fast.modules():
+        if isinstance(module, FFTConv1d):
+            module.freeze()
+    return fast.eval().requires_grad_(False)
 
 
 def save_model(path: str | Path, model: StevenNet, metadata: dict[str, str] | None = None) -> None:

@@ -49,7 +49,7 @@ def lock(results: Path) -> Iterator[None]:
         yield
 
 
-def die_with_parent() -> None:
-    """Ask Linux to stop this process when the one that started it dies, however it dies."""
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Ask Linux to send this process a signal when the one that started it dies, however it dies."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)

@@ -188,7 +188,8 @@ def fingerprint(step: Step) -> str:
 
 
 def _parse(module: str) -> ast.Module:
-    return ast.parse((ROOT / "ecghelpers" / f"{module}.py").read_text(encoding="utf-8"))
+    path = ROOT / "ecghelpers" / f"{module}.py"
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
 def _imports(tree: ast.Module) -> set[str]:

@@ -32,6 +32,8 @@ def _event(record: logging.LogRecord) -> dict | None:
         return {"event": "end", "job": record.job_id}
     if kind == LogEvent.JOB_ERROR:
         return {"event": "error", "job": record.jobid, "logs": list(map(str, record.log))}
+    if kind is None and str(record.msg).startswith("SLURM run ID: "):
+        return {"event": "slurm", "run": record.msg.rpartition(" ")[2]}
     if record.levelno >= logging.ERROR and kind in (None, LogEvent.ERROR):
         return {"event": "message", "text": record.getMessage()}
     return None

@@ -6,12 +6,16 @@
 The working directory is the results folder; the notebook to run is the one in the project's
 ``notebooks/`` whose name the executed copy begins with, and it runs in the project's folder. The
 kernel is this Python's. When the process is told to stop (SIGTERM, SIGUSR1: a time limit, a
-preemption, a person), the kernel is told too and has GRACE_S to save its state.
+preemption, a person), or when the Slurm job that it is in nears its time limit, the kernel is told
+(SIGTERM) and has GRACE_S to save its state. An error that a notebook raised once is not tried again
+in the same run: only what was stopped goes on.
 """
 
 import argparse
 import os
+import re
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -24,44 +28,78 @@ from .checksums import forget, record
 from .processes import die_with_parent
 from .profiles import NOTEBOOKS, ROOT
 
-GRACE_S = 100  # Slurm is asked to warn 120 s before its limit
+GRACE_S = 100
+MARGIN_S = 120  # before the time limit of a Slurm job
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a notebook; return 0 if it ran to its end and made what it should."""
     options = _parse(arguments)
-    die_with_parent()
+    die_with_parent(signal.SIGTERM)
     stop = _pass_signals_on()
+    _stop_before_time_limit()
     results = Path.cwd()
+    failure = _Failure(results / "logs" / f"{options.notebook.stem}.error", options.run)
+    if failure.known():
+        print(failure.known(), file=sys.stderr)
+        return 1
+    try:
+        _execute(options, results)
+    except Exception as error:
+        line = summary(error, stop.is_set())
+        if not stop.is_set() and not _is_death(error):
+            failure.note(line)
+        print(line, file=sys.stderr)
+        return 1
+    failure.forget()
+    return 0
+
+
+def _execute(options: argparse.Namespace, results: Path) -> None:
     executed = results / options.notebook
     executed.parent.mkdir(parents=True, exist_ok=True)
     forget(results, options.makes)
+    os.environ["TQDM_DISABLE"] = "1"  # progress bars have no place in a log
     values = dict(_value(pair) for pair in options.set)
-    try:
-        papermill.execute_notebook(
-            NOTEBOOKS / f"{options.notebook.name.split('.')[0]}.ipynb",
-            executed,
-            parameters=values | {"results": _from_root(results), "device": options.device},
-            kernel_name="python3",
-            cwd=ROOT,
-            progress_bar=False,
-            log_output=True,
-        )
-    except Exception as error:
-        print(summary(error, stop), file=sys.stderr)
-        return 1
+    papermill.execute_notebook(
+        NOTEBOOKS / f"{options.notebook.name.split('.')[0]}.ipynb",
+        executed,
+        parameters=values | {"results": _from_root(results), "device": options.device},
+        kernel_name="python3",
+        cwd=ROOT,
+        progress_bar=False,
+        log_output=True,
+    )
     missing = [path for path in options.makes if not (results / path).exists()]
     if missing:
-        print(f"{options.notebook} ended without making {', '.join(missing)}", file=sys.stderr)
-        return 1
+        raise FileNotFoundError(f"the notebook ended without making {', '.join(missing)}")
     record(results, options.makes)
-    return 0
+
+
+class _Failure:
+    """The error that this notebook raised in an earlier attempt of the same run, if any."""
+
+    def __init__(self, path: Path, run: str):
+        self.path, self.run = path, run
+
+    def known(self) -> str:
+        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        run, _, line = text.partition("\n")
+        return line if run == self.run else ""
+
+    def note(self, line: str) -> None:
+        self.path.parent.mkdir(exist_ok=True)
+        self.path.write_text(f"{self.run}\n{line}", encoding="utf-8")
+
+    def forget(self) -> None:
+        self.path.unlink(missing_ok=True)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Run one notebook of the analysis.")
     parser.add_argument("--notebook", type=Path, required=True, help="the executed copy")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--run", default="", help="a name for the run that this is a step of")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
     parser.add_argument("--makes", nargs="*", default=[], metavar="FILE")
     return parser.parse_args(arguments)
@@ -77,15 +115,19 @@ def _from_root(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
-def summary(error: Exception, stop: threading.Event | None = None) -> str:
+def summary(error: Exception, stopped: bool = False) -> str:
     """The last line of an error in a notebook, or why there is none."""
-    if stop is not None and stop.is_set():
+    if stopped:
         return "stopped from outside; the next run goes on from the state it saved, if any"
-    name = getattr(error, "ename", type(error).__name__)
-    text = str(getattr(error, "evalue", error)).strip()
-    if name == "DeadKernelError":
+    if _is_death(error):
         return "the kernel died: killed from outside, or out of memory"
-    return f"{name}: {text.splitlines()[0] if text else ''}"
+    name = getattr(error, "ename", type(error).__name__)
+    lines = str(getattr(error, "evalue", error)).strip().splitlines() or [""]
+    return f"{name}: {lines[0]}"
+
+
+def _is_death(error: Exception) -> bool:
+    return type(error).__name__ == "DeadKernelError"
 
 
 def _pass_signals_on() -> threading.Event:
@@ -107,8 +149,38 @@ def _pass_signals_on() -> threading.Event:
     return stop
 
 
+def _stop_before_time_limit() -> None:
+    """Send this process SIGTERM MARGIN_S before the time limit of its Slurm job, if it is in one.
+
+    Slurm's own warning (--signal) does not reach the tasks of a job array, which have no job step.
+    """
+    left = time_left(os.environ.get("SLURM_JOB_ID", ""))
+    if left is not None:
+        wait = left - min(MARGIN_S, left / 4)
+        timer = threading.Timer(wait, os.kill, (os.getpid(), signal.SIGTERM))
+        timer.daemon = True
+        timer.start()
+
+
+def time_left(job: str) -> float | None:
+    """Seconds until the time limit of a Slurm job; None without a job or a limit."""
+    if not job:
+        return None
+    command = ["squeue", "--noheader", f"--jobs={job}", "--format=%L"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    parts = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", answer.strip())
+    if not parts:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())
+    return 86400 * days + 3600 * hours + 60 * minutes + seconds
+
+
 if __name__ == "__main__":
-    sys.stdout.flush()
     code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
     # Threads of a kernel that died can hold an ordinary exit back.
     os._exit(code) if code else sys.exit(code)

@@ -5,16 +5,15 @@ be slow and would put megabytes of script into a saved notebook.
 """
 
 from collections.abc import Callable
-from html import escape
 
 import numpy as np
 import plotly.graph_objects as go
 
 from . import figures, paper
-from .curves import METHOD_STYLES, OTHER_STYLE
+from .curves import METHOD_STYLES, OTHER_STYLE, plain
 
 WIDE_PX = 760  # narrower than this (or with a wide page), the curves go below the paper
-LEAST_PX_PER_MM, MOST_COLUMNS = 2.1, 5
+LEAST_PX_PER_MM, MOST_COLUMNS = 1.9, 5
 MOST_PX = 1100  # tallest paper
 MARGIN = {"l": 55, "r": 15, "t": 60, "b": 110}
 LEGEND_PX = 200  # below narrow curves
@@ -44,7 +43,7 @@ class Screen:
         x_axis, y_axis = figures.paper_axes(page)
         with self.figure.batch_update():
             bar.marker.update(cmin=-scale, cmax=scale)
-            bar.marker.colorbar.title.text = escape(label)
+            bar.marker.colorbar.title.text = plain(label)
             self.figure.layout.images = figures.heat_images(page, maps, scale)
             known = paper.NO_FIDUCIALS if fiducials is None else fiducials
             fresh = figures.marks_trace(page, known)
@@ -57,7 +56,7 @@ class Screen:
             names.update(x=fresh.x, y=fresh.y, text=fresh.text, textfont=fresh.textfont)
             self.figure.layout.xaxis.update(x_axis)
             self.figure.layout.yaxis.update(y_axis)
-            self.figure.layout.title.text = escape(title)
+            self.figure.layout.title.text = plain(title)
             self._arrange()
             self._place_calipers()
 
@@ -69,7 +68,7 @@ class Screen:
         return -(-panels // rows)
 
     def draw_curves(self, curves: dict, unit: str, note: str) -> None:
-        """Show label → (|error|, style name) curves, or a note where there are none."""
+        """Show label → (|error|, style name) curves, or a note (in plotly's HTML) where there are none."""
         with self.figure.batch_update():
             drawn = list(curves.items())[:CURVES]
             for number in range(CURVES):
@@ -82,12 +81,12 @@ class Screen:
                 trace.update(
                     x=np.arange(len(values)),
                     y=values,
-                    name=escape(label),
+                    name=plain(label),
                     visible=True,
                     line={"color": colour, "dash": dash, "width": 2},
                 )
             self.figure.layout.yaxis2.title.text = f"|error| ({unit})"
-            self.figure.layout.annotations[0].text = "" if drawn else escape(note)
+            self.figure.layout.annotations[0].text = "" if drawn else note
 
     def resize(self, width: int) -> None:
         """Fit the figure into so many pixels."""
@@ -199,6 +198,7 @@ def _layout() -> dict:
         "title": {
             "subtitle": {"text": paper.CALIBRATION, "font": {"size": 11}},
             "font": {"size": 15},
+            **{"yref": "container", "y": 1, "yanchor": "top", "pad": {"t": 12}},
         },
         "xaxis2": {"title": {"text": "Points perturbed"}, "tickfont": font, "anchor": "y2"},
         "yaxis2": {"rangemode": "tozero", "tickfont": font, "anchor": "x2"},

@@ -56,9 +56,10 @@ def test_code_that_a_step_uses_counts_and_comments_do_not(whole):
     toy.write_notebook(whole, "02_train", body="# nothing but a comment")
     assert "Nothing to do" in toy.run(whole, *TWO, "--dry-run").stdout
     toy.write_notebook(whole, "02_train", body="from ecghelpers import config")
-    assert "02_train qt model1               its code changed" in toy.run(
-        whole, *TWO, "--dry-run"
-    ).stdout
+    assert (
+        "02_train qt model1               its code changed"
+        in toy.run(whole, *TWO, "--dry-run").stdout
+    )
     assert json.loads(notebook.read_text())["nbformat"] == 4
 
 
@@ -103,7 +104,9 @@ def test_a_failing_target_does_not_stop_the_others(project):
 
 
 def test_a_step_that_makes_nothing_has_failed(kernel_project):
-    toy.write_notebook(kernel_project, "01_data", body="import sys; results = root = pathlib.Path('x')")
+    toy.write_notebook(
+        kernel_project, "01_data", body="import sys; results = root = pathlib.Path('x')"
+    )
     done = toy.run(kernel_project, *TWO)
     assert done.returncode == 1
     assert "without making data/medians.h5" in done.stderr.splitlines()[-1]

@@ -101,7 +101,9 @@ def replaced(old: str, new: str) -> str:
     return csv_text(beat()).replace(old, new, 1)
 
 
-WAVE = np.rint(1500 * np.exp(-0.5 * ((np.arange(600) - 240) / 6) ** 2)).astype(int)
+TIME = np.arange(600) - 240
+QRS = np.rint(1500 * np.exp(-0.5 * (TIME / 6) ** 2)).astype(int)
+T_WAVE = np.rint(1520 * np.exp(-0.5 * (TIME / 40) ** 2)).astype(int)
 FIRST = ",".join(map(str, beat()[:, 0]))
 BAD_CSV = {
     "no medians": csv_text(beat()).replace("12 lead medians", "12 leads"),
@@ -117,7 +119,7 @@ BAD_CSV = {
     "out of range": replaced(FIRST, "32768" + FIRST[FIRST.index(",") :]),
     "not integers: .*'9{30}'": replaced(FIRST, "9" * 30 + FIRST[FIRST.index(",") :]),
     "flat: lead V2": csv_text(np.where(np.arange(12)[:, None] == LEADS.index("V2"), 3, beat())),
-    "saturated: lead I ": csv_text(np.vstack([np.clip(WAVE, -2000, 800)[None], beat()[1:]])),
+    "saturated: lead I ": csv_text(np.vstack([np.clip(QRS, -2000, 800)[None], beat()[1:]])),
 }
 
 
@@ -131,7 +133,7 @@ def test_file_that_cannot_be_used_is_rejected_and_the_others_are_read(export, re
 
 
 def test_coarse_peaks_are_not_taken_for_saturation(export):
-    coarse = np.rint(WAVE / 40).astype(int) * 40  # tops of many equal samples
+    coarse = np.rint(T_WAVE / 40).astype(int) * 40  # a top of 13 equal samples
     (export[0] / "2.csv").write_text(csv_text(np.vstack([coarse[None], beat()[1:]])))
     assert "2" in only_block("12sl", *export).record_id
 
@@ -234,6 +236,8 @@ def test_table_formats_make_no_difference(
     "labels, reason",
     [
         ({"qt": "abc"}, "label not a number: qt is 'abc'"),
+        ({"qt": "3_96"}, "label not a number: qt is '3_96'"),
+        ({"qt": "3,9,6"}, "label not a number: qt is '3.9,6'"),
         ({"qt": "True"}, "label not a number: qt is 'True'"),
         ({"qt": "inf"}, "label not a number: qt is 'inf'"),
         ({"qt": "32767"}, "label out of range: qt is 32767"),
@@ -248,6 +252,11 @@ def test_a_label_that_cannot_be_right_rejects_its_record_alone(export, labels, r
     rows[1] |= labels
     block = only_block("12sl", folder, write_table(table, rows))
     assert block.record_id == ["1", "10"] and reason_of(block, "2") == reason
+
+
+def test_a_decimal_comma_is_taken(export):
+    write_table(export[1], [{"patid": 1, **VALUES, "STJ_v5": "-14,25"}])
+    assert read_label_table(export[1])["1"][list(TARGETS).index("STJ_v5")] == -14.25
 
 
 def test_zero_intervals_and_fiducials_are_missing_but_zero_amplitudes_are_not(export):

@@ -37,7 +37,7 @@ with (root / "runs.txt").open("a") as runs:
 for name, text in {files}.items():
     path = root / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
+    new = path.with_suffix(f".{{os.getpid()}}")
     new.write_text(text)
     new.replace(path)
 """
@@ -52,6 +52,7 @@ FILES = {
     "05_explore": "{}",
     "06_perturbation": f'{{{FOLDER}perturbation.h5": str(perturbation_steps), "aopc.csv": "ok"}}',
 }
+SLURM = "check_seconds: 1\nevery: {cpus: 1, memory_gb: 1, minutes: 5}\n"
 GALLERY = """import pathlib, sys
 from . import figures
 page = pathlib.Path(sys.argv[1]) / "site" / "index.html"
@@ -139,6 +140,7 @@ def make_project(folder: Path, kernel: bool = False) -> Path:
     (folder / "ecghelpers" / "figures.py").write_text("COLOR = 1\n")
     for name in PARAMETERS:
         write_notebook(folder, name)
+    (folder / "parameters" / "slurm.yaml").write_text(SLURM)
     (folder / "parameters" / "quick.yaml").write_text("models: 1\nepochs: 2\nrecords: 4\n")
     return folder
 
@@ -161,12 +163,12 @@ def run(project: Path, *flags: str, timeout: float = 300, **changes: str):
     )
 
 
-def start(project: Path, *flags: str) -> subprocess.Popen:
+def start(project: Path, *flags: str, **changes: str) -> subprocess.Popen:
     """Start ./run_all.sh and do not wait."""
     return subprocess.Popen(
         ["bash", project / "run_all.sh", *flags],
         cwd=project,
-        env=environment(),
+        env=environment(**changes),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,0 +1,168 @@
+"""Slurm: what each step asks for (parameters/slurm.yaml), and how Snakemake is to send it there."""
+
+import contextlib
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from . import profiles
+from .processes import Refusal, short
+
+DEFAULTS = {
+    "partition": "",
+    "account": "",
+    "qos": "",
+    "gres": "",
+    "cpus": 1,
+    "memory_gb": 4,
+    "minutes": 60,
+    "setup": "",
+    "options": "",
+}
+RULES = (*(step.rule for step in profiles.STEPS), "page")
+ARRAYS = ("train", "heatmaps", "perturbation")
+RETRIES = 3  # a step that was stopped goes on from its state; one that raised is not tried again
+JOBS = 1000
+CHECK_S = 20
+RUN_NOTE = ".slurm_run"
+
+
+def requests(overrides: str | None) -> tuple[dict[str, dict], int]:
+    """What each rule asks for: DEFAULTS, then slurm.yaml, then ``key=value,rule.key=value``.
+
+    Beside it the seconds between two looks at the queue. Raises ValueError for a rule, a key or a type that is not known.
+    """
+    path = profiles.PARAMETERS / "slurm.yaml"
+    where = str(path.relative_to(profiles.ROOT))
+    sections = profiles.read_yaml(path)
+    interval = {"check_seconds": sections.pop("check_seconds", CHECK_S)}
+    interval = profiles.check_values(interval, {"check_seconds": CHECK_S}, where)["check_seconds"]
+    asked = {rule: dict(DEFAULTS) for rule in RULES}
+    for section in ("every", *RULES):
+        values = profiles.check_values(sections.pop(section, {}) or {}, DEFAULTS, where)
+        for rule in RULES if section == "every" else (section,):
+            asked[rule] |= values
+    if sections:
+        profiles.check_choice("section of " + where, next(iter(sections)), ("every", *RULES))
+    for rule, values in _overrides(overrides):
+        for name in RULES if rule == "every" else (rule,):
+            asked[name] |= values
+    _check(asked)
+    return asked, max(1, interval)
+
+
+def _overrides(text: str | None) -> list[tuple[str, dict]]:
+    """The (rule, {key: value}) of the flag --resources."""
+    found = []
+    for item in filter(None, (text or "").split(",")):
+        name, equals, value = item.strip().partition("=")
+        if not equals:
+            raise ValueError(
+                f"--resources: {item!r} is not of the form key=value or rule.key=value"
+            )
+        rule, _, key = name.rpartition(".")
+        rule = profiles.check_choice("step in --resources", rule or "every", ("every", *RULES))
+        typed = int(value) if re.fullmatch(r"\d+", value) else value
+        found.append((rule, profiles.check_values({key: typed}, DEFAULTS, "--resources")))
+    return found
+
+
+def _check(asked: dict[str, dict]) -> None:
+    for rule, values in asked.items():
+        for key in ("cpus", "memory_gb", "minutes"):
+            if values[key] < 1:
+                raise ValueError(f"{key} of {rule} is {values[key]}; allowed are 1, 2, …")
+        if re.search(r"[\"$`\\\n]", values["setup"] + values["options"]):
+            raise ValueError(
+                f"setup and options of {rule} may not hold quotes, $, ` or backslashes; "
+                "put the commands in a file and say: . /path/of/the/file"
+            )
+    if len({values["setup"] for values in asked.values()}) > 1:
+        raise ValueError("setup is the same for all steps: set it under `every` alone")
+
+
+def rule_resources(values: dict) -> dict:
+    """The resources of a rule in the words of Snakemake's Slurm plugin."""
+    resources = {
+        "runtime": values["minutes"],
+        "mem_mb": 1024 * values["memory_gb"],
+        "cpus_per_task": values["cpus"],
+        "slurm_partition": values["partition"],
+        "slurm_account": values["account"],
+        "qos": values["qos"],
+        "gres": values["gres"],
+        "slurm_extra": values["options"],
+    }
+    return {key: value for key, value in resources.items() if value != ""}
+
+
+def snakemake_flags(asked: dict[str, dict], branches: int, jobs: int | None, checks: int) -> list:
+    """The flags that make Snakemake send its jobs to Slurm.
+
+    branches: targets × models. jobs: at most so many at once; arrays need room for all branches.
+    checks: seconds between two looks at the queue.
+    """
+    flags = ["--executor", "slurm", "--jobs", str(jobs or JOBS), "--latency-wait", "60"]
+    flags += ["--retries", str(RETRIES)]
+    flags += ["--seconds-between-status-checks", str(checks)]
+    flags += ["--slurm-init-seconds-before-status-checks", str(checks)]
+    flags += ["--slurm-logdir", "logs/slurm"]
+    if jobs is None or jobs >= branches:
+        flags += ["--slurm-array-jobs", ",".join(ARRAYS)]
+    if not _has_accounting():
+        flags += ["--slurm-status-command", "squeue"]
+    if not any(values["account"] for values in asked.values()):
+        flags += ["--slurm-no-account"]
+    # The batch shell must outlive the signal that tells the step inside it to save and leave.
+    setup = next(iter(asked.values()))["setup"]
+    return [*flags, "--precommand", "trap '' TERM USR1" + (f" && {setup}" if setup else "")]
+
+
+def _has_accounting() -> bool:
+    """Whether finished jobs can be asked for with sacct; without it Snakemake would wait for ever."""
+    if not shutil.which("sacct"):
+        return False
+    asked = subprocess.run(["sacct", "--noheader", "--jobs=1"], capture_output=True)
+    return asked.returncode == 0
+
+
+def check_reachable() -> None:
+    """Raise Refusal where Slurm's commands are absent or its controller does not answer."""
+    if not shutil.which("sbatch"):
+        raise Refusal("--slurm: there is no sbatch here; run on a login node of the cluster")
+    asked = subprocess.run(["sinfo", "--noheader"], capture_output=True, text=True)
+    if asked.returncode:
+        reason = (asked.stderr.strip().splitlines() or ["no answer"])[-1]
+        raise Refusal(f"--slurm: the cluster does not answer ({reason})")
+
+
+def note_run(results: Path, name: str) -> None:
+    """Remember the name under which this run's jobs stand in the queue."""
+    (results / RUN_NOTE).write_text(name, encoding="utf-8")
+
+
+def cancel_leftovers(results: Path, patience_s: float = 120) -> None:
+    """Cancel the jobs that a killed run left in the queue, and wait until they are gone."""
+    note = results / RUN_NOTE
+    if not note.exists():
+        return
+    name = note.read_text(encoding="utf-8").strip()
+    if name and shutil.which("scancel"):
+        subprocess.run(["scancel", f"--name={name}"], capture_output=True)
+        limit = time.monotonic() + patience_s
+        while _queued(name):
+            if time.monotonic() > limit:
+                raise Refusal(
+                    f"jobs of an earlier run in {short(results)} do not end: scancel {name}"
+                )
+            time.sleep(1)
+    note.unlink()
+
+
+def _queued(name: str) -> bool:
+    command = ["squeue", "--noheader", f"--name={name}"]
+    with contextlib.suppress(OSError):
+        return bool(subprocess.run(command, capture_output=True, text=True).stdout.strip())
+    return False

@@ -1,0 +1,193 @@
+"""The reading study: what is rated in which order, the ratings' file, and what they say.
+
+Reader files come from the explorer (a row as each rating is given) and from the page (its export);
+both have COLUMNS. A row names the method by its letter alone, so that a file cannot unblind its
+reader; the letter is resolved here, from the same hash that chose it.
+"""
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from . import __version__
+from .blinding import letters, shuffled, study_id
+from .config import generator
+
+COLUMNS = ("reader", "time", "version", "study", "target", "model", "record", "code")
+COLUMNS += ("score", "text")
+SCORES = (1, 2, 3, 4, 5)
+ITEM = ["target", "model", "record", "code"]
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Item:
+    """One map to be rated; code is the letter that hides the method from this reader."""
+
+    target: str
+    model: int
+    record: str
+    method: str
+    code: str
+
+    @property
+    def key(self) -> tuple[str, int, str, str]:
+        """What tells this reader's item from her others."""
+        return self.target, self.model, self.record, self.code
+
+
+class Study:
+    """What can be rated: every map of the first model of each target.
+
+    networks: target, model, records and methods, as ``Cases.networks`` gives them.
+    """
+
+    def __init__(self, networks: Sequence[dict], seed: int):
+        self.seed, self.name = seed, study_id(seed, networks)
+        first: dict[str, dict] = {}
+        for network in networks:
+            first.setdefault(network["target"], network)
+        self.networks = list(first.values())
+
+    def items(self, reader: str) -> list[Item]:
+        """All maps in the order in which this reader sees them."""
+        found = {}
+        for network in self.networks:
+            target, model = network["target"], network["model"]
+            for record in network["records"]:
+                codes = letters(network["methods"], self.seed, reader, target, model, record)
+                for code, method in codes.items():
+                    key = "|".join((target, str(model), record, method))
+                    found[key] = Item(target, model, record, method, code)
+        return [found[key] for key in shuffled(list(found), f"{self.seed}|{reader}|study")]
+
+    def row(self, reader: str, item: Item, score: int, text: str) -> dict:
+        """One rating as a row of a reader's file."""
+        if score not in SCORES:
+            raise ValueError(f"score is {score!r}; allowed: 1 to 5")
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        values = (reader, now, __version__, self.name, *item.key, score, text)
+        return dict(zip(COLUMNS, values, strict=True))
+
+    def read(self, paths: Sequence[str | Path]) -> pd.DataFrame:
+        """The ratings of all readers' files, with the method that each letter hid.
+
+        Of several ratings of one map by one reader the last counts. Raises ValueError naming the
+        file for other columns, another study, an unknown letter, or a score that is none.
+        """
+        tables = [_read(path) for path in paths]
+        if not tables:
+            return pd.DataFrame(columns=[*COLUMNS, "method"])
+        for path, table in zip(paths, tables, strict=True):
+            others = set(table["study"]) - {self.name}
+            if others:
+                raise ValueError(
+                    f"{path} belongs to study {sorted(others)[0]!r}, these results to "
+                    f"{self.name!r}: another seed, other records or other methods"
+                )
+        table = pd.concat(tables, ignore_index=True)
+        table = table.drop_duplicates(["reader", *ITEM], keep="last").reset_index(drop=True)
+        table["method"] = self._resolve(table)
+        return table
+
+    def _resolve(self, table: pd.DataFrame) -> list[str]:
+        methods = {}
+        for reader in table["reader"].unique():
+            methods |= {(reader, *item.key): item.method for item in self.items(reader)}
+        keys = list(table[["reader", *ITEM]].itertuples(index=False, name=None))
+        unknown = [key for key in keys if key not in methods]
+        if unknown:
+            raise ValueError(f"the study holds no map {unknown[0]}; was the file edited?")
+        return [methods[key] for key in keys]
+
+
+def _read(path: str | Path) -> pd.DataFrame:
+    types = dict.fromkeys(COLUMNS, str)
+    table = pd.read_csv(path, dtype=types, keep_default_na=False, encoding="utf-8-sig")
+    if tuple(table.columns) != COLUMNS:
+        raise ValueError(f"{path} has columns {list(table.columns)}; allowed: {list(COLUMNS)}")
+    wrong = [value for value in table["score"] if value not in map(str, SCORES)]
+    wrong += [value for value in table["model"] if not value.isdigit()]
+    if wrong:
+        raise ValueError(f"{path} holds {wrong[0]!r}; a score is 1 to 5, a model a whole number")
+    return table.astype({"score": int, "model": int})
+
+
+def reader_file(folder: str | Path, reader: str) -> Path:
+    """Where the ratings of a reader are kept. Different readers never share a file."""
+    from .blinding import text_hash
+
+    plain = re.sub(r"[^\w-]+", "_", reader)[:40]
+    return Path(folder) / f"ratings-{plain}-{text_hash(reader):08x}.csv"
+
+
+def append_rating(path: str | Path, row: dict) -> None:
+    """Add one row to a reader's file, made with its header if it is not there."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, quoting=csv.QUOTE_ALL)
+        if file.tell() == 0:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def scores(ratings: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Mean score of every method with a 95 % interval: columns method, n, score, low, high.
+
+    Readers are averaged within a map first; the interval is a percentile bootstrap over maps, so it
+    speaks of other records and not of other readers.
+    """
+    maps = ratings.groupby(["method", "target", "model", "record"])["score"].mean()
+    rows = []
+    for method, values in maps.groupby("method"):
+        values = values.to_numpy()
+        draws = generator(seed, "scores", method).integers(
+            len(values), size=(RESAMPLES, len(values))
+        )
+        low, high = np.quantile(values[draws].mean(axis=1), (0.025, 0.975))
+        row = {"method": method, "n": len(values), "score": values.mean(), "low": low, "high": high}
+        rows.append(row)
+    columns = ["method", "n", "score", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).sort_values("score", ascending=False)
+
+
+def agreement(ratings: pd.DataFrame) -> float:
+    """Krippendorff's α (ordinal) between readers over all maps; NaN with fewer than two readers.
+
+    1: they agree, 0: as chance would have it, below: worse than chance.
+    """
+    import krippendorff
+
+    table = ratings.pivot_table("score", "reader", ["target", "model", "record", "method"])
+    both = table.notna().sum() > 1
+    if len(table) < 2 or not both.any() or len(np.unique(table.loc[:, both].stack())) < 2:
+        return float("nan")
+    return float(krippendorff.alpha(table.to_numpy(), level_of_measurement="ordinal"))
+
+
+def rank_correlation(ratings: pd.DataFrame, aopc: pd.DataFrame) -> pd.DataFrame:
+    """Spearman's ρ between the methods' scores and their AOPC: columns target, methods, rho, p.
+
+    aopc: columns target, model, method, aopc (``aopc.csv``). One row a target with at least three
+    rated methods.
+    """
+    from scipy.stats import spearmanr
+
+    rows = []
+    for (target, model), part in ratings.groupby(["target", "model"], sort=False):
+        chosen = aopc[(aopc["target"] == target) & (aopc["model"] == model)]
+        both = pd.concat(
+            [part.groupby("method")["score"].mean(), chosen.set_index("method")["aopc"]], axis=1
+        ).dropna()
+        if len(both) >= 3:
+            found = spearmanr(both["score"], both["aopc"])
+            row = {"target": target, "methods": len(both)}
+            rows.append(row | {"rho": float(found.statistic), "p": float(found.pvalue)})
+    return pd.DataFrame(rows, columns=["target", "methods", "rho", "p"])

@@ -1,0 +1,228 @@
+"""Attribution: identities that hold for any network, and what a record's map may depend on."""
+
+import captum.attr
+import numpy as np
+import pytest
+import torch
+from networks import Linear, beats, steven_net
+
+from ecghelpers import attribution
+from ecghelpers.attribution import METHODS, attribute, completeness_error, unit
+from ecghelpers.prediction import predict
+
+FEW = {"smoothgrad_draws": 4, "gradientshap_draws": 4, "integrated_gradients_steps": 6}
+BEATS = beats(8)[..., 180:300].copy()  # the network takes any length; short beats take less time
+SHAPE = BEATS.shape[1:]
+
+
+@pytest.fixture(scope="module")
+def network():
+    return steven_net()
+
+
+def maps_of(network, method, beats_uv=BEATS[:2], **options):
+    return attribute(network, beats_uv, method, progress=False, **(FEW | options))
+
+
+def assert_same(found, wanted, tolerance=1e-9):
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance * np.abs(wanted).max())
+
+
+def test_the_ten_names():
+    names = "saliency deeplift smoothgrad inputxgradient integrated_gradients deconvolution"
+    names += " guided_gradcam guided_backprop gradientshap random"
+    assert set(METHODS) == set(names.split())
+
+
+def test_saliency_is_the_signed_gradient_of_the_plain_network(network):
+    x = torch.from_numpy(BEATS[:2]).requires_grad_()
+    (wanted,) = torch.autograd.grad(network(x).sum(), x)
+    assert (wanted < 0).any()
+    assert_same(maps_of(network, "saliency"), wanted.numpy())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_linear_model_is_explained_exactly(method):
+    if method in ("random", "guided_gradcam", "deconvolution", "guided_backprop"):
+        pytest.skip("says nothing about a linear model, or needs a layer that it lacks")
+    weight = np.random.default_rng(1).normal(size=SHAPE)
+    found = maps_of(Linear(weight), method, attribution_noise=0.0)
+    multiplied = unit(method, "ms") == "ms"
+    wanted = np.broadcast_to(weight, found.shape) * (BEATS[:2] if multiplied else 1)
+    assert_same(found, wanted)
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "deeplift"])
+def test_completeness(network, method):
+    options = {"integrated_gradients_steps": 200}
+    found = maps_of(network, method, BEATS[:3], **options)
+    at_zero = float(predict(network, np.zeros((1, *SHAPE)))[0])
+    prediction = predict(network, BEATS[:3])
+    rise = np.abs(prediction - at_zero)
+    assert rise.min() > 0.1
+    assert (completeness_error(found, prediction, at_zero) < 0.01 * rise).all()
+    assert (completeness_error(1.1 * found, prediction, at_zero) > 0.05 * rise).all()
+
+
+def test_input_times_gradient(network):
+    assert_same(maps_of(network, "inputxgradient"), maps_of(network, "saliency") * BEATS[:2])
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "deeplift"])
+def test_multiply_by_inputs_multiplies_by_the_input(network, method):
+    bare = maps_of(network, method, multiply_by_inputs=False)
+    assert_same(maps_of(network, method), bare * BEATS[:2], 1e-6)
+
+
+def test_gradient_shap_multiplies_by_the_noisy_copy(network):
+    bare = maps_of(network, "gradientshap", multiply_by_inputs=False, attribution_noise=0.0)
+    assert_same(maps_of(network, "gradientshap", attribution_noise=0.0), bare * BEATS[:2])
+
+
+def test_smoothgrad_without_noise_is_saliency(network):
+    found = maps_of(network, "smoothgrad", attribution_noise=0.0)
+    assert_same(found, maps_of(network, "saliency"))
+    assert np.abs(maps_of(network, "smoothgrad") - found).max() > 1e-3 * np.abs(found).max()
+
+
+def test_smoothgrad_keeps_the_sign(network):
+    assert (maps_of(network, "smoothgrad") < 0).any()
+
+
+@pytest.mark.parametrize("method", ["deconvolution", "guided_backprop"])
+def test_the_relu_rules_change_the_gradient(network, method):
+    saliency = maps_of(network, "saliency")
+    assert np.abs(maps_of(network, method) - saliency).max() > 0.1 * np.abs(saliency).max()
+
+
+def test_deconvolution_is_not_guided_backprop(network):
+    one, other = maps_of(network, "deconvolution"), maps_of(network, "guided_backprop")
+    assert np.abs(one - other).max() > 0.1 * np.abs(one).max()
+
+
+def test_guided_gradcam_is_guided_backprop_weighted_by_a_map_in_time(network):
+    guided, found = maps_of(network, "guided_backprop"), maps_of(network, "guided_gradcam")
+    ratio = found[guided != 0] / guided[guided != 0]
+    assert (ratio >= -1e-12).all() and ratio.max() > 0
+
+
+@pytest.mark.parametrize("method", ["smoothgrad", "gradientshap"])
+def test_our_draws_give_what_captum_gives_with_them(network, method, monkeypatch):
+    """Captum's own noise tunnel, handed the same random numbers, gives the same map."""
+    run = attribution.Run(network, ["a"], 3, 64, True, attribution.DEFAULTS | FEW)
+    x = torch.from_numpy(BEATS[:1])
+    noise = run.noise(method, 4, x)[0]
+    along = attribution.generator(3, "gradientshap path", "a").random(4)
+    monkeypatch.setattr(torch, "normal", lambda mean, std: noise)
+    monkeypatch.setattr(np.random, "uniform", lambda low, high, size: along)
+    if method == "smoothgrad":
+        tunnel = captum.attr.NoiseTunnel(captum.attr.Saliency(network))
+        wanted = tunnel.attribute(x, nt_samples=4, stdevs=1.0, abs=False)
+    else:
+        shap = captum.attr.GradientShap(network)
+        wanted = shap.attribute(x, baselines=torch.zeros_like(x), n_samples=4, stdevs=1.0)
+    found = maps_of(network, method, BEATS[:1], seed=3, record_id=["a"])
+    assert_same(found, wanted.detach().numpy())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_batch_equals_single_calls(network, method):
+    together = maps_of(network, method, BEATS)
+    singly = [maps_of(network, method, BEATS[i : i + 1]) for i in range(8)]
+    assert_same(together, np.concatenate(singly))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_batch_size_changes_nothing(network, method):
+    assert_same(maps_of(network, method, batch_size=3), maps_of(network, method))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_scaling_one_record_leaves_the_others_alone(network, method):
+    ids = ["a", "b", "c"]
+    scaled = BEATS[:3].copy()
+    scaled[0] *= 7
+    before = maps_of(network, method, BEATS[:3], record_id=ids)
+    after = maps_of(network, method, scaled, record_id=ids)
+    assert_same(after[1:], before[1:])
+    if method not in ("random", "deconvolution"):  # neither looks at the beat's own activations
+        assert np.abs(after[0] - before[0]).max() > 1e-6 * np.abs(before[0]).max()
+
+
+@pytest.mark.parametrize("method", ["random", "smoothgrad", "gradientshap"])
+def test_draws_follow_seed_and_record_id(network, method):
+    found = maps_of(network, method, seed=1, record_id=["a", "b"])
+    turned = maps_of(network, method, BEATS[[1, 0]], seed=1, record_id=["b", "a"])
+    np.testing.assert_array_equal(turned[[1, 0]], found)
+    for other in ({"seed": 2, "record_id": ["a", "b"]}, {"seed": 1, "record_id": ["x", "y"]}):
+        assert np.abs(maps_of(network, method, **other) - found).max() > 0
+
+
+def test_the_noise_scale_follows_each_beat():
+    """The spread of the noisy copies is 2 % of that beat's own range, for every beat."""
+    run = attribution.Run(None, ["a", "b"], 0, 64, True, attribution.DEFAULTS)
+    x = torch.from_numpy(np.stack([BEATS[0], 10 * BEATS[0]]))
+    spread = run.noise("smoothgrad", 20, x).std((1, 2, 3)) / np.ptp(BEATS[0])
+    np.testing.assert_allclose(spread, [0.02, 0.2], rtol=0.02)
+
+
+def test_random_is_a_standard_normal_field(network):
+    found = maps_of(network, "random", BEATS[:4])
+    assert abs(found.mean()) < 0.02 and abs(found.std() - 1) < 0.02
+    assert np.abs(np.corrcoef(found.reshape(4, -1)) - np.eye(4)).max() < 0.1
+
+
+def test_arrays_give_arrays_and_tensors_tensors(network):
+    single = BEATS[:1].astype(np.float32)
+    assert maps_of(network, "saliency", single).dtype == np.float32
+    assert maps_of(network, "saliency", BEATS[:1].astype(np.int16)).dtype == np.float32
+    found = maps_of(network, "saliency", torch.from_numpy(BEATS[:1]))
+    assert isinstance(found, torch.Tensor) and found.dtype == torch.float64
+    assert found.device.type == "cpu" and not found.requires_grad
+
+
+def test_the_model_and_the_beats_are_left_as_they_were(network):
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    x = BEATS[:1].copy()
+    for method in METHODS:
+        maps_of(network, method, x)
+    assert all((value == before[name]).all() for name, value in network.state_dict().items())
+    assert (x == BEATS[:1]).all()
+    assert not any(module._forward_hooks or module._backward_hooks for module in network.modules())
+
+
+def test_units():
+    assert unit("saliency", "ms") == "ms/µV"
+    assert unit("integrated_gradients", "ms") == "ms"
+    assert unit("integrated_gradients", "ms", multiply_by_inputs=False) == "ms/µV"
+    assert unit("saliency", "beats/min") == "(beats/min)/µV"
+    assert unit("random", "ms") == ""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"method": "gradcam"}, "choose one of saliency"),
+        ({"beats_uv": np.full((1, 12, 600), np.nan)}, "NaN or infinity in record 0"),
+        ({"beats_uv": np.zeros((12, 600))}, "(record, lead, time)"),
+        ({"record_id": ["a", "b", "c"]}, "3 record ids for 2 records"),
+        ({"smoothgrad_draws": 0}, "smoothgrad_draws is 0"),
+        ({"attribution_noise": -1}, "attribution_noise is -1"),
+        ({"stdev": 1}, "unknown attribution parameter 'stdev'"),
+        ({"beats_uv": np.zeros((1, 8, 600))}, "12"),
+    ],
+)
+def test_wrong_input_is_named(network, wrong, told):
+    given = {"beats_uv": BEATS[:2], "method": "saliency"} | wrong
+    with pytest.raises(ValueError) as caught:
+        attribute(network, given.pop("beats_uv"), given.pop("method"), progress=False, **given)
+    assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("method", METHODS)
+def test_the_gpu_gives_the_map_of_the_cpu(method):
+    wanted = maps_of(steven_net(), method)
+    found = maps_of(steven_net(dtype=torch.float32).cuda(), method, BEATS[:2].astype(np.float32))
+    assert_same(found, wanted, 1e-4)

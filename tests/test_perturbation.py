@@ -1,0 +1,191 @@
+"""The perturbation procedure: closed forms, ties, noise, and what a curve may depend on."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import Linear, beats, steven_net
+
+from ecghelpers.perturbation import OPERATORS, noise_field, perturbation_curve, relevance_order
+
+RNG = np.random.default_rng(5)
+BEATS = beats(6, seed=3)[..., 180:300].copy()
+TIME = BEATS.shape[-1]
+WEIGHTS = RNG.normal(size=(12, TIME))
+POINTS = WEIGHTS.size
+
+
+def literal_curve(model, beat, attribution, noise, steps):
+    """The original's procedure: one record, one step and one prediction at a time."""
+    order = np.argsort(-np.abs(attribution).ravel(), kind="stable")
+    x = beat.copy()
+    predictions = [model(torch.from_numpy(x[None])).item()]
+    for point in order[:steps]:
+        x.ravel()[point] += noise.ravel()[point]
+        predictions.append(model(torch.from_numpy(x[None])).item())
+    return predictions
+
+
+def test_a_linear_model_in_closed_form():
+    relevance = WEIGHTS * BEATS
+    curve = perturbation_curve(Linear(WEIGHTS), BEATS, relevance, steps=POINTS, operator="zero")
+    for record in range(len(BEATS)):
+        contribution = relevance[record].ravel()
+        known = contribution[np.argsort(-np.abs(contribution), kind="stable")]
+        np.testing.assert_allclose(curve[record, 0] - curve[record, 1:], known.cumsum(), atol=1e-7)
+    np.testing.assert_allclose(curve[:, -1], 0, atol=1e-7)
+
+
+def test_least_relevant_first_is_the_reverse():
+    relevance = RNG.permutation(np.arange(1.0, POINTS + 1)).reshape(1, 12, TIME)
+    morf, lerf = relevance_order(relevance), relevance_order(relevance, "lerf")
+    np.testing.assert_array_equal(morf, lerf.flip(1))
+    assert relevance.ravel()[morf[0, 0]] == POINTS
+
+
+def test_equals_the_literal_procedure():
+    network = steven_net()
+    relevance = RNG.normal(size=BEATS.shape)
+    ids = [str(i) for i in range(len(BEATS))]
+    curve = perturbation_curve(network, BEATS, relevance, steps=7, seed=2, record_id=ids)
+    noise = noise_field(torch.from_numpy(BEATS), 0.2, 2, ids).numpy()
+    for record in (0, 5):
+        with torch.no_grad():
+            wanted = literal_curve(network, BEATS[record], relevance[record], noise[record], 7)
+        np.testing.assert_allclose(curve[record], wanted, rtol=1e-9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(0, 3),
+    st.lists(st.sampled_from([0.0, -0.0, 1.0, -1.0, 2.5]), min_size=4, max_size=40),
+)
+def test_no_point_is_dropped_and_ties_do_not_break_the_order(seed, values):
+    relevance = np.array(values).reshape(1, 1, -1)
+    order = relevance_order(relevance, seed=seed, record_id=["r"])[0].numpy()
+    assert sorted(order) == list(range(len(values)))
+    assert (np.diff(np.abs(relevance.ravel()[order])) <= 0).all()
+
+
+def test_zeros_are_ordered_without_favour_and_repeatably():
+    nothing = np.zeros((200, 12, TIME))
+    ids = [str(i) for i in range(200)]
+    order = relevance_order(nothing, record_id=ids)
+    leads = np.bincount(order[:, :50].numpy().ravel() // TIME, minlength=12)
+    assert leads.min() > 0.7 * leads.mean() and leads.max() < 1.3 * leads.mean()
+    again = relevance_order(nothing[::-1].copy(), record_id=ids[::-1])
+    np.testing.assert_array_equal(again.numpy()[::-1], order)
+
+
+def test_a_sparse_map_keeps_its_record():
+    sparse = np.zeros_like(BEATS)
+    sparse[:, 3, 50:53] = 1
+    curve = perturbation_curve(Linear(WEIGHTS), BEATS, sparse, steps=50)
+    assert curve.shape == (len(BEATS), 51) and np.isfinite(curve).all()
+    assert (np.abs(np.diff(curve, axis=1)) > 0).all()
+
+
+def test_methods_that_pick_the_same_point_put_the_same_noise_there():
+    one, other = np.zeros((1, 12, TIME)), np.zeros((1, 12, TIME))
+    one[0, 4, 20], one[0, 5, 110] = 3, 2
+    other[0, 5, 110], other[0, 4, 20] = 9, 8
+    options = {"steps": 2, "record_id": ["r"], "seed": 4}
+    first = perturbation_curve(Linear(WEIGHTS), BEATS[:1], one, **options)[0]
+    second = perturbation_curve(Linear(WEIGHTS), BEATS[:1], other, **options)[0]
+    np.testing.assert_allclose(first[2], second[2])
+    np.testing.assert_allclose(first[1] - first[0], second[2] - second[1])
+    assert abs(first[1] - second[1]) > 1e-6
+
+
+def test_noise_has_the_stated_size_and_belongs_to_the_record():
+    ids = list("abcdef")
+    field = noise_field(torch.from_numpy(BEATS), 0.2, 1, ids)
+    span = np.ptp(BEATS.reshape(6, -1), axis=1)
+    np.testing.assert_allclose(field.std((1, 2)).numpy() / span, 0.2, rtol=0.1)
+    alone = noise_field(torch.from_numpy(BEATS[2:3]), 0.2, 1, ["c"])
+    np.testing.assert_array_equal(alone[0], field[2])
+    assert (noise_field(torch.from_numpy(BEATS), 0.2, 2, ids) != field).all((1, 2)).all()
+
+
+@pytest.mark.parametrize("record_id", [None, list("abcdef")])
+def test_a_curve_is_the_same_alone_and_in_any_batch(record_id):
+    network, relevance = steven_net(), RNG.normal(size=BEATS.shape)
+    relevance[:, 6:] = 0  # ties
+    options = {"steps": 5, "seed": 7}
+    together = perturbation_curve(network, BEATS, relevance, record_id=record_id, **options)
+    for batch in (1, 4):
+        found = perturbation_curve(
+            network, BEATS, relevance, record_id=record_id, batch_size=batch, **options
+        )
+        np.testing.assert_allclose(found, together, rtol=1e-9)
+    ids = record_id and record_id[4:3:-1]
+    alone = perturbation_curve(network, BEATS[4:5], relevance[4:5], record_id=ids, **options)
+    np.testing.assert_allclose(alone[0], together[4], rtol=1e-9)
+
+
+def test_column_zero_is_the_untouched_beat_and_zero_steps_give_only_it():
+    model = Linear(WEIGHTS)
+    curve = perturbation_curve(model, BEATS, BEATS, steps=0)
+    np.testing.assert_allclose(curve[:, 0], (WEIGHTS * BEATS).sum((1, 2)))
+    assert curve.shape == (6, 1)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_every_operator_spoils_each_point_once(operator):
+    x, relevance = BEATS[:2], RNG.normal(size=(2, 12, TIME))
+    curve = perturbation_curve(
+        Linear(WEIGHTS), x, relevance, steps=POINTS, operator=operator, record_id=["a", "b"]
+    )
+    noise = noise_field(torch.from_numpy(x), 0.2, 0, ["a", "b"])
+    spoilt = OPERATORS[operator](torch.from_numpy(x), noise).numpy()
+    np.testing.assert_allclose(curve[:, -1], (WEIGHTS * spoilt).sum((1, 2)), rtol=1e-9)
+
+
+def test_the_given_arrays_are_not_changed():
+    x, relevance = BEATS.copy(), RNG.normal(size=BEATS.shape)
+    before = relevance.copy()
+    perturbation_curve(Linear(WEIGHTS), x, relevance, steps=20)
+    assert (x == BEATS).all() and (relevance == before).all()
+
+
+def test_the_batch_is_never_exceeded():
+    seen = []
+
+    class Counting(Linear):
+        def forward(self, x):
+            seen.append(len(x))
+            return super().forward(x)
+
+    perturbation_curve(Counting(WEIGHTS), BEATS, BEATS, steps=30, batch_size=8)
+    assert max(seen) <= 8 and sum(seen) == len(BEATS) * 31
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"attribution": np.zeros((6, 12, 119))}, "attribution has shape (6, 12, 119)"),
+        ({"attribution": np.full(BEATS.shape, np.nan)}, "attribution holds NaN"),
+        ({"beats_uv": np.full(BEATS.shape, np.inf)}, "beats_uv holds NaN or infinity"),
+        ({"steps": -1}, "allowed: 0 to 1440"),
+        ({"steps": 1441}, "allowed: 0 to 1440"),
+        ({"order": "best"}, "choose one of morf, lerf"),
+        ({"operator": "blur"}, "choose one of add_noise"),
+        ({"record_id": ["a"]}, "1 record ids for 6 records"),
+    ],
+)
+def test_wrong_input_is_named(wrong, told):
+    options = {"beats_uv": BEATS, "attribution": BEATS, "steps": 3} | wrong
+    with pytest.raises(ValueError) as caught:
+        perturbation_curve(Linear(WEIGHTS), **options)
+    assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_the_gpu_gives_the_curve_of_the_cpu():
+    relevance = RNG.normal(size=BEATS.shape)
+    wanted = perturbation_curve(steven_net(), BEATS, relevance, steps=20)
+    network = steven_net(dtype=torch.float32).cuda()
+    found = perturbation_curve(network, BEATS.astype(np.float32), relevance, steps=20)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4 * np.abs(wanted).max())

@@ -1,0 +1,113 @@
+"""--slurm on a real Slurm of our own: arrays, failures, signals, what is sent again, leftovers."""
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import slurm
+import toy
+
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing() or "a Slurm can be started"),
+]
+
+# A training that waits until it is told to stop, saves that, and ends at once the next time.
+STOPPABLE = """
+import signal
+state = root / f"{target}.state"
+def leave(*_):
+    state.write_text("half")
+    raise RuntimeError("saved the state")
+if target == "pr" and not state.exists():
+    signal.signal(signal.SIGTERM, leave)
+    (root / "waits").touch()
+    time.sleep(200)
+if target == "qt":
+    raise ValueError("no luck")
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A running cluster of one node."""
+    with slurm.cluster(tmp_path_factory.mktemp("slurm") / "cluster"):
+        yield
+
+
+def _queue(*columns: str) -> list[str]:
+    command = ["squeue", "--noheader", "--states=all", f"--format={' '.join(columns)}"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+
+
+def _running_tasks() -> list[str]:
+    rows = [row.split() for row in _queue("%i", "%T")]
+    return [job for job, state in rows if state == "RUNNING"]
+
+
+def test_arrays_a_failing_task_a_signal_and_only_what_is_missing_again(cluster, kernel_project):
+    project = kernel_project
+    toy.write_notebook(project, "02_train", body=STOPPABLE)
+    run = toy.start(project, "--slurm", "--target", "qt,pr", "--only", "01,02,04")
+    toy.wait_for((project / "results/quick/waits").exists, 120)
+    toy.wait_for(lambda: len(_running_tasks()) == 1)
+    (task,) = _running_tasks()
+    assert "_" in task, "the trainings should be tasks of a job array"
+    subprocess.run(["scancel", "--full", "--signal=TERM", task], check=True)
+    output, errors = run.communicate(timeout=240)
+    assert run.returncode == 1
+    last = errors.splitlines()[-1]
+    assert "02_train qt model1: ValueError: no luck" in last and "02_train.qt.model1.ipynb" in last
+    results = project / "results" / "quick"
+    assert (results / "pr.state").exists()
+    assert (results / "pr/model1/attributions.h5").exists(), output
+    assert not (results / "qt/model1/attributions.h5").exists()
+    ran = toy.runs(project)
+    assert ran.count("02_train pr 1") == 2
+    assert ran.count("02_train qt 1") == 1, "an error that was raised is not tried again"
+
+    toy.write_notebook(project, "02_train", body=STOPPABLE.replace("raise ValueError", "print"))
+    plan = toy.run(project, "--slurm", "--target", "qt", "--only", "01,02", "--dry-run").stdout
+    assert "02_train qt" in plan and "01_data" not in plan
+
+
+def test_what_a_killed_run_left_in_the_queue_is_cancelled(cluster, project):
+    toy.write_notebook(project, "01_data", body="time.sleep(200)")
+    first = toy.start(project, "--slurm", "--target", "qt", "--only", "01")
+    toy.wait_for(lambda: toy.has_run(project, "01_data"), 120)
+    left = set(_running_tasks())
+    toy.kill(first)
+    toy.write_notebook(project, "01_data")
+    again = toy.run(project, "--slurm", "--target", "qt", "--only", "01")
+    assert again.returncode == 0, again.stderr
+    assert not left & set(_running_tasks())
+
+
+def test_a_small_batch_job_can_steer_the_rest(cluster, project):
+    wrapped = f"{project}/run_all.sh --slurm --target qt --only 01 --results steered"
+    command = ["sbatch", "--wait", "--cpus-per-task=1", "--mem=500", "--output=steer.log"]
+    subprocess.run(
+        [*command, f"--wrap={wrapped}"], cwd=project, env=toy.environment(), check=True, timeout=120
+    )
+    assert "01_data" in (project / "steer.log").read_text()
+    assert (project / "steered/data/medians.h5").exists()
+
+
+def test_smoke_through_to_the_end_report(cluster, tmp_path):
+    results = tmp_path / "smoke"
+    flags = ["--slurm", "--profile", "smoke", "--target", "qt,pr", "--results", str(results)]
+    flags += ["--resources", "cpus=1,memory_gb=2,gres="]
+    done = subprocess.run(
+        ["bash", toy.ROOT / "run_all.sh", *flags],
+        env=toy.environment(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (results / "site" / "index.html").exists()
+    assert "metrics.csv" in done.stdout and "aopc.csv" in done.stdout
+    for target in ("qt", "pr"):
+        assert (results / target / "model1" / "perturbation.h5").exists()
