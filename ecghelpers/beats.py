@@ -74,7 +74,7 @@ def detect(ecg_uv: np.ndarray) -> np.ndarray:
 
     After Pan and Tompkins (IEEE Trans Biomed Eng 32:230, 1985): slope, square, moving window,
     threshold, T-wave check and search back; but over all leads, each divided by its own largest
-    slopes, so that no bad lead hides the others.
+    slopes, and at each moment without the largest, so that no bad lead hides or adds beats.
     """
     blocks = ecg_uv.shape[1] // BLOCK
     mean = ecg_uv[:, : blocks * BLOCK].reshape(len(ecg_uv), blocks, BLOCK).mean(axis=2)
@@ -86,7 +86,9 @@ def detect(ecg_uv: np.ndarray) -> np.ndarray:
     if not len(slope):
         return np.empty(0, int)
     window = np.hanning(13) / np.hanning(13).sum()  # 120 ms
-    energy = np.sqrt(np.convolve(np.minimum(slope**2, 4).mean(axis=0), window, "same"))
+    power = np.minimum(slope**2, 4)
+    power = power.sum(axis=0) - (power.max(axis=0) if len(power) > 2 else 0)
+    energy = np.sqrt(np.convolve(power, window, "same"))
     parts = np.array_split(energy, max(1, blocks // 200))  # 2 s: at least a beat in each
     return _choose(energy, np.median([part.max() for part in parts])) * BLOCK
 

@@ -1,17 +1,13 @@
 """Checksums of the files that steps make, to find damaged ones before they are used."""
 
-import hashlib
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from .files import sha256, write_text
+
 FOLDER = ".checksums"
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _note(results: Path, name: str) -> Path:
@@ -27,11 +23,24 @@ def forget(results: Path, files: Iterable[str]) -> None:
 def record(results: Path, files: Iterable[str]) -> None:
     """Note the checksums of files of a results folder; each stands in a file of its own."""
     for name in files:
-        note = _note(results, name)
-        note.parent.mkdir(parents=True, exist_ok=True)
-        temporary = note.with_name(f"{note.name}.{os.getpid()}")
-        temporary.write_text(f"{sha256(results / name)}  {name}\n", encoding="utf-8")
-        temporary.replace(note)
+        write_text(_note(results, name), f"{sha256(results / name)}  {name}\n")
+
+
+def mend_times(results: Path) -> None:
+    """Give files that a wrong clock dated in the future the time of now.
+
+    Snakemake would take whatever is made from them for older than they are.
+    """
+    now = time.time()
+    for path in _noted(results).values():
+        if path.is_file() and path.stat().st_mtime > now:
+            os.utime(path, (now, now))
+
+
+def _noted(results: Path) -> dict[Path, Path]:
+    """Each note of a checksum with the file that it is about."""
+    notes = sorted((results / FOLDER).rglob("*.sha256"))
+    return {note: results / note.relative_to(results / FOLDER).with_suffix("") for note in notes}
 
 
 def damaged(results: Path) -> list[str]:
@@ -40,13 +49,8 @@ def damaged(results: Path) -> list[str]:
     Files that are gone, and files without a note, are not among them.
     """
     found = []
-    for note in sorted((results / FOLDER).rglob("*.sha256")):
-        name = str(note.relative_to(results / FOLDER).with_suffix(""))
-        try:
-            expected = note.read_text(encoding="utf-8").split()[0]
-        except IndexError:
-            continue
-        path = results / name
-        if path.is_file() and sha256(path) != expected:
-            found.append(name)
+    for note, path in _noted(results).items():
+        expected = note.read_text(encoding="utf-8").split()
+        if expected and path.is_file() and sha256(path) != expected[0]:
+            found.append(str(path.relative_to(results)))
     return found

@@ -32,7 +32,8 @@ RUN_NOTE = ".slurm_run"
 def requests(overrides: str | None) -> tuple[dict[str, dict], int]:
     """What each rule asks for: DEFAULTS, then slurm.yaml, then ``key=value,rule.key=value``.
 
-    Beside it the seconds between two looks at the queue. Raises ValueError for a rule, a key or a type that is not known.
+    Beside it the seconds between two looks at the queue. Raises ValueError for a rule, a key or a
+    type that is not known.
     """
     path = profiles.PARAMETERS / "slurm.yaml"
     where = str(path.relative_to(profiles.ROOT))
@@ -121,7 +122,7 @@ def snakemake_flags(asked: dict[str, dict], branches: int, jobs: int | None, che
 
 
 def _has_accounting() -> bool:
-    """Whether finished jobs can be asked for with sacct; without it Snakemake would wait for ever."""
+    """Whether sacct tells of finished jobs; if it does not, Snakemake would wait for ever."""
     if not shutil.which("sacct"):
         return False
     asked = subprocess.run(["sacct", "--noheader", "--jobs=1"], capture_output=True)

@@ -16,7 +16,10 @@ class Controls:
     """choosing: what decides which map is shown; redrawing: all whose change draws it anew."""
 
     def __init__(self, targets: list[str]):
-        small = {"layout": {"width": "auto"}, "style": {"description_width": "initial"}}
+        small = {
+            "layout": {"width": "auto", "max_width": "100%"},
+            "style": {"description_width": "initial"},
+        }
         box = widgets.Dropdown
         self.target = box(
             options=[(TARGETS[name].label, name) for name in targets],

@@ -9,11 +9,13 @@ from .ecg import BEAT_SAMPLES, FIDUCIALS, MS_PER_SAMPLE
 TIME = np.arange(BEAT_SAMPLES)
 SLOPE = np.arange(-4, 5) / 60.0  # slope of the straight line through 9 samples (18 ms)
 QRS_REACH = 70  # samples (140 ms) from R in which the QRS complex has its steepest slope
-QRS_ONSET, QRS_OFFSET = 0.04, 0.10  # of a lead's steepest slope: beyond lies no QRS complex
+QRS_ONSET, QRS_OFFSET = 0.04, 0.10  # of a lead's steepest slope, above its noise: no longer QRS
 QUIET_RUN = 6  # samples (12 ms) for which the slope must stay below
 EARLIEST, LATEST = 0.2, 0.8  # quantile over leads of onsets and of offsets
 SMOOTH = 13  # samples (26 ms) averaged before P and T are looked at
-T_REACH = 61  # samples (122 ms) from the steepest fall of T in which it must end
+T_PEAK_MS = 450  # after R and at 60 beats/min, by which T has its peak; as the root of RR
+T_END_MS = 500  # the same for the end of T: what ends later in single leads is a U or P wave
+T_REACH = 62  # samples (124 ms) from the steepest fall of T in which it must end
 T_LOBE = 0.15  # of the T peak: a second lobe of opposite sign this large belongs to T
 T_LOBE_REACH = 12  # samples (24 ms) in which that lobe must follow
 T_AGREE = 35  # samples (70 ms) within which leads agree on the end of T
@@ -60,14 +62,15 @@ def qrs_edges(beat_uv: np.ndarray) -> tuple[float, float]:
     floor = np.sort(slope[:, 100:520], axis=1)[:, 84]  # a fifth of the beat is quieter
 
     def quiet(fraction):
-        below = slope < (floor + fraction * (height - floor))[:, None]
+        below = slope < (floor + fraction * height)[:, None]
         return minimum_filter1d(below.astype(np.uint8), QUIET_RUN, axis=1, mode="nearest") == 1
 
     # minimum_filter1d centres a run of six on its fourth sample
     before = np.where(quiet(QRS_ONSET) & (peak[:, None] - 3 >= TIME), TIME, -1).max(axis=1) + 2
     after = np.where(quiet(QRS_OFFSET) & (peak[:, None] + 3 <= TIME), TIME, 10**6).min(axis=1) - 3
     after = np.minimum(after, BEAT_SAMPLES - 1)
-    return quantile(np.maximum(before, 0), height, EARLIEST), quantile(after, height, LATEST)
+    onset, offset = quantile(before, height, EARLIEST), quantile(after, height, LATEST)
+    return max(onset, 0.0), offset
 
 
 def t_end(smoothed: np.ndarray, qoffset: float, next_p: float, rr_ms: float) -> float:
@@ -76,9 +79,9 @@ def t_end(smoothed: np.ndarray, qoffset: float, next_p: float, rr_ms: float) -> 
     In each lead the corner after the largest deflection, or after a second lobe of opposite sign.
     Of the ends that most leads agree upon, weighted by the root of their T wave, a late quantile.
     """
-    rr = rr_ms / MS_PER_SAMPLE
     end = int(min(BEAT_SAMPLES - 2, next_p - 4))
-    first, last = int(qoffset) + 20, int(min(end - 10, R_SAMPLE + 50 + 0.6 * rr))
+    latest = R_SAMPLE + T_PEAK_MS / MS_PER_SAMPLE * np.sqrt(rr_ms / 1000)
+    first, last = int(qoffset) + 20, int(min(end - 10, latest))
     if last - first < 20:
         return np.nan
     wave = smoothed - np.median(smoothed[:, end - 20 : end], axis=1)[:, None]
@@ -90,7 +93,8 @@ def t_end(smoothed: np.ndarray, qoffset: float, next_p: float, rr_ms: float) -> 
     lobe = np.where(follows, -wave, -np.inf).argmax(axis=1)
     second = follows.any(axis=1) & (-wave[lead, lobe] > T_LOBE * wave[lead, peak])
     ends = np.where(second, _fall_end(-wave, lobe, end), ends)
-    weights = np.sqrt(wave[lead, peak]) + 1e-9
+    possible = ends <= R_SAMPLE + T_END_MS / MS_PER_SAMPLE * np.sqrt(rr_ms / 1000)
+    weights = np.sqrt(wave[lead, peak]) * possible + 1e-9
     agree = np.abs(ends - ends[:, None]) <= T_AGREE
     agree = agree[(agree @ weights).argmax()]
     return quantile(ends[agree], weights[agree], LATEST)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,9 @@ from .processes import die_with_parent, short
 
 SETTINGS = "settings.json"
 LOG = "logs/snakemake.log"
+LEAST_FREE_BYTES = 2**20
+# What Snakemake adds after it has said what failed.
+AFTERWORDS = ("Exiting because", "WorkflowError:\nAt least one job")
 
 
 @dataclass
@@ -90,6 +94,9 @@ def _condensed(text: str) -> str:
     if missing:
         files = ", ".join(missing[1].split())
         return f"missing: {files}; run the step that makes it first, or name it in --only as well"
+    unmade = re.search(r"Missing files after[^:]*:\s*(\S+)", text)
+    if unmade:
+        return f"failed: a step ended without making {unmade[1]}"
     return "; ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
@@ -100,6 +107,7 @@ def execute(plan: Plan) -> Outcome:
     log.parent.mkdir(exist_ok=True)
     log.write_text("", encoding="utf-8")
     cluster.cancel_leftovers(plan.results)
+    checksums.mend_times(plan.results)
     damaged = checksums.damaged(plan.results)
     for name in damaged:
         print(f"{short(plan.results / name)} is damaged (checksum): it is made again")
@@ -108,7 +116,7 @@ def execute(plan: Plan) -> Outcome:
         partial = plan.settings | {"steps": _summaries(plan.results), "partial": True}
         if partial["steps"]:
             again = _run(replace(plan, settings=partial, only=True, force=False))
-            outcome.failures += again.failures
+            outcome.failures += [line for line in again.failures if line not in outcome.failures]
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     print(f"{'Failed' if outcome.status else 'Done'} after {minutes} min {seconds} s")
     return outcome
@@ -243,7 +251,8 @@ class Report:
             texts = [name for name in logs if name.endswith(".log")]
             shown = short(self.results / (notebooks or texts)[0])
             lines.append(f"failed: {self.started[job][1]}: {self._last_line(texts)} ({shown})")
-        return lines or [_condensed(text) for text in self.messages]
+        texts = [text for text in self.messages if not text.startswith(AFTERWORDS)]
+        return lines or list(dict.fromkeys(map(_condensed, texts)))
 
     def _last_line(self, logs: list[str]) -> str:
         for name in logs:
@@ -251,4 +260,6 @@ class Report:
                 text = (self.results / name).read_text(encoding="utf-8", errors="replace").strip()
                 if text:
                     return text.splitlines()[-1]
-        return "no log"
+        if shutil.disk_usage(self.results).free < LEAST_FREE_BYTES:
+            return "No space left on device"
+        return "it left no log"

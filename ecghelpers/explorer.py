@@ -32,7 +32,7 @@ class Keys(anywidget.AnyWidget):
 
 
 class Explorer(Controls):
-    """Show ``explorer.widget`` as the last line of a cell.
+    """Show it as the last line of a cell.
 
     results: a results folder. seed: decides the order of blinded methods. Maps that are not stored
     are computed in the background, and kept while the explorer lives.
@@ -63,6 +63,15 @@ class Explorer(Controls):
         self._choose_target()
         for control in self.redrawing:
             control.observe(self._changed, "value")
+
+    def _repr_mimebundle_(self, **options):
+        """What Jupyter shows: the box with everything.
+
+        The figure is asked first: only then does it store what has been drawn into it, and a web
+        app, which loads its widgets late, would find it empty.
+        """
+        self.screen.figure._repr_mimebundle_()
+        return self.widget._repr_mimebundle_(**options)
 
     # What is chosen
 

@@ -85,6 +85,7 @@ def colour_bar(scale: float, label: str) -> go.Scatter:
     marker = {"color": [0], "cmin": -scale, "cmax": scale, "colorscale": COLORSCALE}
     title = {"text": f" <br>{plain(label)}", "side": "right"}
     marker |= {"showscale": True, "colorbar": {"title": title, "thickness": 12, "len": 0.8}}
+    marker["colorbar"]["exponentformat"] = "power"
     options = {"mode": "markers", "marker": marker, "hoverinfo": "skip", "showlegend": False}
     return go.Scatter(x=[None], y=[None], **options)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import cluster, engine, profiles
-from .config import DEVICES, Results, check_choice
+from .config import DEVICES, Results, check_choice, resolve_device
 from .ecg import TARGETS
 from .engine import Plan
 from .processes import Refusal, lock, short
@@ -81,6 +81,8 @@ def plan(options: argparse.Namespace) -> Plan:
     _check_own_data(settings["notebooks"]["01_data"][""])
     if options.jobs is not None and options.jobs < 1:
         raise Refusal(f"--jobs is {options.jobs}; allowed are 1, 2, …")
+    if device == "cuda" and not options.slurm:
+        _check_gpu()
     if options.resources and not options.slurm:
         raise Refusal("--resources is for runs with --slurm")
     chosen = steps or list(EVERY_STEP)
@@ -147,6 +149,13 @@ def _step(name: str) -> profiles.Step:
             return step
     names = [step.number for step in EVERY_STEP]
     raise Refusal(f"unknown step {name!r}; choose one of {', '.join(names)}")
+
+
+def _check_gpu() -> None:
+    try:
+        resolve_device("cuda")
+    except ValueError as error:
+        raise Refusal(str(error)) from error
 
 
 def _check_own_data(parameters: dict) -> None:

@@ -7,7 +7,7 @@ ReLU, residual, transform) is done on a few records at a time, which never leave
 import torch
 from torch import Tensor, nn
 
-from .convolution import records_at_once, transform, uses_fft
+from .convolution import records_at_once, transform
 
 
 def can_fuse(model: nn.Module) -> bool:

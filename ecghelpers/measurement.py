@@ -71,7 +71,7 @@ def measure_median(
     rr_ms: RR interval, to tell the waves of the next beat from this one's. Returns the beat (zero
     at QRS onset), targets, fiducials and reasons as in Measurement. One beat cannot show whether P
     repeats, so PR is given wherever there is room for a P wave. Raises ValueError for another
-    shape, for values that are not finite, and for an RR interval outside 200 to 3000 ms.
+    shape, values that are not finite, flat leads only, and an RR interval outside 200 to 3000 ms.
     """
     median = np.asarray(median_uv, dtype=float)
     if median.shape != BEAT_SHAPE or not np.isfinite(median).all():
@@ -79,6 +79,8 @@ def measure_median(
             f"median_uv has shape {median.shape} and {np.count_nonzero(~np.isfinite(median))} "
             f"values that are not finite; allowed: {BEAT_SHAPE} finite values in µV"
         )
+    if (np.ptp(median, axis=1) < FLAT_UV).all():
+        raise ValueError(f"median_uv is flat; allowed: a lead that spans {FLAT_UV} µV or more")
     if not RR_MS[0] <= rr_ms <= RR_MS[1]:
         raise ValueError(f"rr_ms is {rr_ms}; allowed: {RR_MS[0]} to {RR_MS[1]} ms")
     rough = median - uniform_filter1d(median, SMOOTH, axis=1)
@@ -87,7 +89,7 @@ def measure_median(
 
 def _checked(ecg_uv: np.ndarray, sampling_rate: float) -> np.ndarray:
     """The eight independent leads as float64, or ValueError."""
-    ecg_uv = np.asarray(ecg_uv)
+    ecg_uv = np.asarray(ecg_uv, dtype=float)
     if ecg_uv.ndim != 2 or len(ecg_uv) not in (len(_EIGHT), len(LEADS)):
         raise ValueError(f"ecg_uv has shape {ecg_uv.shape}; allowed: (8, time) or (12, time), µV")
     if not RATES_HZ[0] <= sampling_rate <= RATES_HZ[1]:
@@ -100,13 +102,12 @@ def _checked(ecg_uv: np.ndarray, sampling_rate: float) -> np.ndarray:
             f"ecg_uv lasts {seconds:g} s ({ecg_uv.shape[1]} samples at {sampling_rate:g} Hz); "
             f"allowed: {SECONDS[0]} to {SECONDS[1]} s"
         )
-    eight = (ecg_uv if len(ecg_uv) == len(_EIGHT) else ecg_uv[_EIGHT]).astype(float)
     if not np.isfinite(ecg_uv).all():
         raise ValueError(
             f"ecg_uv holds {np.count_nonzero(~np.isfinite(ecg_uv))} samples that are NaN or "
             "infinite; allowed: finite µV (leave such a stretch out, or interpolate it)"
         )
-    return eight
+    return ecg_uv if len(ecg_uv) == len(_EIGHT) else ecg_uv[_EIGHT]
 
 
 def _nothing(rate: float, why: str, beats: Beats) -> Measurement:
@@ -129,7 +130,9 @@ def _usable(eight_uv: np.ndarray, noise_uv: np.ndarray) -> tuple[np.ndarray, np.
     return of_twelve(flat), of_twelve(noisy)
 
 
-def _measure_beat(eight_uv, rr_ms: float, noise_uv, beats: Beats | None):
+def _measure_beat(
+    eight_uv: np.ndarray, rr_ms: float, noise_uv: np.ndarray, beats: Beats | None
+) -> tuple[np.ndarray, dict[str, float], dict[str, float], dict[str, str]]:
     """Median beat (zero at QRS onset), targets, fiducials and reasons of (8, 600) µV."""
     flat, noisy = _usable(eight_uv, noise_uv)
     median = twelve_leads(eight_uv)
@@ -140,7 +143,7 @@ def _measure_beat(eight_uv, rr_ms: float, noise_uv, beats: Beats | None):
         if why:
             fiducials |= {"ponset": np.nan, "poffset": np.nan}
             reasons |= {"ponset": why, "poffset": why}
-    onset = round(fiducials["qonset"])
+    onset = max(round(fiducials["qonset"]), 3)
     median = median - median[:, onset - 3 : onset + 2].mean(axis=1, keepdims=True)
     targets = {"VentRate": 60000 / rr_ms} | _intervals(fiducials) | _amplitudes(median, fiducials)
     reasons |= {
@@ -173,11 +176,13 @@ def _intervals(at: dict[str, float]) -> dict[str, float]:
 def _amplitudes(median_uv: np.ndarray, at: dict[str, float]) -> dict[str, float]:
     """J, T and R amplitudes (µV) in V5 of a median beat that is zero at QRS onset."""
     v5 = median_uv[_V5]
-    onset, offset = round(at["qonset"]), round(at["qoffset"])
+    onset = round(at["qonset"])
+    offset = max(onset, round(at["qoffset"]))
     t_peak = np.nan
     if np.isfinite(at["toffset"]):
         t_wave = v5[min(offset + 20, round(at["toffset"])) : round(at["toffset"]) + 1]
-        t_peak = t_wave[np.abs(t_wave).argmax()]
+        bulge = t_wave - np.linspace(t_wave[0], t_wave[-1], len(t_wave))
+        t_peak = t_wave.max() if bulge.max() >= -bulge.min() else t_wave.min()
     return {
         "STJ_v5": v5[offset],
         "T_PeakAmpl_v5": t_peak,

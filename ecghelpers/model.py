@@ -2,6 +2,7 @@
 
 import copy
 import os
+import pickle
 from pathlib import Path
 
 import torch
@@ -129,13 +130,17 @@ class EvaluationForm(StevenNet):
         return self.fc1(self.flatten(self.avgpool(x)))
 
 
+@torch.inference_mode(False)  # gradients with respect to the beats may be asked for later
 def evaluation_form(model: StevenNet) -> EvaluationForm:
     """The same function, faster: for everything that does not train.
 
     Batch norm is folded into the convolutions, weights take no gradient and their spectra are
     computed once. block8.bn2 stays, so that guided Grad-CAM at block8.conv2 sees what it sees in
-    the model. Module names stay; later changes of the model do not reach the copy.
+    the model. Module names stay; later changes of the model do not reach the copy. An evaluation
+    form is returned as it is.
     """
+    if isinstance(model, EvaluationForm):
+        return model
     fast = EvaluationForm().to(model.fc1.weight)
     fast.load_state_dict(model.state_dict())
     for name, block in fast.named_children():
@@ -198,7 +203,11 @@ def _read_pt(path: Path) -> dict[str, Tensor]:
     try:
         # weights_only: tensors alone, a pickle that would run code is refused.
         weights = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch documents no list of what a broken file raises
+    except OSError as error:
+        raise _unreadable(path, error.strerror or error) from None
+    except pickle.UnpicklingError:
+        raise _unreadable(path, "it holds something else than tensors") from None
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
         raise _unreadable(path, error) from None
     if not isinstance(weights, dict) or not all(isinstance(w, Tensor) for w in weights.values()):
         raise _unreadable(path, "it holds something else than tensors by name")

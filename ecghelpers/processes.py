@@ -33,23 +33,24 @@ def lock(results: Path) -> Iterator[None]:
     """
     try:
         results.mkdir(parents=True, exist_ok=True)
-        file = (results / LOCK).open("a+", encoding="utf-8")
+        handle = os.open(results / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise Refusal(f"{short(results)} cannot be written: {error.strerror}") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            owner = file.read().strip() or "a process that has not given its name yet"
-            raise Refusal(f"{short(results)} is in use by another run: {owner}") from None
-        file.truncate(0)
-        file.write(f"host {socket.gethostname()}, process {os.getpid()}\n")
-        file.flush()
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(handle, 0)
+        os.write(handle, f"host {socket.gethostname()}, process {os.getpid()}\n".encode())
         yield
+    except BlockingIOError:
+        owner = os.read(handle, 200).decode().strip() or "a process that has not said its name yet"
+        raise Refusal(f"{short(results)} is in use by another run: {owner}") from None
+    except OSError as error:
+        raise Refusal(f"{short(results)} cannot be used: {error}") from error
+    finally:
+        os.close(handle)
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:
-    """Ask Linux to send this process a signal when the one that started it dies, however it dies."""
+    """Ask Linux to signal this process when the one that started it dies, however it dies."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)

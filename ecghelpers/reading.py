@@ -166,8 +166,8 @@ def agreement(ratings: pd.DataFrame) -> float:
     import krippendorff
 
     table = ratings.pivot_table("score", "reader", ["target", "model", "record", "method"])
-    both = table.notna().sum() > 1
-    if len(table) < 2 or not both.any() or len(np.unique(table.loc[:, both].stack())) < 2:
+    shared = table.loc[:, table.notna().sum() > 1].to_numpy()
+    if np.unique(shared[np.isfinite(shared)]).size < 2:  # one reader, or one value throughout
         return float("nan")
     return float(krippendorff.alpha(table.to_numpy(), level_of_measurement="ordinal"))
 

@@ -4,6 +4,7 @@ Everything is drawn into the same traces again and again, since a new figure wid
 be slow and would put megabytes of script into a saved notebook.
 """
 
+import textwrap
 from collections.abc import Callable
 
 import numpy as np
@@ -16,6 +17,7 @@ WIDE_PX = 760  # narrower than this (or with a wide page), the curves go below t
 LEAST_PX_PER_MM, MOST_COLUMNS = 1.9, 5
 MOST_PX = 1100  # tallest paper
 MARGIN = {"l": 55, "r": 15, "t": 60, "b": 110}
+TITLE_PX, TITLE_LINE_PX = 8.5, 20  # of a letter and of a line of the title
 LEGEND_PX = 200  # below narrow curves
 CURVES = 10
 CALIPER_INK = "#6a00a8"
@@ -31,7 +33,7 @@ class Screen:
     def __init__(self, measured: Callable[[str], None] = lambda text: None):
         self.measured = measured
         self.page: paper.Page | None = None
-        self.width = 1000
+        self.width, self.title = 1000, ""
         self.calipers: list[tuple[float, float]] | None = None
         self.figure = go.FigureWidget(data=_traces(), layout=_layout())
         self.figure.layout.on_change(self._moved, "shapes")
@@ -56,7 +58,7 @@ class Screen:
             names.update(x=fresh.x, y=fresh.y, text=fresh.text, textfont=fresh.textfont)
             self.figure.layout.xaxis.update(x_axis)
             self.figure.layout.yaxis.update(y_axis)
-            self.figure.layout.title.text = plain(title)
+            self.title = title
             self._arrange()
             self._place_calipers()
 
@@ -74,7 +76,7 @@ class Screen:
             for number in range(CURVES):
                 trace = self.figure.data[5 + number]
                 if number >= len(drawn):
-                    trace.update(visible=False, **EMPTY)
+                    trace.update(visible=False, name="", **EMPTY)
                     continue
                 label, (values, style) = drawn[number]
                 colour, dash = METHOD_STYLES.get(style, OTHER_STYLE)
@@ -117,9 +119,12 @@ class Screen:
         below = 0 if wide else 300
         total = height + below
         narrow = self.width < WIDE_PX
+        lines = textwrap.wrap(self.title, max(20, int(inner / TITLE_PX)))
+        layout.title.text = "<br>".join(map(plain, lines))
+        top = MARGIN["t"] + TITLE_LINE_PX * (max(len(lines), 1) - 1)
         bottom = MARGIN["b"] + (LEGEND_PX if narrow else 0)
-        layout.update(width=self.width, height=total + MARGIN["t"] + bottom)
-        layout.margin.b = bottom
+        layout.update(width=self.width, height=total + top + bottom)
+        layout.margin.update(t=top, b=bottom)
         layout.xaxis.domain = [0, share]
         layout.yaxis.domain = [below / total, 1]
         layout.xaxis2.domain = [0.83, 1] if wide else [0.06, 1 if narrow else 0.72]
@@ -205,4 +210,5 @@ def _layout() -> dict:
         "legend": {"font": font, "yanchor": "top", "tracegroupgap": 2},
         "annotations": [note | {"showarrow": False, "font": {"size": 11}}],
         "dragmode": "zoom",
+        "modebar": {"remove": ["select", "lasso", "autoscale", "zoomin", "zoomout"]},
     }

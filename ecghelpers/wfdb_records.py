@@ -7,7 +7,7 @@ import numpy as np
 
 from .ecg import INDEPENDENT_LEADS, LEADS, twelve_leads
 from .labels import LABELS
-from .measurement import measure
+from .measurement import RATES_HZ, SECONDS, measure
 from .records import (
     Entry,
     Rejected,
@@ -22,8 +22,6 @@ from .records import (
 )
 
 MICROVOLT_IN = {"uv": 1, "µv": 1, "μv": 1, "mv": 1000, "v": 1_000_000}  # micro sign, Greek mu
-RATES_HZ = (250, 1000)
-SECONDS = (5, 60)
 MOST_SIGNALS = 64
 
 

@@ -14,6 +14,7 @@ from ecghelpers.ecg import LEADS, TARGETS
 from ecghelpers.model import StevenNet, save_model
 from ecghelpers.prediction import predict
 
+ROOT = Path(__file__).resolve().parent.parent
 METHODS = tuple(METHOD_LABELS)
 HOSTILE_IDS = (
     "<script>window.hacked=1</script>",

@@ -178,7 +178,7 @@ def test_html_opens_offline_and_shares_one_script(tmp_path, rng):
 
 def test_perturbation_curves_put_random_on_top_in_black():
     line = np.arange(5.0)
-    curves = {m: (line, line - 1, line + 1) for m in METHODS}
+    curves = dict.fromkeys(METHODS, (line, line - 1, line + 1))
     figure = figures.perturbation_curves(curves, "ms")
     drawn = [trace for trace in figure.data if trace.name]
     assert drawn[-1].name == "Random" and drawn[-1].line.color == "#000000"

@@ -1,9 +1,6 @@
 """--slurm on a real Slurm of our own: arrays, failures, signals, what is sent again, leftovers."""
 
-import shutil
 import subprocess
-import time
-from pathlib import Path
 
 import pytest
 import slurm

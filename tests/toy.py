@@ -131,7 +131,7 @@ def make_project(folder: Path, kernel: bool = False) -> Path:
     (folder / "parameters").mkdir()
     for name in ("run_all.sh", "environment.sh", "Snakefile", "requirements.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
-    for name in ("__init__", "config", "ecg", *FRONT):
+    for name in ("__init__", "config", "ecg", "files", *FRONT):
         if (ROOT / "ecghelpers" / f"{name}.py").exists():
             shutil.copy(ROOT / "ecghelpers" / f"{name}.py", folder / "ecghelpers")
     if not kernel:

@@ -1,0 +1,127 @@
+"""Full disks, read-only folders, damaged files, dead kernels: said in one line, and mended by the
+next run."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+import toy
+
+ONE = ("--target", "qt", "--results", "results/quick")
+
+
+@pytest.fixture
+def mounted(project):
+    """A function that makes results/quick a small file system of its own, with mount options."""
+    place = project / "results" / "quick"
+    place.mkdir(parents=True)
+
+    def mount(options):
+        asked = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", place]
+        if os.getuid() != 0 or subprocess.run(asked, capture_output=True).returncode:
+            pytest.skip("mounting a tmpfs needs root")
+        return place
+
+    yield mount
+    subprocess.run(["umount", place], capture_output=True)
+
+
+@pytest.fixture
+def whole(finished_project, tmp_path):
+    return shutil.copytree(finished_project, tmp_path / "project", symlinks=True)
+
+
+def test_a_full_disk_is_named_and_the_next_run_with_room_ends_well(project, mounted):
+    place = mounted("size=400k")
+    body = 'extra = root / ".big.part"; extra.write_bytes(bytes(2_000_000))'
+    toy.write_notebook(project, "02_train", body=body)
+    full = toy.run(project, *ONE)
+    assert full.returncode == 1
+    assert "No space left on device" in full.stderr.splitlines()[-1]
+    assert not (place / "qt/model1/model.safetensors").exists()
+    subprocess.run(["mount", "-o", "remount,size=20m", place], check=True)
+    toy.write_notebook(project, "02_train")
+    done = toy.run(project, *ONE)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_disk_without_any_room_is_refused(project, mounted):
+    place = mounted("size=4k,nr_inodes=40")
+    (place / "filler").write_bytes(bytes(4096))
+    refused = toy.run(project, *ONE)
+    assert refused.returncode == 2
+    assert "No space left on device" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_results_folder_that_cannot_be_written_is_refused(project, mounted):
+    mounted("ro,size=1m")
+    refused = toy.run(project, *ONE)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: results/quick cannot be written")
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_file_where_the_results_folder_should_be_is_refused(project):
+    (project / "results").write_text("not a folder")
+    refused = toy.run(project, *ONE)
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
+    assert (project / "results").read_text() == "not a folder"
+
+
+def _flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def _truncate(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("damage", [_flip, _truncate])
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("data/medians.h5", "01_data"),
+        ("qt/model1/model.safetensors", "02_train qt 1"),
+        ("qt/model1/perturbation.h5", "06_perturbation qt 1"),
+    ],
+)
+def test_a_damaged_file_is_named_and_made_again(whole, damage, name, step):
+    path = whole / "results" / "quick" / name
+    before = path.read_bytes()
+    stat = path.stat()
+    damage(path)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # as a disk does it
+    done = toy.run(whole, "--target", "qt,pr")
+    assert done.returncode == 0, done.stderr
+    assert f"results/quick/{name} is damaged" in done.stdout
+    assert path.read_bytes() == before
+    assert step in toy.runs(whole)
+
+
+def test_a_dead_kernel_is_named(kernel_project):
+    toy.write_notebook(kernel_project, "01_data", body="os.kill(os.getpid(), 9)")
+    done = toy.run(kernel_project, "--target", "qt")
+    assert done.returncode == 1
+    assert "the kernel died" in done.stderr.splitlines()[-1]
+
+
+def test_a_gpu_that_is_not_there_is_refused_before_anything_runs(project):
+    refused = toy.run(project, "--device", "cuda", CUDA_VISIBLE_DEVICES="")
+    assert refused.returncode == 2
+    assert "cuda" in refused.stderr
+    assert not (project / "results").exists()
+
+
+def test_a_clock_that_was_set_back_does_not_hide_what_is_new(whole):
+    """File times lie in the future after that; what is made now must still count as newer."""
+    results = whole / "results" / "quick"
+    for path in results.rglob("*"):
+        os.utime(path, (4_000_000_000, 4_000_000_000))
+    assert toy.run(whole, "--target", "qt,pr", "--only", "02", "--force").returncode == 0
+    plan = toy.run(whole, "--target", "qt,pr", "--dry-run").stdout
+    assert "04_heatmaps qt" in plan and "06_perturbation pr" in plan

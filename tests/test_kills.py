@@ -1,0 +1,126 @@
+"""kill -9 at any moment costs only the piece it hit: the next run ends with the same results."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+import psutil
+import pytest
+import toy
+
+from ecghelpers import files
+
+sys.path.insert(0, str(toy.ROOT / "tests"))
+import forked  # noqa: E402  (found through the line above in spawned processes too)
+
+KILLS = {"01_data": 7, "02_train": 9, "04_heatmaps": 7, "06_perturbation": 9}
+SMALL = {
+    "records": 40,
+    "epochs": 2,
+    "batch_size": 8,
+    "heatmap_records": 2,
+    "smoothgrad_draws": 2,
+    "gradientshap_draws": 2,
+    "integrated_gradients_steps": 32,
+    "perturbation_records": 3,
+    "perturbation_steps": 4,
+    "target": "qt",
+}
+MADE = ("data/medians.h5", "qt/model1/attributions.h5", "qt/model1/perturbation.h5")
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """A function that starts a notebook for a results folder in a process of its own."""
+    os.environ |= {"MPLBACKEND": "Agg", "TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
+    context = forked.forkserver()
+
+    def run(name, results):
+        process = context.Process(
+            target=forked.run_notebook, args=(name, SMALL | {"results": str(results)})
+        )
+        process.start()
+        return process
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def undisturbed(start, tmp_path_factory):
+    """The results of a run that nothing disturbs, and how long each of its steps took."""
+    results, seconds = tmp_path_factory.mktemp("undisturbed"), {}
+    for name in KILLS:
+        began = time.monotonic()
+        process = start(name, results)
+        process.join()
+        assert process.exitcode == 0
+        seconds[name] = time.monotonic() - began
+    return results, seconds
+
+
+def _whole(results):
+    for name in MADE:
+        if (results / name).exists():
+            with files.open_hdf5(results / name) as file:
+                assert len(file["record_id"]) > 0
+
+
+def _contents(path):
+    """Every dataset of an HDF5 file by name."""
+    found = {}
+    with h5py.File(path, "r") as file:
+        file.visititems(
+            lambda name, item: found.update({name: item[()]})
+            if isinstance(item, h5py.Dataset)
+            else None
+        )
+    return found
+
+
+def _names(results):
+    return sorted(str(path.relative_to(results)) for path in results.rglob("*") if path.is_file())
+
+
+def test_thirty_kills_end_in_the_results_of_an_undisturbed_run(start, undisturbed, tmp_path):
+    expected, seconds = undisturbed
+    chance = random.Random(20)
+    for name, kills in KILLS.items():
+        for _ in range(kills):
+            process = start(name, tmp_path)
+            time.sleep(chance.uniform(0, min(seconds[name], 4)))
+            process.kill()
+            process.join()
+            _whole(tmp_path)
+        process = start(name, tmp_path)
+        process.join()
+        assert process.exitcode == 0, f"{name} does not end after {kills} kills"
+    for name in MADE:
+        ours, theirs = _contents(tmp_path / name), _contents(expected / name)
+        assert ours.keys() == theirs.keys()
+        for key, values in theirs.items():
+            np.testing.assert_array_equal(ours[key], values, err_msg=f"{name}: {key}")
+    weights = "qt/model1/model.safetensors"
+    assert (tmp_path / weights).read_bytes() == (expected / weights).read_bytes()
+    assert (tmp_path / "aopc.csv").read_bytes() == (expected / "aopc.csv").read_bytes()
+    assert _names(tmp_path) == _names(expected), "temporary files were left behind"
+
+
+def test_killing_run_all_stops_everything_and_the_next_run_ends_well(kernel_project):
+    project = kernel_project
+    toy.write_notebook(project, "02_train", body="time.sleep(3)")
+    run = toy.start(project, "--target", "qt")
+    toy.wait_for(lambda: toy.has_run(project, "02_train"), 90)
+    started = psutil.Process(run.pid).children(recursive=True)
+    toy.kill(run)
+    _, alive = psutil.wait_procs(started, timeout=20)
+    assert not alive, f"outlived the run: {alive}"
+    done = toy.run(project, "--target", "qt")
+    assert done.returncode == 0, done.stderr
+    again = toy.run(project, "--target", "qt", "--dry-run")
+    assert "Nothing to do" in again.stdout
+    left = subprocess.run(["find", project, "-name", "*.new"], capture_output=True, text=True)
+    assert left.stdout == ""

@@ -1,0 +1,280 @@
+"""Measurement: known fiducials, invariances, bad leads, bad beats, bad input."""
+
+import numpy as np
+import pytest
+from simulated_ecg import R_UV, T_UV, ecg, noise
+
+from ecghelpers.ecg import FIDUCIALS, INDEPENDENT_LEADS, LEADS, TARGETS, twelve_leads
+from ecghelpers.measurement import measure, measure_median
+
+INTERVALS = ("pr", "qrs", "qt")
+AMPLITUDES = ("STJ_v5", "T_PeakAmpl_v5", "R_PeakAmpl_v5")
+V5 = 6  # among the eight independent leads
+
+
+def intervals(measured):
+    return np.array([measured.targets[name] for name in INTERVALS])
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return ecg() + noise((8, 5000))
+
+
+@pytest.mark.parametrize(
+    ("pr", "qrs", "qt", "rr"),
+    [(160, 92, 400, 850), (120, 80, 360, 700), (200, 120, 440, 1100), (140, 100, 330, 600)],
+)
+def test_known_intervals_and_rate(pr, qrs, qt, rr):
+    measured = measure(ecg(pr=pr, qrs=qrs, qt=qt, rr=rr) + noise((8, 5000)))
+    assert measured.targets["pr"] == pytest.approx(pr, abs=8)
+    assert measured.targets["qrs"] == pytest.approx(qrs, abs=15)  # edges of these waves are abrupt
+    assert measured.targets["qt"] == pytest.approx(qt, abs=10)
+    assert measured.targets["VentRate"] == pytest.approx(60000 / rr, abs=0.3)
+    assert not measured.reasons
+
+
+def test_longer_interval_measures_longer(plain):
+    base = intervals(measure(plain))
+    for changed, name in (({"pr": 190}, 0), ({"qrs": 122}, 1), ({"qt": 430}, 2)):
+        longer = intervals(measure(ecg(**changed) + noise((8, 5000))))
+        assert longer[name] - base[name] == pytest.approx(30, abs=6)
+
+
+def test_known_amplitudes(plain):
+    targets = measure(plain).targets
+    assert targets["R_PeakAmpl_v5"] == pytest.approx(R_UV[V5], rel=0.03)
+    assert targets["T_PeakAmpl_v5"] == pytest.approx(T_UV[V5], rel=0.05)
+    assert targets["STJ_v5"] == pytest.approx(0, abs=30)
+
+
+def test_negative_t_wave_has_a_negative_peak():
+    targets = measure(ecg(t=-1.0) + noise((8, 5000))).targets
+    assert targets["T_PeakAmpl_v5"] == pytest.approx(-T_UV[V5], rel=0.05)
+
+
+def test_median_beat_is_the_beat(plain):
+    measured = measure(plain)
+    clean = measure(ecg())
+    assert measured.median_uv.shape == (12, 600) and measured.median_uv.dtype == np.float32
+    np.testing.assert_allclose(measured.median_uv[6:], clean.median_uv[6:], atol=60)
+    assert abs(measured.median_uv - clean.median_uv).mean() < 4
+    assert list(measured.targets) == list(TARGETS) and set(measured.fiducials) == set(FIDUCIALS)
+
+
+def test_fiducials_are_in_order_and_around_sample_240(plain):
+    at = measure(plain).fiducials
+    order = ["ponset", "poffset", "qonset", "qoffset", "tonset", "toffset"]
+    assert sorted(order, key=at.get) == order
+    assert 201 <= at["qonset"] <= 231 < 249 <= at["qoffset"] <= 282
+    assert (at["qonset"] - at["ponset"]) * 2 == pytest.approx(measure(plain).targets["pr"])
+
+
+def test_limb_leads_follow_einthoven(plain):
+    median = measure(plain).median_uv
+    derived = twelve_leads(median[[LEADS.index(lead) for lead in INDEPENDENT_LEADS]])
+    np.testing.assert_allclose(median, derived, atol=1e-3)
+
+
+def test_twelve_leads_measure_like_eight(plain):
+    assert measure(twelve_leads(plain)).targets == measure(plain).targets
+
+
+@pytest.mark.parametrize("delay", [1, 5, 137])
+def test_delay_keeps_intervals(plain, delay):
+    later = np.concatenate((np.repeat(plain[:, :1], delay, axis=1), plain[:, :-delay]), axis=1)
+    np.testing.assert_allclose(intervals(measure(later)), intervals(measure(plain)), atol=2)
+
+
+@pytest.mark.parametrize("scale", [0.4, 3.0, -1.0])
+def test_scale_and_polarity_keep_intervals_and_scale_amplitudes(plain, scale):
+    base, scaled = measure(plain), measure(plain * scale)
+    np.testing.assert_allclose(intervals(scaled), intervals(base), atol=0.5)
+    np.testing.assert_allclose(scaled.median_uv, scale * base.median_uv, atol=1)
+    if scale > 0:
+        for name in AMPLITUDES:
+            assert scaled.targets[name] == pytest.approx(scale * base.targets[name], abs=1)
+
+
+@pytest.mark.parametrize("lead", range(8))
+def test_polarity_of_one_lead_keeps_intervals(plain, lead):
+    flipped = plain.copy()
+    flipped[lead] *= -1
+    np.testing.assert_allclose(intervals(measure(flipped)), intervals(measure(plain)), atol=6)
+
+
+@pytest.mark.parametrize("rate_hz", [250, 360, 1000])
+def test_sampling_rates_agree(rate_hz):
+    at_500, other = measure(ecg()), measure(ecg(rate_hz=rate_hz), rate_hz)
+    np.testing.assert_allclose(intervals(other), intervals(at_500), atol=4)
+    assert other.targets["VentRate"] == pytest.approx(at_500.targets["VentRate"], abs=0.2)
+    for name in ("T_PeakAmpl_v5", "R_PeakAmpl_v5"):
+        assert other.targets[name] == pytest.approx(at_500.targets[name], rel=0.03)
+
+
+@pytest.mark.parametrize("seconds", [5, 60])
+def test_shortest_and_longest_record(seconds):
+    measured = measure(ecg(seconds=seconds) + noise((8, seconds * 500)))
+    np.testing.assert_allclose(intervals(measured), [160, 92, 400], atol=14)
+
+
+@pytest.mark.parametrize("lead", range(8))
+@pytest.mark.parametrize("kind", ["noise", "flat", "saturated"])
+def test_one_bad_lead_does_no_harm(plain, lead, kind):
+    bad = plain.copy()
+    bad[lead] = {
+        "noise": noise(5000, 1500, seed=lead),
+        "flat": np.zeros(5000),
+        "saturated": np.where(np.arange(5000) % 700 < 350, 5000, -5000) + noise(5000, 300),
+    }[kind]
+    measured = measure(bad)
+    np.testing.assert_allclose(intervals(measured), intervals(measure(plain)), atol=8)
+    assert measured.targets["VentRate"] == pytest.approx(60000 / 850, abs=0.5)
+
+
+@pytest.mark.parametrize("kind", ["flat", "much noisier"])
+def test_amplitudes_are_withheld_where_v5_is_bad(plain, kind):
+    bad = plain.copy()
+    bad[V5] = 0 if kind == "flat" else noise(5000, 1500)
+    measured = measure(bad)
+    for name in AMPLITUDES:
+        assert np.isnan(measured.targets[name]) and f"V5 is {kind}" in measured.reasons[name]
+    assert np.isfinite(intervals(measured)).all()
+
+
+def test_ectopic_beat_stays_out_of_the_median():
+    onsets = [o for o in np.arange(300, 10000, 850) if o != 300 + 5 * 850]
+    with_ectopic = measure(ecg(onsets, ectopics_ms=[300 + 4.6 * 850]) + noise((8, 5000)))
+    without = measure(ecg() + noise((8, 5000)))
+    np.testing.assert_allclose(intervals(with_ectopic), intervals(without), atol=2)
+    assert with_ectopic.beats_rejected > without.beats_rejected
+    assert abs(with_ectopic.median_uv - without.median_uv).mean() < 5
+    assert with_ectopic.targets["VentRate"] == pytest.approx(60000 / 850, abs=0.5)
+
+
+def test_bigeminy_measures_the_normal_beats():
+    normal = np.arange(300, 10000, 1700)
+    measured = measure(ecg(normal, ectopics_ms=normal[:-1] + 700) + noise((8, 5000)))
+    np.testing.assert_allclose(intervals(measured)[1:], [92, 400], atol=14)
+
+
+def test_noisy_beat_stays_out_of_the_median(plain):
+    noisy = plain.copy()
+    noisy[:, 2300:2800] += noise((8, 500), 250)
+    measured = measure(noisy)
+    assert measured.beats_rejected > measure(plain).beats_rejected
+    assert abs(measured.median_uv - measure(plain).median_uv).mean() < 4
+
+
+@pytest.mark.parametrize("hz", [50, 60, 49.8])
+def test_mains_hum_does_not_move_the_intervals(plain, hz):
+    hum = 150 * np.sin(2 * np.pi * hz * np.arange(5000) / 500 + np.arange(8)[:, None])
+    np.testing.assert_allclose(intervals(measure(plain + hum)), intervals(measure(plain)), atol=4)
+
+
+@pytest.mark.parametrize("hz", [0.1, 0.3, 0.5])
+def test_baseline_wander_does_not_move_the_intervals(plain, hz):
+    wander = 400 * np.sin(2 * np.pi * hz * np.arange(5000) / 500 + np.arange(8)[:, None])
+    wandering = measure(plain + wander)
+    np.testing.assert_allclose(intervals(wandering), intervals(measure(plain)), atol=8)
+    assert wandering.targets["R_PeakAmpl_v5"] == pytest.approx(R_UV[V5], rel=0.03)
+
+
+def fibrillation(seed):
+    """Irregular beats without P waves, on fibrillation waves of about 6 Hz."""
+    rng = np.random.default_rng(seed)
+    onsets = 300 + np.cumsum(rng.uniform(450, 1050, 13))
+    phase = np.cumsum(2 * np.pi * (6 + rng.normal(0, 1.5, 5000)) / 500)
+    waves = 50 * np.sin(phase + np.linspace(0, 2, 8)[:, None])
+    return ecg(onsets, p=0.0, qt=360) + waves + noise((8, 5000))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_pr_in_atrial_fibrillation(seed):
+    measured = measure(fibrillation(seed))
+    for name in ("ponset", "poffset"):
+        assert np.isnan(measured.fiducials[name])
+    assert np.isnan(measured.targets["pr"]) and "P wave" in measured.reasons["pr"]
+    assert np.isfinite(measured.targets["qrs"])
+
+
+def test_no_pr_without_p_wave_in_a_regular_rhythm():
+    measured = measure(ecg(p=0.0) + noise((8, 5000)))
+    assert np.isnan(measured.targets["pr"]) and "P wave" in measured.reasons["pr"]
+
+
+def test_sinus_arrhythmia_keeps_its_pr():
+    rr = 850 + 120 * np.sin(2 * np.pi * np.arange(11) / 4)
+    measured = measure(ecg(300 + np.cumsum(rr)) + noise((8, 5000)))
+    assert measured.targets["pr"] == pytest.approx(160, abs=14)
+
+
+@pytest.mark.parametrize("onsets", [[], [2000], [1500, 3500]])
+def test_too_few_beats(onsets):
+    measured = measure(
+        ecg(onsets, seconds=5) + noise((8, 2500), 1) if onsets else np.zeros((8, 2500))
+    )
+    assert np.isnan(list(measured.targets.values())).all()
+    assert np.isnan(list(measured.fiducials.values())).all()
+    assert np.isnan(measured.median_uv).all() and measured.median_uv.shape == (12, 600)
+    assert set(measured.reasons) == {*TARGETS, *FIDUCIALS}
+    assert "at least 3 needed" in measured.reasons["qt"]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_noise_alone_is_never_called_whole(seed):
+    measured = measure(noise((8, 5000), 200, seed))
+    assert np.isnan(measured.targets["pr"]) and measured.reasons["pr"]
+
+
+def test_median_measured_alone_agrees(plain):
+    measured = measure(plain)
+    median, targets, fiducials, _ = measure_median(measured.median_uv, 850)
+    for name in TARGETS:
+        assert targets[name] == pytest.approx(measured.targets[name], abs=1)
+    assert fiducials == pytest.approx(measured.fiducials, abs=0.1)
+    np.testing.assert_allclose(median, measured.median_uv, atol=1e-3)
+
+
+def test_input_is_left_as_it_was(plain):
+    before = plain.copy()
+    measure(plain)
+    np.testing.assert_array_equal(plain, before)
+
+
+def test_integers_measure_like_floats(plain):
+    whole = np.rint(plain).astype(np.int16)
+    assert measure(whole).targets == measure(whole.astype(float)).targets
+
+
+@pytest.mark.parametrize(
+    ("array", "rate", "message"),
+    [
+        (np.zeros((3, 5000)), 500, r"shape \(3, 5000\); allowed: \(8, time\) or \(12, time\)"),
+        (np.zeros(5000), 500, r"shape \(5000,\)"),
+        (np.zeros((8, 2499)), 500, "4.998 s .* allowed: 5 to 60 s"),
+        (np.zeros((8, 30001)), 500, "allowed: 5 to 60 s"),
+        (np.zeros((8, 5000)), 200, "200 Hz; allowed: 250 to 1000 Hz"),
+        (np.zeros((8, 5000)), 1001, "allowed: 250 to 1000 Hz"),
+        (np.zeros((8, 5000)), np.nan, "allowed: 250 to 1000 Hz"),
+        (np.full((8, 5000), np.nan), 500, "40000 samples that are NaN or infinite"),
+        (np.full((12, 5000), np.inf), 500, "finite µV"),
+    ],
+)
+def test_bad_input_is_named(array, rate, message):
+    with pytest.raises(ValueError, match=message):
+        measure(array, rate)
+
+
+@pytest.mark.parametrize(
+    ("array", "rr", "message"),
+    [
+        (np.zeros((8, 600)), 800, r"allowed: \(12, 600\)"),
+        (np.full((12, 600), np.nan), 800, "7200 values that are not finite"),
+        (np.zeros((12, 600)), 800, "median_uv is flat"),
+        (np.eye(12, 600) * 100, np.nan, "allowed: 200 to 3000 ms"),
+    ],
+)
+def test_bad_median_is_named(array, rr, message):
+    with pytest.raises(ValueError, match=message):
+        measure_median(array, rr)

@@ -1,0 +1,139 @@
+"""The arithmetic of the reading study, proved on two made-up readers' files."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ecghelpers import reading
+from ecghelpers.blinding import letters, shuffled, text_hash
+
+METHODS = ["saliency", "deeplift", "random"]
+NETWORKS = [
+    {"target": "qt", "model": 1, "records": ["a", 'b"<script>', "c,d"], "methods": METHODS},
+    {"target": "pr", "model": 1, "records": ["a", 'b"<script>'], "methods": METHODS},
+    {"target": "qt", "model": 2, "records": ["a"], "methods": METHODS},
+]
+TRUE_SCORES = {"deeplift": 5, "saliency": 3, "random": 1}
+
+
+@pytest.fixture
+def study():
+    return reading.Study(NETWORKS, seed=3)
+
+
+def write(study, folder, reader, score, count=None):
+    """A reader's file: score(item) of each of the first `count` maps in her order."""
+    path = reading.reader_file(folder, reader)
+    for item in study.items(reader)[:count]:
+        reading.append_rating(path, study.row(reader, item, score(item), f'{item.record}, "ok"'))
+    return path
+
+
+def test_hash_is_fixed():
+    # FNV-1a and MurmurHash3's finalizer of the empty text, worked out by hand from their constants
+    value = 0x811C9DC5
+    value = ((value ^ value >> 16) * 0x85EBCA6B) % 2**32
+    value = ((value ^ value >> 13) * 0xC2B2AE35) % 2**32
+    assert text_hash("") == value ^ value >> 16
+    assert len({text_hash(f"{i}") for i in range(2000)}) == 2000
+
+
+def test_order_depends_on_the_key_alone():
+    items = [f"item {i}" for i in range(50)]
+    assert shuffled(items, "k") == shuffled(items[::-1], "k") != shuffled(items, "l")
+    first = [letters(METHODS, 1, reader, "qt", 1, "a")["A"] for reader in map(str, range(300))]
+    share = np.array([first.count(method) for method in METHODS]) / 300
+    assert (np.abs(share - 1 / 3) < 0.1).all()  # no method is favoured
+
+
+def test_every_map_of_the_first_models_is_rated_once(study):
+    items = study.items("AB")
+    assert len(items) == len(set(items)) == 15 and {item.model for item in items} == {1}
+    assert items != study.items("CD")
+    assert sorted(i.key for i in items) != [i.key for i in items]
+
+
+def test_two_readers_who_agree(study, tmp_path):
+    paths = [write(study, tmp_path, r, lambda i: TRUE_SCORES[i.method]) for r in ("AB", "C/D")]
+    table = study.read(paths)
+    assert len(table) == 30 and set(table["reader"]) == {"AB", "C/D"}
+    assert all(table["score"] == table["method"].map(TRUE_SCORES))
+    scores = reading.scores(table).set_index("method")
+    assert scores["score"].to_dict() == TRUE_SCORES and list(scores.index)[0] == "deeplift"
+    assert (scores["low"] == scores["score"]).all() and (scores["n"] == 5).all()
+    assert reading.agreement(table) == pytest.approx(1)
+    aopc = pd.DataFrame({"target": "qt", "model": 1, "method": METHODS, "aopc": [2.0, 3.0, 1.0]})
+    [row] = reading.rank_correlation(table, aopc).to_dict("records")
+    assert row["target"] == "qt" and row["rho"] == pytest.approx(1)
+    aopc["aopc"] *= -1
+    assert reading.rank_correlation(table, aopc)["rho"][0] == pytest.approx(-1)
+
+
+def test_alpha_of_two_readers_in_closed_form(study, tmp_path):
+    """Two values, two readers, no gaps: α = 1 − (2N − 1) · mixed / (ones · twos) for 2N ratings."""
+    first = write(study, tmp_path, "AB", lambda i: 1 + (i.method == "deeplift"))
+    flip = {(i.target, i.record) for i in study.items("AB") if i.record == "a"}
+    second = write(
+        study,
+        tmp_path,
+        "CD",
+        lambda i: 1 + ((i.method == "deeplift") != ((i.target, i.record) in flip)),
+    )
+    table = study.read([first, second])
+    pair = table.pivot(index=["target", "record", "method"], columns="reader", values="score")
+    mixed = (pair["AB"] != pair["CD"]).sum() * 2
+    ones, twos = (table["score"] == 1).sum(), (table["score"] == 2).sum()
+    expected = 1 - (len(table) - 1) * mixed / 2 / (ones * twos)
+    assert mixed > 0 and reading.agreement(table) == pytest.approx(expected)
+
+
+def test_intervals_cover_the_spread_between_maps(study, tmp_path):
+    path = write(study, tmp_path, "AB", lambda i: 1 if i.record == "a" else 5)
+    scores = reading.scores(study.read([path]))
+    assert (scores["low"] < scores["score"]).all() and (scores["score"] < scores["high"]).all()
+    np.testing.assert_allclose(scores["score"], (1 + 1 + 5 + 5 + 5) / 5)
+
+
+def test_one_reader_or_one_value_has_no_agreement(study, tmp_path):
+    same = [write(study, tmp_path, reader, lambda i: 3) for reader in ("AB", "CD")]
+    assert np.isnan(reading.agreement(study.read(same[:1])))
+    assert np.isnan(reading.agreement(study.read(same)))
+    assert reading.scores(study.read([])).empty
+
+
+def test_last_rating_of_a_map_counts(study, tmp_path):
+    path = write(study, tmp_path, "AB", lambda i: 1)
+    item = study.items("AB")[0]
+    reading.append_rating(path, study.row("AB", item, 4, "changed my mind"))
+    table = study.read([path])
+    assert len(table) == 15 and table["score"].max() == 4
+
+
+def test_files_of_readers_do_not_collide_and_hide_the_methods(study, tmp_path):
+    names = [reading.reader_file(tmp_path, reader) for reader in ("A/B", "A_B", "../A", "")]
+    assert len(set(names)) == 4 and all(path.parent == tmp_path for path in names)
+    text = write(study, tmp_path, "AB", lambda i: 2).read_text(encoding="utf-8")
+    assert not [method for method in METHODS if method in text]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"score"', '"points"', "allowed"),
+        ('"2",', '"6",', "1 to 5"),
+        ('"A",', '"Z",', "no map"),
+    ],
+)
+def test_damaged_files_are_refused(study, tmp_path, old, new, message):
+    path = write(study, tmp_path, "AB", lambda i: 2)
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        study.read([path])
+
+
+def test_files_of_another_study_are_refused(study, tmp_path):
+    path = write(study, tmp_path, "AB", lambda i: 2)
+    with pytest.raises(ValueError, match="another seed"):
+        reading.Study(NETWORKS, seed=4).read([path])
+    with pytest.raises(ValueError, match="1 to 5"):
+        study.row("AB", study.items("AB")[0], 0, "")
