@@ -1,7 +1,6 @@
 """Where results lie, which device computes, and where randomness comes from."""
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,8 +90,8 @@ def generator(seed: int, *labels: str) -> np.random.Generator:
 
 
 def progress(total: int, description: str, *, quiet: bool = False):
-    """A tqdm bar to be updated by hand; silent in batch logs (ECGHELPERS_PROGRESS=0)."""
+    """A tqdm bar to be updated by hand; TQDM_DISABLE=1 silences it, as batch logs want it."""
     from tqdm import tqdm
 
-    quiet = quiet or os.environ.get("ECGHELPERS_PROGRESS") == "0"
-    return tqdm(total=total, desc=description, disable=quiet, leave=False)
+    silenced = {"disable": True} if quiet else {}  # else the environment decides
+    return tqdm(total=total, desc=description, leave=False, **silenced)

@@ -142,7 +142,7 @@ def wave_mass(maps: np.ndarray, fiducials: np.ndarray) -> pd.DataFrame:
     """Share of |attribution| that falls on each wave, and the share of the time it takes.
 
     maps: (record, lead, time); fiducials: (record, 6) sample index, NaN = missing (that wave's
-    share is NaN). Returns one row a record with columns P, QRS, T, other and ``time_…``.
+    share is NaN). Returns one row a record with columns P, QRS, T, elsewhere and ``time_…``.
     """
     weight = np.abs(maps).sum(1, dtype=np.float64)
     total = weight.sum(1)
@@ -155,6 +155,6 @@ def wave_mass(maps: np.ndarray, fiducials: np.ndarray) -> pd.DataFrame:
         missing = ~(np.isfinite(onset) & np.isfinite(offset))[:, 0]
         columns[wave] = np.where(missing, np.nan, (weight * inside).sum(1) / total)
         columns[f"time_{wave}"] = np.where(missing, np.nan, inside.mean(1))
-    columns["other"] = 1 - sum(columns[wave] for wave in ("P", "QRS", "T"))
-    columns["time_other"] = 1 - sum(columns[f"time_{wave}"] for wave in ("P", "QRS", "T"))
+    columns["elsewhere"] = 1 - sum(columns[wave] for wave in ("P", "QRS", "T"))
+    columns["time_elsewhere"] = 1 - sum(columns[f"time_{wave}"] for wave in ("P", "QRS", "T"))
     return pd.DataFrame(columns)

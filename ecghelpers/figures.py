@@ -113,16 +113,18 @@ def beat_trace(page: paper.Page, beat_uv: np.ndarray, maps: np.ndarray | None) -
 
 
 def hover_values(page: paper.Page, beat_uv: np.ndarray, maps: np.ndarray | None) -> np.ndarray:
-    """Time (ms), voltage (µV) and attribution of every point of the page's line."""
+    """Time (ms), voltage (µV) and attribution (None where not shown) of the points of the line."""
     beat_uv = np.asarray(beat_uv, float)
     time = np.arange(beat_uv.shape[1]) * MS_PER_SAMPLE
     parts = []
     for cell in page.cells:
         row = LEADS.index(cell.lead)
-        heat = np.full(time.size, np.nan) if maps is None else maps[cell.panel, row]
-        points = np.column_stack([time, beat_uv[row], heat])
-        parts.append(np.vstack([points, np.full((1, 3), np.nan)]))
-    return np.concatenate(parts).astype(np.float32)
+        columns = [time, beat_uv[row]] + ([] if maps is None else [maps[cell.panel, row]])
+        points = np.column_stack(columns)
+        parts.append(np.vstack([points, np.zeros_like(points[:1])]))  # the gap, never pointed at
+    values = np.concatenate(parts).astype(np.float32)
+    # NaN is not JSON, and a widget sends tables as JSON.
+    return np.where(np.isnan(values), None, values) if np.isnan(values).any() else values
 
 
 def marks_trace(page: paper.Page, fiducials) -> go.Scatter:

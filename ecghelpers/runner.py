@@ -14,6 +14,7 @@ in the same run: only what was stopped goes on.
 import argparse
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -52,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(line, file=sys.stderr)
         return 1
     failure.forget()
+    print(usage(), file=sys.stderr)
     return 0
 
 
@@ -69,11 +71,19 @@ def _execute(options: argparse.Namespace, results: Path) -> None:
         cwd=ROOT,
         progress_bar=False,
         log_output=True,
+        store_widget_state=False,  # megabytes of script a widget; whoever opens it runs it anew
     )
     missing = [path for path in options.makes if not (results / path).exists()]
     if missing:
         raise FileNotFoundError(f"the notebook ended without making {', '.join(missing)}")
     record(results, options.makes)
+
+
+def usage() -> str:
+    """What the kernel that ended has used, for those who ask a cluster for as much."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    peak = used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)  # bytes there, KiB here
+    return f"used {used.ru_utime + used.ru_stime:.0f} s of CPU time and at most {peak:.0f} MiB"
 
 
 class _Failure:

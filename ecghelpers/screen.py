@@ -70,7 +70,7 @@ class Screen:
         return -(-panels // rows)
 
     def draw_curves(self, curves: dict, unit: str, note: str) -> None:
-        """Show label → (|error|, style name) curves, or a note (in plotly's HTML) where there are none."""
+        """Show label → (|error|, style name), or a note where there are no curves."""
         with self.figure.batch_update():
             drawn = list(curves.items())[:CURVES]
             for number in range(CURVES):

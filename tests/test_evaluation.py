@@ -100,7 +100,7 @@ def test_wave_mass_by_hand():
     fiducials = np.array([[100, 149, 210, 259, 350, 449], [np.nan, np.nan, 210, 259, 350, 449]])
     found = wave_mass(maps, fiducials)
     np.testing.assert_allclose(
-        found.loc[0, ["P", "QRS", "T", "other"]], [1 / 8, 2 / 8, 4 / 8, 1 / 8]
+        found.loc[0, ["P", "QRS", "T", "elsewhere"]], [1 / 8, 2 / 8, 4 / 8, 1 / 8]
     )
     np.testing.assert_allclose(found.loc[0, ["time_P", "time_T"]], [50 / 600, 100 / 600])
     assert np.isnan(found.loc[1, "P"]) and found.loc[1, "QRS"] == 2 / 8
@@ -108,7 +108,7 @@ def test_wave_mass_by_hand():
 
 def test_a_map_of_zeros_has_no_shares():
     found = wave_mass(np.zeros((1, 12, 600)), np.array([[100, 149, 210, 259, 350, 449]]))
-    assert found[["P", "QRS", "T", "other"]].isna().all(None)
+    assert found[["P", "QRS", "T", "elsewhere"]].isna().all(None)
 
 
 def test_bootstrap_weights_are_reproducible_and_sum_to_one():

@@ -319,3 +319,12 @@ def test_notebook_of_the_explorer_is_clean():
     assert not any(cell["outputs"] or cell["execution_count"] for cell in code)
     assert [c["metadata"].get("tags") for c in code].count(["parameters"]) == 1
     assert "widgets" not in notebook["metadata"]
+
+
+@pytest.mark.parametrize("mode", ["all leads", "averaged", "V5 only"])
+def test_everything_sent_is_json(explorer, mode):
+    explorer.mode.value, explorer.layout.value = mode, "3x4"
+    explorer._repr_mimebundle_()  # the figure stores what was drawn into it
+    state = explorer.screen.figure.get_state()
+    plain = json.dumps(state, default=lambda _: None, allow_nan=False)  # arrays travel beside it
+    assert '"images"' in plain and explorer.record.value[1:7] in plain

@@ -122,6 +122,7 @@ def test_a_clock_that_was_set_back_does_not_hide_what_is_new(whole):
     results = whole / "results" / "quick"
     for path in results.rglob("*"):
         os.utime(path, (4_000_000_000, 4_000_000_000))
-    assert toy.run(whole, "--target", "qt,pr", "--only", "02", "--force").returncode == 0
+    (whole / "parameters" / "quick.yaml").write_text("models: 1\nepochs: 5\nrecords: 4\n")
+    assert toy.run(whole, "--target", "qt,pr", "--only", "02").returncode == 0
     plan = toy.run(whole, "--target", "qt,pr", "--dry-run").stdout
     assert "04_heatmaps qt" in plan and "06_perturbation pr" in plan

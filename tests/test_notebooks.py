@@ -111,7 +111,7 @@ def test_the_notebooks_run_again_under_nbval(smoke):
     done = subprocess.run(
         [*command, *map(str, chosen)],
         cwd=ROOT,
-        env=toy.environment(ECGHELPERS_PROGRESS="0"),
+        env=toy.environment(TQDM_DISABLE="1"),
         capture_output=True,
         text=True,
         timeout=900,

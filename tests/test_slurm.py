@@ -70,26 +70,23 @@ def test_arrays_a_failing_task_a_signal_and_only_what_is_missing_again(cluster, 
     assert "02_train qt" in plan and "01_data" not in plan
 
 
-def test_what_a_killed_run_left_in_the_queue_is_cancelled(cluster, project):
+def test_what_a_killed_run_left_is_cancelled_and_a_small_batch_job_steers_the_next(
+    cluster, project
+):
     toy.write_notebook(project, "01_data", body="time.sleep(200)")
     first = toy.start(project, "--slurm", "--target", "qt", "--only", "01")
     toy.wait_for(lambda: toy.has_run(project, "01_data"), 120)
     left = set(_running_tasks())
     toy.kill(first)
     toy.write_notebook(project, "01_data")
-    again = toy.run(project, "--slurm", "--target", "qt", "--only", "01")
-    assert again.returncode == 0, again.stderr
-    assert not left & set(_running_tasks())
-
-
-def test_a_small_batch_job_can_steer_the_rest(cluster, project):
-    wrapped = f"{project}/run_all.sh --slurm --target qt --only 01 --results steered"
+    wrapped = f"{project}/run_all.sh --slurm --target qt --only 01"
     command = ["sbatch", "--wait", "--cpus-per-task=1", "--mem=500", "--output=steer.log"]
     subprocess.run(
         [*command, f"--wrap={wrapped}"], cwd=project, env=toy.environment(), check=True, timeout=120
     )
     assert "01_data" in (project / "steer.log").read_text()
-    assert (project / "steered/data/medians.h5").exists()
+    assert (project / "results/quick/data/medians.h5").exists()
+    assert not left & set(_running_tasks())
 
 
 def test_smoke_through_to_the_end_report(cluster, tmp_path):
