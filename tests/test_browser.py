@@ -388,6 +388,10 @@ def explorer_works(page, name: str) -> None:
     def title() -> str:
         return page.locator(".ecg-explorer .gtitle").first.text_content()
 
+    def press(key: str) -> None:
+        box.focus()  # JupyterLab takes the focus whenever a cell has run
+        page.keyboard.press(key)
+
     def follows(act) -> float:
         """Act, and wait for another picture or title; returns milliseconds."""
         before, began = page.evaluate(SHOWN), time.perf_counter()
@@ -396,14 +400,12 @@ def explorer_works(page, name: str) -> None:
         return (time.perf_counter() - began) * 1000
 
     box.scroll_into_view_if_needed()
-    box.focus()
-    times = [follows(lambda: page.keyboard.press("ArrowRight")) for _ in range(4)]
+    times = [follows(lambda: press("ArrowRight")) for _ in range(4)]
     page.wait_for_function(f"{TITLE}.includes('Ærø')")  # the fifth record
     assert sorted(times)[1] < WIDGET_MS * slack()
     follows(lambda: box.locator("select").first.select_option("QT interval"))
     page.wait_for_function(f"{TITLE}.includes('QT interval')")
-    box.focus()
-    follows(lambda: page.keyboard.press("b"))
+    follows(lambda: press("b"))
     page.wait_for_function(f"{TITLE}.startsWith('A: ')")
     assert not [n for n in METHOD_LABELS.values() if n in title()]
     page.screenshot(path=OUTPUT / f"{name}-blind.png")
@@ -425,6 +427,8 @@ def test_jupyterlab_runs_the_explorer(browser, notebook):
         page.wait_for_selector("text=/Python 3.*Idle/", timeout=60_000)
         page.click(".lm-MenuBar-itemLabel:text('Run')")
         page.click("text='Run All Cells'")
+        page.wait_for_selector(".ecg-explorer", timeout=120_000)
+        page.wait_for_selector("text=/Python 3.*Idle/", timeout=60_000)
         explorer_works(page, "jupyterlab")
         page.close()
     finally:
