@@ -86,8 +86,8 @@ class Controls:
                 row(self.percentile, self.upload),
                 self.status,
                 row(self.measured, progress, self.message),
-                figure,
                 study,
+                figure,
             ]
         )
         box.add_class("ecg-explorer")

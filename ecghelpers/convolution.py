@@ -6,7 +6,7 @@ not, is told with figures in benchmarks/NOTES.md.
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import torch
 import torch.nn.functional as F
@@ -105,29 +105,36 @@ class Spectrum:
             spectrum = torch.view_as_real(rows).reshape(-1, 2 * outputs, 1, 1)
         return cls(spectrum, bias, length)
 
+    @cached_property
+    def adjoint(self) -> Tensor:
+        """The products that lead from the output's gradient to the input's, arranged alike."""
+        if self.products.is_complex():
+            return self.products.mH
+        matrices = self.products.view(self.length // 2 + 1, -1, self.products.shape[1])
+        return matrices.mT.reshape(-1, matrices.shape[1], 1, 1)
+
     def apply(self, x: Tensor) -> Tensor:
         """The convolution of (record, frequency, channel)."""
-        product = self._multiply(x)
+        product = _multiply(x, self.products)
         product[:, 0] += self.bias  # a constant is frequency 0
         return product
 
     def apply_adjoint(self, gradient: Tensor) -> Tensor:
         """From the spectrum of the output's gradient to that of the input's."""
-        return self._multiply(gradient, adjoint=True)
+        return _multiply(gradient, self.adjoint)
 
-    def _multiply(self, x: Tensor, adjoint: bool = False) -> Tensor:
-        if self.products.is_complex():
-            matrices = self.products.mH if adjoint else self.products
-            return torch.bmm(x.transpose(0, 1), matrices).transpose(0, 1)
-        records, frequencies, _ = x.shape
-        # (1, frequency * channel * 2, 1, record), channels last: no number moves in memory.
-        flat = torch.view_as_real(x).reshape(1, 1, records, -1).permute(0, 3, 1, 2)
-        convolve = F.conv2d if adjoint else F.conv_transpose2d
-        # A dilation means nothing to one tap, but without it torch keeps from oneDNN when it has
-        # one thread only.
-        flat = convolve(flat, self.products, groups=frequencies, dilation=2)
-        flat = flat.permute(0, 2, 3, 1).reshape(records, frequencies, -1, 2)
-        return torch.view_as_complex(flat)
+
+def _multiply(x: Tensor, products: Tensor) -> Tensor:
+    """(record, frequency, channel) times a matrix at every frequency, as Spectrum arranges them."""
+    if products.is_complex():
+        return torch.bmm(x.transpose(0, 1), products).transpose(0, 1)
+    records, frequencies, _ = x.shape
+    # (1, frequency * channel * 2, 1, record), channels last: no number moves in memory.
+    flat = torch.view_as_real(x).reshape(1, 1, records, -1).permute(0, 3, 1, 2)
+    # The transposed convolution takes the weights with less rearranging. A dilation means nothing
+    # to one tap, but without it torch keeps from oneDNN when it has one thread only.
+    flat = F.conv_transpose2d(flat, products, groups=frequencies, dilation=2)
+    return torch.view_as_complex(flat.permute(0, 2, 3, 1).reshape(records, frequencies, -1, 2))
 
 
 def _has_onednn(x: Tensor) -> bool:

@@ -20,6 +20,7 @@ from .figures import heat_label
 from .screen import Screen
 from .study_panel import StudyPanel
 
+PHONE_PX = 600  # narrower than this, twelve leads go in two columns
 ASSETS = Path(__file__).parent / "assets"
 
 
@@ -49,7 +50,7 @@ class Explorer(Controls):
         self.screen = Screen(self._show_measure)
         self.keys = Keys()
         self.keys.observe(self._pressed, "pressed")
-        self.keys.observe(lambda change: self.screen.resize(change["new"]), "width")
+        self.keys.observe(lambda c: self.screen.resize(c["new"]) and self.refresh(), "width")
         self.locked = False
         self.study = StudyPanel(self)
         self.widget = self.assemble(
@@ -256,7 +257,9 @@ class Explorer(Controls):
             return self.layout.value
         if self.mode.value == paper.AVERAGED and panels > 1:
             return "V5"
-        return paper.default_layout(self.mode.value)
+        layout = paper.default_layout(self.mode.value)
+        phone = self.screen.width < PHONE_PX and panels == 1
+        return "6x2" if phone and layout == "3x4" else layout
 
     def _panels(self, case: Case, labels: dict[str, str]) -> list[tuple[str, Case, str]]:
         """Title, case and method of every panel of the view."""

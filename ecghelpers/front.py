@@ -24,6 +24,7 @@ Results go to results/<profile>/. A step whose results are whole is skipped; one
 or code changed runs again. After a stop of any kind the same command goes on.
 """
 
+STEPS_PER_GPU = 4  # a network of this size leaves most of a GPU idle
 EVERY_STEP = (*profiles.STEPS, profiles.PAGE)
 
 
@@ -53,7 +54,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     steps = ", ".join(step.notebook for step in profiles.STEPS)
     add("--only", metavar="04,06", help=f"only these steps: {steps}, page")
     add("--results", type=Path, metavar="DIR", help="default: results/<profile>")
-    add("--jobs", type=int, metavar="N", help="steps at a time (default: one a core)")
+    add("--jobs", type=int, metavar="N", help="steps at a time (default: one a core, or 4 a GPU)")
     add("--device", default="auto", metavar="NAME", help=f"{', '.join(DEVICES)} (default: auto)")
     add("--force", action="store_true", help="run the chosen steps again, whole or not")
     add("--dry-run", action="store_true", help="say what would run, and why; run nothing")
@@ -113,7 +114,8 @@ class Place:
 def _here(branches: int, options: argparse.Namespace) -> Place:
     """On this machine: steps that run once take all cores, the others share them."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    jobs = options.jobs or cores
+    graphics = len(list(Path("/dev").glob("nvidia[0-9]*"))) if options.device != "cpu" else 0
+    jobs = options.jobs or min(cores, graphics * STEPS_PER_GPU or cores)
     shared = max(1, cores // min(jobs, branches))
     threads = {rule: shared if rule in cluster.ARRAYS else cores for rule in cluster.RULES}
     settings = {"threads": threads, "resources": {rule: {} for rule in threads}}

@@ -1,47 +1,125 @@
-"""StevenNet's residual blocks when nobody watches: no gradient, no hook.
+"""StevenNet's residual blocks when nobody watches: no hook, and weights that take no gradient.
 
-The same numbers as module by module. Between two products of spectra everything (transform back,
-ReLU, residual, transform) is done on a few records at a time, which never leave a core's cache.
+The same numbers as module by module, and the same gradient with respect to the input. Between two
+products of spectra everything (transform back, ReLU, residual, transform) is done on a few records
+at a time, which never leave a core's cache.
 """
+
+from collections import deque
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from .convolution import records_at_once, transform
 
 
 def can_fuse(model: nn.Module) -> bool:
-    """Whether nothing looks into the model: no gradient is recorded, no module has a hook."""
-    return not torch.is_grad_enabled() and not any(
-        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
+    """Whether nothing looks into the model: no module has a hook, no weight takes a gradient."""
+    hooked = any(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
         for module in model.modules()
     )
+    trains = torch.is_grad_enabled() and any(p.requires_grad for p in model.parameters())
+    return not hooked and not trains
 
 
 def run_blocks(blocks: list[nn.Module], x: Tensor) -> Tensor:
     """Run (record, channel, time) through residual blocks that all use the FFT."""
-    time = x.shape[-1]
-    length = blocks[0].conv1.spectrum(time).length
-    trace = x.new_zeros(*x.shape[:-1], length)  # the zeros after the beat are the padding
-    trace[..., :time] = x
-    spectrum = transform(trace, length)
-    parts = records_at_once(x)
-    for block in blocks:
-        product = block.conv1.spectrum(time).apply(spectrum)
+    if torch.is_grad_enabled() and x.requires_grad:
+        return _Blocks.apply(x, blocks)
+    return _forward(_Pass(blocks, x), x, deque(maxlen=1))
+
+
+class _Blocks(torch.autograd.Function):
+    """The blocks, and how a gradient passes back through them."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, blocks: list[nn.Module]) -> Tensor:
+        ctx.blocks, ctx.opened = blocks, deque()
+        return _forward(_Pass(blocks, x), x, ctx.opened)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor):
+        return _backward(_Pass(ctx.blocks, gradient), gradient, ctx.opened), None
+
+
+class _Pass:
+    """What one pass through the blocks needs: spectra of the weights, and the records in parts."""
+
+    def __init__(self, blocks: list[nn.Module], x: Tensor):
+        self.time = x.shape[-1]
+        self.steps = [
+            (block, block.conv1.spectrum(self.time), block.conv2.spectrum(self.time))
+            for block in blocks
+        ]
+        self.length = self.steps[0][1].length
+        at_once = records_at_once(x)
+        self.parts = [slice(i, i + at_once) for i in range(0, len(x), at_once)]
+
+    def padded(self, x: Tensor) -> Tensor:
+        """A copy of x with the transform's zeros after it."""
+        trace = x.new_zeros(*x.shape[:-1], self.length)
+        trace[..., : self.time] = x
+        return trace
+
+    def back(self, spectrum: Tensor) -> Tensor:
+        """(record, frequency, channel) → (record, channel, length)."""
+        rows = spectrum.transpose(1, 2).contiguous()
+        return torch.fft.irfft(rows, self.length, norm="forward")
+
+
+def _forward(run: _Pass, x: Tensor, opened: deque) -> Tensor:
+    """The blocks' output. opened takes the output of every ReLU, part by part."""
+    trace, time = run.padded(x), run.time
+    spectrum = transform(trace, run.length)
+    for block, first, second in run.steps:
+        product = first.apply(spectrum)
         inner = torch.empty_like(product)
-        for part, into in zip(product.split(parts), inner.split(parts), strict=True):
-            y = _back(part, length)
-            torch.relu_(block.bn1(y[..., :time]))
+        for part in run.parts:
+            y = run.back(product[part])
+            opened.append(torch.relu_(block.bn1(y[..., :time])))
             y[..., time:] = 0
-            into.copy_(torch.fft.rfft(y).transpose(1, 2))
-        product = block.conv2.spectrum(time).apply(inner)
-        lines = trace.split(parts), spectrum.split(parts)
-        for part, line, into in zip(product.split(parts), *lines, strict=True):
-            y = _back(part, length)[..., :time]
-            line[..., :time] += torch.relu_(block.bn2(y))
-            into.copy_(torch.fft.rfft(line).transpose(1, 2))
+            inner[part] = torch.fft.rfft(y).transpose(1, 2)
+        product = second.apply(inner)
+        for part in run.parts:
+            y = torch.relu_(block.bn2(run.back(product[part])[..., :time]))
+            opened.append(y)
+            trace[part][..., :time] += y
+            spectrum[part] = torch.fft.rfft(trace[part]).transpose(1, 2)
     return trace[..., :time]
 
 
-def _back(spectrum: Tensor, length: int) -> Tensor:
-    return torch.fft.irfft(spectrum.transpose(1, 2).contiguous(), length, norm="forward")
+def _backward(run: _Pass, gradient: Tensor, opened: deque) -> Tensor:
+    """From the gradient of the blocks' output to that of their input: _forward, backwards."""
+    trace, time = run.padded(gradient), run.time
+    shape = (len(trace), run.length // 2 + 1, trace.shape[1])
+    spectrum = torch.empty(shape, dtype=trace.dtype.to_complex(), device=trace.device)
+    outputs = reversed(opened)
+    for block, first, second in reversed(run.steps):
+        for part in reversed(run.parts):
+            y = _gate(trace[part][..., :time], next(outputs), block.bn2)
+            spectrum[part] = torch.fft.rfft(y, run.length).transpose(1, 2)
+        product = second.apply_adjoint(spectrum)
+        inner = torch.empty_like(product)
+        for part in reversed(run.parts):
+            y = run.back(product[part])
+            y[..., :time] = _gate(y[..., :time], next(outputs), block.bn1)
+            y[..., time:] = 0
+            inner[part] = torch.fft.rfft(y).transpose(1, 2)
+        product = first.apply_adjoint(inner)
+        for part in run.parts:
+            trace[part][..., :time] += run.back(product[part])[..., :time]
+    return trace[..., :time]
+
+
+def _gate(gradient: Tensor, output: Tensor, norm: nn.Module) -> Tensor:
+    """Back through a ReLU, whose output is given, and the batch norm or identity before it."""
+    gated = output.sign().mul_(gradient)
+    if isinstance(norm, nn.BatchNorm1d):
+        gated *= (norm.weight * (norm.running_var + norm.eps).rsqrt())[:, None]
+    return gated

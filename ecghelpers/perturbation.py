@@ -28,12 +28,14 @@ def relevance_order(
     *,
     seed: int = 0,
     record_id: Sequence[str] | None = None,
+    device: str | torch.device = "cpu",
 ) -> Tensor:
     """Order the points of every record by |attribution|: (record, lead, time) → (record, point).
 
     ``morf``: most relevant first; ``lerf``: least relevant first. Equal values, zeros among them,
     come in an order drawn from (seed, record id): always the same, and no lead or time favoured.
-    Points are numbered lead by lead. Every point of every record is in the result.
+    Points are numbered lead by lead. Every point of every record is in the result, which is on the
+    device.
     """
     check_choice("order", order, ORDERS)
     attribution = check_beats(attribution, "attribution")
@@ -41,6 +43,7 @@ def relevance_order(
     key = attribution.abs().flatten(1)
     shuffled = [generator(seed, "ties", i).permutation(key.shape[1]) for i in ids]
     shuffled = torch.from_numpy(np.stack(shuffled)) if ids else torch.empty(key.shape).long()
+    key, shuffled = key.to(device), shuffled.to(device)
     ranked = key.gather(1, shuffled).argsort(dim=1, descending=order == "morf", stable=True)
     return shuffled.gather(1, ranked)
 
@@ -93,14 +96,12 @@ def perturbation_curve(
     def compute(start: int, stop: int) -> None:
         chosen = slice(start, stop)
         part, names = beats[chosen], ids[chosen]
-        ranked = relevance_order(relevance[chosen], order, seed=seed, record_id=names)
-        spoilt = OPERATORS[operator](part, noise_field(part, noise_fraction, seed, names))
-        out[chosen] = _predict_steps(
-            model,
-            *(t.to(device) for t in (part.to(dtype), spoilt.to(dtype), ranked)),
-            steps,
-            batch_size,
+        ranked = relevance_order(
+            relevance[chosen], order, seed=seed, record_id=names, device=device
         )
+        spoilt = OPERATORS[operator](part, noise_field(part, noise_fraction, seed, names))
+        pair = part.to(device, dtype), spoilt.to(device, dtype)
+        out[chosen] = _predict_steps(model, *pair, ranked, steps, batch_size)
 
     with torch.inference_mode():
         records = max(1, 4 * batch_size // (steps + 1))

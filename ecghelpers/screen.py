@@ -17,7 +17,7 @@ WIDE_PX = 760  # narrower than this (or with a wide page), the curves go below t
 LEAST_PX_PER_MM, MOST_COLUMNS = 1.9, 5
 MOST_PX = 1100  # tallest paper
 MARGIN = {"l": 55, "r": 15, "t": 60, "b": 110}
-TITLE_PX, TITLE_LINE_PX = 8.5, 20  # of a letter and of a line of the title
+TITLE_PX, SUBTITLE_PX, TITLE_LINE_PX = 8.5, 6.3, 19  # of a letter, of a line
 LEGEND_PX = 200  # below narrow curves
 CURVES = 10
 CALIPER_INK = "#6a00a8"
@@ -90,12 +90,12 @@ class Screen:
             self.figure.layout.yaxis2.title.text = f"|error| ({unit})"
             self.figure.layout.annotations[0].text = "" if drawn else note
 
-    def resize(self, width: int) -> None:
-        """Fit the figure into so many pixels."""
-        if width > 200 and abs(width - self.width) > 8:
+    def resize(self, width: int) -> bool:
+        """Note how many pixels there are; returns whether all has to be drawn again."""
+        changed = width > 200 and abs(width - self.width) > 8
+        if changed:
             self.width = width
-            with self.figure.batch_update():
-                self._arrange()
+        return changed
 
     def show_calipers(self, shown: bool) -> None:
         """Put two marks on the paper, or take them away."""
@@ -115,13 +115,15 @@ class Screen:
         wide = self.width >= WIDE_PX and (page is None or page.width <= figures.CROWDED_MM)
         share = 0.76 if wide else 1.0
         height = 300.0 if page is None else inner * share * page.height / page.width
-        height = min(max(height, 240), MOST_PX)
+        height = min(max(height, 150 if self.width < WIDE_PX else 240), MOST_PX)
         below = 0 if wide else 300
         total = height + below
         narrow = self.width < WIDE_PX
         lines = textwrap.wrap(self.title, max(20, int(inner / TITLE_PX)))
         layout.title.text = "<br>".join(map(plain, lines))
-        top = MARGIN["t"] + TITLE_LINE_PX * (max(len(lines), 1) - 1)
+        below_title = textwrap.wrap(paper.CALIBRATION, int(inner / SUBTITLE_PX))
+        layout.title.subtitle.text = "<br>".join(below_title)
+        top = MARGIN["t"] + TITLE_LINE_PX * (max(len(lines), 1) + len(below_title) - 2)
         bottom = MARGIN["b"] + (LEGEND_PX if narrow else 0)
         layout.update(width=self.width, height=total + top + bottom)
         layout.margin.update(t=top, b=bottom)
@@ -201,7 +203,7 @@ def _layout() -> dict:
         "paper_bgcolor": "white",
         "font": {"size": 12, "color": figures.INK},
         "title": {
-            "subtitle": {"text": paper.CALIBRATION, "font": {"size": 11}},
+            "subtitle": {"font": {"size": 11}},
             "font": {"size": 15},
             **{"yref": "container", "y": 1, "yanchor": "top", "pad": {"t": 12}},
         },

@@ -3,6 +3,8 @@
 import pytest
 import toy
 
+from ecghelpers.config import Results
+
 
 @pytest.fixture
 def project(tmp_path):
@@ -24,3 +26,13 @@ def finished_project(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     toy.runs(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def smoke():
+    """The results of ./run_all.sh --profile smoke for two targets, in tests/output/smoke."""
+    results = toy.ROOT / "tests" / "output" / "smoke"
+    flags = ("--profile", "smoke", "--target", "qt,pr", "--results", str(results))
+    done = toy.run(toy.ROOT, *flags, timeout=900)
+    assert done.returncode == 0, done.stderr
+    return Results(results)

@@ -412,6 +412,7 @@ def explorer_works(page, name: str) -> None:
     follows(lambda: box.locator("select").nth(3).select_option("All methods"))
     page.wait_for_timeout(500)
     page.screenshot(path=OUTPUT / f"{name}-methods.png", full_page=True)
+    follows(lambda: box.locator("select").nth(3).select_option("One map"))
     assert page.evaluate("window.hacked") is None
 
 
@@ -447,6 +448,10 @@ def test_voila_serves_the_explorer_without_code(browser, notebook):
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(f"http://127.0.0.1:{port}/?token=secret", timeout=90_000)
         explorer_works(page, "voila")
+        page.set_viewport_size({"width": 390, "height": 844})
+        width = "document.querySelector('.ecg-explorer .main-svg').getBoundingClientRect().width"
+        page.wait_for_function(f"{width} <= 390", timeout=60_000)
+        page.screenshot(path=OUTPUT / "voila-phone.png", full_page=True)
         text = page.locator("body").inner_text()
         assert "import numpy" not in text and "Explorer(" not in text
         page.close()

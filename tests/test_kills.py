@@ -15,7 +15,7 @@ import toy
 from ecghelpers import files
 
 sys.path.insert(0, str(toy.ROOT / "tests"))
-import forked  # noqa: E402  (found through the line above in spawned processes too)
+import forked
 
 KILLS = {"01_data": 7, "02_train": 9, "04_heatmaps": 7, "06_perturbation": 9}
 SMALL = {
@@ -74,9 +74,9 @@ def _contents(path):
     found = {}
     with h5py.File(path, "r") as file:
         file.visititems(
-            lambda name, item: found.update({name: item[()]})
-            if isinstance(item, h5py.Dataset)
-            else None
+            lambda name, item: (
+                found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+            )
         )
     return found
 
