@@ -218,4 +218,5 @@ rule page:
     resources:
         **config["resources"]["page"],
     shell:
-        "exec python -m ecghelpers.gallery . > {log.text} 2>&1"
+        "exec python -c 'from ecghelpers.gallery import build_site; build_site(\".\")' "
+        "> {log.text} 2>&1"

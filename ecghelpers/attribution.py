@@ -67,7 +67,7 @@ def guided_backprop(run: Run, beats: Tensor) -> Tensor:
 
 
 def guided_gradcam(run: Run, beats: Tensor) -> Tensor:
-    """Guided Grad-CAM at block8.conv2, linearly interpolated (Selvaraju et al., arXiv 1610.02391)."""
+    """Guided Grad-CAM at block8.conv2, interpolated (Selvaraju et al., arXiv 1610.02391)."""
     method = attr.GuidedGradCam(run.model, run.model.get_submodule("block8.conv2"))
     return method.attribute(beats, interpolate_mode="linear")
 

@@ -217,7 +217,7 @@ class FFTConv1d(nn.Conv1d):
         before = (taps - 1) // 2
         padded = F.pad(x[:, :, None], (before, taps - 1 - before))
         padded = padded.contiguous(memory_format=torch.channels_last)
-        return F.conv2d(padded, self.weight[:, :, None], self.bias)[:, :, 0]
+        return F.conv2d(padded, self.weight[:, :, None], self.bias).squeeze(2)
 
     def spectrum(self, time: int) -> Spectrum:
         """The weights at the frequencies of a transform that serves ``time`` samples."""

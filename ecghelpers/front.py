@@ -1,6 +1,7 @@
 """The command behind run_all.sh: check what was asked for, run Snakemake, say what came out."""
 
 import argparse
+import csv
 import os
 import sys
 import time
@@ -196,6 +197,24 @@ def _where_to_look(results: Path) -> None:
     for path, title in ((layout.metrics, "Errors"), (layout.aopc, "Verdict")):
         if path.exists():
             print(f"{title:10} {short(path)}")
+    for target, methods in _better_than_random(layout.aopc).items():
+        print(f"  {target:14} better than random: {', '.join(methods) or 'no method'}")
+
+
+def _better_than_random(table: Path) -> dict[str, list[str]]:
+    """By target, the methods that beat random in every model of it."""
+    if not table.exists():
+        return {}
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row.get("beats_random")]
+    verdicts: dict[str, dict[str, set]] = {}
+    for row in rows:
+        methods = verdicts.setdefault(row["target"], {})
+        methods.setdefault(row["method"], set()).add(row["beats_random"])
+    return {
+        target: [method for method, said in methods.items() if said == {"yes"}]
+        for target, methods in verdicts.items()
+    }
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ nothing can end a script.
 
 import json
 import shutil
+import sys
 import tempfile
 from base64 import b64encode
 from pathlib import Path
@@ -144,3 +145,9 @@ def _number(value: float) -> float | None:
 
 def _rounded(curve: np.ndarray | None) -> list[float] | None:
     return None if curve is None else [float(f"{value:.5g}") for value in curve]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m ecghelpers.gallery RESULTS_FOLDER")
+    print(build_site(sys.argv[1]))

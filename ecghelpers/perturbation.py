@@ -49,7 +49,7 @@ def relevance_order(
 
 
 def noise_field(beats: Tensor, noise_fraction: float, seed: int, ids: Sequence[str]) -> Tensor:
-    """(record, lead, time) of N(0, (noise_fraction · (max - min))²), drawn from (seed, record id)."""
+    """(record, lead, time) of N(0, (noise_fraction · (max - min))²), from (seed, record id)."""
     shape = tuple(beats.shape[1:])
     fields = [generator(seed, "perturbation", i).standard_normal(shape, np.float32) for i in ids]
     span = beats.amax((1, 2)) - beats.amin((1, 2))

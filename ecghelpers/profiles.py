@@ -21,7 +21,20 @@ NOTEBOOKS = ROOT / "notebooks"
 PARAMETERS = ROOT / "parameters"
 RUN_TIME = {"results", "device", "target", "model"}  # known only when a notebook runs
 # Modules that only draw: a change in them does not touch the numbers that other steps save.
-DRAWING = {"figures", "explorer", "gallery"}
+DRAWING = {
+    "background",
+    "blinding",
+    "cases",
+    "controls",
+    "curves",
+    "explorer",
+    "figures",
+    "gallery",
+    "paper",
+    "prints",
+    "screen",
+    "study_panel",
+}
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,17 @@ class Study:
         table["method"] = self._resolve(table)
         return table
 
+    def gather(self, folder: str | Path) -> tuple[pd.DataFrame, dict[str, str]]:
+        """The ratings of all readers' files in a folder, and the files left out with the reason."""
+        usable, left_out = [], {}
+        for path in sorted(Path(folder).glob("*.csv")):
+            try:
+                self.read([path])
+                usable.append(path)
+            except ValueError as error:
+                left_out[path.name] = str(error)
+        return self.read(usable), left_out
+
     def _resolve(self, table: pd.DataFrame) -> list[str]:
         methods = {}
         for reader in table["reader"].unique():

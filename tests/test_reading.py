@@ -137,3 +137,15 @@ def test_files_of_another_study_are_refused(study, tmp_path):
         reading.Study(NETWORKS, seed=4).read([path])
     with pytest.raises(ValueError, match="1 to 5"):
         study.row("AB", study.items("AB")[0], 0, "")
+
+
+def test_gathering_a_folder_leaves_out_other_studies_and_damaged_files(study, tmp_path):
+    ours = write(study, tmp_path, "AB", lambda i: 3)
+    write(reading.Study(NETWORKS, seed=4), tmp_path, "CD", lambda i: 5)
+    (tmp_path / "broken.csv").write_text("reader,score\nX,9\n")
+    table, left_out = study.gather(tmp_path)
+    assert set(table["reader"]) == {"AB"} and len(table) == 15
+    assert len(left_out) == 2 and ours.name not in left_out and "columns" in left_out["broken.csv"]
+    nothing, left_out = study.gather(tmp_path / "none")
+    assert not len(nothing) and not left_out
+    assert not len(reading.scores(nothing)) and not len(reading.rank_correlation(nothing, nothing))

@@ -53,11 +53,13 @@ FILES = {
     "06_perturbation": f'{{{FOLDER}perturbation.h5": str(perturbation_steps), "aopc.csv": "ok"}}',
 }
 SLURM = "check_seconds: 1\nevery: {cpus: 1, memory_gb: 1, minutes: 5}\n"
-GALLERY = """import pathlib, sys
+GALLERY = """import pathlib
 from . import figures
-page = pathlib.Path(sys.argv[1]) / "site" / "index.html"
-page.parent.mkdir(exist_ok=True)
-page.write_text("page")
+
+def build_site(root):
+    page = pathlib.Path(root) / "site" / "index.html"
+    page.parent.mkdir(exist_ok=True)
+    page.write_text("page")
 """
 
 
