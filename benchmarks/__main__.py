@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -50,6 +51,9 @@ def main() -> None:
     setting = make_setting(device, options.rounds)
     name = machine(device)
     print(f"{name}, float32, torch {torch.__version__}; median of rounds (smallest-largest)\n")
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        print(f"The machine is busy (load {load:.1f}): these figures are worth little.\n")
     found = []
     for work in options.only:
         for row in WORK[work](setting):
@@ -57,7 +61,7 @@ def main() -> None:
             found.append(asdict(row) | {"verdict": row.verdict})
     options.results.mkdir(parents=True, exist_ok=True)
     path = options.results / f"{name}.json"
-    content = {"machine": name, "torch": torch.__version__, "date": str(date.today())}
+    content = {"machine": name, "torch": torch.__version__, "date": str(date.today()), "load": load}
     path.write_text(json.dumps(content | {"rows": found}, indent=2) + "\n")
     print(f"\nwritten to {path}")
 

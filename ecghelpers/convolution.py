@@ -18,8 +18,9 @@ from torch.autograd.function import once_differentiable
 # run repeats exactly. The row for the CPU was measured; cuda counts operations and bytes alone.
 FFT_FROM = {"cpu": (16, 2), "cuda": (16, 1)}
 
-# On the CPU so many records a thread are transformed at once: they stay in its cache.
-RECORDS_A_THREAD = 8
+# On the CPU so many records a thread are transformed at once: few enough to stay in its cache, many
+# enough for threads to wait for each other seldom.
+RECORDS_A_THREAD = 32
 
 # glibc hands freed memory back to the system beyond a threshold that adapts to the largest block
 # freed so far; without this every pass pays for its pages again.

@@ -11,7 +11,7 @@ from .config import generator, progress
 from .ecg import BEAT_SHAPE
 from .model import StevenNet, evaluation_form
 
-BATCH_SIZE = {"cpu": 64, "cuda": 4096}  # beats at once; measured in benchmarks/NOTES.md
+BATCH_SIZE = {"cpu": 150, "cuda": 4096}  # beats at once; on the CPU see benchmarks/NOTES.md
 
 
 def check_beats(beats_uv: np.ndarray | Tensor, what: str = "beats_uv") -> Tensor:

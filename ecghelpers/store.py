@@ -12,6 +12,8 @@ import numpy as np
 from .ecg import BEAT_SHAPE, FIDUCIALS, LEADS, SAMPLING_RATE_HZ, SPLITS, TARGETS
 from .files import create_hdf5, open_hdf5, provenance
 
+MOST_COMPRESSION = 1000  # no filter of HDF5 packs tighter
+
 
 @dataclass
 class Block:
@@ -214,8 +216,23 @@ def _need(path: str | Path, group: h5py.Group, names: Sequence[str]) -> None:
     for name in names:
         if name not in group or isinstance(group[name], h5py.Group):
             raise ValueError(f"{path} has no dataset {name!r}; needed: {', '.join(names)}")
+        _check_size(path, group[name])
+
+
+def _check_size(path: str | Path, dataset: h5py.Dataset) -> None:
+    """Refuse, before it is read, what holds far less than it says, or no plain values."""
+    kind = dataset.dtype.kind
+    if kind not in "iuf" and not h5py.check_string_dtype(dataset.dtype):
+        raise ValueError(f"{path}: {dataset.name} is {dataset.dtype}; allowed: numbers or text")
+    claimed, held = dataset.size * dataset.dtype.itemsize, dataset.id.get_storage_size()
+    if claimed > max(held * MOST_COMPRESSION, 2**20):
+        raise ValueError(
+            f"{path}: {dataset.name} of shape {dataset.shape} would take {claimed} bytes of memory "
+            f"but holds {held}; delete the file and run the step that makes it again"
+        )
 
 
 def _check_shape(path: str | Path, group: h5py.Group, name: str, shape: tuple) -> None:
+    _need(path, group, (name,))
     if group[name].shape != shape:
         raise ValueError(f"{path}: {name!r} has shape {group[name].shape}; allowed: {shape}")
