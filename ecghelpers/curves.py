@@ -248,7 +248,7 @@ def perturbation_curves(
                     y=band,
                     fill="toself",
                     fillcolor=colour,
-                    opacity=0.12,
+                    opacity=0.06,
                     line_width=0,
                     hoverinfo="skip",
                     legendgroup=method,
