@@ -113,12 +113,15 @@ class Place:
 
 
 def _here(branches: int, options: argparse.Namespace) -> Place:
-    """On this machine: steps that run once take all cores, the others share them."""
+    """On this machine: the data, which everything waits for, take all cores; the rest share them.
+
+    More threads than cores would wait for each other at every operation of a network.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     graphics = len(list(Path("/dev").glob("nvidia[0-9]*"))) if options.device != "cpu" else 0
     jobs = options.jobs or min(cores, graphics * STEPS_PER_GPU or cores)
     shared = max(1, cores // min(jobs, branches))
-    threads = {rule: shared if rule in cluster.ARRAYS else cores for rule in cluster.RULES}
+    threads = {rule: cores if rule == "data" else shared for rule in cluster.RULES}
     settings = {"threads": threads, "resources": {rule: {} for rule in threads}}
     return Place(settings, ["--cores", str(cores), "--jobs", str(jobs)])
 

@@ -23,7 +23,7 @@ def test_a_notebook_defines_nothing_loops_over_nothing_and_ends_with_its_check(n
     cells = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
     for cell in cells:
         source = "".join(cell["source"])
-        assert not re.search(r"^\s*(def|class|for|while) ", source, re.M), source
+        assert not re.search(r"^\s*(def|class|for|while)\b.*:$", source, re.M), source
         assert len(source.splitlines()) <= 30
     assert "assert " in "".join(cells[-1]["source"])
     assert "widgets" not in content["metadata"]
