@@ -106,11 +106,22 @@ def write_medians(path: str | Path, blocks: Iterator[Block], records: int, **att
         )
 
 
-def read_medians(path: str | Path) -> Medians:
-    """Read ``medians.h5``. Raises ValueError naming what is missing or of the wrong shape."""
+def read_medians(path: str | Path, mapped: bool = False) -> Medians:
+    """Read ``medians.h5``. Raises ValueError naming what is missing or of the wrong shape.
+
+    mapped: leave the beats in the file, to be read where they are looked at, so that any number of
+    records takes little memory.
+    """
     with open_hdf5(path) as file:
         _check_medians(path, file)
-        arrays = {name: file[name][:] for name in ("medians", "targets", "fiducials")}
+        beats = file["medians"]
+        place = beats.id.get_offset() if mapped else None  # None too if it is packed in chunks
+        arrays = {name: file[name][:] for name in ("targets", "fiducials")}
+        arrays["medians"] = (
+            beats[:]
+            if place is None
+            else np.memmap(path, beats.dtype, "r", offset=place, shape=beats.shape)
+        )
         ids, split = texts(file["record_id"][:]), texts(file["split"][:])
         return Medians(ids, split, **arrays, attributes=dict(file.attrs))
 

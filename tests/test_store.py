@@ -80,6 +80,13 @@ def test_the_split_depends_on_the_record_id_alone(tmp_path):
     assert store.split_of("r0") == "train"  # on every machine and with every version
 
 
+def test_beats_left_in_the_file_are_the_same(medians):
+    whole, mapped = store.read_medians(medians), store.read_medians(medians, mapped=True)
+    assert isinstance(mapped.medians, np.memmap) and not isinstance(whole.medians, np.memmap)
+    np.testing.assert_array_equal(mapped.medians, whole.medians)
+    np.testing.assert_array_equal(mapped.subset(whole.split == "train").targets.shape[1:], (7,))
+
+
 def test_labelled_records_of_a_split(medians):
     data = store.read_medians(medians)
     data.targets[0] = np.nan
