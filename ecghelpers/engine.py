@@ -92,7 +92,7 @@ def _condensed(text: str) -> str:
     """A message of Snakemake in one line."""
     missing = re.search(r"affected files:\s*(.*)", text, re.DOTALL)
     if missing:
-        files = ", ".join(missing[1].split())
+        files = ", ".join(sorted(missing[1].split()))
         return f"missing: {files}; run the step that makes it first, or name it in --only as well"
     unmade = re.search(r"Missing files after[^:]*:\s*(\S+)", text)
     if unmade:
