@@ -50,7 +50,11 @@ def check_record_ids(record_id: Sequence[str] | None, beats: Tensor) -> list[str
 
 
 def ready(model: nn.Module) -> tuple[nn.Module, torch.device, torch.dtype]:
-    """The model in its evaluation form, with the device and the precision it computes in."""
+    """The model in its evaluation form, with the device and the precision it computes in.
+
+    On CUDA, TF32 is switched off: its 10 bits would show in maps and curves.
+    """
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     model = evaluation_form(model) if isinstance(model, StevenNet) else model
     for tensor in (*model.parameters(), *model.buffers()):
         if tensor.is_floating_point():

@@ -1,0 +1,43 @@
+"""Batches: memory that runs out halves them, and nothing is lost or done twice."""
+
+import numpy as np
+import pytest
+import torch
+from networks import Linear
+
+from ecghelpers.prediction import predict
+
+WEIGHTS = np.random.default_rng(0).normal(size=(12, 40))
+BEATS = np.random.default_rng(1).normal(size=(37, 12, 40))
+
+
+class Small(Linear):
+    """Runs out of memory beyond `room` beats, as a GPU does."""
+
+    def __init__(self, room: int):
+        super().__init__(WEIGHTS)
+        self.room, self.seen = room, 0
+
+    def forward(self, x):
+        if len(x) > self.room:
+            raise torch.cuda.OutOfMemoryError("no room")
+        self.seen += len(x)
+        return super().forward(x)
+
+
+def test_out_of_memory_halves_the_batch_and_goes_on():
+    model = Small(room=10)
+    with pytest.warns(UserWarning, match="going on with 8 at once"):
+        found = predict(model, BEATS, batch_size=16)
+    np.testing.assert_allclose(found, (BEATS * WEIGHTS).sum((1, 2)))
+    assert model.seen == len(BEATS)
+
+
+def test_without_room_for_one_beat_the_error_is_the_devices():
+    with pytest.raises(torch.cuda.OutOfMemoryError), pytest.warns(UserWarning):
+        predict(Small(room=0), BEATS, batch_size=2)
+
+
+def test_reduced_precision_is_off():
+    predict(Small(room=99), BEATS)
+    assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
