@@ -1,6 +1,7 @@
 """StevenNet, its checkpoints and the scaling folded into its weights."""
 
 import copy
+import hashlib
 import os
 import pickle
 from pathlib import Path
@@ -16,6 +17,7 @@ from .fused import can_fuse, run_blocks
 
 # So many records pass through an evaluation form at once.
 RECORDS_A_PASS = {"cpu": 128, "cuda": 1024}
+CHECKSUM = "sha256"  # of the weights, in a checkpoint's metadata
 
 
 class ResModule(nn.Module):
@@ -165,10 +167,18 @@ def save_model(path: str | Path, model: StevenNet, metadata: dict[str, str] | No
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        save_file(weights, temporary, metadata=metadata)
+        save_file(weights, temporary, metadata=(metadata or {}) | {CHECKSUM: _checksum(weights)})
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _checksum(weights: dict[str, Tensor]) -> str:
+    """The SHA-256 of the names and values of all weights."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode() + weights[name].numpy().tobytes())
+    return digest.hexdigest()
 
 
 def load_model(path: str | Path, device: str | torch.device = "cpu") -> StevenNet:
@@ -178,7 +188,12 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> StevenNe
     truncated, holds anything but tensors, or belongs to another architecture.
     """
     path = Path(path)
-    weights = _read_pt(path) if path.suffix in (".pt", ".pth") else _read_safetensors(path)[0]
+    if path.suffix in (".pt", ".pth"):
+        weights = _read_pt(path)
+    else:
+        weights, metadata = _read_safetensors(path)
+        if metadata.get(CHECKSUM, "") not in ("", _checksum(weights)):
+            raise _unreadable(path, "its checksum does not match, so it is damaged")
     model = StevenNet()
     _check_architecture(path, weights, model.state_dict())
     model.load_state_dict(weights)
@@ -187,7 +202,8 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> StevenNe
 
 def read_metadata(path: str | Path) -> dict[str, str]:
     """The metadata that ``save_model`` wrote. Raises ValueError as ``load_model`` does."""
-    return _read_safetensors(Path(path), weights=False)[1]
+    metadata = _read_safetensors(Path(path), weights=False)[1]
+    return {name: text for name, text in metadata.items() if name != CHECKSUM}
 
 
 def _read_safetensors(path: Path, weights: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -9,7 +9,7 @@ import torch
 
 from ecghelpers import store
 from ecghelpers.config import Results
-from ecghelpers.model import load_model
+from ecghelpers.model import StevenNet, load_model, save_model
 
 
 class Payload:
@@ -57,3 +57,14 @@ def test_values_that_are_no_numbers_are_refused(tmp_path):
 def test_a_target_cannot_leave_the_results_folder(tmp_path, target):
     with pytest.raises(ValueError, match="choose one of VentRate"):
         Results(tmp_path).model_dir(target, 1)
+
+
+def test_a_flipped_bit_in_a_model_is_found(tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_model(path, StevenNet(), {"settings": "{}"})
+    load_model(path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="its checksum does not match"):
+        load_model(path)
