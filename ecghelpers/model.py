@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-import os
 import pickle
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from .convolution import FFTConv1d, records_at_once, uses_fft
 from .ecg import LEADS
+from .files import whole_file
 from .fused import can_fuse, run_blocks
 
 # So many records pass through an evaluation form at once.
@@ -160,17 +160,11 @@ def evaluation_form(model: StevenNet) -> EvaluationForm:
 
 def save_model(path: str | Path, model: StevenNet, metadata: dict[str, str] | None = None) -> None:
     """Write the model's weights and metadata (text to text) as safetensors, whole or not at all."""
-    path = Path(path)
     weights = {
         name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(path) as temporary:
         save_file(weights, temporary, metadata=(metadata or {}) | {CHECKSUM: _checksum(weights)})
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _checksum(weights: dict[str, Tensor]) -> str:
