@@ -31,13 +31,10 @@ def letters(methods: Sequence[str], seed: int, reader: str, *place) -> dict[str,
     return dict(zip(LETTERS, shuffled(methods, key), strict=False))
 
 
-def study_id(seed: int, networks: Sequence[dict]) -> str:
-    """A short name of a reading study: of its seed and every map that can be rated.
+def study_id(seed: int, network: dict) -> str:
+    """A short name of what is rated of one network: another seed, map or method gives another.
 
-    networks: target, model, records and methods of each.
+    network: target, model, methods, and maps (a fingerprint of them).
     """
-    parts = [
-        f"{n['target']}|{n['model']}|{'|'.join(n['records'])}|{'|'.join(n['methods'])}"
-        for n in networks
-    ]
-    return f"{text_hash('#'.join([str(seed), *parts])):08x}"
+    parts = (seed, network["target"], network["model"], network["maps"], *network["methods"])
+    return f"{text_hash('|'.join(map(str, parts))):08x}"

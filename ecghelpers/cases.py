@@ -1,5 +1,6 @@
 """What a reader looks at: one record under one network, from a results folder or her own file."""
 
+import json
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -8,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from . import store
+from .blinding import text_hash
 from .config import Results
 from .curves import METHOD_LABELS
 from .ecg import FIDUCIALS, TARGETS
+from .files import sha256
 
 KEPT_FILES = 8  # attributions of this many networks stay in memory
 
@@ -88,9 +91,10 @@ class Cases:
         return list(self.medians.record_id[self.medians.split == "test"])
 
     def networks(self, records: int = 50) -> list[dict]:
-        """Target, model, records (so many at most) and methods of every network with heatmaps.
+        """Target, model, records (so many at most), methods and maps of every network with heatmaps.
 
-        This is what the page shows and what a reading study is drawn from.
+        This is what the page shows and what a reading study is drawn from. maps: a fingerprint of
+        the weights and settings behind the heatmaps.
         """
         found = []
         for target, model in self.models:
@@ -100,8 +104,17 @@ class Cases:
             methods = [m for m in METHOD_LABELS if m in maps.maps]
             methods += [m for m in maps.maps if m not in methods]
             ids = list(maps.record_id[:records])
-            found.append({"target": target, "model": model, "records": ids, "methods": methods})
+            network = {"target": target, "model": model, "records": ids, "methods": methods}
+            found.append(network | {"maps": self._fingerprint(target, model, maps)})
         return found
+
+    def _fingerprint(self, target: str, model: int, maps: store.Attributions) -> str:
+        settings = {method: held["parameters"] for method, held in maps.details.items()}
+        weights = sha256(self._model_file(target, model))
+        return f"{weights[:16]}.{text_hash(json.dumps(settings, sort_keys=True)):08x}"
+
+    def _model_file(self, target: str, model: int) -> Path:
+        return self.results.model_dir(target, model) / "model.safetensors"
 
     def record(self, record_id: str) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
         """Beat (12, 600) µV, fiducials (6,) and targets of a record. Raises ValueError."""
@@ -203,8 +216,7 @@ class Cases:
         from .config import resolve_device
         from .model import load_model
 
-        path = self.results.model_dir(target, model) / "model.safetensors"
-        return load_model(path, resolve_device(self.device))
+        return load_model(self._model_file(target, model), resolve_device(self.device))
 
     def _read_attributions(self, target: str, model: int) -> store.Attributions | None:
         path = self.results.model_dir(target, model) / "attributions.h5"

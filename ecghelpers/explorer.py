@@ -190,16 +190,20 @@ class Explorer(Controls):
         for control in (*self.choosing, self.previous, self.next, self.find, self.upload):
             control.disabled = locked
 
-    def show_blinded(self, item) -> None:
-        """Show one map of a reading study, its method hidden."""
+    def show_blinded(self, item, beside=None) -> None:
+        """Show one map of a reading study, or two of a record, their methods hidden."""
         self._quiet = True
         try:
             self.target.value = item.target
             self._set(self.model, self.cases.numbers(item.target), item.model)
             self._set(self.record, self.cases.records(item.target, item.model), item.record)
-            self.view.value, self.blind.value, self.names.value = ONE, True, False
+            self.view.value = BESIDE if beside else ONE
+            self.blind.value, self.names.value = True, False
             order = self.order()
-            self._set(self.method, list(range(len(order))), order.index(item.method))
+            slots = list(range(len(order)))
+            self._set(self.method, slots, order.index(item.method))
+            if beside:
+                self._set(self.second, slots, order.index(beside.method))
         finally:
             self._quiet = False
         self.refresh()

@@ -103,14 +103,13 @@ def _write_records(site: Path, cases: Cases, networks: list[dict], seed: int) ->
         "version": __version__,
         "source": str(cases.medians.attributes.get("source", "")),
         "seed": seed,
-        "study": blinding.study_id(seed, networks),
         "labels": METHOD_LABELS,
         "styles": METHOD_STYLES,
         "targets": [
             {"name": name, "label": TARGETS[name].label, "unit": TARGETS[name].unit}
             for name in dict.fromkeys(network["target"] for network in networks)
         ],
-        "networks": networks,
+        "networks": [n | {"study": blinding.study_id(seed, n)} for n in networks],
         "records": {record: _record(cases, record) for record in ids},
     }
     write_text(site / "data" / "records.js", f"ECG.records({script_json(content)});\n")

@@ -2,7 +2,8 @@
 
 Reader files come from the explorer (a row as each rating is given) and from the page (its export);
 both have COLUMNS. A row names the method by its letter alone, so that a file cannot unblind its
-reader; the letter is resolved here, from the same hash that chose it.
+reader; the letter is resolved here, from the same hash that chose it. ``beside`` is the letter of
+the map that stood beside the rated one, empty where it stood alone.
 """
 
 import csv
@@ -16,11 +17,11 @@ import numpy as np
 import pandas as pd
 
 from . import __version__
-from .blinding import letters, shuffled, study_id
+from .blinding import LETTERS, letters, shuffled, study_id, text_hash
 from .config import generator
 
 COLUMNS = ("reader", "time", "version", "study", "target", "model", "record", "code")
-COLUMNS += ("score", "text")
+COLUMNS += ("beside", "score", "text")
 SCORES = (1, 2, 3, 4, 5)
 ITEM = ["target", "model", "record", "code"]
 RESAMPLES = 2000
@@ -45,15 +46,16 @@ class Item:
 class Study:
     """What can be rated: every map of the first model of each target.
 
-    networks: target, model, records and methods, as ``Cases.networks`` gives them.
+    networks: target, model, records, methods and maps, as ``Cases.networks`` gives them. names: by
+    target and model, the name of the study of that network's maps.
     """
 
     def __init__(self, networks: Sequence[dict], seed: int):
-        self.seed, self.name = seed, study_id(seed, networks)
         first: dict[str, dict] = {}
         for network in networks:
             first.setdefault(network["target"], network)
-        self.networks = list(first.values())
+        self.seed, self.networks = seed, list(first.values())
+        self.names = {(n["target"], n["model"]): study_id(seed, n) for n in self.networks}
 
     def items(self, reader: str) -> list[Item]:
         """All maps in the order in which this reader sees them."""
@@ -67,44 +69,63 @@ class Study:
                     found[key] = Item(target, model, record, method, code)
         return [found[key] for key in shuffled(list(found), f"{self.seed}|{reader}|study")]
 
-    def row(self, reader: str, item: Item, score: int, text: str) -> dict:
+    def screens(self, reader: str, together: int = 1) -> list[tuple[Item, ...]]:
+        """All maps, one or two of the same record at a time, in this reader's order."""
+        items = self.items(reader)
+        if together == 1:
+            return [(item,) for item in items]
+        pairs: dict[str, tuple[Item, ...]] = {}
+        for item in sorted(items, key=lambda item: item.code):
+            place = (item.target, str(item.model), item.record, str(LETTERS.index(item.code) // 2))
+            key = "|".join(place)
+            pairs[key] = (*pairs.get(key, ()), item)
+        return [pairs[key] for key in shuffled(list(pairs), f"{self.seed}|{reader}|pairs")]
+
+    def row(self, reader: str, item: Item, score: int, text: str, beside: str = "") -> dict:
         """One rating as a row of a reader's file."""
         if score not in SCORES:
             raise ValueError(f"score is {score!r}; allowed: 1 to 5")
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        values = (reader, now, __version__, self.name, *item.key, score, text)
+        name = self.names[item.target, item.model]
+        values = (reader, now, __version__, name, *item.key, beside, score, text)
         return dict(zip(COLUMNS, values, strict=True))
 
     def read(self, paths: Sequence[str | Path]) -> pd.DataFrame:
         """The ratings of all readers' files, with the method that each letter hid.
 
-        Of several ratings of one map by one reader the last counts. Raises ValueError naming the
-        file for other columns, another study, an unknown letter, or a score that is none.
+        Ratings of other maps than these (see ``others``) are left out. Of several ratings of one
+        map by one reader the last counts. Raises ValueError naming the file for other columns, an
+        unknown letter, or a score that is none.
         """
-        tables = [_read(path) for path in paths]
+        tables = [table[~self.others(table)] for table in map(_read, paths) if len(table)]
         if not tables:
             return pd.DataFrame(columns=[*COLUMNS, "method"])
-        for path, table in zip(paths, tables, strict=True):
-            others = set(table["study"]) - {self.name}
-            if others:
-                raise ValueError(
-                    f"{path} belongs to study {sorted(others)[0]!r}, these results to "
-                    f"{self.name!r}: another seed, other records or other methods"
-                )
         table = pd.concat(tables, ignore_index=True)
         table = table.drop_duplicates(["reader", *ITEM], keep="last").reset_index(drop=True)
         table["method"] = self._resolve(table)
         return table
 
+    def others(self, table: pd.DataFrame) -> np.ndarray:
+        """(row,) whether a rating is of another map: of another seed, network or settings."""
+        places = zip(table["target"], table["model"], strict=True)
+        return table["study"].to_numpy() != np.array([self.names.get(p) for p in places], object)
+
     def gather(self, folder: str | Path) -> tuple[pd.DataFrame, dict[str, str]]:
-        """The ratings of all readers' files in a folder, and the files left out with the reason."""
+        """The ratings of all readers' files in a folder; by file, what was left out and why."""
         usable, left_out = [], {}
         for path in sorted(Path(folder).glob("*.csv")):
             try:
                 self.read([path])
-                usable.append(path)
+                others = self.others(_read(path))
             except ValueError as error:
                 left_out[path.name] = str(error)
+                continue
+            usable.append(path)
+            if others.any():
+                left_out[path.name] = (
+                    f"{others.sum()} of {len(others)} ratings are of other maps: another seed, "
+                    "network or settings"
+                )
         return self.read(usable), left_out
 
     def _resolve(self, table: pd.DataFrame) -> list[str]:
@@ -132,8 +153,6 @@ def _read(path: str | Path) -> pd.DataFrame:
 
 def reader_file(folder: str | Path, reader: str) -> Path:
     """Where the ratings of a reader are kept. Different readers never share a file."""
-    from .blinding import text_hash
-
     plain = re.sub(r"[^\w-]+", "_", reader)[:40]
     return Path(folder) / f"ratings-{plain}-{text_hash(reader):08x}.csv"
 

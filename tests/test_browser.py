@@ -3,7 +3,9 @@
 Pictures of what was seen are left in tests/output/browser/.
 """
 
+import asyncio
 import csv
+import json
 import os
 import shutil
 import socket
@@ -12,6 +14,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fake_results
@@ -248,11 +252,11 @@ def test_ratings_survive_a_reload_and_are_exported_as_entered(opened, results, t
     opened.fill("#reader", reader)
     opened.click("#start")
     opened.wait_for_selector("#rating:visible")
-    assert "0 of 100 rated" in opened.locator("#progress").text_content()
+    assert "0 of 100 maps rated" in opened.locator("#progress").text_content()
 
     def rate(score, text):
-        opened.check(f"[name=score][value='{score}']")
-        opened.fill("#remark", text)
+        opened.check(f"[name=score0][value='{score}']")
+        opened.fill("#remark0", text)
         change(opened, lambda: opened.click("#save"))
         entered.append((str(score), text))
 
@@ -272,7 +276,7 @@ def test_ratings_survive_a_reload_and_are_exported_as_entered(opened, results, t
     drawn(opened)
     opened.fill("#reader", reader)
     opened.click("#start")
-    sync_api.expect(opened.locator("#progress")).to_contain_text("3 of 100 rated")
+    sync_api.expect(opened.locator("#progress")).to_contain_text("3 of 100 maps rated")
     rate(2, "after the reload")
     with opened.expect_download() as download:
         opened.click("#export")
@@ -286,6 +290,33 @@ def test_ratings_survive_a_reload_and_are_exported_as_entered(opened, results, t
     assert list(table["method"]) == [item.method for item in study.items(reader)[:4]]
     opened.click("#stop")
     assert opened.is_enabled("#record") and opened.is_hidden("#rating")
+
+
+def test_pairs_are_rated_side_by_side(opened, results, tmp_path):
+    study = reading.Study(Cases(results, seed=1).networks(), seed=1)
+    opened.fill("#reader", "AB")
+    opened.select_option("#together", "2")
+    change(opened, lambda: opened.click("#start"))
+    pairs = study.screens("AB", 2)
+    for pair in pairs[:2]:
+        assert captions(opened) == [item.code for item in pair]
+        assert opened.input_value("#record") == pair[0].record
+        opened.check("[name=score0][value='4']")
+        opened.click("#save")
+        assert "score" in opened.locator("#message").text_content()
+        opened.check("[name=score1][value='2']")
+        opened.fill("#remark1", "worse")
+        change(opened, lambda: opened.click("#save"))
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    opened.screenshot(path=OUTPUT / "page-pair.png", full_page=True)
+    with opened.expect_download() as download:
+        opened.click("#export")
+    download.value.save_as(tmp_path / "ratings.csv")
+    table = study.read([tmp_path / "ratings.csv"])
+    expected = [item for pair in pairs[:2] for item in pair]
+    assert list(table["method"]) == [item.method for item in expected]
+    assert list(table["score"]) == [4, 2, 4, 2] and list(table["text"]) == ["", "worse"] * 2
+    assert list(table["beside"]) == [i.code for pair in pairs[:2] for i in pair[::-1]]
 
 
 def test_a_missing_part_is_told(browser, results, tmp_path):
@@ -416,6 +447,43 @@ def explorer_works(page, name: str) -> None:
     assert page.evaluate("window.hacked") is None
 
 
+def open_with_kernel(page, address: str) -> str:
+    """Open an address; returns that of the websocket to its kernel, without the page's session."""
+    with page.expect_websocket(lambda socket: "/channels" in socket.url) as opened:
+        page.goto(address, timeout=90_000)
+    return opened.value.url.split("?")[0]
+
+
+def kernel_message(kind: str, content: dict) -> dict:
+    header = {"msg_type": kind, "msg_id": uuid.uuid4().hex, "session": "x", "username": ""}
+    header["version"] = "5.3"
+    return {"header": header, "parent_header": {}, "metadata": {}, "content": content} | {
+        "channel": "shell"
+    }
+
+
+def send_code(page, socket: str, code: str) -> None:
+    """Ask a kernel to run code, as this page might, and wait until it answers a later request."""
+    from tornado.httpclient import HTTPRequest
+    from tornado.websocket import websocket_connect
+
+    cookies = "; ".join(f"{c['name']}={c['value']}" for c in page.context.cookies())
+    execute = kernel_message("execute_request", {"code": code, "silent": False})
+    later = kernel_message("kernel_info_request", {})
+
+    async def send() -> None:
+        connection = await websocket_connect(HTTPRequest(socket, headers={"Cookie": cookies}))
+        await connection.write_message(json.dumps(execute))
+        await connection.write_message(json.dumps(later))
+        answers = ""
+        while later["header"]["msg_id"] not in answers or "kernel_info_reply" not in answers:
+            answers += str(await connection.read_message())
+        connection.close()
+
+    with ThreadPoolExecutor(1) as pool:  # this thread has Playwright's event loop
+        pool.submit(asyncio.run, asyncio.wait_for(send(), 60)).result()
+
+
 def test_jupyterlab_runs_the_explorer(browser, notebook):
     pytest.importorskip("jupyterlab")
     arguments = ["jupyterlab", "--no-browser", "--allow-root", "--port={port}"]
@@ -424,13 +492,17 @@ def test_jupyterlab_runs_the_explorer(browser, notebook):
     server, port = serve(notebook.parent, arguments, "http://127.0.0.1:{port}/api")
     try:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.goto(f"http://127.0.0.1:{port}/lab/tree/05_explore.ipynb?token=secret")
+        address = f"http://127.0.0.1:{port}/lab/tree/05_explore.ipynb?token=secret"
+        socket = open_with_kernel(page, address)
         page.wait_for_selector("text=/Python 3.*Idle/", timeout=60_000)
         page.click(".lm-MenuBar-itemLabel:text('Run')")
         page.click("text='Run All Cells'")
         page.wait_for_selector(".ecg-explorer", timeout=120_000)
         page.wait_for_selector("text=/Python 3.*Idle/", timeout=60_000)
         explorer_works(page, "jupyterlab")
+        ran = notebook.parent / "ran-in-lab"
+        send_code(page, socket, f"open({str(ran)!r}, 'w')")
+        assert ran.exists(), "what the web app must refuse would not run anywhere"
         page.close()
     finally:
         server.terminate()
@@ -446,8 +518,17 @@ def test_voila_serves_the_explorer_without_code(browser, notebook):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/?token=wrong", timeout=30) as refused:
             assert "/login" in refused.url
         page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.goto(f"http://127.0.0.1:{port}/?token=secret", timeout=90_000)
+        socket = open_with_kernel(page, f"http://127.0.0.1:{port}/?token=secret")
+        token = {"Authorization": "token secret"}
+        for closed in ("api/contents", "api/sessions", "api/terminals", "api/kernels", "lab"):
+            address = f"http://127.0.0.1:{port}/{closed}"
+            assert page.request.get(address).status in (403, 404, 405), closed
+            answer = page.request.post(address, data={}, headers=token)
+            assert answer.status in (403, 404, 405), closed
         explorer_works(page, "voila")
+        ran = notebook.parent / "ran-in-app"
+        send_code(page, socket, f"open({str(ran)!r}, 'w')")
+        assert not ran.exists(), "the web app ran code that was sent to it"
         page.set_viewport_size({"width": 390, "height": 844})
         width = "document.querySelector('.ecg-explorer .main-svg').getBoundingClientRect().width"
         page.wait_for_function(f"{width} <= 390", timeout=60_000)

@@ -285,12 +285,13 @@ def test_reading_study_saves_row_by_row_and_resumes(tmp_path):
     panel.begin()
     given = []
     for score in (1, 5, 3):
-        item = panel.item
+        item = panel.items[0]
         assert explorer.locked and explorer.blind.value and not explorer.names.value
         assert explorer.order()[explorer.method.value] == item.method
         assert (explorer.record.value, explorer.method.label) == (item.record, item.code)
         assert explorer.model.value == 1 and explorer.record.disabled
-        panel.score.value, panel.text.value = score, 'odd, "really"'
+        rating = panel.ratings[0]
+        rating.score.value, rating.text.value = score, 'odd, "really"'
         panel.save.click()
         given.append((item, score))
     panel.save.click()
@@ -307,8 +308,31 @@ def test_reading_study_saves_row_by_row_and_resumes(tmp_path):
     resumed = Explorer(results, seed=7).study
     resumed.reader.value = "A/../B"
     resumed.begin()
-    assert resumed.told.value == "3 of 15 rated"
-    assert resumed.item == panel.study.items("A/../B")[3]
+    assert resumed.told.value == "3 of 15 maps rated"
+    assert resumed.items == (panel.study.items("A/../B")[3],)
+
+
+def test_reading_study_in_pairs(tmp_path):
+    results = fake_results.make(tmp_path, targets=("qt",), models=(1,), methods=STORED[:3])
+    explorer = Explorer(results, seed=7)
+    panel = explorer.study
+    panel.reader.value, panel.together.value = "AB", 2
+    panel.begin()
+    for pair in panel.study.screens("AB", 2):
+        assert panel.items == pair
+        shown = (explorer.method, explorer.second)[: len(pair)]
+        assert [control.label for control in shown] == [item.code for item in pair]
+        assert (explorer.view.value == "Two side by side") == (len(pair) == 2)
+        panel.ratings[0].score.value = 4
+        if len(pair) == 2:
+            panel.save.click()
+            assert "score" in panel.told.value and panel.items == pair
+            panel.ratings[1].score.value = 2
+        panel.save.click()
+    assert panel.told.value == "15 of 15 maps rated" and not explorer.locked
+    table = panel.study.read(list((tmp_path / "readings").iterdir()))
+    assert sorted(table["score"]) == [2] * 5 + [4] * 10
+    assert (table["beside"] == "").sum() == 5
 
 
 def test_notebook_of_the_explorer_is_clean():

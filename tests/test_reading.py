@@ -9,9 +9,15 @@ from ecghelpers.blinding import letters, shuffled, text_hash
 
 METHODS = ["saliency", "deeplift", "random"]
 NETWORKS = [
-    {"target": "qt", "model": 1, "records": ["a", 'b"<script>', "c,d"], "methods": METHODS},
-    {"target": "pr", "model": 1, "records": ["a", 'b"<script>'], "methods": METHODS},
-    {"target": "qt", "model": 2, "records": ["a"], "methods": METHODS},
+    {
+        "target": "qt",
+        "model": 1,
+        "records": ["a", 'b"<script>', "c,d"],
+        "methods": METHODS,
+        "maps": "1",
+    },
+    {"target": "pr", "model": 1, "records": ["a", 'b"<script>'], "methods": METHODS, "maps": "1"},
+    {"target": "qt", "model": 2, "records": ["a"], "methods": METHODS, "maps": "1"},
 ]
 TRUE_SCORES = {"deeplift": 5, "saliency": 3, "random": 1}
 
@@ -131,12 +137,40 @@ def test_damaged_files_are_refused(study, tmp_path, old, new, message):
         study.read([path])
 
 
-def test_files_of_another_study_are_refused(study, tmp_path):
+def test_ratings_of_other_maps_are_left_out(study, tmp_path):
     path = write(study, tmp_path, "AB", lambda i: 2)
-    with pytest.raises(ValueError, match="another seed"):
-        reading.Study(NETWORKS, seed=4).read([path])
+    assert not len(reading.Study(NETWORKS, seed=4).read([path]))
+    retrained = [
+        network | {"maps": "2"} if network["target"] == "pr" else network for network in NETWORKS
+    ]
+    table, left_out = reading.Study(retrained, seed=3).gather(tmp_path)
+    assert set(table["target"]) == {"qt"} and len(table) == 9
+    assert "6 of 15" in left_out[path.name]
+    more = [
+        *NETWORKS,
+        {"target": "qrs", "model": 1, "records": ["a"], "methods": METHODS, "maps": "3"},
+    ]
+    assert len(reading.Study(more, seed=3).read([path])) == 15, "another target spoils nothing"
     with pytest.raises(ValueError, match="1 to 5"):
         study.row("AB", study.items("AB")[0], 0, "")
+
+
+def test_pairs_are_of_one_record_and_hold_every_map_once(study, tmp_path):
+    pairs = study.screens("AB", 2)
+    assert sorted(item.key for pair in pairs for item in pair) == sorted(
+        item.key for item in study.items("AB")
+    )
+    assert sorted(map(len, pairs)) == [1] * 5 + [2] * 5  # three methods: a pair and one left over
+    assert all(len({item.key[:3] for item in pair}) == 1 for pair in pairs)
+    assert pairs != study.screens("CD", 2) and study.screens("AB", 2) == pairs
+    pair = next(pair for pair in pairs if len(pair) == 2)
+    path = reading.reader_file(tmp_path, "AB")
+    for item, other in (pair, pair[::-1]):
+        score = TRUE_SCORES[item.method]
+        reading.append_rating(path, study.row("AB", item, score, "", other.code))
+    table = study.read([path])
+    assert list(table["beside"]) == list(table["code"][::-1])
+    assert all(table["score"] == table["method"].map(TRUE_SCORES))
 
 
 def test_gathering_a_folder_leaves_out_other_studies_and_damaged_files(study, tmp_path):
@@ -145,7 +179,12 @@ def test_gathering_a_folder_leaves_out_other_studies_and_damaged_files(study, tm
     (tmp_path / "broken.csv").write_text("reader,score\nX,9\n")
     table, left_out = study.gather(tmp_path)
     assert set(table["reader"]) == {"AB"} and len(table) == 15
-    assert len(left_out) == 2 and ours.name not in left_out and "columns" in left_out["broken.csv"]
+    assert (
+        len(left_out) == 2
+        and "15 of 15" in str(left_out)
+        and ours.name not in left_out
+        and "columns" in left_out["broken.csv"]
+    )
     nothing, left_out = study.gather(tmp_path / "none")
     assert not len(nothing) and not left_out
     assert not len(reading.scores(nothing)) and not len(reading.rank_correlation(nothing, nothing))

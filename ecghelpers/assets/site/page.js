@@ -90,16 +90,20 @@ function panelsOf(network, methods) {
   }
 }
 
+function fillMethods(network) {
+  const methods = methodsShown(network), slots = methods.map(([, label], slot) => [label, slot]);
+  const fresh = !$("second").options.length;
+  fill("method", slots);
+  fill("second", slots, fresh ? "1" : undefined);
+  return methods;
+}
+
 // ---- drawing
 
 async function refresh() {
   const number = ++drawn, network = chosenNetwork();
   $("message").textContent = "";
-  const methods = methodsShown(network);
-  const slots = methods.map(([, label], slot) => [label, slot]);
-  const fresh = !$("second").options.length;
-  fill("method", slots);
-  fill("second", slots, fresh ? "1" : undefined);
+  const methods = fillMethods(network);
   $("second-label").hidden = !["two", "difference"].includes(value("view"));
   $("names-label").hidden = !checked("blind") || rating !== null;
   $("caliper-row").hidden = !checked("calipers");
@@ -258,20 +262,35 @@ function drag(event) {
 // ---- the reading study
 
 async function next() {
-  const { item, done, total } = ECG.nextItem(rating.reader);
-  $("progress").textContent = item ? `${done} of ${total} rated` : `All ${total} maps are rated. Thank you.`;
-  if (!item) return stop();
-  Object.assign(rating, { item });
-  $("target").value = item.target;
-  chooseTarget(item.model, item.record);
-  $("view").value = "one";
+  const { items, done, total } = ECG.nextScreen(rating.reader, Number(value("together")));
+  $("progress").textContent = items ? `${done} of ${total} maps rated` : `All ${total} maps are rated. Thank you.`;
+  if (!items) return stop();
+  rating.items = items;
+  $("target").value = items[0].target;
+  chooseTarget(items[0].model, items[0].record);
+  $("view").value = items.length > 1 ? "two" : "one";
   $("blind").checked = true;
   $("names").checked = false;
+  fillMethods(chosenNetwork());
+  items.forEach((item, i) => { $(["method", "second"][i]).value = item.code.charCodeAt(0) - 65; });
+  $("ratings").replaceChildren(...items.map(ratingRow));
   await refresh();
-  $("method").value = item.code.charCodeAt(0) - 65;
-  for (const radio of document.querySelectorAll("[name=score]")) radio.checked = false;
-  $("remark").value = "";
-  await refresh();
+}
+
+// The score and the remark of one map.
+function ratingRow(item, number) {
+  const row = ECG.element("p"), scores = ECG.element("span"), remark = ECG.element("label", "Remark ");
+  scores.setAttribute("role", "radiogroup");
+  scores.setAttribute("aria-label", `Score of map ${item.code}`);
+  scores.append(...[1, 2, 3, 4, 5].map((score) => {
+    const label = ECG.element("label");
+    label.append(ECG.element("input", undefined, { type: "radio", name: `score${number}`, value: score }),
+      { 1: "1 not at all", 5: "5 exactly there" }[score] ?? String(score));
+    return label;
+  }));
+  remark.append(ECG.element("input", undefined, { id: `remark${number}`, maxLength: 1000, size: 40 }));
+  row.append(ECG.element("b", item.code), scores, remark);
+  return row;
 }
 
 function begin() {
@@ -294,7 +313,7 @@ function stop() {
 
 // While a study runs, only leads, layout, zoom and the like may be changed.
 function lock(on) {
-  for (const id of ["target", "model", "record", "previous", "next", "view", "method", "second", "blind", "names", "reader", "start"]) {
+  for (const id of ["target", "model", "record", "previous", "next", "view", "method", "second", "blind", "names", "reader", "together", "start"]) {
     $(id).disabled = on;
   }
   $("rating").hidden = !on;
@@ -303,17 +322,14 @@ function lock(on) {
 }
 
 function save() {
-  const score = document.querySelector("[name=score]:checked")?.value;
-  if (!score) {
+  const { reader, items } = rating;
+  const scores = items.map((_, number) => document.querySelector(`[name=score${number}]:checked`)?.value);
+  if (!scores.every(Boolean)) {
     $("message").textContent = "Choose a score from 1 to 5 first.";
     return;
   }
-  const { reader, item } = rating;
   try {
-    ECG.keepRating({
-      reader, time: new Date().toISOString(), version: ECG.data.version, study: ECG.data.study, target: item.target,
-      model: item.model, record: item.record, code: item.code, score: Number(score), text: value("remark"),
-    });
+    items.forEach((item, i) => ECG.keepRating(ECG.ratingRow(reader, item, items, Number(scores[i]), value(`remark${i}`))));
   } catch (error) {
     $("message").textContent = `This browser does not keep ratings (${error.message}); allow site data for this file.`;
     return;
@@ -375,12 +391,6 @@ function start() {
   fill("mode", ["all leads", "averaged", ...ECG.LEADS.map((lead) => `${lead} only`)].map((mode) => [mode, mode]));
   fill("layout", ["automatic", ...Object.keys(ECG.LAYOUTS)].map((layout) => [layout.replace("x", " × "), layout]));
   fill("caliper-lead", ECG.LEADS.map((lead) => [lead, lead]), "II");
-  $("scores").append(...[1, 2, 3, 4, 5].map((score) => {
-    const label = ECG.element("label");
-    label.append(ECG.element("input", undefined, { type: "radio", name: "score", value: score }),
-      { 1: "1 not at all", 5: "5 exactly there" }[score] ?? String(score));
-    return label;
-  }));
   chooseTarget();
   ECG.drawBar($("bar"));
   $("target").addEventListener("change", () => { chooseTarget(); refresh(); });

@@ -1,7 +1,7 @@
 // The reading study: a seeded order per reader, ratings kept in this browser, exported as CSV.
 "use strict";
 {
-const COLUMNS = ["reader", "time", "version", "study", "target", "model", "record", "code", "score", "text"];
+const COLUMNS = ["reader", "time", "version", "study", "target", "model", "record", "code", "beside", "score", "text"];
 
 // Every map of the first model of each target, in an order of the reader's own.
 ECG.studyItems = (reader) => {
@@ -18,11 +18,27 @@ ECG.studyItems = (reader) => {
   return ECG.shuffled([...items.keys()], `${data.seed}|${reader}|study`).map((key) => items.get(key));
 };
 
-const place = (reader) => `ecg-study|${ECG.data.study}|${reader}`;
-const itemKey = (item) => [item.target, item.model, item.record, item.code].join("|");
+// The same maps, one or two of a record at a time: [[item, …], …], each with its letter as code.
+ECG.studyScreens = (reader, together) => {
+  const items = ECG.studyItems(reader), pairs = new Map();
+  for (const item of items) {
+    const order = ECG.blindOrder(networkOf(item).methods, ECG.data.seed, reader, item.target, item.model, item.record);
+    item.code = String.fromCharCode(65 + order.indexOf(item.method));
+  }
+  if (together === 1) return items.map((item) => [item]);
+  for (const item of [...items].sort((a, b) => a.code < b.code ? -1 : 1)) {
+    const key = [item.target, item.model, item.record, Math.floor((item.code.charCodeAt(0) - 65) / 2)].join("|");
+    pairs.set(key, [...pairs.get(key) ?? [], item]);
+  }
+  return ECG.shuffled([...pairs.keys()], `${ECG.data.seed}|${reader}|pairs`).map((key) => pairs.get(key));
+};
 
-// The rows that a reader has saved, oldest first.
-ECG.ratings = (reader) => {
+const networkOf = (item) => ECG.data.networks.find((n) => n.target === item.target && n.model === item.model);
+const place = (reader) => `ecg-study|${reader}`;
+const itemKey = (item) => [item.study ?? networkOf(item).study, item.target, item.model, item.record, item.code].join("|");
+
+// A reader's rows on all pages that this browser keeps together, oldest first.
+const kept = (reader) => {
   try {
     return JSON.parse(localStorage.getItem(place(reader)) || "[]");
   } catch {
@@ -30,26 +46,31 @@ ECG.ratings = (reader) => {
   }
 };
 
+// Those that rate maps of this page.
+ECG.ratings = (reader) => {
+  const here = new Set(ECG.data.networks.map((network) => network.study));
+  return kept(reader).filter((row) => here.has(row.study));
+};
+
 // Keeps one row; a second rating of the same map replaces the first. Throws where nothing can be kept.
 ECG.keepRating = (row) => {
-  const rows = ECG.ratings(row.reader).filter((old) => itemKey(old) !== itemKey(row));
+  const rows = kept(row.reader).filter((old) => itemKey(old) !== itemKey(row));
   localStorage.setItem(place(row.reader), JSON.stringify([...rows, row]));
 };
 
-ECG.codeOf = (reader, item, methods) => {
-  const order = ECG.blindOrder(methods, ECG.data.seed, reader, item.target, item.model, item.record);
-  return String.fromCharCode(65 + order.indexOf(item.method));
+// The first screen with a map that has no rating yet, or none; how many are done, and of how many.
+ECG.nextScreen = (reader, together) => {
+  const screens = ECG.studyScreens(reader, together), done = new Set(ECG.ratings(reader).map(itemKey));
+  const all = screens.flat(), isDone = (item) => done.has(itemKey(item));
+  return { items: screens.find((items) => !items.every(isDone)), done: all.filter(isDone).length, total: all.length };
 };
 
-// The first item without a rating, with its number; item is undefined when all are done.
-ECG.nextItem = (reader) => {
-  const items = ECG.studyItems(reader), done = new Set(ECG.ratings(reader).map(itemKey));
-  for (const item of items) {
-    const network = ECG.data.networks.find((n) => n.target === item.target && n.model === item.model);
-    item.code = ECG.codeOf(reader, item, network.methods);
-  }
-  return { item: items.find((item) => !done.has(itemKey(item))), done: done.size, total: items.length };
-};
+// A rating of one of the items shown, as a row of the file.
+ECG.ratingRow = (reader, item, items, score, text) => ({
+  reader, time: new Date().toISOString(), version: ECG.data.version, study: networkOf(item).study, target: item.target,
+  model: item.model, record: item.record, code: item.code,
+  beside: items.filter((other) => other !== item).map((other) => other.code).join(""), score, text,
+});
 
 const quoted = (value) => `"${String(value).replaceAll('"', '""')}"`;
 ECG.ratingsCsv = (reader) => [COLUMNS.map(quoted).join(",")]
