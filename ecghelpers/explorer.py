@@ -289,9 +289,11 @@ class Explorer(Controls):
                 method if self.names.value or not self.blind.value else "",
             )
             for method in wanted
-            if method in case.curves and np.isfinite(case.truth)
+            # In a reading study a curve might tell a reader what to think of the map.
+            if method in case.curves and np.isfinite(case.truth) and not self.locked
         }
         note = "no perturbation curve<br>stored for this record"
+        note = "curves are hidden while<br>maps are rated" if self.locked else note
         self.screen.draw_curves(curves, TARGETS[case.target].unit, note)
 
     def _tell(self, case: Case) -> None:

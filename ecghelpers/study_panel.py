@@ -5,9 +5,10 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
+from .ecg import TARGETS
 from .reading import SCORES, Item, Study, append_rating, reader_file
 
-QUESTION = "Does the map mark where you would measure this? (1 not at all, 5 exactly there)"
+QUESTION = "{}: does the map mark where you would measure it? (1 not at all, 5 exactly there)"
 
 
 class _Rating:
@@ -46,12 +47,12 @@ class StudyPanel:
         self.stop = widgets.Button(description="Stop")
         self.ratings = [_Rating(), _Rating()]
         self.save = widgets.Button(description="Save and next", button_style="primary")
-        self.told = widgets.HTML()
+        self.told, self.question = widgets.HTML(), widgets.HTML()
         self.start.on_click(lambda _: self.begin())
         self.stop.on_click(lambda _: self.end())
         self.save.on_click(lambda _: self.rate())
         rows = [rating.widget for rating in self.ratings]
-        self.rating = widgets.VBox([widgets.HTML(QUESTION), *rows, self.save])
+        self.rating = widgets.VBox([self.question, *rows, self.save])
         row = widgets.Box([self.reader, self.together, self.start, self.stop, self.told])
         row.layout.flex_flow = "row wrap"
         self.widget = widgets.Accordion(
@@ -77,6 +78,7 @@ class StudyPanel:
         """Give the explorer back."""
         self.items = ()
         self._show(False)
+        self.explorer.refresh()
 
     def rate(self) -> None:
         """Save the rating of each map that is shown, and go on."""
@@ -114,6 +116,7 @@ class StudyPanel:
             return self.end()
         for rating, item in zip(self.ratings, (*self.items, None), strict=False):
             rating.ask(item)
+        self.question.value = QUESTION.format(TARGETS[self.items[0].target].label)
         self._show(True)
         self.explorer.show_blinded(*self.items)
 

@@ -301,14 +301,18 @@ def test_pairs_are_rated_side_by_side(opened, results, tmp_path):
     for pair in pairs[:2]:
         assert captions(opened) == [item.code for item in pair]
         assert opened.input_value("#record") == pair[0].record
+        label = {"pr": "PR interval", "qt": "QT interval"}[pair[0].target]
+        assert opened.locator("#question").text_content().startswith(label)
         opened.check("[name=score0][value='4']")
         opened.click("#save")
         assert "score" in opened.locator("#message").text_content()
-        opened.check("[name=score1][value='2']")
         opened.fill("#remark1", "worse")
-        change(opened, lambda: opened.click("#save"))
+        opened.locator("#panels").click(position={"x": 2, "y": 2})
+        opened.keyboard.press("2")  # scores the map that has no score yet
+        assert opened.is_hidden("#curves"), "a curve would tell what to think of the map"
+        change(opened, lambda: opened.keyboard.press("Enter"))
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    opened.screenshot(path=OUTPUT / "page-pair.png", full_page=True)
+    opened.screenshot(path=OUTPUT / "page-pair.png")
     with opened.expect_download() as download:
         opened.click("#export")
     download.value.save_as(tmp_path / "ratings.csv")

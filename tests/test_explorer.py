@@ -290,6 +290,7 @@ def test_reading_study_saves_row_by_row_and_resumes(tmp_path):
         assert explorer.order()[explorer.method.value] == item.method
         assert (explorer.record.value, explorer.method.label) == (item.record, item.code)
         assert explorer.model.value == 1 and explorer.record.disabled
+        assert not any(trace.visible for trace in explorer.screen.figure.data[5:]), "a hint"
         rating = panel.ratings[0]
         rating.score.value, rating.text.value = score, 'odd, "really"'
         panel.save.click()
@@ -298,6 +299,7 @@ def test_reading_study_saves_row_by_row_and_resumes(tmp_path):
     assert "score" in panel.told.value  # none was chosen for the fourth
     panel.stop.click()
     assert not explorer.locked and not explorer.record.disabled
+    assert any(trace.visible for trace in explorer.screen.figure.data[5:])
     [path] = (tmp_path / "readings").iterdir()
     rows = list(csv.DictReader(path.open(newline="", encoding="utf-8")))
     assert [int(row["score"]) for row in rows] == [1, 5, 3]

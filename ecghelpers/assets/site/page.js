@@ -218,7 +218,7 @@ function drawBeside(network, data, methods, panels) {
 function tell(network, data) {
   const row = data.records.indexOf(value("record")), { unit, label } = targetOf(network.target);
   const truth = ECG.data.records[value("record")].truth[network.target], predicted = data.prediction[row];
-  const number = (x) => `${x.toFixed(1)} ${unit}`;
+  const number = (x) => `${x.toFixed(1)} ${unit}`.replace("-", "−");
   const error = truth === null ? "unknown" : (predicted > truth ? "+" : "") + number(predicted - truth);
   const parts = [`${label}: measured ${truth === null ? "missing" : number(truth)}`, `predicted ${number(predicted)}`,
     `error of this record ${error}`];
@@ -273,6 +273,7 @@ async function next() {
   $("names").checked = false;
   fillMethods(chosenNetwork());
   items.forEach((item, i) => { $(["method", "second"][i]).value = item.code.charCodeAt(0) - 65; });
+  $("question").textContent = `${targetOf(items[0].target).label}: does the map mark where you would measure it?`;
   $("ratings").replaceChildren(...items.map(ratingRow));
   await refresh();
 }
@@ -319,6 +320,12 @@ function lock(on) {
   $("rating").hidden = !on;
   $("stop").hidden = !on;
   document.body.classList.toggle("rating", on);
+}
+
+// A digit scores the first map that has no score yet, or else the last.
+function giveScore(score) {
+  const rows = [...$("ratings").children], open = rows.find((row) => !row.querySelector(":checked")) ?? rows.at(-1);
+  open.querySelector(`[value="${score}"]`).checked = true;
 }
 
 function save() {
@@ -369,7 +376,11 @@ function press(event) {
   if (node.matches("select") && !/^[bnc]$/.test(event.key)) return;
   const keys = { ArrowLeft: () => step(-1), ArrowRight: () => step(1), b: () => toggle("blind"), n: () => toggle("names"),
     c: () => toggle("calipers"), "+": () => rescale(1.25), "-": () => rescale(0.8) };
-  if (rating) for (const key of ["ArrowLeft", "ArrowRight", "b", "n"]) delete keys[key];
+  if (rating) {
+    for (const key of ["ArrowLeft", "ArrowRight", "b", "n"]) delete keys[key];
+    for (const score of [1, 2, 3, 4, 5]) keys[score] = () => giveScore(score);
+    if (!node.matches("button")) keys.Enter = save;
+  }
   if (keys[event.key]) {
     keys[event.key]();
   } else if (/^[0-9]$/.test(event.key) && !rating) {
