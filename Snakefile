@@ -3,7 +3,7 @@
 Started by run_all.sh, in the results folder, with a configuration that ecghelpers.front has
 checked: ``profile`` ``targets`` ``models`` ``notebooks`` (parameter values by notebook and target),
 ``code`` (fingerprints), ``steps``, ``device``, ``run``, ``partial``, ``threads``,
-``resources``.
+``resources``, ``setup``.
 """
 
 import json
@@ -25,12 +25,14 @@ EXPLORED = "notebooks/.05_explore.whole"
 PAGE = "site/index.html"
 
 EACH = "{target}.model{model}"
+# A cluster's own commands before a step (the shell's -u breaks many of them), and then the step.
+SETUP = "{{ set +u; {config[setup][%s]}\n}} > {log.text} 2>&1 && "
 RUN = (
     "exec python -m ecghelpers.runner --notebook {log.notebook} --device {config[device]} --run {config[run]} "
     "--set {params.settings:q}"
 )
 ONE = " target={wildcards.target} model={wildcards.model}"
-MAKES = " --makes {output} > {log.text} 2>&1"
+MAKES = " --makes {output} >> {log.text} 2>&1"
 
 
 wildcard_constraints:
@@ -99,7 +101,7 @@ rule data:
     resources:
         **config["resources"]["data"],
     shell:
-        RUN + MAKES
+        SETUP % "data" + RUN + MAKES
 
 
 rule train:
@@ -119,7 +121,7 @@ rule train:
     resources:
         **config["resources"]["train"],
     shell:
-        RUN + ONE + MAKES
+        SETUP % "train" + RUN + ONE + MAKES
 
 
 rule evaluate:
@@ -139,7 +141,7 @@ rule evaluate:
     resources:
         **config["resources"]["evaluate"],
     shell:
-        RUN + MAKES
+        SETUP % "evaluate" + RUN + MAKES
 
 
 rule heatmaps:
@@ -159,7 +161,7 @@ rule heatmaps:
     resources:
         **config["resources"]["heatmaps"],
     shell:
-        RUN + ONE + MAKES
+        SETUP % "heatmaps" + RUN + ONE + MAKES
 
 
 rule explore:
@@ -179,7 +181,7 @@ rule explore:
     resources:
         **config["resources"]["explore"],
     shell:
-        RUN + " > {log.text} 2>&1"
+        SETUP % "explore" + RUN + " >> {log.text} 2>&1"
 
 
 rule perturbation:
@@ -199,7 +201,7 @@ rule perturbation:
     resources:
         **config["resources"]["perturbation"],
     shell:
-        RUN + ONE + MAKES
+        SETUP % "perturbation" + RUN + ONE + MAKES
 
 
 rule page:
@@ -218,5 +220,6 @@ rule page:
     resources:
         **config["resources"]["page"],
     shell:
-        "exec python -c 'from ecghelpers.gallery import build_site; build_site(\".\")' "
-        "> {log.text} 2>&1"
+        SETUP % "page"
+        + "exec python -c 'from ecghelpers.gallery import build_site; build_site(\".\")' "
+        ">> {log.text} 2>&1"

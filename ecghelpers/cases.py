@@ -91,10 +91,10 @@ class Cases:
         return list(self.medians.record_id[self.medians.split == "test"])
 
     def networks(self, records: int = 50) -> list[dict]:
-        """Target, model, records (so many at most), methods and maps of every network with heatmaps.
+        """Target, model, records, methods and maps of every network with heatmaps.
 
-        This is what the page shows and what a reading study is drawn from. maps: a fingerprint of
-        the weights and settings behind the heatmaps.
+        This is what the page shows and what a reading study is drawn from. records: at most so
+        many. maps: a fingerprint of the weights and settings behind the heatmaps.
         """
         found = []
         for target, model in self.models:

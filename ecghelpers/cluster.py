@@ -75,13 +75,8 @@ def _check(asked: dict[str, dict]) -> None:
         for key in ("cpus", "memory_gb", "minutes"):
             if values[key] < 1:
                 raise ValueError(f"{key} of {rule} is {values[key]}; allowed are 1, 2, …")
-        if re.search(r"[\"$`\\\n]", values["setup"] + values["options"]):
-            raise ValueError(
-                f"setup and options of {rule} may not hold quotes, $, ` or backslashes; "
-                "put the commands in a file and say: . /path/of/the/file"
-            )
-    if len({values["setup"] for values in asked.values()}) > 1:
-        raise ValueError("setup is the same for all steps: set it under `every` alone")
+        if re.search(r"[\"'$`\\\n]", values["options"]):
+            raise ValueError(f"options of {rule} may not hold quotes, $, ` or backslashes")
 
 
 def rule_resources(values: dict) -> dict:
@@ -117,8 +112,7 @@ def snakemake_flags(asked: dict[str, dict], branches: int, jobs: int | None, che
     if not any(values["account"] for values in asked.values()):
         flags += ["--slurm-no-account"]
     # The batch shell must outlive the signal that tells the step inside it to save and leave.
-    setup = next(iter(asked.values()))["setup"]
-    return [*flags, "--precommand", "trap '' TERM USR1" + (f" && {setup}" if setup else "")]
+    return [*flags, "--precommand", "trap '' TERM USR1"]
 
 
 def _has_accounting() -> bool:

@@ -123,6 +123,7 @@ def _here(branches: int, options: argparse.Namespace) -> Place:
     shared = max(1, cores // min(jobs, branches))
     threads = {rule: cores if rule == "data" else shared for rule in cluster.RULES}
     settings = {"threads": threads, "resources": {rule: {} for rule in threads}}
+    settings["setup"] = dict.fromkeys(threads, ":")
     return Place(settings, ["--cores", str(cores), "--jobs", str(jobs)])
 
 
@@ -133,6 +134,7 @@ def _on_slurm(asked: dict, interval: int, branches: int, options) -> Place:
     settings = {
         "threads": {rule: values["cpus"] for rule, values in asked.items()},
         "resources": {rule: cluster.rule_resources(values) for rule, values in asked.items()},
+        "setup": {rule: values["setup"] or ":" for rule, values in asked.items()},
     }
     flags = (
         [] if options.dry_run else cluster.snakemake_flags(asked, branches, options.jobs, interval)

@@ -513,15 +513,23 @@ def test_jupyterlab_runs_the_explorer(browser, notebook):
         server.wait(20)
 
 
-def test_voila_serves_the_explorer_without_code(browser, notebook):
+def test_web_app_serves_the_explorer_without_code(browser, results, tmp_path, monkeypatch):
     pytest.importorskip("voila")
-    arguments = ["voila", str(notebook), "--no-browser", "--port={port}"]
-    arguments += ["--token=secret", "--Voila.ip=127.0.0.1"]
-    server, port = serve(notebook.parent, arguments, "http://127.0.0.1:{port}/")
+    monkeypatch.setenv("WEB_APP_TOKEN", "secret")
+    arguments = ["ecghelpers.web_app", "--results", str(results.root), "--port={port}"]
+    server, port = serve(tmp_path, arguments, "http://127.0.0.1:{port}/")
+    outside = []
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/?token=wrong", timeout=30) as refused:
             assert "/login" in refused.url
+        assert f"http://127.0.0.1:{port}/?token=secret" in (tmp_path / "server.log").read_text()
         page = browser.new_page(viewport={"width": 1280, "height": 800})
+        own = (f"http://127.0.0.1:{port}/", "data:", "blob:")
+        page.on("requestfinished", lambda r: r.url.startswith(own) or outside.append(r.url))
+        page.on(
+            "requestfailed",
+            lambda r: r.url.startswith(own) or r.failure == "csp" or outside.append(r.url),
+        )
         socket = open_with_kernel(page, f"http://127.0.0.1:{port}/?token=secret")
         token = {"Authorization": "token secret"}
         for closed in ("api/contents", "api/sessions", "api/terminals", "api/kernels", "lab"):
@@ -529,14 +537,15 @@ def test_voila_serves_the_explorer_without_code(browser, notebook):
             assert page.request.get(address).status in (403, 404, 405), closed
             answer = page.request.post(address, data={}, headers=token)
             assert answer.status in (403, 404, 405), closed
-        explorer_works(page, "voila")
-        ran = notebook.parent / "ran-in-app"
+        explorer_works(page, "web-app")
+        assert outside == [], "the app asked servers on the internet"
+        ran = tmp_path / "ran-in-app"
         send_code(page, socket, f"open({str(ran)!r}, 'w')")
         assert not ran.exists(), "the web app ran code that was sent to it"
         page.set_viewport_size({"width": 390, "height": 844})
         width = "document.querySelector('.ecg-explorer .main-svg').getBoundingClientRect().width"
         page.wait_for_function(f"{width} <= 390", timeout=60_000)
-        page.screenshot(path=OUTPUT / "voila-phone.png", full_page=True)
+        page.screenshot(path=OUTPUT / "web-app-phone.png", full_page=True)
         text = page.locator("body").inner_text()
         assert "import numpy" not in text and "Explorer(" not in text
         page.close()

@@ -70,6 +70,42 @@ def test_arrays_a_failing_task_a_signal_and_only_what_is_missing_again(cluster, 
     assert "02_train qt" in plan and "01_data" not in plan
 
 
+# A training that leaves a mark when it is told to stop, and ends at once when it finds the mark.
+GOES_ON = """
+import signal
+state = root / f"{target}.state"
+def leave(*_):
+    state.write_text(os.environ["WORD"])
+    raise RuntimeError("saved the state")
+if not state.exists():
+    signal.signal(signal.SIGTERM, leave)
+    (root / f"{target}.waits").touch()
+    time.sleep(200)
+"""
+
+
+def test_time_limit_and_requeueing_cost_nothing_and_each_step_has_its_setup(
+    cluster, kernel_project
+):
+    project = kernel_project
+    toy.write_notebook(project, "02_train", body=GOES_ON)
+    own = """train: {minutes: 1, setup: 'export WORD="two $0 words"; echo "set up"'}\n"""
+    (project / "parameters" / "slurm.yaml").write_text(toy.SLURM + own)
+    run = toy.start(project, "--slurm", "--target", "qt,pr", "--only", "01,02")
+    results = project / "results" / "quick"
+    toy.wait_for(lambda: len(list(results.glob("*.waits"))) == 2, 120)
+    places = [row.split() for row in _queue("%i", "%T", "%k")]
+    task = next(job for job, state, comment in places if state == "RUNNING" and "_qt_" in comment)
+    subprocess.run(["scontrol", "requeue", task], check=True)
+    output, errors = run.communicate(timeout=240)
+    assert run.returncode == 0, output + errors
+    for target in ("qt", "pr"):
+        assert (results / f"{target}.state").read_text() == "two bash words"
+        assert (results / target / "model1" / "model.safetensors").exists()
+        assert "set up" in (results / f"logs/02_train.{target}.model1.log").read_text()
+    assert sorted(toy.runs(project)) == ["01_data"] + ["02_train pr 1"] * 2 + ["02_train qt 1"] * 2
+
+
 def test_what_a_killed_run_left_is_cancelled_and_a_small_batch_job_steers_the_next(
     cluster, project
 ):

@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# The explorer in a browser, without code: ./web_app.sh --help
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+source "$ROOT/environment.sh"
+exec python -m ecghelpers.web_app "$@"
