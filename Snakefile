@@ -11,8 +11,10 @@ import os
 
 from snakemake.logging import logger
 
+from ecghelpers.cluster import become_own_task
 from ecghelpers.progress import report_events
 
+become_own_task()
 if workflow.is_main_process:
     report_events(logger)
 

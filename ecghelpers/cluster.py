@@ -1,6 +1,8 @@
 """Slurm: what each step asks for (parameters/slurm.yaml), and how Snakemake is to send it there."""
 
+import argparse
 import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -121,6 +123,25 @@ def _has_accounting() -> bool:
         return False
     asked = subprocess.run(["sacct", "--noheader", "--jobs=1"], capture_output=True)
     return asked.returncode == 0
+
+
+def become_own_task() -> None:
+    """In a task of a job array, go on as the Snakemake of this task's own step.
+
+    The plugin (2.8) starts every task as the Snakemake of the array's first step, which starts that
+    of the task's own. The outer one then takes what the inner one does for the first step: where
+    the inner one fails it deletes the first step's results, and where it ends before them it fails.
+    Called by the Snakefile before anything else; returns in all other processes.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--slurm-jobstep-array-execs", default="")
+    calls = parser.parse_known_args()[0].slurm_jobstep_array_execs
+    task = os.environ.get("SLURM_ARRAY_TASK_ID")
+    if calls and task and task != os.environ.get("SLURM_ARRAY_TASK_MIN"):
+        from snakemake_executor_plugin_slurm_jobstep import _decompress_array_task_call
+
+        call = _decompress_array_task_call(calls, int(task))
+        os.execvp("/bin/sh", ["/bin/sh", "-c", call])
 
 
 def check_reachable() -> None:

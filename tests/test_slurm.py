@@ -70,6 +70,32 @@ def test_arrays_a_failing_task_a_signal_and_only_what_is_missing_again(cluster, 
     assert "02_train qt" in plan and "01_data" not in plan
 
 
+FAILS_LAST = """
+others = [root / name / "model1" / "model.safetensors" for name in ("pr", "qrs")]
+while target == "qt" and not all(path.exists() for path in others):
+    time.sleep(0.2)
+if target == "qt":
+    time.sleep(2)
+    raise ValueError("no luck")
+"""
+
+
+def test_a_task_that_fails_takes_nothing_from_the_others_of_its_array(cluster, kernel_project):
+    project = kernel_project
+    toy.write_notebook(project, "02_train", body=FAILS_LAST)
+    flags = ["--slurm", "--target", "qt,pr,qrs", "--only", "01,02"]
+    flags += ["--resources", "memory_gb=1"]
+    done = toy.run(project, *flags)
+    assert done.returncode == 1
+    assert "02_train qt model1: ValueError: no luck" in done.stderr
+    log = (project / "results/quick/logs/snakemake.log").read_text()
+    assert "Submitted array job" in log
+    for target in ("pr", "qrs"):
+        assert (project / "results" / "quick" / target / "model1" / "model.safetensors").exists()
+    expected = ["01_data", "02_train pr 1", "02_train qrs 1", "02_train qt 1"]
+    assert sorted(toy.runs(project)) == expected
+
+
 # A training that leaves a mark when it is told to stop, and ends at once when it finds the mark.
 GOES_ON = """
 import signal
