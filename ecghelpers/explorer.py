@@ -25,11 +25,11 @@ ASSETS = Path(__file__).parent / "assets"
 
 
 class Keys(anywidget.AnyWidget):
-    """Reports keys pressed in the explorer, and its width in pixels."""
+    """Reports keys pressed in the explorer, its width and the window's height in pixels."""
 
     _esm = ASSETS / "keys.js"
     pressed = traitlets.List(["", 0]).tag(sync=True)
-    width = traitlets.Int(0).tag(sync=True)
+    room = traitlets.List([0, 0]).tag(sync=True)
 
 
 class Explorer(Controls):
@@ -50,7 +50,7 @@ class Explorer(Controls):
         self.screen = Screen(self._show_measure)
         self.keys = Keys()
         self.keys.observe(self._pressed, "pressed")
-        self.keys.observe(lambda c: self.screen.resize(c["new"]) and self.refresh(), "width")
+        self.keys.observe(lambda c: self.screen.resize(*c["new"]) and self.refresh(), "room")
         self.locked = False
         self.study = StudyPanel(self)
         self.widget = self.assemble(
@@ -251,8 +251,9 @@ class Explorer(Controls):
         page = paper.lay_out(case.beat_uv, layout, titles, columns)
         marks = case.fiducials if self.fiducials.value else None
         heading += f", record {case.record_id}"
-        self.screen.draw(page, case.beat_uv, np.stack(maps), scale, label, marks, heading)
-        self._draw_curves(case, labels, [method for _, _, method in panels])
+        with self.screen.figure.batch_update():  # the browser draws once
+            self.screen.draw(page, case.beat_uv, np.stack(maps), scale, label, marks, heading)
+            self._draw_curves(case, labels, [method for _, _, method in panels])
         self.background.want(missing)
 
     def _layout(self, panels: int) -> str:

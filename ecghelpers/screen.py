@@ -15,8 +15,10 @@ from .curves import METHOD_STYLES, OTHER_STYLE, plain
 
 WIDE_PX = 760  # narrower than this (or with a wide page), the curves go below the paper
 LEAST_PX_PER_MM, MOST_COLUMNS = 1.9, 5
-MOST_PX = 1100  # tallest paper
-MARGIN = {"l": 55, "r": 15, "t": 60, "b": 110}
+MOST_PX, LEAST_PX = 1100, 420  # tallest paper; tallest where the window is lower
+AROUND_PX = 330  # of the window, for what is above and below the paper
+CURVES_PX, BETWEEN_PX = 420, 75  # widest curves, and what is between them and the paper
+MARGIN = {"l": 55, "r": 15, "t": 55, "b": 95}
 TITLE_PX, SUBTITLE_PX, TITLE_LINE_PX = 8.5, 6.3, 19  # of a letter, of a line
 LEGEND_PX = 200  # below narrow curves
 CURVES = 10
@@ -33,7 +35,7 @@ class Screen:
     def __init__(self, measured: Callable[[str], None] = lambda text: None):
         self.measured = measured
         self.page: paper.Page | None = None
-        self.width, self.title = 1000, ""
+        self.width, self.window, self.title = 1000, 800, ""
         self.calipers: list[tuple[float, float]] | None = None
         self.figure = go.FigureWidget(data=_traces(), layout=_layout())
         self.figure.layout.on_change(self._moved, "shapes")
@@ -90,11 +92,11 @@ class Screen:
             self.figure.layout.yaxis2.title.text = f"|error| ({unit})"
             self.figure.layout.annotations[0].text = "" if drawn else note
 
-    def resize(self, width: int) -> bool:
-        """Note how many pixels there are; returns whether all has to be drawn again."""
-        changed = width > 200 and abs(width - self.width) > 8
+    def resize(self, width: int, window: int) -> bool:
+        """Note how wide the figure and how tall the window is; returns whether to draw anew."""
+        changed = width > 200 and (abs(width - self.width) > 8 or abs(window - self.window) > 40)
         if changed:
-            self.width = width
+            self.width, self.window = width, window
         return changed
 
     def show_calipers(self, shown: bool) -> None:
@@ -113,9 +115,10 @@ class Screen:
         layout, page = self.figure.layout, self.page
         inner = self.width - MARGIN["l"] - MARGIN["r"]
         wide = self.width >= WIDE_PX and (page is None or page.width <= figures.CROWDED_MM)
-        share = 0.76 if wide else 1.0
-        height = 300.0 if page is None else inner * share * page.height / page.width
-        height = min(max(height, 150 if self.width < WIDE_PX else 240), MOST_PX)
+        ratio = 0.5 if page is None else page.height / page.width
+        most = max(LEAST_PX, self.window - AROUND_PX) if wide else MOST_PX
+        share = min(0.76, most / ratio / inner) if wide else 1.0
+        height = min(max(inner * share * ratio, 150 if self.width < WIDE_PX else 240), most)
         below = 0 if wide else 300
         total = height + below
         narrow = self.width < WIDE_PX
@@ -129,9 +132,11 @@ class Screen:
         layout.margin.update(t=top, b=bottom)
         layout.xaxis.domain = [0, share]
         layout.yaxis.domain = [below / total, 1]
-        layout.xaxis2.domain = [0.83, 1] if wide else [0.06, 1 if narrow else 0.72]
+        start = share + BETWEEN_PX / inner
+        beside = [start, min(1, start + CURVES_PX / inner)]
+        layout.xaxis2.domain = beside if wide else [0.06, 1 if narrow else 0.72]
         layout.yaxis2.domain = [max(0, 1 - 260 / total), 1] if wide else [0, 200 / total]
-        places = {"x": 0.83, "y": max(0, 1 - 320 / total)}, {"x": 0.74, "y": 200 / total}
+        places = {"x": start, "y": max(0, 1 - 320 / total)}, {"x": 0.74, "y": 200 / total}
         layout.legend.update({"x": 0, "y": -50 / total} if narrow else places[not wide])
 
     def _place_calipers(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from .config import Results
 from .profiles import NOTEBOOKS, ROOT
 
-TOKEN = "WEB_APP_TOKEN"
+TOKEN, TAG = "WEB_APP_TOKEN", "web-app"
 # Voilà's pages ask a server on the internet for icons; with this the browser asks no one but us.
 POLICY = (
     "default-src 'self' data: blob:; "
@@ -54,17 +54,15 @@ def server(notebook: Path, token: str, options: argparse.Namespace):
 
 
 def _notebook(results: Path, folder: Path) -> Path:
-    """Notebook 05 with a results folder for its parameter."""
-    import papermill
+    """The cells of notebook 05 that are tagged for the web app, for one results folder."""
+    import nbformat
+    from papermill.parameterize import parameterize_notebook
 
-    path = folder / "05_explore.ipynb"
-    papermill.execute_notebook(
-        NOTEBOOKS / path.name,
-        path,
-        parameters={"results": str(results)},
-        prepare_only=True,
-        progress_bar=False,
-    )
+    notebook = nbformat.read(NOTEBOOKS / "05_explore.ipynb", as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if TAG in cell.metadata.get("tags", ())]
+    notebook.metadata["papermill"] = {}
+    path = folder / "ECG heatmaps.ipynb"
+    nbformat.write(parameterize_notebook(notebook, {"results": str(results)}), path)
     return path
 
 

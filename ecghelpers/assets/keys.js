@@ -1,4 +1,4 @@
-// Tells Python which key was pressed while the explorer has the focus, and how wide it is.
+// Tells Python which key was pressed while the explorer has the focus, and how much room there is.
 function render({ model, el }) {
   el.style.height = "0";
   let box = null;
@@ -15,9 +15,9 @@ function render({ model, el }) {
     model.save_changes();
   };
   const measure = new ResizeObserver(() => {
-    const width = Math.floor(box.clientWidth);
-    if (width > 0 && width !== model.get("width")) {
-      model.set("width", width);
+    const room = [Math.floor(box.clientWidth), window.innerHeight];
+    if (room[0] > 0 && String(room) !== String(model.get("room"))) {
+      model.set("room", room);
       model.save_changes();
     }
   });
