@@ -23,6 +23,12 @@ from .ecg import TARGETS
 from .files import write_text
 
 ASSETS = Path(__file__).parent / "assets" / "site"
+SOURCES = {
+    "gan": "Generated ECGs (Pulse2Pulse GAN)",
+    "12sl": "ECGs from a 12SL export",
+    "hdf5": "ECGs from a folder of HDF5 files",
+    "wfdb": "ECGs from WFDB records",
+}
 LEVELS = 127  # of one signed byte
 
 
@@ -99,9 +105,10 @@ def _write_network(site: Path, cases: Cases, network: dict) -> None:
 
 def _write_records(site: Path, cases: Cases, networks: list[dict], seed: int) -> None:
     ids = list(dict.fromkeys(record for network in networks for record in network["records"]))
+    source = str(cases.medians.attributes.get("source", ""))
     content = {
         "version": __version__,
-        "source": str(cases.medians.attributes.get("source", "")),
+        "source": SOURCES.get(source, source),
         "seed": seed,
         "labels": METHOD_LABELS,
         "styles": METHOD_STYLES,

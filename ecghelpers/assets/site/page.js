@@ -190,7 +190,7 @@ function panelWidth(count, layout, page) {
   const room = $("panels").clientWidth, columns = layout.includes("x") ? Number(layout.split("x")[1]) : 1;
   const least = columns === 4 ? 380 : 150 * columns;
   const across = Math.max(1, Math.min(count, columns === 4 ? 3 : 5, Math.floor(room / least)));
-  const tall = Math.max(window.innerHeight * 0.75, 420) * page.width / page.height;
+  const tall = Math.max(window.innerHeight * (rating ? 0.55 : 0.75), rating ? 300 : 420) * page.width / page.height;
   const most = layout === "12x1" ? 320 : layout === "6x2" || count > 1 ? 700 : tall;
   return Math.floor(Math.min(most, (room - 10 * (across - 1)) / across) * zoom);
 }
@@ -276,6 +276,8 @@ async function next() {
   $("question").textContent = `${targetOf(items[0].target).label}: does the map mark where you would measure it?`;
   $("ratings").replaceChildren(...items.map(ratingRow));
   await refresh();
+  const controls = $("controls"), above = getComputedStyle(controls).position === "sticky" ? controls.offsetHeight : 0;
+  window.scrollBy(0, $("status").getBoundingClientRect().top - above);
 }
 
 // The score and the remark of one map.
