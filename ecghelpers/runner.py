@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import papermill
@@ -35,7 +36,7 @@ MARGIN_S = 120  # before the time limit of a Slurm job
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a notebook; return 0 if it ran to its end and made what it should."""
-    options = _parse(arguments)
+    options, began = _parse(arguments), time.monotonic()
     die_with_parent(signal.SIGTERM)
     stop = _pass_signals_on()
     _stop_before_time_limit()
@@ -53,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(line, file=sys.stderr)
         return 1
     failure.forget()
-    print(usage(), file=sys.stderr)
+    print(usage(time.monotonic() - began), file=sys.stderr)
     return 0
 
 
@@ -79,11 +80,15 @@ def _execute(options: argparse.Namespace, results: Path) -> None:
     record(results, options.makes)
 
 
-def usage() -> str:
-    """What the kernel that ended has used, for those who ask a cluster for as much."""
+def usage(seconds: float) -> str:
+    """What the kernel that ended has used, for those who ask a cluster for as much.
+
+    seconds: how long the step took, which is the time that it held a GPU for, if it was given one.
+    """
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     peak = used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)  # bytes there, KiB here
-    return f"used {used.ru_utime + used.ru_stime:.0f} s of CPU time and at most {peak:.0f} MiB"
+    cpu = used.ru_utime + used.ru_stime
+    return f"took {seconds:.0f} s, {cpu:.0f} s of CPU time and at most {peak:.0f} MiB"
 
 
 class _Failure:
