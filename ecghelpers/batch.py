@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from .config import cores
 from .ecg import BEAT_SHAPE, FIDUCIALS, TARGETS
 from .measurement import Measurement, measure
 from .store import Block
@@ -19,7 +20,8 @@ WORTH_A_POOL = 256  # starting the processes takes as long as measuring about th
 @cache
 def worker_pool() -> ProcessPoolExecutor | None:
     """Processes that compute on one thread each; None on a single processor."""
-    processors = len(os.sched_getaffinity(0))
+    given = os.environ.get("OMP_NUM_THREADS", "")  # a step's share of a node, from Snakemake
+    processors = min(cores(), max(1, int(given))) if given.isdigit() else cores()
     if processors == 1:
         return None
     context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads half alive

@@ -1,6 +1,7 @@
 """Where results lie, which device computes, and where randomness comes from."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +81,12 @@ def resolve_device(device: str = "auto"):
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device 'cuda' was asked for but torch finds no GPU; use auto or cpu")
     return torch.device(device)
+
+
+def cores() -> int:
+    """How many processors this process is bound to."""
+    bound = hasattr(os, "sched_getaffinity")  # not on macOS
+    return len(os.sched_getaffinity(0)) if bound else os.cpu_count() or 1
 
 
 def generator(seed: int, *labels: str) -> np.random.Generator:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import cluster, engine, profiles
-from .config import DEVICES, Results, check_choice, resolve_device
+from .config import DEVICES, Results, check_choice, cores, resolve_device
 from .ecg import TARGETS
 from .engine import Plan
 from .processes import Refusal, lock, short
@@ -117,14 +117,14 @@ def _here(branches: int, options: argparse.Namespace) -> Place:
 
     More threads than cores would wait for each other at every operation of a network.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    here = cores()
     graphics = len(list(Path("/dev").glob("nvidia[0-9]*"))) if options.device != "cpu" else 0
-    jobs = options.jobs or min(cores, graphics * STEPS_PER_GPU or cores)
-    shared = max(1, cores // min(jobs, branches))
-    threads = {rule: cores if rule == "data" else shared for rule in cluster.RULES}
+    jobs = options.jobs or min(here, graphics * STEPS_PER_GPU or here)
+    shared = max(1, here // min(jobs, branches))
+    threads = {rule: here if rule == "data" else shared for rule in cluster.RULES}
     settings = {"threads": threads, "resources": {rule: {} for rule in threads}}
     settings["setup"] = dict.fromkeys(threads, ":")
-    return Place(settings, ["--cores", str(cores), "--jobs", str(jobs)])
+    return Place(settings, ["--cores", str(here), "--jobs", str(jobs)])
 
 
 def _on_slurm(asked: dict, interval: int, branches: int, options) -> Place:
