@@ -13,7 +13,10 @@ AUTOMATIC = "automatic"
 
 
 class Controls:
-    """choosing: what decides which map is shown; redrawing: all whose change draws it anew."""
+    """choosing: what decides which map is shown; redrawing: all whose change draws it anew.
+
+    choosing_rows: where those of choosing stand.
+    """
 
     def __init__(self, targets: list[str]):
         small = {
@@ -65,6 +68,7 @@ class Controls:
         )
         for control in (self.fiducials, self.blind, self.names, self.calipers):
             control.layout.width = "auto"
+        self.choosing_rows: list[widgets.Box] = []
         self.choosing = [self.target, self.model, self.record, self.view, self.method]
         self.choosing += [self.second, self.blind, self.names]
         self.redrawing = [*self.choosing, self.mode, self.layout, self.fiducials, self.percentile]
@@ -77,11 +81,14 @@ class Controls:
             return widgets.Box(children, layout=layout)
 
         steps = widgets.HBox([self.previous, self.next])
+        self.choosing_rows = [
+            row(self.target, self.model, self.record, steps, self.find),
+            row(self.view, self.method, self.second, self.blind, self.names),
+        ]
         box = widgets.VBox(
             [
                 keys,
-                row(self.target, self.model, self.record, steps, self.find),
-                row(self.view, self.method, self.second, self.blind, self.names),
+                *self.choosing_rows,
                 row(
                     self.mode,
                     self.layout,

@@ -51,7 +51,7 @@ class Explorer(Controls):
         self.keys = Keys()
         self.keys.observe(self._pressed, "pressed")
         self.keys.observe(lambda c: self.screen.resize(*c["new"]) and self.refresh(), "room")
-        self.locked = False
+        self.locked, self.visited = False, []
         self.study = StudyPanel(self)
         self.widget = self.assemble(
             self.keys, self.background.widget, self.screen.figure, self.study.widget
@@ -59,7 +59,7 @@ class Explorer(Controls):
         self.previous.on_click(lambda _: self.step(-1))
         self.next.on_click(lambda _: self.step(1))
         self.calipers.observe(lambda change: self.screen.show_calipers(change["new"]), "value")
-        self.find.observe(lambda change: change["new"] and self.go_to(change["new"]), "value")
+        self.find.observe(self._found, "value")
         self.upload.observe(self._uploaded, "value")
         self._choose_target()
         for control in self.redrawing:
@@ -118,9 +118,13 @@ class Explorer(Controls):
         self._choose_model()
 
     def _choose_model(self) -> None:
-        records = self.cases.records(self.target.value, self.model.value)
-        self._set(self.record, records + list(self.cases.own))
+        self._set(self.record, self._records())
         self.refresh()
+
+    def _records(self) -> list[str]:
+        """Those with stored maps, those gone to, and the user's own."""
+        stored = self.cases.records(self.target.value, self.model.value)
+        return list(dict.fromkeys([*stored, *self.visited, *self.cases.own]))
 
     def _set(self, control, options, value=None) -> None:
         """Give a control other options without drawing; keep its value where that is possible."""
@@ -161,32 +165,47 @@ class Explorer(Controls):
             self.say(f"no record {record_id!r} in the data")
             return
         self.say("")
-        if record_id not in self.record.options:
-            self._set(self.record, [*self.record.options, record_id])
+        if record_id not in self.cases.own:
+            self.visited.append(record_id)
+        self._set(self.record, self._records())
         self.record.value = record_id
+
+    def _found(self, change) -> None:
+        if change["new"]:
+            self.find.value = ""  # so that the same id can be asked for again
+            self.go_to(change["new"].strip())
 
     def open(self, path) -> None:
         """Measure a 12SL CSV file or a WFDB record of the user's own, and show it."""
-        self.say(f"Reading {Path(path).name} …")
+        path = Path(path)
+        self.say(f"Reading {path.name} …")
         try:
             record = read_own(path)
         except (ValueError, OSError) as error:
-            self.say(str(error))
+            said = str(error).removeprefix(f"{path}: ").removeprefix(f"{path.with_suffix('')}: ")
+            self.say(f"{path.name}: {said.removeprefix(f'{path.name}: ')}")
             return
         self.go_to(self.cases.add(f"own: {Path(path).stem}", record))
 
     def _uploaded(self, change) -> None:
         files = {Path(file["name"]).name: bytes(file["content"]) for file in change["new"]}
-        first = sorted(files, key=lambda name: not name.lower().endswith((".csv", ".hea")))
+        records = [name for name in files if name.lower().endswith((".csv", ".hea"))]
+        if files and not records:
+            self.say(
+                f"{', '.join(files)}: choose a 12SL .csv file, or the .hea and .dat files of a "
+                "WFDB record together"
+            )
         with TemporaryDirectory() as folder:
             for name, content in files.items():
                 (Path(folder) / name).write_bytes(content)
-            if first:
-                self.open(Path(folder) / first[0])
+            for name in records:
+                self.open(Path(folder) / name)
 
     def lock(self, locked: bool) -> None:
         """While a reading study runs, only how a map is drawn may be changed."""
-        self.locked = locked
+        self.locked = self.screen.rating = locked
+        for row in self.choosing_rows:
+            row.layout.display = "none" if locked else ""
         for control in (*self.choosing, self.previous, self.next, self.find, self.upload):
             control.disabled = locked
 
@@ -196,7 +215,7 @@ class Explorer(Controls):
         try:
             self.target.value = item.target
             self._set(self.model, self.cases.numbers(item.target), item.model)
-            self._set(self.record, self.cases.records(item.target, item.model), item.record)
+            self._set(self.record, self._records(), item.record)
             self.view.value = BESIDE if beside else ONE
             self.blind.value, self.names.value = True, False
             order = self.order()
@@ -242,8 +261,11 @@ class Explorer(Controls):
             label, scale = heat_label("", self.percentile.value, 2), 1.0
         if self.view.value == DIFFERENCE:
             maps, titles = [maps[0] - maps[1]], [" − ".join(titles)]
-            label = f"Difference of maps, each / {self.percentile.value:g}th percentile"
-        heading = f"{TARGETS[case.target].label}, model {case.model}, {self.mode.value}"
+            label = (
+                f"Difference of maps, each / percentile {self.percentile.value:g} of its |value|"
+            )
+        model = "" if self.view.value == MODELS_VIEW else f", model {case.model}"
+        heading = f"{TARGETS[case.target].label}{model}, {self.mode.value}"
         if len(titles) == 1:
             heading, titles = f"{titles[0]}: {heading}", [""]
         layout = self._layout(len(titles))
@@ -293,8 +315,7 @@ class Explorer(Controls):
             # In a reading study a curve might tell a reader what to think of the map.
             if method in case.curves and np.isfinite(case.truth) and not self.locked
         }
-        note = "no perturbation curve<br>stored for this record"
-        note = "curves are hidden while<br>maps are rated" if self.locked else note
+        note = "" if self.locked else "no perturbation curve<br>stored for this record"
         self.screen.draw_curves(curves, TARGETS[case.target].unit, note)
 
     def _tell(self, case: Case) -> None:
@@ -304,7 +325,9 @@ class Explorer(Controls):
         unit = TARGETS[case.target].unit
         source = "Measured here" if case.record_id in self.cases.own else "Measured"
         truth = f"{case.truth:.1f} {unit}" if np.isfinite(case.truth) else "missing"
-        error = f"{case.error:+.1f} {unit}" if np.isfinite(case.truth) else "unknown"
+        error = (
+            f"{case.error:+.1f} {unit}".replace("-", "−") if np.isfinite(case.truth) else "unknown"
+        )
         usual = self.cases.test_error(case.target, case.model)
         parts = [
             f"{source} <b>{truth}</b>",
@@ -323,4 +346,5 @@ class Explorer(Controls):
         self.message.value = escape(text)
 
     def _failed(self, task: tuple[Case, str], error: Exception) -> None:
-        self.say(f"{METHOD_LABELS[task[1]]} could not be computed: {error}")
+        name = self.labels().get(task[1], "A map")  # a letter, where the method is hidden
+        self.say(f"{name} could not be computed: {error}")

@@ -28,7 +28,7 @@ from .curves import (  # noqa: F401  (offered to notebooks as figures.<name>)
     wave_bars,
 )
 from .ecg import LEADS, MS_PER_SAMPLE
-from .paper import CALIBRATION, MM_PER_S
+from .paper import MM_PER_S, calibration
 from .prints import (
     FIDUCIAL_INK,
     FULL,
@@ -43,7 +43,7 @@ from .prints import (
     print_page,
 )
 
-CROWDED_MM = 250  # wider pages are shown small: no 1 mm lines, fewer labels
+CROWDED = 3.0  # pixels a mm; pages shown smaller have no 1 mm lines and fewer labels
 
 
 def _rgba(rgb, alpha: float) -> str:
@@ -127,28 +127,28 @@ def hover_values(page: paper.Page, beat_uv: np.ndarray, maps: np.ndarray | None)
     return np.where(np.isnan(values), None, values) if np.isnan(values).any() else values
 
 
-def marks_trace(page: paper.Page, fiducials) -> go.Scatter:
-    """The fiducials of a page as one plotly trace of thin dotted lines."""
+def marks_trace(page: paper.Page, fiducials, scale: float) -> go.Scatter:
+    """The fiducials of a page, shown at scale (px a mm), as one trace of thin dotted lines."""
     x, y, names = page.marks(fiducials)
     return go.Scatter(
         x=x,
         y=y,
         text=names,
         mode="lines",
-        line={"color": FIDUCIAL_INK, "width": 0.5 if page.width > CROWDED_MM else 1, "dash": "dot"},
+        line={"color": FIDUCIAL_INK, "width": 0.5 if scale < CROWDED else 1, "dash": "dot"},
         hovertemplate="%{text}<extra></extra>",
         name="P, QRS and T: onset and end",
         showlegend=False,
     )
 
 
-def names_trace(page: paper.Page) -> go.Scatter:
-    """Lead names and panel titles as one plotly trace of text."""
+def names_trace(page: paper.Page, scale: float) -> go.Scatter:
+    """Lead names and panel titles of a page, shown at scale (px a mm), as one trace of text."""
     x = [cell.left for cell in page.cells] + [title[0] for title in page.titles]
     y = [cell.top + 2.4 for cell in page.cells] + [title[1] for title in page.titles]
     text = [cell.lead for cell in page.cells]
     text += [f"<b>{plain(title[2])}</b>" for title in page.titles]
-    small, large = (9, 12) if page.width > CROWDED_MM else (12, 14)
+    small, large = (9, 12) if scale < CROWDED else (12, 14)
     sizes = [small] * len(page.cells) + [large] * len(page.titles)
     font = {"color": INK, "size": sizes}
     options = {"mode": "text", "textposition": "middle right", "hoverinfo": "skip"}
@@ -162,9 +162,12 @@ def calibration_trace(page: paper.Page) -> go.Scatter:
     return go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
 
 
-def paper_axes(page: paper.Page) -> tuple[dict, dict]:
-    """The x and y axis of a page: 1 and 5 mm lines, square boxes, labels in ms and mV."""
-    crowded = page.width > CROWDED_MM
+def paper_axes(page: paper.Page, scale: float) -> tuple[dict, dict]:
+    """The x and y axis of a page, shown at scale (px a mm): square boxes, labels in ms and mV.
+
+    Lines are 5 mm apart and, where there is room, 1 mm.
+    """
+    crowded = scale < CROWDED
     grid = {
         "showgrid": True,
         "gridcolor": _rgba(LINES, MAJOR_ALPHA),
@@ -206,16 +209,17 @@ def paper_axes(page: paper.Page) -> tuple[dict, dict]:
 
 def _draw(page, beat_uv, maps, scale, label, fiducials, title, width) -> go.Figure:
     figure = go.Figure()
+    margin = {"l": 60, "r": 30 if maps is None else 110, "t": 70, "b": 50}
+    px_per_mm = (width - margin["l"] - margin["r"]) / page.width
     if maps is not None:
         figure.add_trace(colour_bar(scale, label))
         figure.update_layout(images=heat_images(page, maps, scale))
     if fiducials is not None:
-        figure.add_trace(marks_trace(page, fiducials))
+        figure.add_trace(marks_trace(page, fiducials, px_per_mm))
     figure.add_trace(beat_trace(page, beat_uv, maps))
-    figure.add_traces([calibration_trace(page), names_trace(page)])
-    x_axis, y_axis = paper_axes(page)
-    margin = {"l": 60, "r": 30 if maps is None else 110, "t": 70, "b": 50}
-    height = (width - margin["l"] - margin["r"]) * page.height / page.width
+    figure.add_traces([calibration_trace(page), names_trace(page, px_per_mm)])
+    x_axis, y_axis = paper_axes(page, px_per_mm)
+    height = px_per_mm * page.height
     figure.update_layout(
         xaxis=x_axis,
         yaxis=y_axis,
@@ -227,7 +231,7 @@ def _draw(page, beat_uv, maps, scale, label, fiducials, title, width) -> go.Figu
         font={"size": 12, "color": INK},
         title={
             "text": plain(title),
-            "subtitle": {"text": CALIBRATION, "font": {"size": 11}},
+            "subtitle": {"text": calibration(px_per_mm >= CROWDED), "font": {"size": 11}},
             "font": {"size": 16},
         },
     )
@@ -237,8 +241,8 @@ def _draw(page, beat_uv, maps, scale, label, fiducials, title, width) -> go.Figu
 def heat_label(unit: str, percentile: float, panels: int = 1) -> str:
     """What the colour bar says."""
     if panels > 1:
-        return f"Attribution / {percentile:g}th percentile of its |value|"
-    rule = f"full colour at {percentile:g}th percentile of |value|"
+        return f"Attribution / percentile {percentile:g} of its |value|"
+    rule = f"full colour at percentile {percentile:g} of |value|"
     return f"Attribution{f' ({unit})' if unit else ''}, {rule}"
 
 

@@ -20,7 +20,7 @@ BEAT_MM = BEAT_SAMPLES * MM_PER_SAMPLE
 GAP_MM = 5  # between columns, and above a row for the names of its leads
 TITLE_MM = 10  # above a panel that has a title
 MARGIN_MM = 10  # left of the page, for the calibration pulse
-CALIBRATION = "25 mm/s, 10 mm/mV; calibration pulse 1 mV × 200 ms; one small box 40 ms × 0.1 mV"
+BOXES = {False: "one large box 200 ms × 0.5 mV", True: "one small box 40 ms × 0.1 mV"}
 
 LAYOUTS = {
     "3x4": (
@@ -126,6 +126,11 @@ class Page:
             if cell.left <= x < cell.left + BEAT_MM and cell.bottom <= y <= cell.top:
                 return cell, (x - cell.left) / MM_PER_S * 1000, (y - cell.baseline) / MM_PER_UV
         return None
+
+
+def calibration(small_boxes: bool) -> str:
+    """What a page says of its scale, by whether lines are drawn 1 mm apart."""
+    return f"25 mm/s, 10 mm/mV; calibration pulse 1 mV × 200 ms; {BOXES[small_boxes]}"
 
 
 def check_beat(beat_uv, name: str = "beat") -> np.ndarray:

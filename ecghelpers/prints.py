@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 
-from .paper import CALIBRATION, MM_PER_S, Page
+from .paper import MM_PER_S, Page, calibration
 
 NEGATIVE, POSITIVE = (0, 87, 200), (213, 94, 0)  # blue and vermilion: told apart without red-green
 INK, PAPER = "#1a1a1a", "#fffdfc"
@@ -89,8 +89,12 @@ def print_page(
     for x, y, text in page.titles:
         axes.text(x, y, text, fontsize=11, fontweight="bold", va="center", parse_math=False)
     _axes(axes, page)
-    heading = f"{title}\n{CALIBRATION}" if title else CALIBRATION
-    axes.set_title(heading, fontsize=9, loc="left", parse_math=False)
+    axes.set_title(
+        "\n".join(filter(None, (title, calibration(True)))),
+        fontsize=9,
+        loc="left",
+        parse_math=False,
+    )
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=dpi)

@@ -94,13 +94,13 @@ class Study:
         """The ratings of all readers' files, with the method that each letter hid.
 
         Ratings of other maps than these (see ``others``) are left out. Of several ratings of one
-        map by one reader the last counts. Raises ValueError naming the file for other columns, an
-        unknown letter, or a score that is none.
+        map by one reader the latest counts, whatever file it is in. Raises ValueError naming the
+        file for other columns, an unknown letter, or a score that is none.
         """
         tables = [table[~self.others(table)] for table in map(_read, paths) if len(table)]
         if not tables:
             return pd.DataFrame(columns=[*COLUMNS, "method"])
-        table = pd.concat(tables, ignore_index=True)
+        table = pd.concat(tables, ignore_index=True).sort_values("time", kind="stable")
         table = table.drop_duplicates(["reader", *ITEM], keep="last").reset_index(drop=True)
         table["method"] = self._resolve(table)
         return table
@@ -117,7 +117,7 @@ class Study:
             try:
                 self.read([path])
                 others = self.others(_read(path))
-            except ValueError as error:
+            except (ValueError, OSError) as error:
                 left_out[path.name] = str(error)
                 continue
             usable.append(path)
@@ -145,7 +145,7 @@ def _read(path: str | Path) -> pd.DataFrame:
     if tuple(table.columns) != COLUMNS:
         raise ValueError(f"{path} has columns {list(table.columns)}; allowed: {list(COLUMNS)}")
     wrong = [value for value in table["score"] if value not in map(str, SCORES)]
-    wrong += [value for value in table["model"] if not value.isdigit()]
+    wrong += [value for value in table["model"] if not re.fullmatch("[0-9]{1,9}", value)]
     if wrong:
         raise ValueError(f"{path} holds {wrong[0]!r}; a score is 1 to 5, a model a whole number")
     return table.astype({"score": int, "model": int})

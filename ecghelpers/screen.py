@@ -13,11 +13,11 @@ import plotly.graph_objects as go
 from . import figures, paper
 from .curves import METHOD_STYLES, OTHER_STYLE, plain
 
-WIDE_PX = 760  # narrower than this (or with a wide page), the curves go below the paper
+WIDE_PX, WIDE_SCALE = 760, 3.4  # narrower, or with fewer px a mm, the curves go below the paper
+PAPER_SHARE, BETWEEN_PX, CURVES_PX = 0.76, 75, 420  # most of the width that paper beside curves has
 LEAST_PX_PER_MM, MOST_COLUMNS = 1.9, 5
-MOST_PX, LEAST_PX = 1100, 420  # tallest paper; tallest where the window is lower
-AROUND_PX = 330  # of the window, for what is above and below the paper
-CURVES_PX, BETWEEN_PX = 420, 75  # widest curves, and what is between them and the paper
+AROUND_PX, RATING_PX = 330, 110  # of the window, for what is above and below the paper; in a study
+LEAST_PX, LEAST_SCALE = 340, 5.5  # height of a broad paper; px a mm of one with one or two columns
 MARGIN = {"l": 55, "r": 15, "t": 55, "b": 95}
 TITLE_PX, SUBTITLE_PX, TITLE_LINE_PX = 8.5, 6.3, 19  # of a letter, of a line
 LEGEND_PX = 200  # below narrow curves
@@ -36,27 +36,31 @@ class Screen:
         self.measured = measured
         self.page: paper.Page | None = None
         self.width, self.window, self.title = 1000, 800, ""
+        self.rating = False  # in a reading study curves are hidden and the form needs room
         self.calipers: list[tuple[float, float]] | None = None
         self.figure = go.FigureWidget(data=_traces(), layout=_layout())
+        self.figure._config = {"edits": {"shapePosition": True}, "displaylogo": False}
         self.figure.layout.on_change(self._moved, "shapes")
 
     def draw(self, page, beat_uv, maps, scale, label, fiducials, title) -> None:
         """Show a page with maps (panel, 12, 600), full colour at scale; fiducials or None."""
         self.page = page
         bar, marks, ecg, calibration, names = self.figure.data[:5]
-        x_axis, y_axis = figures.paper_axes(page)
+        px_per_mm, _ = self._scale()
+        x_axis, y_axis = figures.paper_axes(page, px_per_mm)
         with self.figure.batch_update():
             bar.marker.update(cmin=-scale, cmax=scale)
             bar.marker.colorbar.title.text = plain(label)
             self.figure.layout.images = figures.heat_images(page, maps, scale)
             known = paper.NO_FIDUCIALS if fiducials is None else fiducials
-            fresh = figures.marks_trace(page, known)
+            fresh = figures.marks_trace(page, known, px_per_mm)
             marks.update(x=fresh.x, y=fresh.y, text=fresh.text)
+            marks.line.width = fresh.line.width
             fresh = figures.beat_trace(page, beat_uv, maps)
             for name in ("x", "y", "customdata", "hovertemplate", "hoverinfo"):
                 ecg[name] = fresh[name]
             calibration.x, calibration.y = page.calibration()
-            fresh = figures.names_trace(page)
+            fresh = figures.names_trace(page, px_per_mm)
             names.update(x=fresh.x, y=fresh.y, text=fresh.text, textfont=fresh.textfont)
             self.figure.layout.xaxis.update(x_axis)
             self.figure.layout.yaxis.update(y_axis)
@@ -110,28 +114,39 @@ class Screen:
             self._place_calipers()
         self._tell()
 
+    def _scale(self) -> tuple[float, bool]:
+        """How large the paper is shown (px a mm), and whether curves go beside it."""
+        page, inner = self.page, self.width - MARGIN["l"] - MARGIN["r"]
+        across = inner / page.width
+        if self.width < WIDE_PX or (not self.rating and across * PAPER_SHARE < WIDE_SCALE):
+            return across, False
+        room = self.window - AROUND_PX - RATING_PX * self.rating
+        least = LEAST_SCALE if len(page.columns) <= 2 else LEAST_PX / page.height
+        wanted = max(room / page.height, least)
+        return min(across * (1 if self.rating else PAPER_SHARE), wanted), not self.rating
+
     def _arrange(self) -> None:
         """Set the size of the figure and where paper and curves lie in it."""
         layout, page = self.figure.layout, self.page
         inner = self.width - MARGIN["l"] - MARGIN["r"]
-        wide = self.width >= WIDE_PX and (page is None or page.width <= figures.CROWDED_MM)
-        ratio = 0.5 if page is None else page.height / page.width
-        most = max(LEAST_PX, self.window - AROUND_PX) if wide else MOST_PX
-        share = min(0.76, most / ratio / inner) if wide else 1.0
-        height = min(max(inner * share * ratio, 150 if self.width < WIDE_PX else 240), most)
-        below = 0 if wide else 300
+        px_per_mm, wide = self._scale()
+        share = px_per_mm * page.width / inner
+        height = max(px_per_mm * page.height, 150 if self.width < WIDE_PX else 240)
+        below = 0 if wide or self.rating else 300
         total = height + below
         narrow = self.width < WIDE_PX
         lines = textwrap.wrap(self.title, max(20, int(inner / TITLE_PX)))
         layout.title.text = "<br>".join(map(plain, lines))
-        below_title = textwrap.wrap(paper.CALIBRATION, int(inner / SUBTITLE_PX))
+        said = paper.calibration(px_per_mm >= figures.CROWDED)
+        below_title = textwrap.wrap(said, int(inner / SUBTITLE_PX))
         layout.title.subtitle.text = "<br>".join(below_title)
         top = MARGIN["t"] + TITLE_LINE_PX * (max(len(lines), 1) + len(below_title) - 2)
-        bottom = MARGIN["b"] + (LEGEND_PX if narrow else 0)
+        bottom = MARGIN["b"] + (LEGEND_PX if narrow and below else 0)
         layout.update(width=self.width, height=total + top + bottom)
         layout.margin.update(t=top, b=bottom)
-        layout.xaxis.domain = [0, share]
+        layout.xaxis.domain = [0, min(share, 1)]
         layout.yaxis.domain = [below / total, 1]
+        layout.xaxis2.visible = layout.yaxis2.visible = not self.rating
         start = share + BETWEEN_PX / inner
         beside = [start, min(1, start + CURVES_PX / inner)]
         layout.xaxis2.domain = beside if wide else [0.06, 1 if narrow else 0.72]
@@ -141,14 +156,14 @@ class Screen:
 
     def _place_calipers(self) -> None:
         marks = self.calipers or []
-        ends = [_mark(x, y) for x, y in marks]
-        lines = [_joint(*marks)] if marks else []
-        self.figure.layout.shapes = ends + lines
+        self.figure.layout.shapes = [_joint(*marks)] if marks else []
+        self.figure.data[-1].update(x=[x for x, _ in marks], y=[y for _, y in marks])
 
     def _moved(self, _layout, shapes) -> None:
-        if self.calipers is None or len(shapes) < 2:
+        if self.calipers is None or not shapes:
             return
-        moved = [((s.x0 + s.x1) / 2, (s.y0 + s.y1) / 2) for s in shapes[:2]]
+        line = shapes[0]
+        moved = [(line.x0, line.y0), (line.x1, line.y1)]
         if np.allclose(moved, self.calipers):
             return
         self.calipers = moved
@@ -168,39 +183,37 @@ def caliper_text(first: tuple[float, float], second: tuple[float, float]) -> str
     return f"Between the marks: {ms:.0f} ms, {mv:+.2f} mV{rate}"
 
 
-def _mark(x: float, y: float) -> dict:
-    """A ring that can be dragged."""
-    place = {"x0": x - 1, "x1": x + 1, "y0": y - 1, "y1": y + 1}
-    line = {"color": CALIPER_INK, "width": 2}
-    return {"type": "circle", **place, "line": line, "editable": True, "name": "caliper"}
-
-
 def _joint(first, second) -> dict:
+    """The line between two marks: plotly lets its ends be dragged, or all of it."""
     place = {"x0": first[0], "y0": first[1], "x1": second[0], "y1": second[1]}
-    return {"type": "line", **place, "line": {"color": CALIPER_INK, "width": 1, "dash": "dot"}}
+    return {"type": "line", **place, "line": {"color": CALIPER_INK, "width": 2, "dash": "dot"}}
 
 
 def _traces() -> list:
-    """Empty traces in a fixed order: colour bar, marks, ECG, calibration, names, curves."""
+    """Empty traces in a fixed order: bar, marks, ECG, calibration, names, curves, calipers."""
     beat = np.zeros(paper.BEAT_SHAPE)
     page = paper.lay_out(beat, "V5")
     traces = [
         figures.colour_bar(1.0, ""),
-        figures.marks_trace(page, paper.NO_FIDUCIALS),
+        figures.marks_trace(page, paper.NO_FIDUCIALS, 5),
         figures.beat_trace(page, beat, None),
         figures.calibration_trace(page),
-        figures.names_trace(page),
+        figures.names_trace(page, 5),
     ]
     bar = {"orientation": "h", "len": 0.5, "thickness": 10, "x": 0, "xanchor": "left"}
     bar |= {"yref": "container", "y": 0.005, "yanchor": "bottom"}
     traces[0].marker.colorbar.update(bar)
     traces[0].marker.colorbar.title.side = "bottom"
     curve = {"mode": "lines", "xaxis": "x2", "yaxis": "y2", "visible": False}
-    return traces + [go.Scatter(**EMPTY, **curve) for _ in range(CURVES)]
+    traces += [go.Scatter(**EMPTY, **curve) for _ in range(CURVES)]
+    ring = {"symbol": "circle-open", "size": 16, "color": CALIPER_INK, "line": {"width": 3}}
+    ends = {"mode": "markers", "marker": ring, "hoverinfo": "skip", "showlegend": False}
+    return [*traces, go.Scatter(**EMPTY, **ends)]
 
 
 def _layout() -> dict:
     font = {"size": 10}
+    ticks = {"tickfont": font, "ticks": "outside", "ticklen": 4}
     note = {"text": "", "xref": "x2 domain", "yref": "y2 domain", "x": 0.5, "y": 0.5}
     return {
         "margin": MARGIN,
@@ -212,8 +225,8 @@ def _layout() -> dict:
             "font": {"size": 15},
             **{"yref": "container", "y": 1, "yanchor": "top", "pad": {"t": 12}},
         },
-        "xaxis2": {"title": {"text": "Points perturbed"}, "tickfont": font, "anchor": "y2"},
-        "yaxis2": {"rangemode": "tozero", "tickfont": font, "anchor": "x2"},
+        "xaxis2": {"title": {"text": "Points perturbed"}, "anchor": "y2"} | ticks,
+        "yaxis2": {"rangemode": "tozero", "anchor": "x2"} | ticks,
         "legend": {"font": font, "yanchor": "top", "tracegroupgap": 2},
         "annotations": [note | {"showarrow": False, "font": {"size": 11}}],
         "dragmode": "zoom",

@@ -52,7 +52,8 @@ class StudyPanel:
         self.stop.on_click(lambda _: self.end())
         self.save.on_click(lambda _: self.rate())
         rows = [rating.widget for rating in self.ratings]
-        self.rating = widgets.VBox([self.question, *rows, self.save])
+        layout = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "2px 20px"}
+        self.rating = widgets.VBox([self.question, widgets.Box([*rows, self.save], layout=layout)])
         row = widgets.Box([self.reader, self.together, self.start, self.stop, self.told])
         row.layout.flex_flow = "row wrap"
         self.widget = widgets.Accordion(

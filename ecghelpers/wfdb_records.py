@@ -74,7 +74,8 @@ def read_ecg(path: str | Path) -> tuple[np.ndarray, float]:
     except MemoryError:
         raise
     except Exception as error:  # the library raises whatever a malformed file leads it into
-        raise Rejected(f"unreadable: {type(error).__name__}: {short(error)}") from None
+        reason = f"{type(error).__name__}: {short(error)}"
+        raise Rejected(f"unreadable: header and signal do not fit each other ({reason})") from None
     return _pick_leads(record), float(record.fs)
 
 

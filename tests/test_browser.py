@@ -167,7 +167,7 @@ def test_marks_zoom_and_percentile(opened):
     change(opened, lambda: opened.locator("#percentile").fill("85"))
     pictures.append(picture(opened))
     assert len(set(pictures)) == 4
-    assert "85th percentile" in opened.locator("#bar-label").text_content()
+    assert "percentile 85 of" in opened.locator("#bar-label").text_content()
 
 
 def test_changes_are_quick(opened):
@@ -260,8 +260,14 @@ def test_ratings_survive_a_reload_and_are_exported_as_entered(opened, results, t
         change(opened, lambda: opened.click("#save"))
         entered.append((str(score), text))
 
+    opened.click("#export")
+    assert "has rated no map" in opened.locator("#message").text_content()
     opened.click("#save")
     assert "score" in opened.locator("#message").text_content()
+    opened.set_viewport_size({"width": 390, "height": 844})
+    place = opened.locator("#message").bounding_box()
+    assert place["y"] >= 0 and place["y"] + place["height"] <= 844, "nobody sees what is wrong"
+    opened.set_viewport_size({"width": 1280, "height": 800})
     for score, text in (
         (1, ""),
         (5, 'a "quoted", remark'),
@@ -307,8 +313,9 @@ def test_pairs_are_rated_side_by_side(opened, results, tmp_path):
         opened.click("#save")
         assert "score" in opened.locator("#message").text_content()
         opened.fill("#remark1", "worse")
-        opened.locator("#panels").click(position={"x": 2, "y": 2})
+        opened.locator("[name=score0]").nth(3).focus()
         opened.keyboard.press("2")  # scores the map that has no score yet
+        assert "share" not in opened.locator("#panels").inner_text()
         assert opened.is_hidden("#curves"), "a curve would tell what to think of the map"
         change(opened, lambda: opened.keyboard.press("Enter"))
     OUTPUT.mkdir(parents=True, exist_ok=True)
@@ -412,6 +419,32 @@ SHOWN = (
 )
 
 
+MARK = """
+(() => {
+  const plot = document.querySelector('.ecg-explorer .js-plotly-plot');
+  const { xaxis, yaxis, shapes: [line] } = plot._fullLayout;
+  const box = plot.querySelector('.nsewdrag').getBoundingClientRect();
+  const scale = xaxis._length / (xaxis.range[1] - xaxis.range[0]);
+  return [box.left + xaxis.d2p(line.x1), box.top + yaxis.d2p(line.y1), scale];
+})()
+"""
+
+
+def calipers_are_dragged(page) -> None:
+    """Drag the second mark by 10 mm, which are 400 ms more."""
+    page.get_by_label("Calipers").check()
+    page.wait_for_selector("text=/Between the marks: 400 ms/")
+    page.wait_for_timeout(500)
+    x, y, px_per_mm = page.evaluate(MARK)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 5 * px_per_mm, y, steps=4)
+    page.mouse.move(x + 10 * px_per_mm, y, steps=4)
+    page.mouse.up()
+    page.wait_for_selector("text=/Between the marks: (79|80)[0-9] ms/")
+    page.get_by_label("Calipers").uncheck()
+
+
 def explorer_works(page, name: str) -> None:
     """Change target, record and blinding of the explorer on a page; the figure must follow."""
     box = page.locator(".ecg-explorer").first
@@ -438,6 +471,7 @@ def explorer_works(page, name: str) -> None:
     times = [follows(lambda: press("ArrowRight")) for _ in range(4)]
     page.wait_for_function(f"{TITLE}.includes('Ærø')")  # the fifth record
     assert sorted(times)[1] < WIDGET_MS * slack()
+    calipers_are_dragged(page)
     follows(lambda: box.locator("select").first.select_option("QT interval"))
     page.wait_for_function(f"{TITLE}.includes('QT interval')")
     follows(lambda: press("b"))

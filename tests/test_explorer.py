@@ -249,9 +249,9 @@ def test_calipers_tell_time_voltage_and_rate(explorer):
     explorer.calipers.value = True
     assert "400 ms" in explorer.measured.value
     shapes = [dict(shape.to_plotly_json()) for shape in explorer.screen.figure.layout.shapes]
-    shapes[0] |= {"x0": 4, "x1": 6, "y0": -21, "y1": -19}
-    shapes[1] |= {"x0": 24, "x1": 26, "y0": -16, "y1": -14}
+    shapes[0] |= {"x0": 5, "x1": 25, "y0": -20, "y1": -15}
     explorer.screen.figure.layout.shapes = shapes
+    assert list(explorer.screen.figure.data[-1].x) == [5, 25], "the rings stay behind"
     assert "800 ms, +0.50 mV, 75 beats/min" in explorer.measured.value
     explorer.calipers.value = False
     assert not explorer.screen.figure.layout.shapes and not explorer.measured.value
@@ -264,7 +264,7 @@ def test_one_figure_widget_is_reused(explorer):
     figure = explorer.screen.figure
     explorer.view.value = controls.METHODS_VIEW
     explorer.step(1)
-    assert explorer.screen.figure is figure and len(figure.data) == 15
+    assert explorer.screen.figure is figure and len(figure.data) == 16
     for width in (360, 1800):
         explorer.keys.room = [width, 800]
         assert figure.layout.width == width
@@ -290,7 +290,7 @@ def test_reading_study_saves_row_by_row_and_resumes(tmp_path):
         assert explorer.order()[explorer.method.value] == item.method
         assert (explorer.record.value, explorer.method.label) == (item.record, item.code)
         assert explorer.model.value == 1 and explorer.record.disabled
-        assert not any(trace.visible for trace in explorer.screen.figure.data[5:]), "a hint"
+        assert not any(trace.visible for trace in explorer.screen.figure.data[5:15]), "a hint"
         rating = panel.ratings[0]
         rating.score.value, rating.text.value = score, 'odd, "really"'
         panel.save.click()
@@ -299,7 +299,7 @@ def test_reading_study_saves_row_by_row_and_resumes(tmp_path):
     assert "score" in panel.told.value  # none was chosen for the fourth
     panel.stop.click()
     assert not explorer.locked and not explorer.record.disabled
-    assert any(trace.visible for trace in explorer.screen.figure.data[5:])
+    assert any(trace.visible for trace in explorer.screen.figure.data[5:15])
     [path] = (tmp_path / "readings").iterdir()
     rows = list(csv.DictReader(path.open(newline="", encoding="utf-8")))
     assert [int(row["score"]) for row in rows] == [1, 5, 3]
@@ -312,6 +312,48 @@ def test_reading_study_saves_row_by_row_and_resumes(tmp_path):
     resumed.begin()
     assert resumed.told.value == "3 of 15 maps rated"
     assert resumed.items == (panel.study.items("A/../B")[3],)
+
+
+def test_a_study_takes_no_record_from_the_list(tmp_path):
+    results = fake_results.make(tmp_path, targets=("qt", "pr"), models=(1,), methods=STORED[:2])
+    explorer = Explorer(results, seed=7)
+    explorer.find.value = "extra-1"
+    assert explorer.record.value == "extra-1" and explorer.find.value == ""
+    explorer.study.reader.value = "AB"
+    explorer.study.begin()
+    assert explorer.choosing_rows[0].layout.display == "none"
+    explorer.study.end()
+    assert "extra-1" in explorer.record.options and explorer.choosing_rows[0].layout.display == ""
+    explorer.target.value = "pr"
+    assert "extra-1" in explorer.record.options
+
+
+def test_twelve_rows_are_broad_enough_to_read(explorer):
+    explorer.keys.room = [1246, 800]
+    for layout, least in (("12x1", 200), ("6x2", 380), ("3x4", 450)):
+        explorer.layout.value = layout
+        figure = explorer.screen.figure.layout
+        inner = figure.width - figure.margin.l - figure.margin.r
+        assert figure.xaxis.domain[1] * inner >= least
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["only.hea"], "only.dat: No such file"),
+        (["x.png"], "choose a 12SL .csv"),
+        (["only.dat"], "choose a 12SL .csv"),
+        (["flat.csv"], "flat.csv: "),
+    ],
+)
+def test_what_is_wrong_with_an_upload_is_told_without_paths(explorer, names, said):
+    content = {
+        "only.hea": b"only 1 500 5000\nonly.dat 16 200(0)/mV 16 0 0 0 0 I\n",
+        "flat.csv": b"12 lead medians\n" + b"0,0,0,0,0,0,0,0,0,0,0,0,\n" * 600,
+    }
+    uploaded = [{"name": name, "content": content.get(name, b"x")} for name in names]
+    explorer._uploaded({"new": uploaded})
+    assert said in explorer.message.value and "/tmp" not in explorer.message.value
 
 
 def test_reading_study_in_pairs(tmp_path):

@@ -115,6 +115,16 @@ def test_last_rating_of_a_map_counts(study, tmp_path):
     assert len(table) == 15 and table["score"].max() == 4
 
 
+def test_the_latest_rating_counts_whatever_its_file_is_called(study, tmp_path):
+    item = study.items("AB")[0]
+    for name, time, score in (("r (1).csv", "2026-06-01", 5), ("r.csv", "2026-01-01", 1)):
+        row = study.row("AB", item, score, "") | {"time": f"{time}T00:00:00.000Z"}
+        reading.append_rating(tmp_path / name, row)
+    (tmp_path / "folder.csv").mkdir()
+    table, left_out = study.gather(tmp_path)
+    assert list(table["score"]) == [5] and list(left_out) == ["folder.csv"]
+
+
 def test_files_of_readers_do_not_collide_and_hide_the_methods(study, tmp_path):
     names = [reading.reader_file(tmp_path, reader) for reader in ("A/B", "A_B", "../A", "")]
     assert len(set(names)) == 4 and all(path.parent == tmp_path for path in names)

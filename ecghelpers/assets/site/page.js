@@ -103,6 +103,7 @@ function fillMethods(network) {
 async function refresh() {
   const number = ++drawn, network = chosenNetwork();
   $("message").textContent = "";
+  $("pointer").textContent = "\u00a0";
   const methods = fillMethods(network);
   $("second-label").hidden = !["two", "difference"].includes(value("view"));
   $("names-label").hidden = !checked("blind") || rating !== null;
@@ -141,15 +142,15 @@ function drawMaps(panels) {
     const map = ECG.shown(mapOf({ ...panel.network, ...data }, record, panel.method), value("mode"));
     return { label: panel.label, unit: data.units[panel.method], map, scale: ECG.heatScale(map, percentile) };
   });
-  let label = `Attribution, each map divided by its ${percentile}th percentile of |value|`;
+  let label = `Attribution, each map divided by percentile ${percentile} of its |value|`;
   let ends = ["−1", "1"];
   if (value("view") === "difference") {
     const [a, b] = maps, map = a.map.map((v, i) => v / a.scale - b.map[i] / b.scale);
     maps = [{ label: `${a.label} − ${b.label}`, map, scale: 1, unit: "" }];
-    label = `Difference of two maps, each divided by its ${percentile}th percentile of |value|`;
+    label = `Difference of two maps, each divided by percentile ${percentile} of its |value|`;
   } else if (single && !checked("blind")) {
     const [{ unit, scale }] = maps;
-    label = `Attribution${unit ? ` (${unit})` : ""}, full colour at the ${percentile}th percentile of |value|`;
+    label = `Attribution${unit ? ` (${unit})` : ""}, full colour at percentile ${percentile} of |value|`;
     ends = [`−${short(scale)}`, short(scale)];
   }
   const mode = value("mode"), layout = layoutFor(mode, maps.length);
@@ -164,8 +165,10 @@ function drawMaps(panels) {
     canvas.values = entry.map;
     const shares = ECG.waveShares(entry.map, found.fiducials).join(", ");
     figure.querySelector("b").textContent = entry.label;
-    figure.querySelector("small").textContent = `share of |attribution|: ${shares}`;
-    canvas.setAttribute("aria-label", `ECG of record ${record} with heatmap ${entry.label}, ${mode}. Share of attribution: ${shares}.`);
+    // Told to a reader who rates the map, they would rate it.
+    figure.querySelector("small").textContent = rating ? "" : `share of |attribution|: ${shares}`;
+    const said = rating ? "" : ` Share of attribution: ${shares}.`;
+    canvas.setAttribute("aria-label", `ECG of record ${record} with heatmap ${entry.label}, ${mode}.${said}`);
     const fiducials = checked("fiducials") && found.fiducials.filter((mark) => mark !== null);
     const marks = checked("calipers") && { lead: value("caliper-lead"), at: [Number(value("mark1")), Number(value("mark2"))] };
     ECG.drawPanel(canvas, { beat: found.samples, map: entry.map, scale: entry.scale, fiducials, marks }, layout, width);
@@ -190,8 +193,10 @@ function panelWidth(count, layout, page) {
   const room = $("panels").clientWidth, columns = layout.includes("x") ? Number(layout.split("x")[1]) : 1;
   const least = columns === 4 ? 380 : 150 * columns;
   const across = Math.max(1, Math.min(count, columns === 4 ? 3 : 5, Math.floor(room / least)));
-  const tall = Math.max(window.innerHeight * (rating ? 0.55 : 0.75), rating ? 300 : 420) * page.width / page.height;
-  const most = layout === "12x1" ? 320 : layout === "6x2" || count > 1 ? 700 : tall;
+  const share = !rating ? 0.75 : count > 1 ? 0.42 : 0.55;  // of the window; the rating's form needs the rest
+  const tall = Math.max(window.innerHeight * share, rating ? 240 : 420) * page.width / page.height;
+  const wide = layout === "12x1" ? 320 : layout === "6x2" || count > 1 ? 700 : tall;
+  const most = rating && layout === "3x4" ? Math.min(wide, tall) : wide;
   return Math.floor(Math.min(most, (room - 10 * (across - 1)) / across) * zoom);
 }
 
@@ -231,6 +236,7 @@ function tell(network, data) {
 function measure(found) {
   const row = ECG.LEADS.indexOf(value("caliper-lead"));
   const [a, b] = ["mark1", "mark2"].map((id) => Math.min(599, Math.max(0, Math.round(Number(value(id)) / 2))));
+  [$("mark1").value, $("mark2").value] = [2 * a, 2 * b];
   const ms = Math.abs(b - a) * 2, mv = (found.samples[row * 600 + b] - found.samples[row * 600 + a]) / 1000;
   const rate = ms >= 100 ? `, ${(60000 / ms).toFixed(0)} beats/min if this is one RR interval` : "";
   $("measured").textContent = `${ms} ms, ${mv >= 0 ? "+" : "−"}${Math.abs(mv).toFixed(2)} mV in ${value("caliper-lead")}${rate}`;
@@ -373,7 +379,11 @@ function toggle(id) {
 }
 
 function press(event) {
-  const node = event.target, typing = node.matches("input:not([type=checkbox]), textarea");
+  const node = event.target;
+  if (event.key === "Enter" && node.matches("#ratings input")) { event.preventDefault(); return save(); }
+  if (event.key === "Enter" && node.id === "reader" && !rating) return begin();
+  const typing = node.matches("input:not([type=checkbox], [type=radio], [type=range])");
+  if (node.matches("[type=radio], [type=range]") && event.key.startsWith("Arrow")) return;
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   if (node.matches("select") && !/^[bnc]$/.test(event.key)) return;
   const keys = { ArrowLeft: () => step(-1), ArrowRight: () => step(1), b: () => toggle("blind"), n: () => toggle("names"),
@@ -398,7 +408,7 @@ function press(event) {
 function start() {
   const data = ECG.data;
   $("about").textContent = `${data.source}. ${Object.keys(data.records).length} records, ${data.networks.length} networks; made by version ${data.version}.`;
-  $("reading").textContent = "Blue: the value falls with the attribution; orange: it rises. Paper: 25 mm/s, 10 mm/mV; one small box is 40 ms × 0.1 mV, " +
+  $("reading").textContent = "Blue: the value falls with the attribution; orange: it rises. Paper: 25 mm/s, 10 mm/mV; one large box is 200 ms × 0.5 mV, a small one 40 ms × 0.1 mV, " +
     "the pulse on the left 1 mV × 200 ms. P, QRS and T lie between dotted lines. Maps are stored in one byte a sample, so attributions are rounded by up to 0.8 % of the largest.";
   fill("target", data.targets.map((target) => [`${target.label} (${target.unit})`, target.name]));
   fill("mode", ["all leads", "averaged", ...ECG.LEADS.map((lead) => `${lead} only`)].map((mode) => [mode, mode]));
@@ -418,7 +428,11 @@ function start() {
   $("start").addEventListener("click", begin);
   $("stop").addEventListener("click", stop);
   $("save").addEventListener("click", save);
-  $("export").addEventListener("click", () => ECG.exportRatings(value("reader").trim()));
+  $("export").addEventListener("click", () => {
+    const reader = value("reader").trim();
+    if (ECG.ratings(reader).length) ECG.exportRatings(reader);
+    else $("message").textContent = reader ? `${reader} has rated no map of this page in this browser.` : "Write whose ratings to export.";
+  });
   $("controls").addEventListener("submit", (event) => event.preventDefault());
   for (const kind of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) $("panels").addEventListener(kind, drag);
   document.addEventListener("keydown", press);

@@ -133,7 +133,7 @@ function drawText(pen, page, cell, k) {
     pen.font = `${Math.min(12, size)}px system-ui, sans-serif`;
     const times = k >= 3.2 ? [0, 400, 800] : [0, 800];
     for (const time of times) {
-      pen.fillText(time + (k >= 5.5 && time ? " ms" : ""), (cell.left + time / 40) * k, (page.height - 1) * k);
+      pen.fillText(time + (time === 800 || k >= 5.5 && time ? " ms" : ""), (cell.left + time / 40) * k, (page.height - 1) * k);
     }
   }
   if (cell.first) {
@@ -146,7 +146,7 @@ function drawText(pen, page, cell, k) {
     pen.stroke();
     pen.textAlign = "left";
     pen.font = `${Math.min(11, size)}px system-ui, sans-serif`;
-    if (k >= 2.6) pen.fillText("1 mV", 1.2 * k, (cell.baseline - 11) * k);
+    if (k >= 2) pen.fillText("1 mV", 1.2 * k, (cell.baseline - 11) * k);
   }
 }
 

@@ -40,7 +40,8 @@ const itemKey = (item) => [item.study ?? networkOf(item).study, item.target, ite
 // A reader's rows on all pages that this browser keeps together, oldest first.
 const kept = (reader) => {
   try {
-    return JSON.parse(localStorage.getItem(place(reader)) || "[]");
+    const rows = JSON.parse(localStorage.getItem(place(reader)));
+    return Array.isArray(rows) ? rows : [];
   } catch {
     return [];
   }
