@@ -86,7 +86,7 @@ def check_file(path: str | Path) -> None:
     try:
         status = os.stat(path)
     except OSError as error:
-        raise Rejected(f"unreadable: {Path(path).name}: {error.strerror}") from None
+        raise Rejected(f"unreadable: {error.strerror}") from None
     if not stat.S_ISREG(status.st_mode):
         raise Rejected("unreadable: not a regular file")
     if status.st_size > MOST_BYTES:

@@ -102,7 +102,10 @@ def _check_header(path: Path) -> None:
     for name in {signal[0] for signal in signals}:
         if not re.fullmatch(r"[\w.+-]+", name) or name.startswith("."):
             raise Rejected(f"unreadable: signal file {name[:40]!r} is no name in the same folder")
-        check_file(path.parent / name)
+        try:
+            check_file(path.parent / name)
+        except Rejected as reason:
+            raise Rejected(f"{reason} ({name}, which the header names)") from None
 
 
 def _pick_leads(record) -> np.ndarray:

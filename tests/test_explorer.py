@@ -340,7 +340,7 @@ def test_twelve_rows_are_broad_enough_to_read(explorer):
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["only.hea"], "only.dat: No such file"),
+        (["only.hea"], "No such file or directory (only.dat"),
         (["x.png"], "choose a 12SL .csv"),
         (["only.dat"], "choose a 12SL .csv"),
         (["flat.csv"], "flat.csv: "),
