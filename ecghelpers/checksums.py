@@ -43,14 +43,22 @@ def _noted(results: Path) -> dict[Path, Path]:
     return {note: results / note.relative_to(results / FOLDER).with_suffix("") for note in notes}
 
 
+def _digest(note: Path) -> str:
+    """The checksum that a note holds; "" for a note that is itself damaged, which fits no file."""
+    try:
+        return (note.read_text(encoding="utf-8").split() or [""])[0]
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 def damaged(results: Path) -> list[str]:
     """The files of a results folder whose content is no longer what the step that made them noted.
 
-    Files that are gone, and files without a note, are not among them.
+    A note that cannot be read vouches for nothing: its file is among them. Files that are gone, and
+    files without a note, are not.
     """
     found = []
     for note, path in _noted(results).items():
-        expected = note.read_text(encoding="utf-8").split()
-        if expected and path.is_file() and sha256(path) != expected[0]:
+        if path.is_file() and sha256(path) != _digest(note):
             found.append(str(path.relative_to(results)))
     return found

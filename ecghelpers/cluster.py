@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -27,8 +28,10 @@ RULES = (*(step.rule for step in profiles.STEPS), "page")
 ARRAYS = ("train", "heatmaps", "perturbation")
 RETRIES = 3  # a step that was stopped goes on from its state; one that raised is not tried again
 JOBS = 1000
-CHECK_S = 20
+CHECK_S, MOST_CHECK_S = 20, 90  # seconds between two looks at the queue
+MOST = 1_000_000  # minutes, GB or processors
 RUN_NOTE = ".slurm_run"
+SCANCEL_S = 30
 
 
 def requests(overrides: str | None) -> tuple[dict[str, dict], int]:
@@ -44,22 +47,32 @@ def requests(overrides: str | None) -> tuple[dict[str, dict], int]:
     interval = profiles.check_values(interval, {"check_seconds": CHECK_S}, where)["check_seconds"]
     asked = {rule: dict(DEFAULTS) for rule in RULES}
     for section in ("every", *RULES):
-        values = profiles.check_values(sections.pop(section, {}) or {}, DEFAULTS, where)
+        values = sections.pop(section, None)  # None: a section without lines
+        values = profiles.check_values(
+            {} if values is None else values, DEFAULTS, f"{where}: {section}"
+        )
         for rule in RULES if section == "every" else (section,):
             asked[rule] |= values
     if sections:
         profiles.check_choice("section of " + where, next(iter(sections)), ("every", *RULES))
-    for rule, values in _overrides(overrides):
+    # What is asked for one step wins over what is asked for all, whichever stands first.
+    for rule, values in sorted(_overrides(overrides), key=lambda pair: pair[0] != "every"):
         for name in RULES if rule == "every" else (rule,):
             asked[name] |= values
     _check(asked)
-    return asked, max(1, interval)
+    if not 1 <= interval <= MOST_CHECK_S:
+        raise ValueError(
+            f"check_seconds in {where} is {interval}; allowed are 1 to {MOST_CHECK_S} (Slurm "
+            "forgets finished jobs after MinJobAge, 300 s unless it is set)"
+        )
+    return asked, interval
 
 
 def _overrides(text: str | None) -> list[tuple[str, dict]]:
     """The (rule, {key: value}) of the flag --resources."""
     found = []
-    for item in filter(None, (text or "").split(",")):
+    # A comma within a value, such as partition=a,b, is followed by no key.
+    for item in filter(None, re.split(r",(?=[\w.]+=)", text or "")):
         name, equals, value = item.strip().partition("=")
         if not equals:
             raise ValueError(
@@ -67,7 +80,8 @@ def _overrides(text: str | None) -> list[tuple[str, dict]]:
             )
         rule, _, key = name.rpartition(".")
         rule = profiles.check_choice("step in --resources", rule or "every", ("every", *RULES))
-        typed = int(value) if re.fullmatch(r"\d+", value) else value
+        number = isinstance(DEFAULTS.get(key), int) and re.fullmatch(r"\d+", value)
+        typed = int(value) if number else value
         found.append((rule, profiles.check_values({key: typed}, DEFAULTS, "--resources")))
     return found
 
@@ -75,10 +89,17 @@ def _overrides(text: str | None) -> list[tuple[str, dict]]:
 def _check(asked: dict[str, dict]) -> None:
     for rule, values in asked.items():
         for key in ("cpus", "memory_gb", "minutes"):
-            if values[key] < 1:
-                raise ValueError(f"{key} of {rule} is {values[key]}; allowed are 1, 2, …")
-        if re.search(r"[\"'$`\\\n]", values["options"]):
-            raise ValueError(f"options of {rule} may not hold quotes, $, ` or backslashes")
+            if not 1 <= values[key] <= MOST:
+                raise ValueError(f"{key} of {rule} is {values[key]}; allowed are 1 to {MOST}")
+        for key in ("partition", "account", "qos", "gres"):
+            if not re.fullmatch(r"[\w.:,@+-]*", values[key]):
+                raise ValueError(
+                    f"{key} of {rule} is {values[key]!r}; allowed are letters, digits and .:,@+-"
+                )
+        try:
+            shlex.split(values["options"])
+        except ValueError as error:
+            raise ValueError(f"options of {rule}: {error}: {values['options']!r}") from None
 
 
 def rule_resources(values: dict) -> dict:
@@ -91,7 +112,8 @@ def rule_resources(values: dict) -> dict:
         "slurm_account": values["account"],
         "qos": values["qos"],
         "gres": values["gres"],
-        "slurm_extra": values["options"],
+        # Snakemake gives it to a shell.
+        "slurm_extra": shlex.join(shlex.split(values["options"])),
     }
     return {key: value for key, value in resources.items() if value != ""}
 
@@ -159,12 +181,27 @@ def note_run(results: Path, name: str) -> None:
     (results / RUN_NOTE).write_text(name, encoding="utf-8")
 
 
+def _noted(results: Path) -> str:
+    """The name noted last, if it is one."""
+    note = results / RUN_NOTE
+    name = note.read_text(encoding="utf-8", errors="replace").strip() if note.exists() else ""
+    return name if re.fullmatch(r"[\w-]+", name) else ""
+
+
+def stop_jobs(results: Path) -> None:
+    """Tell this run's jobs to save their state and leave; take those that wait from the queue."""
+    name = _noted(results)
+    if not name or not shutil.which("scancel"):
+        return
+    for flags in (["--state=PENDING"], ["--full", "--signal=TERM"]):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            command = ["scancel", *flags, f"--name={name}"]
+            subprocess.run(command, capture_output=True, timeout=SCANCEL_S)
+
+
 def cancel_leftovers(results: Path, patience_s: float = 120) -> None:
     """Cancel the jobs that a killed run left in the queue, and wait until they are gone."""
-    note = results / RUN_NOTE
-    if not note.exists():
-        return
-    name = note.read_text(encoding="utf-8").strip()
+    name = _noted(results)
     if name and shutil.which("scancel"):
         subprocess.run(["scancel", f"--name={name}"], capture_output=True)
         limit = time.monotonic() + patience_s
@@ -174,7 +211,7 @@ def cancel_leftovers(results: Path, patience_s: float = 120) -> None:
                     f"jobs of an earlier run in {short(results)} do not end: scancel {name}"
                 )
             time.sleep(1)
-    note.unlink()
+    (results / RUN_NOTE).unlink(missing_ok=True)
 
 
 def _queued(name: str) -> bool:

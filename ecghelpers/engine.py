@@ -17,11 +17,23 @@ from pathlib import Path
 import psutil
 
 from . import checksums, cluster, profiles
-from .processes import die_with_parent, short
+from .processes import Refusal, die_with_parent, short
 
 SETTINGS = "settings.json"
 LOG = "logs/snakemake.log"
 LEAST_FREE_BYTES = 2**20
+RUNNER = "ecghelpers.runner"
+CLOCKS_S = 10  # by which a file server's clock may be behind
+PATIENCE_S = 120  # somewhat longer than a step may take to save its state
+MADE_BY = {
+    "medians.h5": "data",
+    "model.safetensors": "train",
+    "training.json": "train",
+    "metrics.csv": "evaluate",
+    "attributions.h5": "heatmaps",
+    "perturbation.h5": "perturbation",
+    "index.html": "page",
+}
 # What Snakemake adds after it has said what failed.
 AFTERWORDS = ("Exiting because", "WorkflowError:\nAt least one job")
 
@@ -53,7 +65,7 @@ def dry_run(plan: Plan) -> Outcome:
         folder = plan.results if plan.results.exists() else Path(scratch)
         settings = Path(scratch) / SETTINGS
         settings.write_text(json.dumps(plan.settings), encoding="utf-8")
-        damaged = checksums.damaged(plan.results)
+        damaged = _to_mend(plan)
         command = [*_snakemake(plan, folder, settings, damaged), "--dry-run"]
         steps, messages = {}, []
         with _start(command, Path(scratch) / "log") as process:
@@ -90,9 +102,11 @@ def _was(pair: str, old: set[str]) -> str:
 
 def _condensed(text: str) -> str:
     """A message of Snakemake in one line."""
-    missing = re.search(r"affected files:\s*(.*)", text, re.DOTALL)
-    if missing:
-        files = ", ".join(sorted(missing[1].split()))
+    affected = re.search(r"affected files:\s*(.*)", text, re.DOTALL)
+    if affected:
+        files = ", ".join(sorted(affected[1].split()))
+        if "rite-protected" in text:
+            return f"write-protected: {files}; allow writing, or name another folder"
         return f"missing: {files}; run the step that makes it first, or name it in --only as well"
     unmade = re.search(r"Missing files after[^:]*:\s*(\S+)", text)
     if unmade:
@@ -107,8 +121,9 @@ def execute(plan: Plan) -> Outcome:
     log.parent.mkdir(exist_ok=True)
     log.write_text("", encoding="utf-8")
     cluster.cancel_leftovers(plan.results)
+    _await_leftovers(plan.results)
     checksums.mend_times(plan.results)
-    damaged = checksums.damaged(plan.results)
+    damaged = _to_mend(plan)
     for name in damaged:
         print(f"{short(plan.results / name)} is damaged (checksum): it is made again")
     outcome = _run(plan, damaged)
@@ -120,6 +135,42 @@ def execute(plan: Plan) -> Outcome:
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     print(f"{'Failed' if outcome.status else 'Done'} after {minutes} min {seconds} s")
     return outcome
+
+
+def _to_mend(plan: Plan) -> list[str]:
+    """The damaged files that this run makes again; those of other targets are told of.
+
+    Raises Refusal for one that it needs and does not make.
+    """
+    mended = []
+    for name in checksums.damaged(plan.results):
+        rule, place = MADE_BY.get(Path(name).name), f"{short(plan.results / name)} is damaged"
+        folder = re.fullmatch(r"(\w+)/model(\d+)/.*", name)
+        if folder and not (
+            folder[1] in plan.settings["targets"] and int(folder[2]) <= plan.settings["models"]
+        ):
+            print(f"{place} (checksum): a run for its target makes it again")
+        elif rule in plan.settings["steps"]:
+            mended.append(name)
+        elif rule is not None:
+            raise Refusal(f"{place} (checksum): run the step that makes it as well ({rule})")
+    return mended
+
+
+def _await_leftovers(results: Path) -> None:
+    """Wait for steps that outlive a killed run for as long as they save their state."""
+    steps = []
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        run = json.loads((results / SETTINGS).read_text(encoding="utf-8"))["run"]
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if {RUNNER, run} <= set(process.cmdline()):
+                    steps.append(process)
+    if steps:
+        print("Waiting for the steps of an earlier run to leave", flush=True)
+        _, left = psutil.wait_procs(steps, timeout=PATIENCE_S)
+        for process in left:
+            process.kill()
 
 
 def _summaries(results: Path) -> list[str]:
@@ -156,6 +207,7 @@ def _start(command: list[str], log: Path) -> subprocess.Popen:
             text=True,
             encoding="utf-8",
             preexec_fn=die_with_parent,
+            start_new_session=True,  # Ctrl-C is for us to pass on
         )
 
 
@@ -171,7 +223,7 @@ def _run(plan: Plan, damaged: Iterable[str] = ()) -> Outcome:
     _write(settings, plan.settings)
     command = _snakemake(plan, plan.results, settings, damaged)
     report = Report(plan.results)
-    with _start(command, plan.results / LOG) as process, _stoppable(process) as stop:
+    with _start(command, plan.results / LOG) as process, _stoppable(process, plan) as stop:
         for event in _events(process):
             report.take(event)
     failures = report.failures()
@@ -187,18 +239,29 @@ def _write(path: Path, settings: dict) -> None:
 
 
 @contextlib.contextmanager
-def _stoppable(process: subprocess.Popen) -> Iterator[threading.Event]:
-    """Pass a wish to stop on to Snakemake (no new steps) and to the running steps (save, leave)."""
+def _stoppable(process: subprocess.Popen, plan: Plan) -> Iterator[threading.Event]:
+    """Pass a wish to stop on to Snakemake (no new steps) and to the running steps (save, leave).
+
+    The second wish ends everything at once.
+    """
     stop = threading.Event()
 
     def handle(*_):
+        children = psutil.Process(process.pid).children(recursive=True)
+        if stop.is_set():
+            print("Stopping at once", file=sys.stderr)
+            for child in (*children, process):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+            return
         stop.set()
         print("Stopping: the running steps save their state", file=sys.stderr)
         process.terminate()
-        for child in psutil.Process(process.pid).children(recursive=True):
+        for child in children:
             with contextlib.suppress(psutil.NoSuchProcess):
-                if "ecghelpers.runner" in child.cmdline():
+                if RUNNER in child.cmdline():
                     child.terminate()
+        cluster.stop_jobs(plan.results)
 
     before = {name: signal.signal(name, handle) for name in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -215,6 +278,7 @@ class Report:
         self.results = results
         self.total = 0
         self.started: dict[int, tuple[int, str, float]] = {}
+        self.since: dict[int, float] = {}
         self.failed: dict[int, list[str]] = {}
         self.messages: list[str] = []
 
@@ -228,6 +292,7 @@ class Report:
         elif kind == "start":
             number = self.started[job][0] if job in self.started else len(self.started) + 1
             self.started[job] = (number, event["label"], time.monotonic())
+            self.since[job] = time.time()
             self._print(job, "starts")
         elif kind == "end" and job in self.started:
             self.failed.pop(job, None)
@@ -247,19 +312,31 @@ class Report:
         """One line for each step that failed: its error's last line and where to read on."""
         lines = []
         for job, logs in self.failed.items():
-            notebooks = [name for name in logs if name.endswith(".ipynb")]
-            texts = [name for name in logs if name.endswith(".log")]
-            shown = short(self.results / (notebooks or texts)[0])
+            fresh = [name for name in logs if self._is_of(name, job)]
+            notebooks = [name for name in fresh if name.endswith(".ipynb")]
+            texts = [name for name in fresh if name.endswith(".log")]
+            shown = short(self.results / [*notebooks, *texts, LOG][0])
             lines.append(f"failed: {self.started[job][1]}: {self._last_line(texts)} ({shown})")
         texts = [text for text in self.messages if not text.startswith(AFTERWORDS)]
         return lines or list(dict.fromkeys(map(_condensed, texts)))
 
+    def _is_of(self, name: str, job: int) -> bool:
+        """Whether a file was written since the step began, and not by an earlier run."""
+        with contextlib.suppress(OSError):
+            return (self.results / name).stat().st_mtime >= self.since[job] - CLOCKS_S
+        return False
+
     def _last_line(self, logs: list[str]) -> str:
         for name in logs:
             with contextlib.suppress(OSError):
-                text = (self.results / name).read_text(encoding="utf-8", errors="replace").strip()
-                if text:
-                    return text.splitlines()[-1]
+                text = (self.results / name).read_text(encoding="utf-8", errors="replace")
+                lines = [line for line in text.splitlines() if line.strip()]
+                if lines and lines[-1].startswith("[IPKernelApp]"):
+                    return "it was killed"
+                if lines:
+                    return lines[-1]
         if shutil.disk_usage(self.results).free < LEAST_FREE_BYTES:
             return "No space left on device"
-        return "it left no log"
+        refused = [re.search(r"error message was '(.*?)'", text, re.S) for text in self.messages]
+        reasons = [" ".join(found[1].split()) for found in refused if found]
+        return f"it did not start: {reasons[-1]}" if reasons else "it did not start"

@@ -54,7 +54,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--target", metavar="A,B", help=f"some of {', '.join(TARGETS)} (default: all)")
     steps = ", ".join(step.notebook for step in profiles.STEPS)
     add("--only", metavar="04,06", help=f"only these steps: {steps}, page")
-    add("--results", type=Path, metavar="DIR", help="default: results/<profile>")
+    add("--results", metavar="DIR", help="default: results/<profile>")
     add("--jobs", type=int, metavar="N", help="steps at a time (default: one a core, or 4 a GPU)")
     add("--device", default="auto", metavar="NAME", help=f"{', '.join(DEVICES)} (default: auto)")
     add("--force", action="store_true", help="run the chosen steps again, whole or not")
@@ -100,8 +100,23 @@ def plan(options: argparse.Namespace) -> Plan:
         "partial": False,
         "run": f"{time.time():.0f}.{os.getpid()}",
     }
-    results = (options.results or profiles.ROOT / "results" / options.profile).resolve()
+    results = _results(options)
     return Plan(settings, results, place.flags, options.force, options.dry_run, bool(steps))
+
+
+def _results(options: argparse.Namespace) -> Path:
+    """The results folder; never one that holds the project itself, which steps would overwrite."""
+    if options.results is None:
+        return (profiles.ROOT / "results" / options.profile).resolve()
+    if not options.results.strip():
+        raise Refusal("--results is empty; name a folder")
+    folder = Path(options.results).resolve()
+    sources = (profiles.NOTEBOOKS, profiles.PARAMETERS, Path(__file__).resolve().parent)
+    if folder == profiles.ROOT or any(folder.is_relative_to(source) for source in sources):
+        raise Refusal(
+            f"--results {options.results}: the project itself is there; name another folder"
+        )
+    return folder
 
 
 @dataclass

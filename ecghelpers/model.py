@@ -171,7 +171,9 @@ def _checksum(weights: dict[str, Tensor]) -> str:
     """The SHA-256 of the names and values of all weights."""
     digest = hashlib.sha256()
     for name in sorted(weights):
-        digest.update(name.encode() + weights[name].numpy().tobytes())
+        # Seen as bytes, because NumPy does not know all types that a file may hold.
+        values = weights[name].reshape(-1).view(torch.uint8)
+        digest.update(name.encode() + values.numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -179,7 +181,8 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> StevenNe
     """Read a StevenNet, in evaluation mode, from safetensors or from an original .pt state dict.
 
     Raises ValueError, naming the file and what is allowed, for a file that is missing or
-    truncated, holds anything but tensors, or belongs to another architecture.
+    truncated, holds anything but tensors, belongs to another architecture or precision, or has a
+    weight that is not finite.
     """
     path = Path(path)
     if path.suffix in (".pt", ".pth"):
@@ -189,7 +192,9 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> StevenNe
         if metadata.get(CHECKSUM, "") not in ("", _checksum(weights)):
             raise _unreadable(path, "its checksum does not match, so it is damaged")
     model = StevenNet()
-    _check_architecture(path, weights, model.state_dict())
+    wanted = model.state_dict()
+    _check_architecture(path, weights, wanted)
+    _check_values(path, weights, wanted)
     model.load_state_dict(weights)
     return model.to(device).eval()
 
@@ -219,9 +224,14 @@ def _read_pt(path: Path) -> dict[str, Tensor]:
         raise _unreadable(path, "it holds something else than tensors") from None
     except (RuntimeError, EOFError, ValueError, KeyError) as error:
         raise _unreadable(path, error) from None
-    if not isinstance(weights, dict) or not all(isinstance(w, Tensor) for w in weights.values()):
+    if not isinstance(weights, dict) or not all(map(_holds_values, weights.values())):
         raise _unreadable(path, "it holds something else than tensors by name")
     return weights
+
+
+def _holds_values(weight: object) -> bool:
+    """Whether this is an ordinary tensor: not a sparse one, nor a shape without values."""
+    return isinstance(weight, Tensor) and weight.layout is torch.strided and not weight.is_meta
 
 
 def _unreadable(path: Path, reason: object) -> ValueError:
@@ -247,3 +257,18 @@ def _check_architecture(path: Path, found: dict[str, Tensor], wanted: dict[str, 
             f"{path} holds another architecture: {', '.join(problems[:3])}{more}; "
             "allowed: the weights of one StevenNet"
         )
+
+
+def _check_values(path: Path, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    """Raise ValueError naming a weight of another type, or one that is NaN or infinite."""
+    for name, value in wanted.items():
+        got, allowed = found[name].dtype, value.dtype
+        if got != allowed:
+            raise ValueError(f"{path}: {name} is {_plain(got)}; allowed: {_plain(allowed)}")
+        # The sum is a quick answer: it is finite only if all values are.
+        if not found[name].sum().isfinite() and not found[name].isfinite().all():
+            raise ValueError(f"{path}: {name} holds NaN or infinity; allowed: finite weights")
+
+
+def _plain(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

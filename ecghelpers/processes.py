@@ -37,17 +37,23 @@ def lock(results: Path) -> Iterator[None]:
     except OSError as error:
         raise Refusal(f"{short(results)} cannot be written: {error.strerror}") from error
     try:
+        _take(handle, results)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, results: Path) -> None:
+    try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(handle, 0)
         os.write(handle, f"host {socket.gethostname()}, process {os.getpid()}\n".encode())
-        yield
     except BlockingIOError:
-        owner = os.read(handle, 200).decode().strip() or "a process that has not said its name yet"
+        owner = os.read(handle, 200).decode(errors="replace").strip()
+        owner = owner or "a process that has not said its name yet"
         raise Refusal(f"{short(results)} is in use by another run: {owner}") from None
     except OSError as error:
         raise Refusal(f"{short(results)} cannot be used: {error}") from error
-    finally:
-        os.close(handle)
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:

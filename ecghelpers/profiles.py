@@ -126,6 +126,11 @@ def _name(path: Path) -> str:
 
 def check_values(values: dict, known: dict, where: str) -> dict:
     """Return values, each of the type of its namesake in known; refuse other names and types."""
+    if not isinstance(values, dict):
+        raise ValueError(
+            f"{where}: got {values!r} where a mapping belongs; "
+            f"allowed are lines 'key: value' with the keys {', '.join(sorted(known))}"
+        )
     checked = {}
     for key, value in values.items():
         if key not in known:

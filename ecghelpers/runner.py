@@ -132,13 +132,13 @@ def _from_root(path: Path) -> str:
 
 def summary(error: Exception, stopped: bool = False) -> str:
     """The last line of an error in a notebook, or why there is none."""
-    if stopped:
+    name = getattr(error, "ename", type(error).__name__)
+    if stopped and (_is_death(error) or name in ("Interrupted", "KeyboardInterrupt")):
         return "stopped from outside; the next run goes on from the state it saved, if any"
     if _is_death(error):
         return "the kernel died: killed from outside, or out of memory"
-    name = getattr(error, "ename", type(error).__name__)
     lines = str(getattr(error, "evalue", error)).strip().splitlines() or [""]
-    return f"{name}: {lines[0]}"
+    return f"{'stopped from outside; ' * stopped}{name}: {lines[0]}"
 
 
 def _is_death(error: Exception) -> bool:
@@ -159,7 +159,7 @@ def _pass_signals_on() -> threading.Event:
             timer.daemon = True
             timer.start()
 
-    for name in ("SIGTERM", "SIGUSR1"):
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
         signal.signal(getattr(signal, name), handle)
     return stop
 
@@ -169,7 +169,9 @@ def _stop_before_time_limit() -> None:
 
     Slurm's own warning (--signal) does not reach the tasks of a job array, which have no job step.
     """
-    left = time_left(os.environ.get("SLURM_JOB_ID", ""))
+    job, task = (os.environ.get(f"SLURM_ARRAY_{part}_ID", "") for part in ("JOB", "TASK"))
+    # The id of a task can be that of its whole array, for which Slurm answers with all tasks.
+    left = time_left(f"{job}_{task}" if task else os.environ.get("SLURM_JOB_ID", ""))
     if left is not None:
         wait = left - min(MARGIN_S, left / 4)
         timer = threading.Timer(wait, os.kill, (os.getpid(), signal.SIGTERM))

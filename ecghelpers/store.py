@@ -1,8 +1,11 @@
 """What the files of a results folder hold: medians, attributions, perturbation curves."""
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +15,12 @@ import numpy as np
 from .ecg import BEAT_SHAPE, FIDUCIALS, LEADS, SAMPLING_RATE_HZ, SPLITS, TARGETS
 from .files import create_hdf5, open_hdf5, provenance
 
-MOST_COMPRESSION = 1000  # no filter of HDF5 packs tighter
+# Nothing is packed here. Where another program packs a file, the maps of deconvolution shrink most,
+# to a thirteenth.
+MOST_COMPRESSION = 20
+# Small files are let off: targets that are missing throughout shrink without end.
+FREE_BYTES = 16 * 2**20
+NUMBERS, TEXT = "numbers", "text"
 
 
 @dataclass
@@ -112,37 +120,41 @@ def read_medians(path: str | Path, mapped: bool = False) -> Medians:
     mapped: leave the beats in the file, to be read where they are looked at, so that any number of
     records takes little memory.
     """
-    with open_hdf5(path) as file:
-        _check_medians(path, file)
-        beats = file["medians"]
+    with _opened(path) as file:
+        held = _checked_medians(path, file)
+        beats = held["medians"]
         place = beats.id.get_offset() if mapped else None  # None too if it is packed in chunks
-        arrays = {name: file[name][:] for name in ("targets", "fiducials")}
+        arrays = {name: held[name][:] for name in ("targets", "fiducials")}
         arrays["medians"] = (
             beats[:]
             if place is None
             else np.memmap(path, beats.dtype, "r", offset=place, shape=beats.shape)
         )
-        ids, split = texts(file["record_id"][:]), texts(file["split"][:])
+        ids, split = texts(held["record_id"][:]), texts(held["split"][:])
+        if unknown := set(split) - set(SPLITS):
+            raise ValueError(f"{path}: split {min(unknown)!r}; allowed: {', '.join(SPLITS)}")
         return Medians(ids, split, **arrays, attributes=dict(file.attrs))
 
 
-def _check_medians(path: str | Path, file: h5py.File) -> None:
-    shapes = {
-        "medians": BEAT_SHAPE,
-        "targets": (len(TARGETS),),
-        "fiducials": (len(FIDUCIALS),),
-        "record_id": (),
-        "split": (),
+def _checked_medians(path: str | Path, file: h5py.File) -> dict[str, h5py.Dataset]:
+    """The datasets of ``medians.h5``, after checking all but the values."""
+    beats = _dataset(path, file, "medians", (None, *BEAT_SHAPE))
+    if beats.dtype != np.int16:
+        raise ValueError(f"{path}: 'medians' is {beats.dtype}; allowed: int16, in µV")
+    records = len(beats)
+    held = {
+        "medians": beats,
+        "targets": _dataset(path, file, "targets", (records, len(TARGETS))),
+        "fiducials": _dataset(path, file, "fiducials", (records, len(FIDUCIALS))),
+        "record_id": _dataset(path, file, "record_id", (records,), TEXT),
+        "split": _dataset(path, file, "split", (records,), TEXT),
     }
-    _need(path, file, tuple(shapes))
-    for name, shape in shapes.items():
-        _check_shape(path, file, name, (len(file["medians"]), *shape))
-    if file["medians"].dtype != np.int16:
-        raise ValueError(f"{path}: 'medians' is {file['medians'].dtype}; allowed: int16, in µV")
+    _check_size(path, held.values())
     for name, columns in (("targets", TARGETS), ("fiducials", FIDUCIALS)):
-        found = list(texts(file[name].attrs.get("columns", [])))
+        found = list(texts(held[name].attrs.get("columns", [])))
         if found != list(columns):
             raise ValueError(f"{path}: {name!r} has columns {found}; allowed: {list(columns)}")
+    return held
 
 
 @dataclass(frozen=True)
@@ -177,18 +189,34 @@ def write_attributions(path: str | Path, content: Attributions) -> None:
 
 def read_attributions(path: str | Path, methods: Sequence[str] | None = None) -> Attributions:
     """Read ``attributions.h5``, or only the maps of some methods that it holds."""
-    beside = ("record_id", "prediction", "truth")
-    with open_hdf5(path) as file:
-        _need(path, file, beside)
-        held = [name for name in file if name not in beside]
-        maps, details = {}, {}
-        for name in held if methods is None else [m for m in methods if m in held]:
-            _check_shape(path, file, name, (len(file["record_id"]), *BEAT_SHAPE))
-            maps[name] = file[name][:]
-            attributes = dict(file[name].attrs)
-            details[name] = attributes | {"parameters": json.loads(attributes["parameters"])}
-        rest = (texts(file["record_id"][:]), file["prediction"][:], file["truth"][:])
-        return Attributions(*rest, maps, details, dict(file.attrs))
+    with _opened(path) as file:
+        beside = _beside(path, file, ("prediction", "truth"))
+        records = len(beside["record_id"])
+        found = [name for name in file if name not in beside]
+        held = {
+            name: _dataset(path, file, name, (records, *BEAT_SHAPE))
+            for name in (found if methods is None else [m for m in methods if m in found])
+        }
+        _check_size(path, [*beside.values(), *held.values()])
+        details = {name: _details(path, dataset) for name, dataset in held.items()}
+        maps = {name: dataset[:] for name, dataset in held.items()}
+        ids = texts(beside.pop("record_id")[:])
+        rest = {name: dataset[:] for name, dataset in beside.items()}
+        return Attributions(ids, **rest, maps=maps, details=details, attributes=dict(file.attrs))
+
+
+def _details(path: str | Path, dataset: h5py.Dataset) -> dict:
+    """The attributes of a map. Raises ValueError naming the one that is missing or not JSON."""
+    details, name = dict(dataset.attrs), dataset.name.strip("/")
+    if missing := {"parameters", "unit", "seconds"} - set(details):
+        raise ValueError(f"{path}: {name!r} has no attribute {min(missing)!r}")
+    try:
+        parameters = json.loads(details["parameters"])
+    except (ValueError, TypeError, RecursionError):
+        parameters = None
+    if not isinstance(parameters, dict):
+        raise ValueError(f"{path}: 'parameters' of {name!r} are not settings; allowed: JSON object")
+    return details | {"parameters": parameters}
 
 
 @dataclass(frozen=True)
@@ -213,37 +241,86 @@ def write_perturbation(path: str | Path, content: Perturbation) -> None:
 
 def read_perturbation(path: str | Path) -> Perturbation:
     """Read ``perturbation.h5``."""
-    with open_hdf5(path) as file:
-        _need(path, file, ("record_id", "truth"))
-        groups = [name for name in file if isinstance(file[name], h5py.Group)]
-        for name in groups:
-            _need(path, file[name], ("prediction",))
-        curves = {name: file[name]["prediction"][:] for name in groups}
-        ids, truth = texts(file["record_id"][:]), file["truth"][:]
+    with _opened(path) as file:
+        beside = _beside(path, file, ("truth",))
+        records = len(beside["record_id"])
+        held = {
+            name: _dataset(path, _own(path, file, name, h5py.Group), "prediction", (records, None))
+            for name in file
+            if name not in beside
+        }
+        _check_size(path, [*beside.values(), *held.values()])
+        curves = {name: dataset[:] for name, dataset in held.items()}
+        ids, truth = texts(beside["record_id"][:]), beside["truth"][:]
         return Perturbation(ids, truth, curves, dict(file.attrs))
 
 
-def _need(path: str | Path, group: h5py.Group, names: Sequence[str]) -> None:
-    for name in names:
-        if name not in group or isinstance(group[name], h5py.Group):
-            raise ValueError(f"{path} has no dataset {name!r}; needed: {', '.join(names)}")
-        _check_size(path, group[name])
+@contextlib.contextmanager
+def _opened(path: str | Path) -> Iterator[h5py.File]:
+    """Open a file as ``open_hdf5`` does; what HDF5 cannot read in it is a ValueError that names it.
+
+    A file without a checksum may be damaged anywhere, so that any access may fail.
+    """
+    with open_hdf5(path) as file:
+        try:
+            yield file
+        except (OSError, RuntimeError, LookupError, TypeError, UnicodeDecodeError) as error:
+            reason = " ".join(str(error).split())[:150]
+            raise ValueError(
+                f"{path} cannot be read ({reason}); delete it and run the step that makes it again"
+            ) from None
 
 
-def _check_size(path: str | Path, dataset: h5py.Dataset) -> None:
-    """Refuse, before it is read, what holds far less than it says, or no plain values."""
-    kind = dataset.dtype.kind
-    if kind not in "iuf" and not h5py.check_string_dtype(dataset.dtype):
-        raise ValueError(f"{path}: {dataset.name} is {dataset.dtype}; allowed: numbers or text")
-    claimed, held = dataset.size * dataset.dtype.itemsize, dataset.id.get_storage_size()
-    if claimed > max(held * MOST_COMPRESSION, 2**20):
+def _beside(path: str | Path, file: h5py.File, names: Sequence[str]) -> dict[str, h5py.Dataset]:
+    """The record ids, and the datasets with one number a record."""
+    ids = _dataset(path, file, "record_id", (None,), TEXT)
+    return {"record_id": ids} | {name: _dataset(path, file, name, ids.shape) for name in names}
+
+
+def _own(path: str | Path, group: h5py.Group, name: str, kind: type) -> h5py.HLObject:
+    """What stands in the group under this name; a link that leads elsewhere is not followed."""
+    where, what = repr(f"{group.name}/{name}".lstrip("/")), kind.__name__.lower()
+    links, raw = group.id.links, os.fsencode(name)
+    # Not `name in group`, which would open the file that an external link names.
+    if links.exists(raw) and links.get_info(raw).type != h5py.h5l.TYPE_HARD:
+        raise ValueError(f"{path}: {where} is a link; allowed: a {what} in the file itself")
+    found = group[name] if links.exists(raw) else None
+    if not isinstance(found, kind):
+        raise ValueError(f"{path} has no {what} {where}; allowed: a {what} in the file itself")
+    return found
+
+
+def _dataset(
+    path: str | Path, group: h5py.Group, name: str, shape: tuple, kind: str = NUMBERS
+) -> h5py.Dataset:
+    """A dataset of the file itself, of this shape (None: any length) and kind; not read yet."""
+    dataset = _own(path, group, name, h5py.Dataset)
+    where = repr(dataset.name.lstrip("/"))
+    if dataset.is_virtual or dataset.external:
+        raise ValueError(f"{path}: {where} lies in another file; allowed: in this one")
+    found = dataset.shape  # None if it holds nothing
+    same = found is not None and len(found) == len(shape)
+    if not same or any(n not in (None, m) for n, m in zip(shape, found, strict=True)):
+        allowed = str(shape).replace("None", "any")
+        raise ValueError(f"{path}: {where} has shape {found}; allowed: {allowed}")
+    is_text = h5py.check_string_dtype(dataset.dtype) is not None
+    if not (is_text if kind == TEXT else dataset.dtype.kind in "iuf"):
+        raise ValueError(f"{path}: {where} is {dataset.dtype}; allowed: {kind}")
+    return dataset
+
+
+def _check_size(path: str | Path, datasets: Iterable[h5py.Dataset]) -> None:
+    """Refuse, before it is read, what would take far more memory than the file can hold."""
+    claimed, size = sum(map(_claimed, datasets)), Path(path).stat().st_size
+    allowed = MOST_COMPRESSION * size + FREE_BYTES
+    if claimed > allowed:
         raise ValueError(
-            f"{path}: {dataset.name} of shape {dataset.shape} would take {claimed} bytes of memory "
-            f"but holds {held}; delete the file and run the step that makes it again"
+            f"{path} of {size} bytes would take {claimed} bytes of memory; allowed: {allowed}; "
+            "delete it and run the step that makes it again"
         )
 
 
-def _check_shape(path: str | Path, group: h5py.Group, name: str, shape: tuple) -> None:
-    _need(path, group, (name,))
-    if group[name].shape != shape:
-        raise ValueError(f"{path}: {name!r} has shape {group[name].shape}; allowed: {shape}")
+def _claimed(dataset: h5py.Dataset) -> int:
+    """The bytes that reading takes; one chunk, which is unpacked whole, may exceed the dataset."""
+    items = max(math.prod(dataset.shape), math.prod(dataset.chunks or (0,)))
+    return items * dataset.dtype.itemsize

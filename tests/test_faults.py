@@ -103,6 +103,43 @@ def test_a_damaged_file_is_named_and_made_again(whole, damage, name, step):
     assert step in toy.runs(whole)
 
 
+def test_damage_of_another_target_stops_nothing(whole):
+    _flip(whole / "results/quick/pr/model1/perturbation.h5")
+    for flags in (("--dry-run",), ()):
+        done = toy.run(whole, "--target", "qt", *flags)
+        assert done.returncode == 0, done.stderr
+        assert "pr/model1/perturbation.h5 is damaged" in done.stdout
+    again = toy.run(whole, "--target", "qt,pr")
+    assert again.returncode == 0 and "it is made again" in again.stdout
+
+
+def test_a_damaged_input_is_refused_in_one_line(whole):
+    _flip(whole / "results/quick/data/medians.h5")
+    done = toy.run(whole, "--target", "qt", "--only", "04", "--force")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "data/medians.h5 is damaged" in done.stderr and "(data)" in done.stderr
+
+
+def test_a_step_of_a_killed_run_is_waited_for(kernel_project):
+    leaves = "import signal\nsignal.signal(15, lambda *_: (time.sleep(6), os._exit(0)))\n"
+    leaves += '(root / "waits").touch()\ntime.sleep(60)'
+    toy.write_notebook(kernel_project, "01_data", body=leaves)
+    first = toy.start(kernel_project, "--only", "01")
+    toy.wait_for((kernel_project / "results/quick/waits").exists)
+    toy.kill(first)
+    toy.write_notebook(kernel_project, "01_data")
+    done = toy.run(kernel_project, "--only", "01")
+    assert done.returncode == 0 and "Waiting for the steps of an earlier run" in done.stdout
+
+
+def test_notes_that_hold_nonsense_are_no_obstacle(whole):
+    results = whole / "results" / "quick"
+    for note in (results / ".slurm_run", next((results / ".checksums").rglob("*.sha256"))):
+        note.write_bytes(b"\xff\xfe\x00 nonsense")
+    done = toy.run(whole, "--target", "qt,pr")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_dead_kernel_is_named(kernel_project):
     toy.write_notebook(kernel_project, "01_data", body="os.kill(os.getpid(), 9)")
     done = toy.run(kernel_project, "--target", "qt")

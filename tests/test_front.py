@@ -1,11 +1,15 @@
 """run_all.sh from outside: what runs, what is skipped, what is refused, what is said."""
 
 import json
+import os
 import shutil
 import signal
+import time
 
 import pytest
 import toy
+
+from ecghelpers import engine
 
 TWO = ("--target", "qt,pr")
 
@@ -164,6 +168,66 @@ def test_an_interrupted_run_leaves_nothing_running_and_goes_on(kernel_project):
     toy.write_notebook(kernel_project, "02_train")
     assert toy.run(kernel_project, *TWO).returncode == 0
     assert "01_data" not in toy.runs(kernel_project)
+
+
+SAVES = """
+import signal
+def leave(*_):
+    (root / "state").write_text("half")
+    raise RuntimeError("saved")
+signal.signal(signal.SIGTERM, leave)
+(root / "waits").touch()
+time.sleep(60)
+"""
+
+
+def test_ctrl_c_in_a_terminal_lets_steps_save_and_a_second_ends_them(kernel_project):
+    toy.write_notebook(kernel_project, "02_train", body=SAVES)
+    flags = ("--target", "qt", "--only", "01,02")
+    run = toy.start(kernel_project, *flags, start_new_session=True)
+    results = kernel_project / "results" / "quick"
+    toy.wait_for((results / "waits").exists)
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to all of its processes
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode != 0 and (results / "state").read_text() == "half", errors
+    stubborn = SAVES.replace(
+        "signal.signal(signal.SIGTERM, leave)", "signal.signal(15, signal.SIG_IGN)"
+    )
+    toy.write_notebook(kernel_project, "02_train", body=stubborn)
+    (results / "waits").unlink()
+    run = toy.start(kernel_project, *flags)
+    toy.wait_for((results / "waits").exists)
+    run.send_signal(signal.SIGTERM)
+    time.sleep(1)
+    run.send_signal(signal.SIGTERM)
+    _, errors = run.communicate(timeout=20)
+    assert "Stopping at once" in errors
+
+
+@pytest.mark.parametrize("folder", ["", ".", "notebooks", "parameters/x", "ecghelpers"])
+def test_results_never_go_into_the_project_itself(project, folder):
+    before = (project / "notebooks" / "01_data.ipynb").read_bytes()
+    done = toy.run(project, "--results", folder)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "--results" in done.stderr and "name a" in done.stderr
+    assert (project / "notebooks" / "01_data.ipynb").read_bytes() == before
+
+
+def test_a_failure_is_not_told_with_an_older_log(tmp_path):
+    log = tmp_path / "logs" / "02_train.qt.model1.log"
+    log.parent.mkdir()
+    log.write_text("took 21 s, 18 s of CPU time")
+    os.utime(log, (1e9, 1e9))
+    report = engine.Report(tmp_path)
+    report.take({"event": "start", "job": 1, "label": "02_train qt model1"})
+    report.take(
+        {"event": "message", "text": "sbatch failed. The error message was 'no\nsuch thing'."}
+    )
+    report.take({"event": "error", "job": 1, "logs": ["logs/02_train.qt.model1.log"]})
+    [line] = report.failures()
+    assert "it did not start: no such thing" in line and "snakemake.log" in line
+    log.write_text("[IPKernelApp] WARNING | Kernel is running over TCP\n")
+    assert "it was killed" in report.failures()[0]
 
 
 def test_the_kernel_is_this_environments_whatever_the_user_has_installed(kernel_project, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 import torch
 from captum import attr
 from networks import beats, steven_net
+from safetensors.torch import save_file
 from torch import nn
 
 from ecghelpers import model as model_module
@@ -203,6 +204,10 @@ def bad_files(folder, network):
     torch.save(network, folder / "pickled.pt")
     torch.save({"epoch": 3}, folder / "other.pt")
     torch.save({**weights, "fc1.weight": torch.zeros(2, 32)}, folder / "shape.pt")
+    for name in ("sparse", "meta"):
+        fc1 = weights["fc1.weight"]
+        other = fc1.to_sparse() if name == "sparse" else fc1.to("meta")
+        torch.save({**weights, "fc1.weight": other}, folder / f"{name}.pt")
     torch.save(nn.Linear(3, 4).state_dict(), folder / "linear.pt")
     (folder / "text.safetensors").write_text("not a model")
     (folder / "empty.pt").touch()
@@ -213,6 +218,8 @@ def bad_files(folder, network):
         "missing.pt": "No such file",
         "pickled.pt": "something else than tensors",
         "other.pt": "something else than tensors",
+        "sparse.pt": "something else than tensors",
+        "meta.pt": "something else than tensors",
         "shape.pt": r"fc1.weight is \(2, 32\), not \(1, 32\)",
         "linear.pt": "init_block.conv1.weight is missing.*and .* more",
         "text.safetensors": "cannot read",
@@ -226,6 +233,38 @@ def test_bad_files_are_refused_in_one_line(network, tmp_path):
             load_model(tmp_path / name)
         message = str(caught.value)
         assert str(tmp_path / name) in message and "allowed:" in message and "\n" not in message
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64, torch.int8])
+@pytest.mark.parametrize("metadata", [None, {}])
+def test_another_precision_is_refused(network, tmp_path, kind, metadata):
+    """Whether save_model wrote the file or another program did."""
+    path = tmp_path / "model.safetensors"
+    other = copy.deepcopy(network)
+    other.fc1.weight = nn.Parameter(other.fc1.weight.to(kind), requires_grad=False)
+    if metadata is None:
+        save_file(other.state_dict(), path)
+    else:
+        save_model(path, other, metadata)
+    with pytest.raises(ValueError, match="fc1.weight is .*; allowed: float32") as caught:
+        load_model(path)
+    said = str(caught.value)
+    assert str(path) in said and str(kind).removeprefix("torch.") in said and "\n" not in said
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pt"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_refused(network, tmp_path, value, suffix):
+    path = tmp_path / f"model.{suffix}"
+    other = copy.deepcopy(network)
+    other.block3.bn2.running_var[5] = value
+    if suffix == "pt":
+        torch.save(other.state_dict(), path)
+    else:
+        save_model(path, other)
+    with pytest.raises(ValueError, match="block3.bn2.running_var holds NaN or infinity") as caught:
+        load_model(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("shape", [(4, 600, 12), (12, 600), (4, 8, 600)])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ecghelpers import profiles
+from ecghelpers import cluster, profiles
 
 CELLS = {step.notebook: profiles.notebook_parameters(step.path) for step in profiles.STEPS}
 KNOWN = {key for cell in CELLS.values() for key in cell} - profiles.RUN_TIME
@@ -84,6 +84,17 @@ def test_other_keys_types_and_files_are_refused_in_one_line(folder, text, said):
         profiles.load("quick", ["qt"])
     assert said in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("section", ["3", "[1]", "text", "true"])
+def test_a_section_of_slurm_yaml_that_is_no_mapping_is_refused(tmp_path, monkeypatch, section):
+    monkeypatch.setattr(profiles, "ROOT", tmp_path)
+    monkeypatch.setattr(profiles, "PARAMETERS", tmp_path / "parameters")
+    (tmp_path / "parameters").mkdir()
+    (tmp_path / "parameters" / "slurm.yaml").write_text(f"every:\n  cpus: 2\ntrain: {section}\n")
+    with pytest.raises(ValueError, match="^parameters/slurm.yaml: train: got .* mapping") as refusal:
+        cluster.requests(None)
+    assert "cpus" in str(refusal.value) and "\n" not in str(refusal.value)
 
 
 def test_numbers_in_exponent_form_are_numbers(folder):

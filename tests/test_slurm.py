@@ -96,8 +96,9 @@ def test_time_limit_and_requeueing_cost_nothing_and_each_step_has_its_setup(
     run = toy.start(project, "--slurm", "--target", "qt,pr", "--only", "01,02")
     results = project / "results" / "quick"
     toy.wait_for(lambda: len(list(results.glob("*.waits"))) == 2, 120)
-    (task,) = [task for task in _running_tasks() if task.endswith("_2")]
-    subprocess.run(["scontrol", "requeue", task], check=True)  # the other meets its time limit
+    (task,) = [task for task in _running_tasks() if task.endswith("_1")]
+    # The other, whose id is also that of the array, meets its time limit.
+    subprocess.run(["scontrol", "requeue", task], check=True)
     output, errors = run.communicate(timeout=300)
     assert run.returncode == 0, output + errors
     for target in ("qt", "pr"):
@@ -124,6 +125,13 @@ def test_what_a_killed_run_left_is_cancelled_and_a_small_batch_job_steers_the_ne
     assert "01_data" in (project / "steer.log").read_text()
     assert (project / "results/quick/data/medians.h5").exists()
     assert not left & set(_running_tasks())
+
+    toy.write_notebook(project, "02_train", body="time.sleep(200)")
+    third = toy.start(project, "--slurm", "--target", "qt", "--only", "02")
+    toy.wait_for(lambda: toy.has_run(project, "02_train"), 120)
+    third.terminate()  # as its own time limit would
+    third.communicate(timeout=90)
+    assert third.returncode != 0 and not _running_tasks()
 
 
 def test_smoke_through_to_the_end_report(cluster, tmp_path):

@@ -165,7 +165,7 @@ def run(project: Path, *flags: str, timeout: float = 300, **changes: str):
     )
 
 
-def start(project: Path, *flags: str, **changes: str) -> subprocess.Popen:
+def start(project: Path, *flags: str, start_new_session=False, **changes: str) -> subprocess.Popen:
     """Start ./run_all.sh and do not wait."""
     return subprocess.Popen(
         ["bash", project / "run_all.sh", *flags],
@@ -174,6 +174,7 @@ def start(project: Path, *flags: str, **changes: str) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=start_new_session,
     )
 
 
