@@ -14,7 +14,7 @@ from .attribution import METHODS, attribute, unit
 from .config import Results, generator, progress
 from .ecg import TARGETS
 from .evaluation import perturbation_table
-from .files import Pieces, remove_pieces, sha256, whole_file
+from .files import Pieces, array_digest, code_digest, remove_pieces, sha256, whole_file
 from .perturbation import perturbation_curve
 from .prediction import predict
 from .store import Attributions, Medians, Perturbation, read_perturbation
@@ -93,15 +93,16 @@ def perturb(
     """The perturbation curves of the records by every method.
 
     Works block by block; finished blocks are kept beside path, where a killed run finds them, as
-    long as settings, records and the content of model_file agree. The caller removes them with
-    forget_blocks(path) once the result is written.
+    long as settings, records, their beats, the code and the content of model_file agree. The
+    caller removes them with forget_blocks(path) once the result is written and checked.
     """
     procedure = {"steps": steps, "noise_fraction": noise_fraction, "order": order}
     procedure |= {"operator": operator, "seed": seed}
     maps = {"multiply_by_inputs": multiply_by_inputs, "seed": seed, **parameters}
     settings = {"target": target, **procedure, "attribution": maps}
-    weights = sha256(model_file) if model_file else ""
-    pieces = Pieces(path, {**settings, "records": list(data.record_id), "weights": weights})
+    decides = {"records": list(data.record_id), "beats": array_digest(data.medians)}
+    decides |= {"weights": sha256(model_file) if model_file else ""}
+    pieces = Pieces(path, {**settings, **decides, "code": code_digest("explanation")})
     parts: dict[str, list[np.ndarray]] = {method: [] for method in methods}
     tasks = [(first, m) for first in range(0, len(data.record_id), BLOCK_RECORDS) for m in methods]
     with progress(len(tasks), f"perturbing {target}") as bar:
@@ -127,7 +128,7 @@ def perturb(
 
 
 def forget_blocks(path: str | Path) -> None:
-    """Remove the finished blocks of perturb, once its result is written."""
+    """Remove the finished blocks of perturb, once its result is written and checked."""
     remove_pieces(path)
 
 

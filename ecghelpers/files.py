@@ -1,14 +1,14 @@
 """Files that are whole or absent, and known to be undamaged when read."""
 
+import ast
 import contextlib
+import glob
 import hashlib
 import json
 import os
 import platform
 import shutil
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +21,7 @@ from . import __version__
 USER_BLOCK_BYTES = 512  # the smallest that HDF5 allows; holds the checksum of what follows it
 CHECKSUM_MARK = b"sha256 of the bytes after this block: "
 MOST_BYTES_READ = 64 * 2**30
+PACKAGE = Path(__file__).parent
 
 
 def provenance() -> dict[str, str]:
@@ -43,8 +44,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for left_behind in path.parent.glob(f".{path.name}.*.part"):
-            left_behind.unlink(missing_ok=True)
+        remove_temporaries(path)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
         raise OSError(f"cannot write {path}: {error.strerror}; free or change the folder") from None
@@ -62,6 +62,16 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_temporaries(path: str | Path) -> None:
+    """Remove what was left behind where whole_file was killed while it wrote this very file."""
+    path = Path(path)
+    before, after = f".{path.name}.", ".part"
+    for found in path.parent.glob(f"{glob.escape(before)}*{after}"):
+        # "a" must spare what another process writes for "a.b"; mkstemp draws no dots
+        if "." not in found.name[len(before) : -len(after)]:
+            found.unlink(missing_ok=True)
+
+
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
@@ -77,6 +87,25 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, value: dict) -> None:
     """Write a JSON file whole or not at all."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_checked(path: str | Path, content: bytes) -> None:
+    """Write bytes whole or not at all, below a line that holds their checksum."""
+    with whole_file(path) as temporary:
+        temporary.write_bytes(_checksum_line(content) + content)
+
+
+def read_checked(path: str | Path) -> bytes | None:
+    """The bytes that write_checked wrote, or None if they are not there or damaged."""
+    try:
+        line, end, content = Path(path).read_bytes().partition(b"\n")
+    except OSError:
+        return None
+    return content if line + end == _checksum_line(content) else None
+
+
+def _checksum_line(content: bytes) -> bytes:
+    return b"sha256 " + hashlib.sha256(content).hexdigest().encode() + b"\n"
 
 
 @contextlib.contextmanager
@@ -123,18 +152,60 @@ def sha256(path: str | Path, skip: int = 0) -> str:
         return hashlib.file_digest(raw, "sha256").hexdigest()
 
 
+def array_digest(*arrays: np.ndarray) -> str:
+    """The SHA-256 of the types, shapes and values of arrays of numbers."""
+    digest = hashlib.sha256()
+    for array in map(np.ascontiguousarray, arrays):
+        digest.update(f"{array.dtype.str} {array.shape}".encode())
+        digest.update(array.view(np.uint8).data if array.size else b"")
+    return digest.hexdigest()
+
+
+def code_digest(module: str) -> str:
+    """The SHA-256 of a module's code and of that of all modules of this package it rests on.
+
+    Comments, docstrings and layout do not count.
+    """
+    code, ahead = {}, {module}
+    while ahead:
+        name = ahead.pop()
+        tree = ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
+        ahead |= _imported(tree)
+        code[name] = ast.unparse(_without_docstrings(tree))
+        ahead -= code.keys()
+    return hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    """The modules of this package that a module imports."""
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
+    names = {node.module for node in found if node.module}
+    names |= {alias.name for node in found if not node.module for alias in node.names}
+    return {name for name in names if (PACKAGE / f"{name}.py").is_file()}
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        if documented and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return tree
+
+
 class Pieces:
     """Finished pieces of a long computation, kept beside its output until that is whole.
 
     Each piece is a dict of arrays in a file of its own, so that a killed run goes on where it was.
-    Pieces made with other settings are thrown away.
+    Pieces made with other settings are thrown away, so these hold all that decides the pieces:
+    digests of the data and of the code among it.
     """
 
     def __init__(self, output: str | Path, settings: dict):
         self.folder = _pieces_folder(output)
         wanted = json.dumps({**settings, "version": provenance()}, sort_keys=True)
         note = self.folder / "settings.json"
-        if not note.is_file() or note.read_text(encoding="utf-8") != wanted:
+        # compared as bytes: a damaged note need not be text
+        if not note.is_file() or note.read_bytes() != wanted.encode():
             remove_pieces(output)
             write_text(note, wanted)
 
@@ -150,7 +221,7 @@ class Pieces:
         try:
             with np.load(self.path(name), allow_pickle=False) as arrays:
                 return dict(arrays)
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+        except Exception:  # damage to a zip file shows in many ways; such a piece is made anew
             return None
 
 

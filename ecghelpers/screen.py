@@ -148,9 +148,12 @@ class Screen:
         layout.yaxis.domain = [below / total, 1]
         layout.xaxis2.visible = layout.yaxis2.visible = not self.rating
         start = share + BETWEEN_PX / inner
-        beside = [start, min(1, start + CURVES_PX / inner)]
-        layout.xaxis2.domain = beside if wide else [0.06, 1 if narrow else 0.72]
-        layout.yaxis2.domain = [max(0, 1 - 260 / total), 1] if wide else [0, 200 / total]
+        across, up = [0.06, 1 if narrow else 0.72], [0, 200 / total]
+        if wide:
+            across, up = [start, min(1, start + CURVES_PX / inner)], [max(0, 1 - 260 / total), 1]
+        if self.rating:  # the background of invisible axes would cover the paper
+            across, up = [0.998, 1], [0, 0.002]
+        layout.xaxis2.domain, layout.yaxis2.domain = across, up
         places = {"x": start, "y": max(0, 1 - 320 / total)}, {"x": 0.74, "y": 200 / total}
         layout.legend.update({"x": 0, "y": -50 / total} if narrow else places[not wide])
 

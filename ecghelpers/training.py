@@ -1,12 +1,14 @@
 """Fitting a StevenNet to one target."""
 
 import copy
+import io
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from .config import check_choice, generator, progress
-from .files import whole_file
+from .files import (
+    array_digest,
+    code_digest,
+    provenance,
+    read_checked,
+    remove_temporaries,
+    write_checked,
+)
 from .model import StevenNet, fold_scaling
 from .prediction import predict
 
@@ -89,6 +98,7 @@ class Trainer:
         self.beats = torch.from_numpy(training[0]).to(device)
         self.values = torch.from_numpy(training[1].astype(np.float32)).to(device)
         self.validation = validation
+        self.data = (*training, *validation)
         scaled = self.recipe.standardise
         self.sd = float(training[1].std(dtype=np.float64)) or 1.0
         self.mean = float(training[1].mean(dtype=np.float64)) if scaled else 0.0
@@ -170,10 +180,20 @@ class Trainer:
         network.load_state_dict(weights or network.state_dict())
         return fold_scaling(network.eval(), self.input_scale, self.mean, self.std)
 
+    @cached_property
+    def identity(self) -> dict:
+        """What a state must share with this training for it to go on from there."""
+        return {
+            "settings": asdict(self.settings),
+            "data": array_digest(*self.data),
+            "code": code_digest("training"),
+            "version": provenance(),
+        }
+
     def state(self) -> dict:
         """Everything that continuing needs, as torch.save takes it."""
         return {
-            "settings": asdict(self.settings) | {"records": len(self.beats)},
+            "identity": self.identity,
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
@@ -182,16 +202,28 @@ class Trainer:
             "best": self.best,
         }
 
-    def restore(self, state: dict) -> bool:
-        """Take up a state; False, and nothing changed, if it belongs to another training."""
-        if state.get("settings") != asdict(self.settings) | {"records": len(self.beats)}:
+    def restore(self, state: object) -> bool:
+        """Take up a state; False, and at the start, if it is none or another training's."""
+        if not isinstance(state, dict) or state.get("identity") != self.identity:
             return False
+        try:
+            self._take_up(state)
+        except Exception:  # what is missing or odd in it shows in many ways
+            self._build()
+            return False
+        return True
+
+    def _take_up(self, state: dict) -> None:
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])
-        self.epoch, self.batch, self.loss_sum = state["place"]
-        self.history, self.best = state["history"], tuple(state["best"])
-        return True
+        epoch, batch, loss_sum = state["place"]
+        error, weights = state["best"]
+        self.model(weights)  # raises unless they are this network's
+        if not (0 <= batch <= self.batches and epoch == len(state["history"])):
+            raise ValueError(f"epoch {epoch}, batch {batch} is no place in this training")
+        self.epoch, self.batch, self.loss_sum = epoch, batch, loss_sum.to(self.device)
+        self.history, self.best = state["history"], (error, weights)
 
 
 def fit(
@@ -199,12 +231,14 @@ def fit(
 ) -> StevenNet:
     """Train to the end and return the network to use: µV in, target unit out.
 
-    state_path: where the state is kept, every save_every_s seconds and when SIGTERM or SIGUSR1
-    comes; a state found there is continued, and deleted at the end. Raises Interrupted after such
-    a signal.
+    state_path: where the state is kept, every save_every_s seconds, when SIGTERM or SIGUSR1 comes,
+    and at the end; a state found there is continued. The caller removes it with forget_state once
+    the network is written and checked; until then, doing this again ends at once with the same
+    weights. Raises Interrupted after such a signal, and OSError if the state cannot be written.
     """
     state_path = Path(state_path) if state_path else None
-    _continue(trainer, state_path)
+    if state_path:
+        _continue(trainer, state_path)
     s = trainer.settings
     saved = time.monotonic()
     with (
@@ -219,34 +253,54 @@ def fit(
                 trainer.step(order[first : first + s.batch_size])
                 trainer.batch += 1
                 bar.update()
-                if state_path and (stop.is_set() or time.monotonic() - saved > save_every_s):
-                    save_state(trainer, state_path)
+                if stop.is_set() or time.monotonic() - saved > save_every_s:
+                    _keep(trainer, state_path, stop.is_set())
                     saved = time.monotonic()
-                if stop.is_set():
-                    raise Interrupted(
-                        f"{s.target} model {s.model}: stopped by a signal, state kept"
-                    )
             trainer.finish_epoch(time.monotonic() - began)
-    if state_path:
-        state_path.unlink(missing_ok=True)
+            if trainer.epoch == s.epochs:
+                _keep(trainer, state_path, stop.is_set())
     return trainer.model(trainer.best[1])
 
 
-def save_state(trainer: Trainer, path: Path) -> None:
-    """Write the trainer's state, whole or not at all."""
-    with whole_file(path) as temporary:
-        torch.save(trainer.state(), temporary)
+def save_state(trainer: Trainer, path: str | Path) -> None:
+    """Write the trainer's state with a checksum, whole or not at all. Raises OSError."""
+    packed = io.BytesIO()  # torch's own writing to files hides why it fails
+    torch.save(trainer.state(), packed)
+    write_checked(path, packed.getvalue())
 
 
-def _continue(trainer: Trainer, path: Path | None) -> None:
-    if path is None or not path.is_file():
-        return
+def forget_state(path: str | Path) -> None:
+    """Remove the state of fit, once its network is written and checked."""
+    remove_temporaries(path)
+    Path(path).unlink(missing_ok=True)
+
+
+def _keep(trainer: Trainer, path: Path | None, stopped: bool) -> None:
+    """Save the state where it has a place; raise Interrupted if the training was stopped."""
+    told = f"{trainer.settings.target} model {trainer.settings.model}: stopped by a signal"
     try:
-        state = torch.load(path, map_location=trainer.device, weights_only=True)
+        if path:
+            save_state(trainer, path)
+    except OSError as error:
+        raise OSError(f"{told}, state not kept: {error}" if stopped else str(error)) from error
+    if stopped:
+        raise Interrupted(f"{told}, state {'kept' if path else 'not kept'}")
+
+
+def _continue(trainer: Trainer, path: Path) -> None:
+    """Take up the state at path; remove one that is damaged or another training's."""
+    remove_temporaries(path)  # of a run that was killed while it saved
+    content = read_checked(path)
+    if content is None or not trainer.restore(_unpacked(content)):
+        forget_state(path)
+
+
+def _unpacked(content: bytes) -> object:
+    try:
+        # to the CPU, where Adam counts its steps; the rest is copied to its place
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception:  # torch documents no list; a state that cannot be read is made anew
-        state = {}
-    if not trainer.restore(state):
-        path.unlink()
+        return None
 
 
 @contextmanager

@@ -362,6 +362,8 @@ def test_reading_study_in_pairs(tmp_path):
     panel = explorer.study
     panel.reader.value, panel.together.value = "AB", 2
     panel.begin()
+    layout = explorer.screen.figure.layout
+    assert layout.xaxis2.domain[0] > 0.99 and layout.yaxis2.domain[1] < 0.01, "covers the paper"
     for pair in panel.study.screens("AB", 2):
         assert panel.items == pair
         shown = (explorer.method, explorer.second)[: len(pair)]

@@ -92,7 +92,8 @@ def test_a_section_of_slurm_yaml_that_is_no_mapping_is_refused(tmp_path, monkeyp
     monkeypatch.setattr(profiles, "PARAMETERS", tmp_path / "parameters")
     (tmp_path / "parameters").mkdir()
     (tmp_path / "parameters" / "slurm.yaml").write_text(f"every:\n  cpus: 2\ntrain: {section}\n")
-    with pytest.raises(ValueError, match="^parameters/slurm.yaml: train: got .* mapping") as refusal:
+    said = "^parameters/slurm.yaml: train: got .* mapping"
+    with pytest.raises(ValueError, match=said) as refusal:
         cluster.requests(None)
     assert "cpus" in str(refusal.value) and "\n" not in str(refusal.value)
 

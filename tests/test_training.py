@@ -1,5 +1,6 @@
 """Training: it learns, its weights stand alone, and stopping it costs nothing."""
 
+import io
 import os
 import signal
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 from networks import beats
 
-from ecghelpers import training
+from ecghelpers import files, training
 from ecghelpers.prediction import predict
 from ecghelpers.training import Interrupted, Settings, Trainer, fit
 
@@ -79,19 +80,199 @@ def test_stopped_by_a_signal_and_continued_equals_uninterrupted(
     continued = trainer(recipe=recipe)
     network = fit(continued, state)
     np.testing.assert_array_equal(weights(network), weights(whole))
-    assert len(steps) == 6 and not state.exists()
+    assert len(steps) == 6
     assert [h["epoch"] for h in continued.history] == [1, 2]
 
 
-def test_a_state_of_other_settings_or_a_damaged_one_is_not_used(tmp_path):
+@pytest.fixture
+def steps(monkeypatch):
+    """A list that gets an entry with every step that is taken."""
+    taken, step = [], Trainer.step
+
+    def counted(self, rows):
+        taken.append(rows)
+        step(self, rows)
+
+    monkeypatch.setattr(Trainer, "step", counted)
+    return taken
+
+
+def begun(path, **changes) -> Trainer:
+    """Save the state of a training after its first of six steps."""
+    mine = trainer(**changes)
+    mine.step(mine.order()[:10])
+    mine.batch = 1
+    training.save_state(mine, path)
+    return mine
+
+
+def packed(path, state) -> None:
+    content = io.BytesIO()
+    torch.save(state, content)
+    files.write_checked(path, content.getvalue())
+
+
+@pytest.mark.parametrize("recipe", training.RECIPES)
+def test_a_finished_training_is_kept_until_it_is_forgotten(tmp_path, steps, recipe):
     state = tmp_path / "state"
-    other = trainer(seed=5)
-    other.step(other.order()[:10])
-    training.save_state(other, state)
-    whole = weights(fit(trainer()))
+    first = trainer(recipe=recipe)
+    network = fit(first, state)
+    again = trainer(recipe=recipe)
+    np.testing.assert_array_equal(weights(fit(again, state)), weights(network))
+    assert len(steps) == 6 and again.history == first.history
+    training.forget_state(state)
+    assert list(tmp_path.iterdir()) == []
+    fit(trainer(recipe=recipe), state)
+    assert len(steps) == 12
+
+
+def test_a_signal_in_the_last_epochs_end_is_not_lost_nor_the_training(tmp_path, monkeypatch):
+    finish = Trainer.finish_epoch
+
+    def interrupted(self, seconds):
+        finish(self, seconds)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    state = tmp_path / "state"
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "finish_epoch", interrupted)
+        with pytest.raises(Interrupted, match="qt model 1: stopped by a signal, state kept"):
+            fit(trainer(epochs=1), state)
+    monkeypatch.setattr(Trainer, "step", None)
+    fit(trainer(epochs=1), state)
+
+
+def test_an_unchanged_training_goes_on_where_it_was(tmp_path, steps):
+    begun(tmp_path / "state")
+    fit(trainer(), tmp_path / "state")
+    assert len(steps) == 6
+
+
+def changed(place: int) -> Trainer:
+    """A training of which one number in the data is another: of beats or values, for either use."""
+    arrays = [a.copy() for a in (BEATS[:30], VALUES[:30], BEATS[30:], VALUES[30:])]
+    arrays[place].flat[0] += 1
+    settings = Settings("qt", epochs=2, batch_size=10)
+    return Trainer(settings, tuple(arrays[:2]), tuple(arrays[2:]), CPU)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_state_of_other_data_is_not_used(tmp_path, steps, place):
+    begun(tmp_path / "state")
+    network = fit(changed(place), tmp_path / "state")
+    assert len(steps) == 7
+    np.testing.assert_array_equal(weights(network), weights(fit(changed(place))))
+
+
+def test_a_state_of_other_code_is_not_used(tmp_path, steps, monkeypatch):
+    begun(tmp_path / "state")
+    monkeypatch.setattr(training, "code_digest", lambda module: f"another {module}")
+    fit(trainer(), tmp_path / "state")
+    assert len(steps) == 7
+
+
+def test_a_state_of_other_settings_is_not_used(tmp_path, steps):
+    begun(tmp_path / "state", seed=5)
+    fit(trainer(), tmp_path / "state")
+    assert len(steps) == 7
+
+
+def _flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1  # among the weights: torch would load it
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _flip,
+        lambda path: path.write_bytes(path.read_bytes()[:-1]),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"not a state"),
+        lambda path: files.write_checked(path, b"not a state"),
+        lambda path: torch.save(trainer().state(), path),  # as it was before checksums
+    ],
+    ids=["flipped bit", "truncated", "empty", "other file", "not of torch", "no checksum"],
+)
+def test_a_damaged_state_is_discarded(tmp_path, steps, damage):
+    state, whole = tmp_path / "state", weights(fit(trainer()))
+    begun(state)
+    damage(state)
+    steps.clear()
     np.testing.assert_array_equal(weights(fit(trainer(), state)), whole)
-    state.write_bytes(b"not a state")
+    assert len(steps) == 6
+
+
+ODD = {
+    "a list": lambda state: [state],
+    "no keys": lambda state: {},
+    "no best": lambda state: {k: v for k, v in state.items() if k != "best"},
+    "no network": lambda state: state | {"network": {}},
+    "odd optimiser": lambda state: state | {"optimiser": 3},
+    "odd schedule": lambda state: state | {"schedule": None},
+    "odd place": lambda state: state | {"place": ("0", None, 3)},
+    "no such batch": lambda state: state | {"place": (0, 99, state["place"][2])},
+    "odd history": lambda state: state | {"history": [1, 2, 3]},
+    "odd best": lambda state: state | {"best": (1.0, {"weights": torch.ones(2)})},
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_an_odd_state_is_discarded_whole(tmp_path, steps, odd):
+    """Nothing of it is left in the training, whatever was taken up before it turned out odd."""
+    state, whole = tmp_path / "state", weights(fit(trainer()))
+    packed(state, odd(begun(state).state()))
+    steps.clear()
     np.testing.assert_array_equal(weights(fit(trainer(), state)), whole)
+    assert len(steps) == 6
+
+
+def test_a_state_that_would_run_code_is_discarded(tmp_path, steps):
+    class Malicious:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    packed(tmp_path / "state", begun(tmp_path / "state").state() | {"place": Malicious()})
+    fit(trainer(), tmp_path / "state")
+    assert len(steps) == 7 and not (tmp_path / "ran").exists()
+
+
+def test_what_a_kill_while_saving_left_is_removed_at_the_start(tmp_path, monkeypatch):
+    left, seen, step = tmp_path / ".state.abcd1234.part", [], Trainer.step
+
+    def look(self, rows):
+        seen.append(left.exists())
+        step(self, rows)
+
+    begun(tmp_path / "state")  # the kill was in the second saving: this one is continued
+    left.write_bytes(b"half")
+    monkeypatch.setattr(Trainer, "step", look)
+    fit(trainer(), tmp_path / "state")
+    assert seen == [False] * 5
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_is_named_where_a_stopped_training_cannot_be_kept(tmp_path, monkeypatch):
+    step = Trainer.step
+
+    def stop(self, rows):
+        step(self, rows)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def full(prefix, suffix, dir):
+        name = str(dir / f"{prefix}abcd1234{suffix}")
+        os.symlink("/dev/full", name)
+        return os.open(name, os.O_WRONLY), name
+
+    monkeypatch.setattr(Trainer, "step", stop)
+    monkeypatch.setattr(files.tempfile, "mkstemp", full)
+    with pytest.raises(OSError) as caught:
+        fit(trainer(), tmp_path / "state")
+    text = str(caught.value)
+    assert text.startswith("qt model 1: stopped by a signal, state not kept: cannot write")
+    assert str(tmp_path / "state") in text and "No space left on device" in text
+    assert "\n" not in text and list(tmp_path.iterdir()) == []
 
 
 def test_a_last_batch_of_one_is_left_out():

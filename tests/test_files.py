@@ -1,0 +1,171 @@
+"""What is kept of an unfinished step: taken up only undamaged and only by the same step."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from networks import beats, steven_net
+from toy import ROOT
+
+from ecghelpers import collection, explanation, files
+from ecghelpers.ecg import FIDUCIALS, TARGETS
+from ecghelpers.store import Block, Medians
+
+BEATS = beats(2, seed=3, dtype=np.int16)
+LAST_CALLS = {
+    "01_data": "collection.forget_blocks(paths.medians)",
+    "02_train": "training.forget_state(state)",
+    "06_perturbation": "explanation.forget_blocks(result_path)",
+}
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A copy of the package's code that code_digest reads instead of the package's own."""
+    copy = tmp_path / "package"
+    copy.mkdir()
+    for path in files.PACKAGE.glob("*.py"):
+        shutil.copy(path, copy)
+    monkeypatch.setattr(files, "PACKAGE", copy)
+    return copy
+
+
+def change(package, module, old, new):
+    """Replace a piece of text that stands once in a module of the copy."""
+    text = (package / f"{module}.py").read_text()
+    assert text.count(old) == 1
+    (package / f"{module}.py").write_text(text.replace(old, new))
+
+
+class Counted:
+    """A source of one record that notes how often it was asked."""
+
+    name, settings, attributes, block_count, asked = "counted", {}, {}, 1, 0
+
+    def block(self, number):
+        self.asked += 1
+        tables = np.ones((1, len(TARGETS))), np.ones((1, len(FIDUCIALS)))
+        return Block(["a"], BEATS[:1], *tables)
+
+
+def perturbed(path, medians=BEATS):
+    """The curves of two records by one method, with two steps."""
+    tables = np.ones((2, len(TARGETS))), np.ones((2, len(FIDUCIALS)))
+    split = np.array(["test", "test"])
+    data = Medians(np.array(["a", "b"]), split, medians, *tables, {})
+    return explanation.perturb(steven_net(), data, "qt", path, methods=["random"], steps=2)
+
+
+@pytest.mark.parametrize("name", LAST_CALLS)
+def test_what_was_kept_is_given_up_only_after_the_checks(name):
+    content = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(c["source"]) for c in content["cells"] if c["cell_type"] == "code"]
+    assert cells[-1].splitlines()[-1] == LAST_CALLS[name]
+    assert not any("forget_" in source for source in cells[:-1])
+
+
+def test_the_blocks_of_a_collection_that_is_checked_later_are_kept(tmp_path):
+    source, path = Counted(), tmp_path / "medians.h5"
+    for _ in range(2):
+        collection.collect(source, path, keep_blocks=True)
+    assert source.asked == 1
+    collection.forget_blocks(path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["medians.h5", "rejected.csv"]
+
+
+def test_blocks_of_a_collection_by_other_code_are_made_again(tmp_path, package):
+    source, path = Counted(), tmp_path / "medians.h5"
+    collection.collect(source, path, keep_blocks=True)
+    (package / "measurement.py").open("a").write("\nUNUSED = 1\n")
+    collection.collect(source, path, keep_blocks=True)
+    assert source.asked == 2
+
+
+def test_blocks_of_curves_are_taken_up_only_for_the_same_beats_and_code(
+    tmp_path, package, monkeypatch
+):
+    computed, compute = [], explanation.perturbation_curve
+
+    def counted(model, medians, *given, **options):
+        computed.append(medians)
+        return compute(model, medians, *given, **options)
+
+    monkeypatch.setattr(explanation, "perturbation_curve", counted)
+    path = tmp_path / "perturbation.h5"
+    first = perturbed(path)
+    np.testing.assert_array_equal(perturbed(path).prediction["random"], first.prediction["random"])
+    assert len(computed) == 1
+    other = perturbed(path, BEATS[::-1].copy())
+    assert len(computed) == 2
+    assert (other.prediction["random"] != first.prediction["random"]).any()
+    (package / "perturbation.py").open("a").write("\nUNUSED = 1\n")
+    perturbed(path, BEATS[::-1].copy())
+    assert len(computed) == 3
+
+
+def test_code_counts_with_all_that_it_rests_on_but_not_what_is_said_about_it(package):
+    before = files.code_digest("training")
+    model = (package / "model.py").read_text()
+    (package / "model.py").write_text(f"# a remark\n\n{model}")
+    change(package, "training", '"""Fitting a StevenNet', '"""How to fit a StevenNet')
+    (package / "figures.py").open("a").write("\nUNUSED = 1\n")
+    assert files.code_digest("training") == before
+    (package / "model.py").open("a").write("\nUNUSED = 1\n")  # through prediction too
+    assert files.code_digest("training") != before
+
+
+def test_arrays_of_other_values_shapes_or_types_have_other_digests():
+    array = np.arange(6, dtype=np.int16)
+    others = [array + 1, array.reshape(2, 3), array.reshape(3, 2), array.view(np.uint16), array[:0]]
+    digests = {files.array_digest(a) for a in [array, *others]} | {files.array_digest(array, array)}
+    assert len(digests) == 7
+    strided = np.repeat(array, 2)[::2]
+    assert files.array_digest(strided) == files.array_digest(array)
+
+
+def test_checked_bytes_come_back_and_any_flipped_bit_is_noticed(tmp_path):
+    path, content = tmp_path / "state", b"some\nbytes"
+    files.write_checked(path, content)
+    written = path.read_bytes()
+    assert files.read_checked(path) == content
+    for place in range(len(written)):
+        damaged = bytearray(written)
+        damaged[place] ^= 4
+        path.write_bytes(damaged)
+        assert files.read_checked(path) is None, place
+    path.write_bytes(written[:-1])
+    assert files.read_checked(path) is None
+    assert files.read_checked(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize("note", [b"\xff\xfe\x00", b"{", b"", b"[]"], ids=repr)
+def test_pieces_with_an_unreadable_note_are_thrown_away(tmp_path, note):
+    output, settings = tmp_path / "out.h5", {"seed": 1}
+    pieces = files.Pieces(output, settings)
+    pieces.save("first", values=np.arange(3))
+    (pieces.folder / "settings.json").write_bytes(note)
+    assert files.Pieces(output, settings).load("first") is None
+    pieces.save("first", values=np.arange(3))
+    assert (files.Pieces(output, settings).load("first")["values"] == np.arange(3)).all()
+
+
+def test_a_piece_is_never_an_error_whichever_bit_is_flipped(tmp_path):
+    pieces = files.Pieces(tmp_path / "out.h5", {})
+    pieces.save("first", values=np.arange(3))
+    whole = pieces.path("first").read_bytes()
+    for place in range(8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[place // 8] ^= 1 << place % 8
+        pieces.path("first").write_bytes(damaged)
+        found = pieces.load("first")
+        assert found is None or (found["values"] == np.arange(3)).all(), place
+
+
+def test_only_temporaries_of_that_very_name_are_swept_up(tmp_path):
+    others = [".model.safetensors.abcd1234.part", ".models.abcd1234.part", "model.abcd1234.part"]
+    for name in [*others, ".model.abcd1234.part"]:
+        (tmp_path / name).touch()
+    files.remove_temporaries(tmp_path / "model")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(others)
+    files.remove_temporaries(tmp_path / "no folder" / "model")
