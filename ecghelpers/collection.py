@@ -9,7 +9,8 @@ import numpy as np
 
 from . import sources
 from .config import check_choice, progress
-from .files import Pieces, code_digest, remove_pieces, write_text
+from .files import Pieces, remove_pieces, write_text
+from .source_code import code_digest
 from .store import Block, write_medians
 
 SOURCES = ("gan", *sources.READERS)

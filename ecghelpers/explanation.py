@@ -14,9 +14,10 @@ from .attribution import METHODS, attribute, unit
 from .config import Results, generator, progress
 from .ecg import TARGETS
 from .evaluation import perturbation_table
-from .files import Pieces, array_digest, code_digest, remove_pieces, sha256, whole_file
+from .files import Pieces, array_digest, remove_pieces, sha256, whole_file
 from .perturbation import perturbation_curve
 from .prediction import predict
+from .source_code import code_digest
 from .store import Attributions, Medians, Perturbation, read_perturbation
 
 BLOCK_RECORDS = 16

@@ -1,6 +1,5 @@
 """Files that are whole or absent, and known to be undamaged when read."""
 
-import ast
 import contextlib
 import glob
 import hashlib
@@ -21,7 +20,6 @@ from . import __version__
 USER_BLOCK_BYTES = 512  # the smallest that HDF5 allows; holds the checksum of what follows it
 CHECKSUM_MARK = b"sha256 of the bytes after this block: "
 MOST_BYTES_READ = 64 * 2**30
-PACKAGE = Path(__file__).parent
 
 
 def provenance() -> dict[str, str]:
@@ -159,37 +157,6 @@ def array_digest(*arrays: np.ndarray) -> str:
         digest.update(f"{array.dtype.str} {array.shape}".encode())
         digest.update(array.view(np.uint8).data if array.size else b"")
     return digest.hexdigest()
-
-
-def code_digest(module: str) -> str:
-    """The SHA-256 of a module's code and of that of all modules of this package it rests on.
-
-    Comments, docstrings and layout do not count.
-    """
-    code, ahead = {}, {module}
-    while ahead:
-        name = ahead.pop()
-        tree = ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
-        ahead |= _imported(tree)
-        code[name] = ast.unparse(_without_docstrings(tree))
-        ahead -= code.keys()
-    return hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()
-
-
-def _imported(tree: ast.Module) -> set[str]:
-    """The modules of this package that a module imports."""
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
-    names = {node.module for node in found if node.module}
-    names |= {alias.name for node in found if not node.module for alias in node.names}
-    return {name for name in names if (PACKAGE / f"{name}.py").is_file()}
-
-
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-        if documented and ast.get_docstring(node) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return tree
 
 
 class Pieces:

@@ -5,7 +5,6 @@ The values come, later ones winning, from the notebook's own ``parameters`` cell
 """
 
 import ast
-import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from . import source_code
 from .config import check_choice
 from .ecg import TARGETS
 
@@ -193,53 +193,11 @@ def fingerprint(step: Step) -> str:
     Comments, docstrings, layout and text between the cells do not count, nor do modules that only
     draw unless drawing is what the step is for, nor the values in the parameters cell.
     """
-    if step.notebook:
-        cells = [cell for cell in code_cells(step.path) if not _is_parameters(cell)]
-        text = "\n".join("".join(cell["source"]) for cell in cells)
-        tree = ast.parse(re.sub(r"(?m)^\s*[%!].*$", "", text))
-        modules = _closure(_imports(tree), step.draws)
-        sources = [ast.unparse(tree)]
-    else:
-        modules, sources = _closure({"gallery"}, step.draws), []
-    sources += [ast.unparse(_without_docstrings(_parse(name))) for name in sorted(modules)]
-    return hashlib.sha256("\n\n".join(sources).encode()).hexdigest()[:12]
-
-
-def _parse(module: str) -> ast.Module:
-    path = ROOT / "ecghelpers" / f"{module}.py"
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-
-
-def _imports(tree: ast.Module) -> set[str]:
-    """The modules of ecghelpers that a piece of code imports."""
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            package = ("ecghelpers." if node.level else "") + (node.module or "")
-            names |= {f"{package.rstrip('.')}.{alias.name}" for alias in node.names}
-    parts = [name.split(".") for name in names]
-    found = {part[1] for part in parts if part[0] == "ecghelpers" and len(part) > 1}
-    return {name for name in found if (ROOT / "ecghelpers" / f"{name}.py").exists()}
-
-
-def _closure(modules: set[str], draws: bool) -> set[str]:
-    """These modules with all that they import in turn."""
-    reached, ahead = set(), set(modules)
-    while ahead:
-        name = ahead.pop()
-        if name in reached or (name in DRAWING and not draws):
-            continue
-        reached.add(name)
-        ahead |= _imports(_parse(name))
-    return reached
-
-
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
-            node
-        ):
-            node.body = node.body[1:] or [ast.Pass()]
-    return tree
+    without = () if step.draws else DRAWING
+    if not step.notebook:
+        return source_code.digest(source_code.closure({"gallery"}, without))[:12]
+    cells = [cell for cell in code_cells(step.path) if not _is_parameters(cell)]
+    text = "\n".join("".join(cell["source"]) for cell in cells)
+    tree = ast.parse(re.sub(r"(?m)^\s*[%!].*$", "", text))
+    modules = source_code.closure(source_code.imports(tree), without)
+    return source_code.digest(modules, ast.unparse(tree))[:12]

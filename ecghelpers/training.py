@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from .config import check_choice, generator, progress
 from .files import (
     array_digest,
-    code_digest,
     provenance,
     read_checked,
     remove_temporaries,
@@ -26,6 +25,7 @@ from .files import (
 )
 from .model import StevenNet, fold_scaling
 from .prediction import predict
+from .source_code import code_digest
 
 MICROVOLT_TO_MILLIVOLT = 1e-3
 

@@ -8,7 +8,7 @@ import pytest
 from networks import beats, steven_net
 from toy import ROOT
 
-from ecghelpers import collection, explanation, files
+from ecghelpers import collection, explanation, files, source_code
 from ecghelpers.ecg import FIDUCIALS, TARGETS
 from ecghelpers.store import Block, Medians
 
@@ -25,9 +25,9 @@ def package(tmp_path, monkeypatch):
     """A copy of the package's code that code_digest reads instead of the package's own."""
     copy = tmp_path / "package"
     copy.mkdir()
-    for path in files.PACKAGE.glob("*.py"):
+    for path in source_code.PACKAGE.glob("*.py"):
         shutil.copy(path, copy)
-    monkeypatch.setattr(files, "PACKAGE", copy)
+    monkeypatch.setattr(source_code, "PACKAGE", copy)
     return copy
 
 
@@ -105,14 +105,14 @@ def test_blocks_of_curves_are_taken_up_only_for_the_same_beats_and_code(
 
 
 def test_code_counts_with_all_that_it_rests_on_but_not_what_is_said_about_it(package):
-    before = files.code_digest("training")
+    before = source_code.code_digest("training")
     model = (package / "model.py").read_text()
     (package / "model.py").write_text(f"# a remark\n\n{model}")
     change(package, "training", '"""Fitting a StevenNet', '"""How to fit a StevenNet')
     (package / "figures.py").open("a").write("\nUNUSED = 1\n")
-    assert files.code_digest("training") == before
+    assert source_code.code_digest("training") == before
     (package / "model.py").open("a").write("\nUNUSED = 1\n")  # through prediction too
-    assert files.code_digest("training") != before
+    assert source_code.code_digest("training") != before
 
 
 def test_arrays_of_other_values_shapes_or_types_have_other_digests():

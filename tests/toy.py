@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FRONT = ("front", "engine", "processes", "profiles", "progress", "runner", "checksums", "cluster")
+FRONT += ("source_code",)
 
 COMMON = 'results = "results/quick"\ndevice = "auto"\nseed = 1\n'
 EACH = COMMON + 'target = "qt"\nmodel = 1\n'
