@@ -1,5 +1,7 @@
 """--slurm on a real Slurm of our own: arrays, failures, signals, what is sent again, leftovers."""
 
+import re
+import shutil
 import subprocess
 
 import pytest
@@ -135,17 +137,14 @@ def test_what_a_killed_run_left_is_cancelled_and_a_small_batch_job_steers_the_ne
 
 
 def test_smoke_through_to_the_end_report(cluster, tmp_path):
-    results = tmp_path / "smoke"
-    flags = ["--slurm", "--profile", "smoke", "--target", "qt,pr", "--results", str(results)]
-    flags += ["--resources", "cpus=1,memory_gb=2,gres="]
-    done = subprocess.run(
-        ["bash", toy.ROOT / "run_all.sh", *flags],
-        env=toy.environment(),
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    skip = shutil.ignore_patterns(".*", "results", "output", "__pycache__")
+    project = shutil.copytree(toy.ROOT, tmp_path / "project", ignore=skip)
+    asked = project / "parameters" / "slurm.yaml"
+    asked.write_text(re.sub(r"check_seconds: \d+", "check_seconds: 2", asked.read_text()))
+    flags = ["--slurm", "--profile", "smoke", "--target", "qt,pr"]
+    done = toy.run(project, *flags, "--resources", "cpus=1,memory_gb=2,gres=", timeout=900)
     assert done.returncode == 0, done.stderr
+    results = project / "results" / "smoke"
     assert (results / "site" / "index.html").exists()
     assert "metrics.csv" in done.stdout and "aopc.csv" in done.stdout
     for target in ("qt", "pr"):
