@@ -8,6 +8,7 @@ from pathlib import Path
 from .files import sha256, write_text
 
 FOLDER = ".checksums"
+ASIDE = ".damaged"  # at the end of a damaged file's name, until the file is made again
 
 
 def _note(results: Path, name: str) -> Path:
@@ -23,7 +24,14 @@ def forget(results: Path, files: Iterable[str]) -> None:
 def record(results: Path, files: Iterable[str]) -> None:
     """Note the checksums of files of a results folder; each stands in a file of its own."""
     for name in files:
+        (results / f"{name}{ASIDE}").unlink(missing_ok=True)
         write_text(_note(results, name), f"{sha256(results / name)}  {name}\n")
+
+
+def set_aside(results: Path, name: str) -> None:
+    """Rename a damaged file, so that no step reads it and its own makes it again."""
+    (results / name).replace(results / f"{name}{ASIDE}")
+    forget(results, [name])
 
 
 def mend_times(results: Path) -> None:

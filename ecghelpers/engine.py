@@ -65,7 +65,7 @@ def dry_run(plan: Plan) -> Outcome:
         folder = plan.results if plan.results.exists() else Path(scratch)
         settings = Path(scratch) / SETTINGS
         settings.write_text(json.dumps(plan.settings), encoding="utf-8")
-        damaged = _to_mend(plan)
+        damaged, _ = _to_mend(plan)
         command = [*_snakemake(plan, folder, settings, damaged), "--dry-run"]
         steps, messages = {}, []
         with _start(command, Path(scratch) / "log") as process:
@@ -123,10 +123,12 @@ def execute(plan: Plan) -> Outcome:
     cluster.cancel_leftovers(plan.results)
     _await_leftovers(plan.results)
     checksums.mend_times(plan.results)
-    damaged = _to_mend(plan)
+    damaged, others = _to_mend(plan)
     for name in damaged:
         print(f"{short(plan.results / name)} is damaged (checksum): it is made again")
-    outcome = _run(plan, damaged)
+    for name in (*damaged, *others):
+        checksums.set_aside(plan.results, name)
+    outcome = _run(plan)
     if outcome.failures and not plan.only and not outcome.stopped:
         partial = plan.settings | {"steps": _summaries(plan.results), "partial": True}
         if partial["steps"]:
@@ -137,24 +139,25 @@ def execute(plan: Plan) -> Outcome:
     return outcome
 
 
-def _to_mend(plan: Plan) -> list[str]:
-    """The damaged files that this run makes again; those of other targets are told of.
+def _to_mend(plan: Plan) -> tuple[list[str], list[str]]:
+    """The damaged files that this run makes again, and those of other targets, which are told of.
 
     Raises Refusal for one that it needs and does not make.
     """
-    mended = []
+    mended, others = [], []
     for name in checksums.damaged(plan.results):
         rule, place = MADE_BY.get(Path(name).name), f"{short(plan.results / name)} is damaged"
         folder = re.fullmatch(r"(\w+)/model(\d+)/.*", name)
         if folder and not (
             folder[1] in plan.settings["targets"] and int(folder[2]) <= plan.settings["models"]
         ):
-            print(f"{place} (checksum): a run for its target makes it again")
+            print(f"{place} (checksum): it is left out; a run for its target makes it again")
+            others.append(name)
         elif rule in plan.settings["steps"]:
             mended.append(name)
         elif rule is not None:
             raise Refusal(f"{place} (checksum): run the step that makes it as well ({rule})")
-    return mended
+    return mended, others
 
 
 def _await_leftovers(results: Path) -> None:
@@ -217,11 +220,11 @@ def _events(process: subprocess.Popen) -> Iterator[dict]:
             yield json.loads(line)
 
 
-def _run(plan: Plan, damaged: Iterable[str] = ()) -> Outcome:
+def _run(plan: Plan) -> Outcome:
     """Run Snakemake once and print a line when a step starts and when it ends."""
     settings = plan.results / SETTINGS
     _write(settings, plan.settings)
-    command = _snakemake(plan, plan.results, settings, damaged)
+    command = _snakemake(plan, plan.results, settings)
     report = Report(plan.results)
     with _start(command, plan.results / LOG) as process, _stoppable(process, plan) as stop:
         for event in _events(process):
