@@ -127,7 +127,7 @@ def execute(plan: Plan) -> Outcome:
     for name in damaged:
         print(f"{short(plan.results / name)} is damaged (checksum): it is made again")
     for name in (*damaged, *others):
-        checksums.set_aside(plan.results, name)
+        _set_aside(plan.results, name)
     outcome = _run(plan)
     if outcome.failures and not plan.only and not outcome.stopped:
         partial = plan.settings | {"steps": _summaries(plan.results), "partial": True}
@@ -158,6 +158,14 @@ def _to_mend(plan: Plan) -> tuple[list[str], list[str]]:
         elif rule is not None:
             raise Refusal(f"{place} (checksum): run the step that makes it as well ({rule})")
     return mended, others
+
+
+def _set_aside(results: Path, name: str) -> None:
+    try:
+        checksums.set_aside(results, name)
+    except OSError as error:
+        place = short(results / name)
+        raise Refusal(f"{place} is damaged and cannot be renamed: {error.strerror}") from error
 
 
 def _await_leftovers(results: Path) -> None:

@@ -200,6 +200,10 @@ def main(arguments: list[str] | None = None) -> int:
     except Refusal as refusal:
         print(f"error: {refusal}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("error: the output was closed; type the same command to go on", file=sys.stderr)
+        return 2
     if not planned.dry_run:
         _where_to_look(planned.results)
     for line in outcome.failures:

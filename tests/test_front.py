@@ -213,6 +213,16 @@ def test_results_never_go_into_the_project_itself(project, folder):
     assert (project / "notebooks" / "01_data.ipynb").read_bytes() == before
 
 
+def test_a_closed_output_is_told_in_one_line(project):
+    run = toy.start(project, *TWO)
+    run.stdout.readline()
+    run.stdout.close()  # as `| head -1` does
+    errors = run.stderr.read()
+    assert run.wait(60) == 2 and errors.splitlines() == [errors.strip()]
+    assert "the output was closed" in errors
+    assert toy.run(project, *TWO).returncode == 0
+
+
 def test_a_failure_is_not_told_with_an_older_log(tmp_path):
     log = tmp_path / "logs" / "02_train.qt.model1.log"
     log.parent.mkdir()

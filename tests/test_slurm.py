@@ -105,6 +105,8 @@ def test_time_limit_and_requeueing_cost_nothing_and_each_step_has_its_setup(
     assert run.returncode == 0, output + errors
     for target in ("qt", "pr"):
         assert (results / f"{target}.state").read_text() == "two 2 words"
+        times = [(results / f"{target}.{name}").stat().st_mtime for name in ("waits", "state")]
+        assert times[1] - times[0] < 48, "told by Slurm at the limit itself, not before it"
         assert (results / target / "model1" / "model.safetensors").exists()
         assert "set up" in (results / f"logs/02_train.{target}.model1.log").read_text()
     assert sorted(toy.runs(project)) == ["01_data"] + ["02_train pr 1"] * 2 + ["02_train qt 1"] * 2
