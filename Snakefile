@@ -1,6 +1,6 @@
 """The analysis as rules: each runs one notebook with papermill, in the order that files demand.
 
-Started by run_all.sh, in the results folder, with a configuration that ecghelpers.front has
+Started by run_all.sh, in the results folder, with a configuration that ecghelpers.run.cli has
 checked: ``profile`` ``targets`` ``models`` ``notebooks`` (parameter values by notebook and target),
 ``code`` (fingerprints), ``steps``, ``device``, ``run``, ``partial``, ``threads``,
 ``resources``, ``setup``.
@@ -11,8 +11,8 @@ import os
 
 from snakemake.logging import logger
 
-from ecghelpers.cluster import become_own_task
-from ecghelpers.progress import report_events
+from ecghelpers.run.slurm import become_own_task
+from ecghelpers.run.events import report_events
 
 become_own_task()
 if workflow.is_main_process:
@@ -30,7 +30,7 @@ EACH = "{target}.model{model}"
 # A cluster's own commands before a step (the shell's -u breaks many of them), and then the step.
 SETUP = "{{ set +u; {config[setup][%s]}\n}} > {log.text} 2>&1 && "
 RUN = (
-    "exec python -m ecghelpers.runner --notebook {log.notebook} --device {config[device]} --run {config[run]} "
+    "exec python -m ecghelpers.run.notebook --notebook {log.notebook} --device {config[device]} --run {config[run]} "
     "--set {params.settings:q}"
 )
 ONE = " target={wildcards.target} model={wildcards.model}"
@@ -223,5 +223,5 @@ rule page:
         **config["resources"]["page"],
     shell:
         SETUP % "page"
-        + "exec python -c 'from ecghelpers.gallery import build_site; build_site(\".\")' "
+        + "exec python -c 'from ecghelpers.views.offline_page import build_site; build_site(\".\")' "
         ">> {log.text} 2>&1"

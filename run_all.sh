@@ -2,4 +2,4 @@
 # The whole analysis: ./run_all.sh --help
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$ROOT/environment.sh"
-exec python -m ecghelpers.front "$@"
+exec python -m ecghelpers.run.cli "$@"

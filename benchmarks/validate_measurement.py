@@ -23,10 +23,9 @@ import wfdb
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from ecghelpers import delineation  # noqa: E402
+from ecghelpers.data.gan import record_ids, synthesize  # noqa: E402
 from ecghelpers.ecg import LEADS, TARGETS  # noqa: E402
-from ecghelpers.measurement import measure, measure_median  # noqa: E402
-from ecghelpers.synthesis import record_ids, synthesize  # noqa: E402
+from ecghelpers.measurement import delineation, measure, measure_median  # noqa: E402
 
 LUDB = ROOT.parent / "shared" / "ludb"
 DOCUMENT = ROOT / "docs" / "measurement.md"

@@ -1,7 +1,21 @@
 """Measure ECGs with a neural network, draw heatmaps of what it looks at, and judge the heatmaps.
 
-Import the modules themselves (``from ecghelpers import attribution``): the package imports nothing
-on its own, so that reading its version costs no time.
+The house, from the roof down; a room imports only from its own floor or one below (a test checks):
+
+run/          what ./run_all.sh does: checks, Snakemake, Slurm, one notebook as a step
+views/        what people look at: figures, explorer, offline page, web app
+study/        the blinded reading study
+
+data/         records from every source to one medians.h5
+training      a StevenNet from median beats; evaluation: its errors, and the tests of the heatmaps
+
+attribution   nine methods and random: which samples mattered; perturbation: what goes without them
+measurement/  from an ECG to its median beat, fiducials and targets
+
+model         the network; prediction, and speed/: the same numbers faster
+files, config, ecg: whole files, where results lie, what an ECG is
+
+The package imports nothing on its own: import the modules (``from ecghelpers import attribution``).
 """
 
 __version__ = "0.1.0"

@@ -12,13 +12,13 @@ from torch import nn
 
 from .attribution import METHODS, attribute, unit
 from .config import Results, generator, progress
+from .data.store import Attributions, Medians, Perturbation, read_perturbation
 from .ecg import TARGETS
 from .evaluation import perturbation_table
 from .files import Pieces, array_digest, remove_pieces, sha256, whole_file
+from .fingerprint import code_digest
 from .perturbation import perturbation_curve
 from .prediction import predict
-from .source_code import code_digest
-from .store import Attributions, Medians, Perturbation, read_perturbation
 
 BLOCK_RECORDS = 16
 

@@ -10,10 +10,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .convolution import FFTConv1d, records_at_once, uses_fft
 from .ecg import LEADS
 from .files import whole_file
-from .fused import can_fuse, run_blocks
+from .speed.convolution import FFTConv1d, records_at_once, uses_fft
+from .speed.fused import can_fuse, run_blocks
 
 # So many records pass through an evaluation form at once.
 RECORDS_A_PASS = {"cpu": 128, "cuda": 1024}

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from .config import Results, resolve_device
+from .data.store import Medians
 from .ecg import SPLITS, TARGETS
 from .evaluation import model_errors
 from .files import provenance, whole_file, write_json
 from .model import load_model, read_metadata
 from .prediction import predict
-from .store import Medians
 
 
 def score_models(results: Results, data: Medians, device: str = "auto") -> pd.DataFrame:

@@ -23,9 +23,9 @@ from .files import (
     remove_temporaries,
     write_checked,
 )
+from .fingerprint import code_digest
 from .model import StevenNet, fold_scaling
 from .prediction import predict
-from .source_code import code_digest
 
 MICROVOLT_TO_MILLIVOLT = 1e-3
 

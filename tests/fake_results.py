@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ecghelpers import store
 from ecghelpers.config import Results
-from ecghelpers.curves import METHOD_LABELS
+from ecghelpers.data import store
 from ecghelpers.ecg import LEADS, TARGETS
 from ecghelpers.model import StevenNet, save_model
 from ecghelpers.prediction import predict
+from ecghelpers.views.plots import METHOD_LABELS
 
 ROOT = Path(__file__).resolve().parent.parent
 METHODS = tuple(METHOD_LABELS)

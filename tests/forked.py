@@ -12,11 +12,11 @@ SLOW_IMPORTS = [
     "pandas",
     "matplotlib.pyplot",
     "plotly.graph_objects",
-    "ecghelpers.collection",
-    "ecghelpers.curves",
+    "ecghelpers.data.build",
+    "ecghelpers.views.plots",
     "ecghelpers.explanation",
     "ecghelpers.scoring",
-    "ecghelpers.synthesis",
+    "ecghelpers.data.gan",
     "ecghelpers.training",
 ]
 

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import wfdb
 
-from ecghelpers import sources
+from ecghelpers.data import sources
 from ecghelpers.ecg import LEADS, twelve_leads
 
 VALUES = {

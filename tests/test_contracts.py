@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecghelpers import store
 from ecghelpers.attribution import METHODS
+from ecghelpers.data import store
 from ecghelpers.ecg import FIDUCIALS, LEADS, TARGETS
 from ecghelpers.model import StevenNet, load_model
 

@@ -8,9 +8,10 @@ import pytest
 from networks import beats, steven_net
 from toy import ROOT
 
-from ecghelpers import collection, explanation, files, source_code
+from ecghelpers import explanation, files, fingerprint
+from ecghelpers.data import build
+from ecghelpers.data.store import Block, Medians
 from ecghelpers.ecg import FIDUCIALS, TARGETS
-from ecghelpers.store import Block, Medians
 
 BEATS = beats(2, seed=3, dtype=np.int16)
 LAST_CALLS = {
@@ -25,9 +26,9 @@ def package(tmp_path, monkeypatch):
     """A copy of the package's code that code_digest reads instead of the package's own."""
     copy = tmp_path / "package"
     copy.mkdir()
-    for path in source_code.PACKAGE.glob("*.py"):
+    for path in fingerprint.PACKAGE.glob("*.py"):
         shutil.copy(path, copy)
-    monkeypatch.setattr(source_code, "PACKAGE", copy)
+    monkeypatch.setattr(fingerprint, "PACKAGE", copy)
     return copy
 
 
@@ -68,17 +69,17 @@ def test_what_was_kept_is_given_up_only_after_the_checks(name):
 def test_the_blocks_of_a_collection_that_is_checked_later_are_kept(tmp_path):
     source, path = Counted(), tmp_path / "medians.h5"
     for _ in range(2):
-        collection.collect(source, path, keep_blocks=True)
+        build.collect(source, path, keep_blocks=True)
     assert source.asked == 1
-    collection.forget_blocks(path)
+    build.forget_blocks(path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["medians.h5", "rejected.csv"]
 
 
 def test_blocks_of_a_collection_by_other_code_are_made_again(tmp_path, package):
     source, path = Counted(), tmp_path / "medians.h5"
-    collection.collect(source, path, keep_blocks=True)
+    build.collect(source, path, keep_blocks=True)
     (package / "measurement.py").open("a").write("\nUNUSED = 1\n")
-    collection.collect(source, path, keep_blocks=True)
+    build.collect(source, path, keep_blocks=True)
     assert source.asked == 2
 
 
@@ -105,14 +106,14 @@ def test_blocks_of_curves_are_taken_up_only_for_the_same_beats_and_code(
 
 
 def test_code_counts_with_all_that_it_rests_on_but_not_what_is_said_about_it(package):
-    before = source_code.code_digest("training")
+    before = fingerprint.code_digest("training")
     model = (package / "model.py").read_text()
     (package / "model.py").write_text(f"# a remark\n\n{model}")
     change(package, "training", '"""Fitting a StevenNet', '"""How to fit a StevenNet')
-    (package / "figures.py").open("a").write("\nUNUSED = 1\n")
-    assert source_code.code_digest("training") == before
+    (package / "views" / "heatmap.py").open("a").write("\nUNUSED = 1\n")
+    assert fingerprint.code_digest("training") == before
     (package / "model.py").open("a").write("\nUNUSED = 1\n")  # through prediction too
-    assert source_code.code_digest("training") != before
+    assert fingerprint.code_digest("training") != before
 
 
 def test_arrays_of_other_values_shapes_or_types_have_other_digests():

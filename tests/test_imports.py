@@ -1,67 +1,68 @@
-"""Imports inside the package run one way: a module imports only from its own floor or one below."""
+"""Imports inside the package run one way: a room imports only from its own floor or one below."""
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
+from graphlib import TopologicalSorter
 
 import ecghelpers
+from ecghelpers import fingerprint
 
-PACKAGE = Path(ecghelpers.__file__).parent
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
-
-
-def _imported(module):
-    tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            names |= {node.module} if node.module else {alias.name for alias in node.names}
-    return {name.split(".")[0] for name in names} & set(MODULES)
-
-
-IMPORTS = {module: _imported(module) for module in MODULES}
-
-
-def _reached(module):
-    reached, ahead = set(), set(IMPORTS[module])
-    while ahead:
-        name = ahead.pop()
-        reached.add(name)
-        ahead |= IMPORTS[name] - reached
-    return reached
+# From the roof down. A room is a folder, or a module that stands on the floor itself.
+FLOORS = (
+    {"run", "views", "study"},
+    {"data", "training", "evaluation", "scoring", "explanation"},
+    {"attribution", "perturbation", "truth", "measurement"},
+    {"prediction", "checksums"},
+    {"model", "speed", "files", "fingerprint", "config", "ecg"},
+)
+MODULES = sorted(
+    ".".join(path.relative_to(fingerprint.PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+    for path in fingerprint.PACKAGE.rglob("*.py")
+    if path != fingerprint.PACKAGE / "__init__.py"
+)
+IMPORTS = {name: fingerprint.imports(fingerprint.parse(name), name) for name in MODULES}
 
 
-def test_no_module_imports_itself_through_others():
-    circular = {module for module in MODULES if module in _reached(module)}
-    assert not circular
+def _room(module):
+    return module.split(".")[0]
 
 
-def test_the_ground_floor_imports_nothing_of_the_package():
-    assert IMPORTS["ecg"] == set()
-    assert IMPORTS["config"] <= {"ecg"}
+def _floor(module):
+    return next(number for number, rooms in enumerate(FLOORS) if _room(module) in rooms)
 
 
-def test_what_people_see_is_imported_by_nothing_below_it():
-    above = {"front", "explorer", "gallery"}
-    importers = {module for module in MODULES if IMPORTS[module] & above}
-    assert importers <= above
+def test_every_room_has_its_floor():
+    assert {_room(module) for module in MODULES} <= set.union(*FLOORS)
 
 
-def test_calculations_do_not_depend_on_drawing_or_on_running_the_analysis():
-    drawing, running = {"figures", "curves"}, {"engine", "runner", "cluster", "profiles", "front"}
-    for module in ("model", "attribution", "perturbation", "measurement", "synthesis", "training"):
-        assert not _reached(module) & (drawing | running), module
+def test_imports_lead_down_or_along():
+    upwards = {(a, b) for a, names in IMPORTS.items() for b in names if _floor(b) < _floor(a)}
+    assert not upwards
+
+
+def test_no_module_and_no_room_imports_itself_through_others():
+    # A folder's own __init__ and its modules count as one another's neighbours, not as a circle.
+    modules = {a: {b for b in names if not a.startswith(f"{b}.")} for a, names in IMPORTS.items()}
+    TopologicalSorter(modules).prepare()  # raises CycleError
+    rooms = {_room(module): set() for module in MODULES}
+    for module, names in IMPORTS.items():
+        rooms[_room(module)] |= {_room(name) for name in names} - {_room(module)}
+    TopologicalSorter(rooms).prepare()
 
 
 def test_figures_need_neither_torch_nor_files():
-    code = "import sys, ecghelpers.figures; print('torch' in sys.modules, 'h5py' in sys.modules)"
+    code = "import sys, ecghelpers.views.heatmap; print({'torch', 'h5py'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "False"]
+    assert done.stdout.strip() == "set()"
 
 
 def test_the_package_itself_and_the_front_door_import_no_torch():
     """So that a refusal comes at once."""
-    code = "import sys, ecghelpers.front; print('torch' in sys.modules)"
+    code = "import sys, ecghelpers.run.cli; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_the_package_tells_where_its_rooms_are():
+    rooms = {path.parent.name for path in fingerprint.PACKAGE.glob("*/__init__.py")}
+    assert all(f"{room}/" in ecghelpers.__doc__ for room in rooms)

@@ -10,8 +10,8 @@ import papermill
 import pytest
 import toy
 
-from ecghelpers import profiles
 from ecghelpers.config import Results
+from ecghelpers.run import parameter_files
 
 SHOWN = {
     "image/png",
@@ -27,9 +27,9 @@ def prepared(smoke, tmp_path_factory):
     """The notebooks with smoke's parameters set, for a copy of its results, not executed."""
     folder = tmp_path_factory.mktemp("prepared")
     results = shutil.copytree(smoke.root, folder / "results", ignore=shutil.ignore_patterns(".*"))
-    values = profiles.load("smoke", ["qt"])["notebooks"]
-    for step in profiles.STEPS:
-        own = profiles.notebook_parameters(step.path)
+    values = parameter_files.load("smoke", ["qt"])["notebooks"]
+    for step in parameter_files.STEPS:
+        own = parameter_files.notebook_parameters(step.path)
         given = values[step.notebook]["qt"] | EACH | {"results": str(results), "device": "cpu"}
         papermill.execute_notebook(
             step.path,
@@ -50,7 +50,7 @@ def test_smoke_leaves_every_result(smoke):
     assert smoke.site.stat().st_size > 0
 
 
-@pytest.mark.parametrize("step", profiles.STEPS, ids=lambda step: step.notebook)
+@pytest.mark.parametrize("step", parameter_files.STEPS, ids=lambda step: step.notebook)
 def test_the_executed_notebook_is_kept_and_whole(smoke, step):
     found = list((smoke.root / "notebooks").glob(f"{step.notebook}*.ipynb"))
     assert len(found) == (2 if step.rule in ("train", "heatmaps", "perturbation") else 1)
@@ -64,7 +64,7 @@ def test_the_executed_notebook_is_kept_and_whole(smoke, step):
         assert kinds & SHOWN, "neither a figure nor a table nor a widget"
 
 
-@pytest.mark.parametrize("step", profiles.STEPS, ids=lambda step: step.notebook)
+@pytest.mark.parametrize("step", parameter_files.STEPS, ids=lambda step: step.notebook)
 def test_the_notebook_passes_under_nbval(prepared, step):
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q"]
     command += ["-p", "no:cacheprovider", "--nbval-cell-timeout=300", f"--rootdir={prepared}"]
@@ -78,9 +78,9 @@ def test_the_notebook_passes_under_nbval(prepared, step):
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-@pytest.mark.parametrize("step", profiles.STEPS, ids=lambda step: step.notebook)
+@pytest.mark.parametrize("step", parameter_files.STEPS, ids=lambda step: step.notebook)
 def test_the_stored_notebook_has_no_outputs(step):
-    for cell in profiles.code_cells(step.path):
+    for cell in parameter_files.code_cells(step.path):
         assert cell["outputs"] == [] and cell["execution_count"] is None
 
 

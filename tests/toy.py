@@ -14,8 +14,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FRONT = ("front", "engine", "processes", "profiles", "progress", "runner", "checksums", "cluster")
-FRONT += ("source_code",)
+GROUND_FLOOR = ("__init__", "checksums", "config", "ecg", "files", "fingerprint")
 
 COMMON = 'results = "results/quick"\ndevice = "auto"\nseed = 1\n'
 EACH = COMMON + 'target = "qt"\nmodel = 1\n'
@@ -54,8 +53,8 @@ FILES = {
     "06_perturbation": f'{{{FOLDER}perturbation.h5": str(perturbation_steps), "aopc.csv": "ok"}}',
 }
 SLURM = "check_seconds: 1\nevery: {cpus: 1, memory_gb: 1, minutes: 5}\n"
-GALLERY = """import pathlib
-from . import figures
+PAGE = """import pathlib
+from . import heatmap
 
 def build_site(root):
     page = pathlib.Path(root) / "site" / "index.html"
@@ -64,11 +63,11 @@ def build_site(root):
 """
 
 
-# Stands in for ecghelpers.runner where a test is not about it: no kernel, so a step takes no time.
+# Stands in for ecghelpers.run.notebook where a test is not about it: no kernel, so no time.
 RUNNER = """import json, os, pathlib, sys, yaml
-from . import checksums
-from .processes import die_with_parent
-from .profiles import NOTEBOOKS
+from .. import checksums
+from .lock import die_with_parent
+from .parameter_files import NOTEBOOKS
 
 die_with_parent()
 arguments = sys.argv[1:] + ["--makes"]
@@ -127,20 +126,23 @@ def write_notebook(project: Path, name: str, body: str = "", parameters: str | N
 def make_project(folder: Path, kernel: bool = False) -> Path:
     """Make the small project in a folder, and return the folder.
 
-    kernel: run its notebooks as the real project does, through ecghelpers.runner and papermill.
+    kernel: run its notebooks as the real project does, through run.notebook and papermill.
     """
     (folder / "ecghelpers").mkdir(parents=True)
     (folder / "notebooks").mkdir()
     (folder / "parameters").mkdir()
     for name in ("run_all.sh", "environment.sh", "Snakefile", "requirements.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
-    for name in ("__init__", "config", "ecg", "files", *FRONT):
-        if (ROOT / "ecghelpers" / f"{name}.py").exists():
-            shutil.copy(ROOT / "ecghelpers" / f"{name}.py", folder / "ecghelpers")
+    for name in GROUND_FLOOR:
+        shutil.copy(ROOT / "ecghelpers" / f"{name}.py", folder / "ecghelpers")
+    shutil.copytree(ROOT / "ecghelpers" / "run", folder / "ecghelpers" / "run")
     if not kernel:
-        (folder / "ecghelpers" / "runner.py").write_text(RUNNER)
-    (folder / "ecghelpers" / "gallery.py").write_text(GALLERY)
-    (folder / "ecghelpers" / "figures.py").write_text("COLOR = 1\n")
+        (folder / "ecghelpers" / "run" / "notebook.py").write_text(RUNNER)
+    views = folder / "ecghelpers" / "views"
+    views.mkdir()
+    shutil.copy(ROOT / "ecghelpers" / "views" / "__init__.py", views)
+    (views / "offline_page.py").write_text(PAGE)
+    (views / "heatmap.py").write_text("COLOR = 1\n")
     for name in PARAMETERS:
         write_notebook(folder, name)
     (folder / "parameters" / "slurm.yaml").write_text(SLURM)

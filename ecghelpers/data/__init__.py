@@ -1,0 +1,1 @@
+"""Records from every source to one medians.h5."""

@@ -1,0 +1,187 @@
+"""What every source of records needs: listing files, judging ids and signals.
+
+A record that cannot be used raises Rejected, whose text is "kind: detail", so that reasons can be
+counted by kind.
+"""
+
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..ecg import LEADS
+
+LEAD_OF_NAME = {lead.casefold(): lead for lead in LEADS}
+MOST_BYTES = 64 * 2**20  # a rhythm strip of 60 s at 1000 Hz as text has about 4 MiB
+LONGEST_ID = 200
+FLAT_UV = 5
+CLIP_MS = 8  # how long a lead rests at an extreme, if it was cut off there
+CLIP_JUMP = 0.04  # of its span: how far the lead jumps from there
+CLIP_SHARE = 0.01  # of the recording: less is an artefact that the median beat leaves out
+
+
+class Rejected(ValueError):
+    """This record cannot be used; the text says why."""
+
+
+class Entry(NamedTuple):
+    """One record before it is read.
+
+    stamp: size and time of the file, to tell whether it has changed. labels: (13,) values in the
+    order of labels.LABELS where a table gives them. reason: why it cannot be used, "" as far as is
+    known.
+    """
+
+    record_id: str
+    path: str
+    stamp: str = ""
+    labels: np.ndarray | None = None
+    reason: str = ""
+
+
+def list_files(folder: str | Path, suffixes: tuple[str, ...], deep: bool = False) -> list[Entry]:
+    """An entry for each file of a folder with one of the suffixes (any case), but no hidden ones.
+
+    The record id is the file's name. deep: go into subfolders, but not through links, which could
+    lead round in a circle. Raises FileNotFoundError or ValueError where there is no such folder or
+    no such file in it.
+    """
+    kinds = " or ".join(f"*{suffix}" for suffix in suffixes)
+    if not os.path.isdir(folder):
+        what = "is a file" if os.path.exists(folder) else "does not exist"
+        raise FileNotFoundError(f"source_path {folder} {what}; give the folder of {kinds} files")
+    found, pending = [], [os.path.abspath(folder)]
+    while pending:
+        with os.scandir(pending.pop()) as children:
+            for child in children:
+                if child.name.startswith("."):
+                    continue
+                if child.is_dir(follow_symlinks=not deep):
+                    pending += [child.path] if deep else []
+                elif child.name.lower().endswith(suffixes):
+                    status = child.stat(follow_symlinks=False)
+                    stamp = f"{status.st_size} {status.st_mtime_ns}"
+                    found.append(Entry(os.path.splitext(child.name)[0], child.path, stamp))
+    if not found:
+        raise ValueError(f"source_path {folder} holds no {kinds} file; give the folder of them")
+    return found
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The content of a regular file of a reasonable size; raises Rejected otherwise."""
+    check_file(path)
+    try:
+        with open(path, "rb") as file:
+            return file.read(MOST_BYTES)
+    except OSError as error:
+        raise Rejected(f"unreadable: {error.strerror}") from None
+
+
+def check_file(path: str | Path) -> None:
+    """Raise Rejected for what is no file, or too large, before anything of it is read."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise Rejected(f"unreadable: {error.strerror}") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise Rejected("unreadable: not a regular file")
+    if status.st_size > MOST_BYTES:
+        raise Rejected(f"too large: {status.st_size} bytes; allowed {MOST_BYTES}")
+
+
+def text_encoding(start: bytes) -> str:
+    """The encoding of a text file by its first bytes: UTF-16 with or without mark, or UTF-8."""
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if b"\0" in start[:2]:
+        return "utf-16-be" if start[0] == 0 else "utf-16-le"
+    return "utf-8-sig"
+
+
+def lead_of_name(name: str) -> str | None:
+    """The lead that a name such as ``avr``, ``Lead II`` or ``v1`` stands for, None for none."""
+    return LEAD_OF_NAME.get(name.strip().casefold().removeprefix("lead").strip(" _-"))
+
+
+def short(error: Exception) -> str:
+    """What a library says is wrong, on one line."""
+    return " ".join(str(error).split())[:120]
+
+
+def shown_id(record_id: str) -> str:
+    """An id as it may be shown: control characters escaped, not too long."""
+    if record_id.isprintable():
+        return record_id[:LONGEST_ID]
+    return record_id.encode("unicode_escape").decode("ascii")[:LONGEST_ID]
+
+
+def bad_id(record_id: str) -> str:
+    """Why an id cannot name a record, "" if it can. An id is a label: any printable text."""
+    if not record_id.strip():
+        return "bad id: empty"
+    if not record_id.isprintable():
+        return "bad id: holds control characters or bytes that are no text"
+    if len(record_id) > LONGEST_ID:
+        return f"bad id: {len(record_id)} characters; allowed {LONGEST_ID}"
+    return ""
+
+
+def settle_ids(entries: list[Entry], key: Callable[[str], str] = str) -> list[Entry]:
+    """Sort by record id; reject every record whose id is bad or belongs to more than one file."""
+    same = defaultdict(list)
+    for entry in entries:
+        same[key(entry.record_id)].append(entry)
+    settled = []
+    for group in same.values():
+        names = " and ".join(sorted(shown_id(os.path.basename(e.path)) for e in group)[:3])
+        duplicate = f"duplicate id: {len(group)} files, {names}" if len(group) > 1 else ""
+        for entry in group:
+            reason = entry.reason or bad_id(entry.record_id) or duplicate
+            settled.append(entry._replace(record_id=shown_id(entry.record_id), reason=reason))
+    return sorted(settled, key=lambda entry: (entry.record_id, entry.path))
+
+
+def as_int16(median_uv: np.ndarray) -> np.ndarray:
+    """A median beat in whole µV; raises Rejected if it does not fit, or holds NaN."""
+    rounded, limits = np.rint(median_uv), np.iinfo(np.int16)
+    if not ((rounded >= limits.min) & (rounded <= limits.max)).all():
+        raise Rejected(f"out of range: amplitudes beyond {limits.min} to {limits.max} µV")
+    return rounded.astype(np.int16)
+
+
+def check_signal(ecg_uv: np.ndarray, sampling_rate: float) -> None:
+    """Raise Rejected for a lead that is flat or saturated. ecg_uv: (12, time)."""
+    top, bottom = ecg_uv.max(axis=1, keepdims=True), ecg_uv.min(axis=1, keepdims=True)
+    span = (top - bottom)[:, 0]
+    resting = ((ecg_uv == top) | (ecg_uv == bottom)).mean(axis=1)
+    for place in np.flatnonzero((span < FLAT_UV) | (resting >= CLIP_SHARE)):
+        lead, signal = LEADS[place], ecg_uv[place]
+        if span[place] < FLAT_UV:
+            raise Rejected(f"flat: lead {lead} spans {span[place]:.3g} µV; allowed from {FLAT_UV}")
+        share = _clipped_share(signal, span[place], max(3, round(CLIP_MS / 1000 * sampling_rate)))
+        if share >= CLIP_SHARE:
+            raise Rejected(f"saturated: lead {lead} rests at its limit for {share:.0%} of the time")
+
+
+def _clipped_share(signal: np.ndarray, span: float, samples: int) -> float:
+    """The share of a lead that rests at its largest or smallest value and leaves it with a jump.
+
+    A true peak, however coarse its digits, leaves its top by about a digit; one that was cut off
+    leaves it as steeply as the wave is there. The baseline can be an extreme of the lead as well,
+    but then the lead's median is near it.
+    """
+    middle, jump, clipped = np.median(signal), CLIP_JUMP * span, 0
+    for extreme in (signal.max(), signal.min()):
+        if abs(extreme - middle) < span / 5:
+            continue
+        edges = np.diff(np.concatenate(([False], signal == extreme, [False])).astype(np.int8))
+        starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+        before = np.abs(extreme - signal[np.maximum(starts - 1, 0)])
+        after = np.abs(extreme - signal[np.minimum(ends, len(signal) - 1)])
+        long = (ends - starts >= samples) & (np.maximum(before, after) >= jump)
+        clipped += (ends - starts)[long].sum()
+    return clipped / len(signal)

@@ -1,0 +1,119 @@
+"""GE 12SL exports: one CSV of median beats a record, and one table of labels for all of them."""
+
+import os
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from ..ecg import BEAT_SAMPLES, LEADS, SAMPLING_RATE_HZ
+from .checks import (
+    Entry,
+    Rejected,
+    as_int16,
+    bad_id,
+    check_signal,
+    lead_of_name,
+    list_files,
+    read_bytes,
+    settle_ids,
+    short,
+    text_encoding,
+)
+from .label_table import id_key, read_label_table
+
+MARK = "12 lead medians"
+BLANK = ", \t\r\n"
+NARROW_ROW = re.compile(r"\s*([-+]?\d+\s*,\s*){1,10}[-+]?\d*\s*,*\s*")
+
+
+def read_12sl_median(path: str | Path) -> np.ndarray:
+    """The median beat of a 12SL CSV file: (12, 600) int16 µV, leads in the order of LEADS.
+
+    Raises ValueError naming the file and what is wrong with it.
+    """
+    try:
+        return parse_median(read_bytes(path))
+    except Rejected as reason:
+        raise ValueError(f"{path}: {reason}") from None
+
+
+def parse_median(raw: bytes) -> np.ndarray:
+    """The median beat in the bytes of a 12SL CSV file; raises Rejected.
+
+    The rows of twelve whole numbers after the line that holds MARK, one a sample; what is shorter
+    is a heading. A heading that names the twelve leads sets their order.
+    """
+    try:
+        text = raw.decode(text_encoding(raw))
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+    mark = text.lower().find(MARK)
+    if mark < 0:
+        raise Rejected(f"no medians: no line holds {MARK!r}")
+    lines = text[mark:].replace('"', "").splitlines(keepends=True)[1:]
+    rows = [line for line in lines if line.rstrip(BLANK).count(",") >= len(LEADS) - 1]
+    leads = list(LEADS)
+    if rows and set(named := _lead_names(rows[0])) == set(LEADS) and len(named) == len(LEADS):
+        leads, rows = named, rows[1:]
+    _check_rows(lines, rows)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # older NumPy only warns of a fraction
+            rows = [row.rstrip(BLANK) for row in rows]
+            values = np.loadtxt(rows, np.int64, delimiter=",", comments=None, ndmin=2)
+    except (ValueError, DeprecationWarning) as error:
+        raise Rejected(f"not integers: {short(error)}") from None
+    return as_int16(values.T[[leads.index(lead) for lead in LEADS]])
+
+
+def _lead_names(row: str) -> list[str | None]:
+    return [lead_of_name(cell) for cell in row.rstrip(BLANK).split(",")]
+
+
+def _check_rows(lines: list[str], rows: list[str]) -> None:
+    """Raise Rejected unless there are 600 rows of twelve columns and the last is whole."""
+    for number, row in enumerate(rows, start=1):
+        if (columns := row.rstrip(BLANK).count(",") + 1) != len(LEADS):
+            raise Rejected(f"wrong number of columns: row {number} has {columns}; allowed 12")
+    if len(rows) != BEAT_SAMPLES:
+        narrow = [number for number, line in enumerate(lines) if NARROW_ROW.fullmatch(line)]
+        if narrow and len(rows) + len(narrow) == BEAT_SAMPLES and narrow[0] < len(lines) - 1:
+            raise Rejected(f"wrong number of columns: {len(narrow)} rows have fewer than 12")
+        kind = "truncated" if len(rows) < BEAT_SAMPLES else "wrong number of rows"
+        raise Rejected(f"{kind}: {len(rows)} rows of medians; {BEAT_SAMPLES} needed")
+    if rows[0].rstrip().endswith(",") and rows[-1] == rows[-1].rstrip(BLANK):
+        # Neither the comma that ends the other rows nor a line end: the number may be cut as well.
+        raise Rejected("truncated: the last row does not end as the others do")
+
+
+def index(folder: str | Path, labels_path: str | Path) -> list[Entry]:
+    """All records of a folder and a label table, sorted by id.
+
+    Files are found in the folder's listing alone: no id of the table becomes a path.
+    """
+    if not labels_path:
+        raise ValueError("source 12sl needs labels_path, the table with the 12SL labels")
+    table = read_label_table(labels_path)
+    entries, used = [], set()
+    table_path = os.path.realpath(labels_path)
+    for entry in list_files(folder, (".csv",)):
+        if os.path.realpath(entry.path) == table_path:
+            continue
+        key = id_key(entry.record_id)
+        used.add(key)
+        found = table.get(key, "no label row: the label table does not have this id")
+        entries.append(entry._replace(**{"reason" if isinstance(found, str) else "labels": found}))
+    no_file = "no file: the label table has this id, the folder does not"
+    for key in table.keys() - used:
+        why = table[key] if isinstance(table[key], str) else no_file
+        entries.append(Entry(key, "", reason=bad_id(key) or why))
+    return settle_ids(entries, id_key)
+
+
+def read(entry: Entry) -> tuple[np.ndarray, np.ndarray]:
+    """Median beat (12, 600) int16 µV and labels (13,) of one record; raises Rejected."""
+    median = parse_median(read_bytes(entry.path))
+    check_signal(median.astype(np.float32), SAMPLING_RATE_HZ)
+    return median, entry.labels

@@ -1,0 +1,79 @@
+"""The folder of one HDF5 file a record that ecg-heatmapping-review works on."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ..ecg import BEAT_SAMPLES, LEADS, SAMPLING_RATE_HZ
+from .checks import (
+    MOST_BYTES,
+    Entry,
+    Rejected,
+    as_int16,
+    check_file,
+    check_signal,
+    list_files,
+    settle_ids,
+    short,
+)
+from .label_table import LABELS, RATE_COLUMN, check_sampling_rate, parse_label
+
+DATASET = "median"
+SHAPE = (BEAT_SAMPLES, len(LEADS))
+
+
+def index(folder: str | Path, labels_path: str | Path = "") -> list[Entry]:
+    """All records of a folder, sorted by id, which is the file's name."""
+    if labels_path:
+        raise ValueError("source hdf5 has its labels in its files; leave labels_path empty")
+    return settle_ids(list_files(folder, (".h5", ".hdf5")))
+
+
+def read(entry: Entry) -> tuple[np.ndarray, np.ndarray]:
+    """Median beat (12, 600) int16 µV and labels (13,), NaN = missing; raises Rejected."""
+    check_file(entry.path)
+    try:
+        with h5py.File(entry.path, "r", locking=False) as file:
+            dataset = _median_dataset(file)
+            labels = {name: _attribute(dataset, name) for name in (RATE_COLUMN, *LABELS)}
+            median = as_int16(dataset[:].T)
+    except Rejected:
+        raise
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # damaged files
+        raise Rejected(f"unreadable: {short(error)}") from None
+    check_sampling_rate(labels.pop(RATE_COLUMN))
+    check_signal(median.astype(np.float32), SAMPLING_RATE_HZ)
+    return median, np.array([parse_label(*label) for label in labels.items()], np.float32)
+
+
+def _median_dataset(file: h5py.File) -> h5py.Dataset:
+    """The dataset, after checking all that can make reading it dangerous or meaningless."""
+    if not isinstance(file.get(DATASET, getlink=True), h5py.HardLink):
+        raise Rejected(f"no medians: no dataset {DATASET!r} in the file itself")
+    dataset = file[DATASET]
+    if not isinstance(dataset, h5py.Dataset):
+        raise Rejected(f"no medians: {DATASET!r} is no dataset")
+    if dataset.shape != SHAPE:
+        raise Rejected(f"wrong shape: {DATASET!r} has {dataset.shape}; allowed {SHAPE}")
+    if dataset.dtype.kind not in "iu":
+        raise Rejected(f"wrong type: {DATASET!r} is {dataset.dtype}; allowed whole numbers (int16)")
+    if dataset.is_virtual or dataset.external:
+        raise Rejected(f"no medians: {DATASET!r} lies in another file")
+    chunk_items = np.prod(dataset.chunks or (1,), dtype=float)
+    if chunk_items * dataset.dtype.itemsize > MOST_BYTES:
+        raise Rejected(f"too large: chunks of {DATASET!r} are {dataset.chunks}")
+    return dataset
+
+
+def _attribute(dataset: h5py.Dataset, name: str):
+    """A label, "" where there is none. Type and size are looked at before the value is read."""
+    if name not in dataset.attrs:
+        return ""
+    stored = dataset.attrs.get_id(name)
+    if stored.shape is None:  # an attribute that holds nothing
+        return ""
+    if stored.shape not in ((), (1,)) or stored.dtype.kind not in "iufbSO":
+        raise Rejected(f"label not a number: {name} is {stored.dtype} of shape {stored.shape}")
+    value = dataset.attrs[name]
+    return value[0] if stored.shape else value

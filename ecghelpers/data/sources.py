@@ -1,0 +1,156 @@
+"""Records from files: a 12SL export, a folder of HDF5 files, a folder of WFDB records.
+
+Each source is a build.Source: numbered blocks that always hold the same records, those of
+the sorted ids, so that an import that was interrupted goes on where it was.
+"""
+
+import hashlib
+import os
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import numpy as np
+
+from ..config import check_choice
+from ..ecg import BEAT_SHAPE, TARGETS
+from ..measurement import measure_median
+from . import ge12sl, hdf5_folder, wfdb_folder
+from .checks import Entry, Rejected
+from .ge12sl import read_12sl_median
+from .label_table import LABELS
+from .parallel import worker_pool
+from .store import Block
+from .wfdb_folder import read_wfdb
+
+__all__ = ["READERS", "FileSource", "open_source", "read_12sl_median", "read_wfdb"]
+
+READERS = {"12sl": ge12sl, "hdf5": hdf5_folder, "wfdb": wfdb_folder}
+PART = 32  # records that a process reads at a time
+UNKNOWN_RR_MS = 1000  # where waves are searched for in a beat whose rate is not known
+
+
+def open_source(
+    name: str,
+    path: str | Path,
+    labels_path: str | Path = "",
+    measure_missing: bool = False,
+) -> "FileSource":
+    """Find the records of a source of files: 12sl, hdf5 or wfdb.
+
+    labels_path: the label table of a 12SL export. measure_missing: measure on the median beat what
+    the source has no label for (WFDB records are always measured). Raises ValueError or
+    FileNotFoundError if there is nothing that could be read.
+    """
+    return FileSource(name, path, labels_path, measure_missing)
+
+
+class FileSource:
+    """See open_source. A file that cannot be used is rejected with its reason, never an error."""
+
+    block_size = 256
+
+    def __init__(self, name, path, labels_path="", measure_missing=False):
+        self.name = check_choice("source", name, READERS)
+        self.entries = READERS[name].index(path, labels_path)
+        self.measure_missing = bool(measure_missing)
+        self.settings = {
+            "records": len(self.entries),
+            "block_size": self.block_size,
+            "measure_missing": self.measure_missing,
+            "files": _fingerprint(self.entries),
+        }
+        self.attributes = {"measure_missing": self.measure_missing}
+        self._ahead: dict[int, list[Future]] = {}
+
+    @property
+    def record_ids(self) -> list[str]:
+        """Ids of all records, those included that turn out to be unusable."""
+        return [entry.record_id for entry in self.entries]
+
+    @property
+    def block_count(self) -> int:
+        return -(-len(self.entries) // self.block_size)
+
+    def block(self, number: int) -> Block:
+        """The number-th block. While the caller has it, processes already read the next one."""
+        pool = worker_pool() if self.block_count > 1 else None
+        if pool is None:
+            return read_entries(self.name, self._part(number), self.measure_missing)
+        try:
+            for wanted in (number, number + 1):
+                if wanted not in self._ahead and wanted < self.block_count:
+                    self._ahead[wanted] = self._submit(pool, self._part(wanted))
+            return _joined([future.result() for future in self._ahead.pop(number)])
+        except BrokenProcessPool:
+            self._ahead.clear()
+            worker_pool.cache_clear()
+            ids = [entry.record_id for entry in self._part(number)]
+            raise RuntimeError(
+                f"a process died while the records {ids[0]} to {ids[-1]} were read, perhaps for "
+                "lack of memory; run again to go on from there"
+            ) from None
+
+    def _part(self, number: int) -> list[Entry]:
+        return self.entries[number * self.block_size : (number + 1) * self.block_size]
+
+    def _submit(self, pool: Executor, entries: list[Entry]) -> list[Future]:
+        parts = [entries[start : start + PART] for start in range(0, len(entries), PART)]
+        return [pool.submit(read_entries, self.name, part, self.measure_missing) for part in parts]
+
+
+def read_entries(name: str, entries: list[Entry], measure_missing: bool) -> Block:
+    """Read some records, in their order; those that cannot be used are in the block's rejected."""
+    ids, medians, labels, rejected = [], [], [], []
+    for entry in entries:
+        try:
+            if entry.reason:
+                raise Rejected(entry.reason)
+            median, values = READERS[name].read(entry)
+        except Rejected as reason:
+            rejected.append((entry.record_id, str(reason)))
+            continue
+        ids.append(entry.record_id)
+        medians.append(median)
+        labels.append(fill_missing(median, values) if measure_missing else values)
+    table = np.array(labels, np.float32).reshape(-1, len(LABELS))
+    beats = np.array(medians, np.int16).reshape(-1, *BEAT_SHAPE)
+    return Block(ids, beats, table[:, : len(TARGETS)], table[:, len(TARGETS) :], rejected)
+
+
+def fill_missing(median_uv: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Labels (13,) with what is missing measured on the median beat (12, 600), where it can be.
+
+    A median beat alone does not tell the rate: it stays missing.
+    """
+    if not np.isnan(labels).any():
+        return labels
+    rate = labels[LABELS.index("VentRate")]
+    rr_ms = 60000 / float(rate) if np.isfinite(rate) else UNKNOWN_RR_MS
+    try:
+        _, targets, fiducials, _ = measure_median(median_uv.astype(float), rr_ms)
+    except (ValueError, IndexError, ZeroDivisionError):
+        return labels
+    measured = {**targets, **fiducials, "VentRate": rate}
+    values = np.array([measured[name] for name in LABELS], np.float32)
+    return np.where(np.isnan(labels), values, labels)
+
+
+def _joined(blocks: list[Block]) -> Block:
+    return Block(
+        [record_id for block in blocks for record_id in block.record_id],
+        np.concatenate([block.medians for block in blocks]),
+        np.concatenate([block.targets for block in blocks]),
+        np.concatenate([block.fiducials for block in blocks]),
+        [pair for block in blocks for pair in block.rejected],
+    )
+
+
+def _fingerprint(entries: list[Entry]) -> str:
+    """A digest that changes when a file is added, removed or written to, or a label changes."""
+    digest = hashlib.sha256()
+    for entry in entries:
+        labels = b"" if entry.labels is None else entry.labels.tobytes()
+        name = os.path.basename(entry.path)
+        digest.update(repr((entry.record_id, name, entry.stamp, entry.reason, labels)).encode())
+    return digest.hexdigest()

@@ -1,0 +1,130 @@
+"""Raw ECGs as WFDB records (PTB-XL, LUDB, a hospital's own), measured here."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from ..ecg import INDEPENDENT_LEADS, LEADS, twelve_leads
+from ..measurement import RATES_HZ, SECONDS, measure
+from .checks import (
+    Entry,
+    Rejected,
+    as_int16,
+    check_file,
+    check_signal,
+    lead_of_name,
+    list_files,
+    read_bytes,
+    settle_ids,
+    short,
+)
+from .label_table import LABELS
+
+MICROVOLT_IN = {"uv": 1, "µv": 1, "μv": 1, "mv": 1000, "v": 1_000_000}  # micro sign, Greek mu
+MOST_SIGNALS = 64
+
+
+def index(folder: str | Path, labels_path: str | Path = "") -> list[Entry]:
+    """All records of a folder and its subfolders, sorted by id, which is the header's name."""
+    if labels_path:
+        raise ValueError("source wfdb is measured here; leave labels_path empty")
+    return settle_ids(list_files(folder, (".hea",), deep=True))
+
+
+def read(entry: Entry) -> tuple[np.ndarray, np.ndarray]:
+    """Median beat (12, 600) int16 µV and labels (13,), measured, NaN = not measurable.
+
+    Raises Rejected if it cannot be read or has no median beat.
+    """
+    ecg_uv, sampling_rate = read_ecg(entry.path)
+    check_signal(ecg_uv, sampling_rate)
+    try:
+        measured = measure(ecg_uv, sampling_rate)
+    except ValueError as error:
+        raise Rejected(f"not measurable: {error}") from None
+    if not np.isfinite(measured.median_uv).all():
+        why = next(iter(measured.reasons.values()), "no median beat")
+        raise Rejected(f"not measurable: {why}")
+    values = measured.targets | measured.fiducials
+    return as_int16(measured.median_uv), np.array([values[n] for n in LABELS], np.float32)
+
+
+def read_wfdb(path: str | Path) -> tuple[np.ndarray, float]:
+    """The ECG of a WFDB record (its .hea file, or its name without ending) and its sampling rate.
+
+    Returns (12, n) float64 µV in the order of LEADS, and Hz. Raises ValueError naming the record
+    and what is wrong with it.
+    """
+    path = Path(path)
+    try:
+        return read_ecg(path if path.suffix.lower() == ".hea" else f"{path}.hea")
+    except Rejected as reason:
+        raise ValueError(f"{path}: {reason}") from None
+
+
+def read_ecg(path: str | Path) -> tuple[np.ndarray, float]:
+    """As read_wfdb, for a .hea file; raises Rejected."""
+    import wfdb  # takes a third of a second, which those without WFDB records need not spend
+
+    path = Path(path)
+    _check_header(path)
+    try:
+        record = wfdb.rdrecord(str(path.absolute().with_suffix("")))
+    except MemoryError:
+        raise
+    except Exception as error:  # the library raises whatever a malformed file leads it into
+        reason = f"{type(error).__name__}: {short(error)}"
+        raise Rejected(f"unreadable: header and signal do not fit each other ({reason})") from None
+    return _pick_leads(record), float(record.fs)
+
+
+def _check_header(path: Path) -> None:
+    """Raise Rejected for what the header says that must not or need not be read."""
+    text = read_bytes(path).decode("utf-8", "replace")
+    lines = [line.split() for line in text.splitlines() if line.strip() and line[0] != "#"]
+    if not lines or len(lines[0]) < 2 or not re.fullmatch(r"\d+", lines[0][1]):
+        raise Rejected("unreadable: the header's first line names no record and number of signals")
+    if "/" in lines[0][0]:
+        raise Rejected("multi-segment: give one WFDB record an ECG")
+    first, signals = lines[0], lines[1:]
+    if not 1 <= int(first[1]) <= MOST_SIGNALS or len(signals) != int(first[1]):
+        raise Rejected(f"unreadable: header of {first[1]} signals has {len(signals)} signal lines")
+    try:
+        rate = float(re.split(r"[/(]", first[2])[0]) if len(first) > 2 else 250.0
+        samples = int(first[3]) if len(first) > 3 else 0
+    except ValueError:
+        raise Rejected("unreadable: the header's sampling rate or length is no number") from None
+    if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
+        raise Rejected(f"sampling rate: {rate:g} Hz; allowed {RATES_HZ[0]} to {RATES_HZ[1]}")
+    if samples and not SECONDS[0] <= samples / rate <= SECONDS[1]:
+        raise Rejected(f"length: {samples / rate:g} s; allowed {SECONDS[0]} to {SECONDS[1]}")
+    for name in {signal[0] for signal in signals}:
+        if not re.fullmatch(r"[\w.+-]+", name) or name.startswith("."):
+            raise Rejected(f"unreadable: signal file {name[:40]!r} is no name in the same folder")
+        try:
+            check_file(path.parent / name)
+        except Rejected as reason:
+            raise Rejected(f"{reason} ({name}, which the header names)") from None
+
+
+def _pick_leads(record) -> np.ndarray:
+    """(12, n) µV by lead name: the twelve, or the eight that the other four follow from."""
+    names = [lead_of_name(str(name)) for name in record.sig_name]
+    known = [name for name in names if name]
+    if len(known) != len(set(known)):
+        twice = next(name for name in known if known.count(name) > 1)
+        raise Rejected(f"lead twice: {twice}")
+    wanted = LEADS if set(known) == set(LEADS) else INDEPENDENT_LEADS
+    if missing := [lead for lead in wanted if lead not in known]:
+        raise Rejected(f"lead missing: {', '.join(missing)}")
+    places = [names.index(lead) for lead in wanted]
+    ecg_uv = np.empty((len(wanted), len(record.p_signal)))
+    for row, place in enumerate(places):
+        unit = str(record.units[place]).strip().casefold()
+        if unit not in MICROVOLT_IN:
+            raise Rejected(f"unit: lead {wanted[row]} is in {unit!r}; allowed mV, uV, V")
+        ecg_uv[row] = record.p_signal[:, place] * MICROVOLT_IN[unit]
+    if invalid := int((~np.isfinite(ecg_uv)).sum()):
+        raise Rejected(f"invalid samples: {invalid} of {ecg_uv.size} are marked as not recorded")
+    return ecg_uv if wanted is LEADS else twelve_leads(ecg_uv)

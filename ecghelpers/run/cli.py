@@ -1,0 +1,246 @@
+"""The command behind run_all.sh: check what was asked for, run Snakemake, say what came out."""
+
+import argparse
+import csv
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..config import DEVICES, Results, check_choice, cores, resolve_device
+from ..ecg import TARGETS
+from . import parameter_files, slurm, snakemake
+from .lock import Refusal, lock, short
+from .parameter_files import NOTEBOOKS, PARAMETERS, ROOT
+from .snakemake import Plan
+
+EXAMPLES = """examples:
+  ./run_all.sh                             everything, with the profile quick
+  ./run_all.sh --dry-run                   what would run, and why
+  ./run_all.sh --target qt,pr --jobs 2     two targets, two steps at a time
+  ./run_all.sh --only 04,06 --force        heatmaps and perturbation once more
+  ./run_all.sh --profile paper --slurm     on a cluster (docs/cluster.md)
+
+Results go to results/<profile>/. A step whose results are whole is skipped; one whose parameters
+or code changed runs again. After a stop of any kind the same command goes on.
+"""
+
+STEPS_PER_GPU = 4  # a network of this size leaves most of a GPU idle
+EVERY_STEP = (*parameter_files.STEPS, parameter_files.PAGE)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str):
+        unknown = message.removeprefix("unrecognized arguments: ")
+        if unknown != message:
+            flags = [flag for action in self._actions for flag in action.option_strings[-1:]]
+            raise Refusal(f"unknown flag {unknown!r}; choose from {', '.join(flags)}")
+        raise Refusal(message.replace("invalid int value:", "a whole number is needed, not"))
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The flags of run_all.sh. Raises Refusal for anything that it does not know."""
+    parser = _Parser(
+        prog="run_all.sh",
+        description="Train networks that measure ECGs, draw heatmaps of what they look at, "
+        "and judge the heatmaps.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    known = ", ".join(parameter_files.profile_names())
+    add("--profile", default="quick", metavar="NAME", help=f"{known} (default: quick)")
+    add("--target", metavar="A,B", help=f"some of {', '.join(TARGETS)} (default: all)")
+    steps = ", ".join(step.notebook for step in parameter_files.STEPS)
+    add("--only", metavar="04,06", help=f"only these steps: {steps}, page")
+    add("--results", metavar="DIR", help="default: results/<profile>")
+    add("--jobs", type=int, metavar="N", help="steps at a time (default: one a core, or 4 a GPU)")
+    add("--device", default="auto", metavar="NAME", help=f"{', '.join(DEVICES)} (default: auto)")
+    add("--force", action="store_true", help="run the chosen steps again, whole or not")
+    add("--dry-run", action="store_true", help="say what would run, and why; run nothing")
+    add("--slurm", action="store_true", help="run the steps as Slurm jobs (parameters/slurm.yaml)")
+    add(
+        "--resources",
+        metavar="K=V,…",
+        help="with --slurm: other values than slurm.yaml's, such as "
+        "partition=gpu,train.minutes=600",
+    )
+    return parser.parse_args(arguments)
+
+
+def plan(options: argparse.Namespace) -> Plan:
+    """Check everything that was asked for. Raises Refusal before anything has run."""
+    try:
+        targets = _list(options.target, list(TARGETS), "--target")
+        settings = parameter_files.load(options.profile, targets)
+        device = check_choice("device", options.device, DEVICES)
+        steps = [_step(name) for name in _list(options.only, [], "--only")]
+        code = {step.rule: parameter_files.fingerprint(step) for step in EVERY_STEP}
+        asked, interval = slurm.requests(options.resources)
+    except (ValueError, OSError, SyntaxError) as error:
+        raise Refusal(" ".join(str(error).split())) from error
+    _check_own_data(settings["notebooks"]["01_data"][""])
+    if options.jobs is not None and options.jobs < 1:
+        raise Refusal(f"--jobs is {options.jobs}; allowed are 1, 2, …")
+    if device == "cuda" and not options.slurm:
+        _check_gpu()
+    if options.resources and not options.slurm:
+        raise Refusal("--resources is for runs with --slurm")
+    chosen = steps or list(EVERY_STEP)
+    branches = len(targets) * settings["models"]
+    if options.slurm:
+        place = _on_slurm(asked, interval, branches, options)
+    else:
+        place = _here(branches, options)
+    settings |= place.settings | {
+        "steps": [step.rule for step in chosen],
+        "code": code,
+        "device": device,
+        "partial": False,
+        "run": f"{time.time():.0f}.{os.getpid()}",
+    }
+    results = _results(options)
+    return Plan(settings, results, place.flags, options.force, options.dry_run, bool(steps))
+
+
+def _results(options: argparse.Namespace) -> Path:
+    """The results folder; never one that holds the project itself, which steps would overwrite."""
+    if options.results is None:
+        return (ROOT / "results" / options.profile).resolve()
+    if not options.results.strip():
+        raise Refusal("--results is empty; name a folder")
+    folder = Path(options.results).resolve()
+    sources = (NOTEBOOKS, PARAMETERS, ROOT / "ecghelpers")
+    if folder == ROOT or any(folder.is_relative_to(source) for source in sources):
+        raise Refusal(
+            f"--results {options.results}: the project itself is there; name another folder"
+        )
+    return folder
+
+
+@dataclass
+class Place:
+    """Where the steps run: what the Snakefile is told about it, and Snakemake's flags."""
+
+    settings: dict
+    flags: list[str]
+
+
+def _here(branches: int, options: argparse.Namespace) -> Place:
+    """On this machine: the data, which everything waits for, take all cores; the rest share them.
+
+    More threads than cores would wait for each other at every operation of a network.
+    """
+    here = cores()
+    graphics = len(list(Path("/dev").glob("nvidia[0-9]*"))) if options.device != "cpu" else 0
+    jobs = options.jobs or min(here, graphics * STEPS_PER_GPU or here)
+    shared = max(1, here // min(jobs, branches))
+    threads = {rule: here if rule == "data" else shared for rule in slurm.RULES}
+    settings = {"threads": threads, "resources": {rule: {} for rule in threads}}
+    settings["setup"] = dict.fromkeys(threads, ":")
+    return Place(settings, ["--cores", str(here), "--jobs", str(jobs)])
+
+
+def _on_slurm(asked: dict, interval: int, branches: int, options) -> Place:
+    """On the nodes of a cluster."""
+    if not options.dry_run:
+        slurm.check_reachable()
+    settings = {
+        "threads": {rule: values["cpus"] for rule, values in asked.items()},
+        "resources": {rule: slurm.rule_resources(values) for rule, values in asked.items()},
+        "setup": {rule: values["setup"] or ":" for rule, values in asked.items()},
+    }
+    flags = (
+        [] if options.dry_run else slurm.snakemake_flags(asked, branches, options.jobs, interval)
+    )
+    return Place(settings, flags)
+
+
+def _list(text: str | None, default: list[str], flag: str) -> list[str]:
+    if text is None:
+        return default
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise Refusal(f"{flag} is empty; give names with commas between them")
+    return list(dict.fromkeys(names))
+
+
+def _step(name: str) -> parameter_files.Step:
+    for step in EVERY_STEP:
+        if name in (step.number, step.number.lstrip("0"), step.notebook, step.rule):
+            return step
+    names = [step.number for step in EVERY_STEP]
+    raise Refusal(f"unknown step {name!r}; choose one of {', '.join(names)}")
+
+
+def _check_gpu() -> None:
+    try:
+        resolve_device("cuda")
+    except ValueError as error:
+        raise Refusal(str(error)) from error
+
+
+def _check_own_data(parameters: dict) -> None:
+    for key in ("source_path", "labels_path"):
+        path = parameters.get(key, "")
+        if path and not (ROOT / path).exists():
+            raise Refusal(f"{key} is {path!r}: there is no such file or folder")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the analysis; return 0 if all that was asked for is there and whole."""
+    try:
+        planned = plan(parse(sys.argv[1:] if arguments is None else arguments))
+        if planned.dry_run:
+            outcome = snakemake.dry_run(planned)
+        else:
+            with lock(planned.results):
+                outcome = snakemake.execute(planned)
+    except Refusal as refusal:
+        print(f"error: {refusal}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("error: the output was closed; type the same command to go on", file=sys.stderr)
+        return 2
+    if not planned.dry_run:
+        _where_to_look(planned.results)
+    for line in outcome.failures:
+        print(line, file=sys.stderr)
+    return outcome.status
+
+
+def _where_to_look(results: Path) -> None:
+    layout = Results(results)
+    shown = short(results)
+    print()
+    if layout.site.exists():
+        print(f"Page       {shown}/site/index.html")
+    print(f"Notebooks  {shown}/notebooks/")
+    for path, title in ((layout.metrics, "Errors"), (layout.aopc, "Verdict")):
+        if path.exists():
+            print(f"{title:10} {short(path)}")
+    for target, methods in _better_than_random(layout.aopc).items():
+        print(f"  {target:14} better than random: {', '.join(methods) or 'no method'}")
+
+
+def _better_than_random(table: Path) -> dict[str, list[str]]:
+    """By target, the methods that beat random in every model of it."""
+    if not table.exists():
+        return {}
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row.get("beats_random")]
+    verdicts: dict[str, dict[str, set]] = {}
+    for row in rows:
+        methods = verdicts.setdefault(row["target"], {})
+        methods.setdefault(row["method"], set()).add(row["beats_random"])
+    return {
+        target: [method for method, said in methods.items() if said == {"yes"}]
+        for target, methods in verdicts.items()
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

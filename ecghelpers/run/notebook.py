@@ -1,0 +1,203 @@
+"""Run one notebook with papermill, as a rule of the Snakefile or Slurm does.
+
+    python -m ecghelpers.run.notebook --notebook notebooks/02_train.qt.model1.ipynb
+        --set target=qt model=1 epochs=12 --makes qt/model1/model.safetensors
+
+The working directory is the results folder; the notebook to run is the one in the project's
+``notebooks/`` whose name the executed copy begins with, and it runs in the project's folder. The
+kernel is this Python's. When the process is told to stop (SIGTERM, SIGUSR1: a time limit, a
+preemption, a person), or when the Slurm job that it is in nears its time limit, the kernel is told
+(SIGTERM) and has GRACE_S to save its state. An error that a notebook raised once is not tried again
+in the same run: only what was stopped goes on.
+"""
+
+import argparse
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import papermill
+import psutil
+import yaml
+
+from ..checksums import forget, record
+from .lock import die_with_parent
+from .parameter_files import NOTEBOOKS, ROOT
+
+GRACE_S = 100
+MARGIN_S = 120  # before the time limit of a Slurm job
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a notebook; return 0 if it ran to its end and made what it should."""
+    options, began = _parse(arguments), time.monotonic()
+    die_with_parent(signal.SIGTERM)
+    stop = _pass_signals_on()
+    _stop_before_time_limit()
+    results = Path.cwd()
+    failure = _Failure(results / "logs" / f"{options.notebook.stem}.error", options.run)
+    if failure.known():
+        print(failure.known(), file=sys.stderr)
+        return 1
+    try:
+        _execute(options, results)
+    except Exception as error:
+        line = summary(error, stop.is_set())
+        if not stop.is_set() and not _is_death(error):
+            failure.note(line)
+        print(line, file=sys.stderr)
+        return 1
+    failure.forget()
+    print(usage(time.monotonic() - began), file=sys.stderr)
+    return 0
+
+
+def _execute(options: argparse.Namespace, results: Path) -> None:
+    executed = results / options.notebook
+    executed.parent.mkdir(parents=True, exist_ok=True)
+    forget(results, options.makes)
+    os.environ["TQDM_DISABLE"] = "1"  # progress bars have no place in a log
+    values = dict(_value(pair) for pair in options.set)
+    papermill.execute_notebook(
+        NOTEBOOKS / f"{options.notebook.name.split('.')[0]}.ipynb",
+        executed,
+        parameters=values | {"results": _from_root(results), "device": options.device},
+        kernel_name="python3",
+        cwd=ROOT,
+        progress_bar=False,
+        log_output=True,
+        store_widget_state=False,  # megabytes of script a widget; whoever opens it runs it anew
+    )
+    missing = [path for path in options.makes if not (results / path).exists()]
+    if missing:
+        raise FileNotFoundError(f"the notebook ended without making {', '.join(missing)}")
+    record(results, options.makes)
+
+
+def usage(seconds: float) -> str:
+    """What the kernel that ended has used, for those who ask a cluster for as much.
+
+    seconds: how long the step took, which is the time that it held a GPU for, if it was given one.
+    """
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    peak = used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)  # bytes there, KiB here
+    cpu = used.ru_utime + used.ru_stime
+    return f"took {seconds:.0f} s, {cpu:.0f} s of CPU time and at most {peak:.0f} MiB"
+
+
+class _Failure:
+    """The error that this notebook raised in an earlier attempt of the same run, if any."""
+
+    def __init__(self, path: Path, run: str):
+        self.path, self.run = path, run
+
+    def known(self) -> str:
+        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        run, _, line = text.partition("\n")
+        return line if run == self.run else ""
+
+    def note(self, line: str) -> None:
+        self.path.parent.mkdir(exist_ok=True)
+        self.path.write_text(f"{self.run}\n{line}", encoding="utf-8")
+
+    def forget(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Run one notebook of the analysis.")
+    parser.add_argument("--notebook", type=Path, required=True, help="the executed copy")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--run", default="", help="a name for the run that this is a step of")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--makes", nargs="*", default=[], metavar="FILE")
+    return parser.parse_args(arguments)
+
+
+def _value(pair: str) -> tuple[str, object]:
+    key, _, value = pair.partition("=")
+    return key, yaml.safe_load(value)
+
+
+def _from_root(path: Path) -> str:
+    """A path as the notebooks take it: relative to the project's folder when it lies inside."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def summary(error: Exception, stopped: bool = False) -> str:
+    """The last line of an error in a notebook, or why there is none."""
+    name = getattr(error, "ename", type(error).__name__)
+    if stopped and (_is_death(error) or name in ("Interrupted", "KeyboardInterrupt")):
+        return "stopped from outside; the next run goes on from the state it saved, if any"
+    if _is_death(error):
+        return "the kernel died: killed from outside, or out of memory"
+    lines = str(getattr(error, "evalue", error)).strip().splitlines() or [""]
+    return f"{'stopped from outside; ' * stopped}{name}: {lines[0]}"
+
+
+def _is_death(error: Exception) -> bool:
+    return type(error).__name__ == "DeadKernelError"
+
+
+def _pass_signals_on() -> threading.Event:
+    """Pass SIGTERM and SIGUSR1 on to the kernel; end it by force after GRACE_S."""
+    stop = threading.Event()
+
+    def handle(*_):
+        if not stop.is_set():
+            stop.set()
+            kernels = psutil.Process().children()
+            for kernel in kernels:
+                kernel.terminate()
+            timer = threading.Timer(GRACE_S, lambda: [kernel.kill() for kernel in kernels])
+            timer.daemon = True
+            timer.start()
+
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
+        signal.signal(getattr(signal, name), handle)
+    return stop
+
+
+def _stop_before_time_limit() -> None:
+    """Send this process SIGTERM MARGIN_S before the time limit of its Slurm job, if it is in one.
+
+    Slurm's own warning (--signal) does not reach the tasks of a job array, which have no job step.
+    """
+    job, task = (os.environ.get(f"SLURM_ARRAY_{part}_ID", "") for part in ("JOB", "TASK"))
+    # The id of a task can be that of its whole array, for which Slurm answers with all tasks.
+    left = time_left(f"{job}_{task}" if task else os.environ.get("SLURM_JOB_ID", ""))
+    if left is not None:
+        wait = left - min(MARGIN_S, left / 4)
+        timer = threading.Timer(wait, os.kill, (os.getpid(), signal.SIGTERM))
+        timer.daemon = True
+        timer.start()
+
+
+def time_left(job: str) -> float | None:
+    """Seconds until the time limit of a Slurm job; None without a job or a limit."""
+    if not job:
+        return None
+    command = ["squeue", "--noheader", f"--jobs={job}", "--format=%L"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    parts = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", answer.strip())
+    if not parts:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())
+    return 86400 * days + 3600 * hours + 60 * minutes + seconds
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads of a kernel that died can hold an ordinary exit back.
+    os._exit(code) if code else sys.exit(code)

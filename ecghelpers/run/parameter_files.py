@@ -1,0 +1,190 @@
+"""Profiles: which notebook gets which parameter values, and the refusal of everything else.
+
+The values come, later ones winning, from the notebook's own ``parameters`` cell, the profile
+(parameters/<profile>.yaml) and the target's file (parameters/<target>.yaml, may be absent).
+"""
+
+import ast
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from .. import fingerprint as code_of
+from ..config import check_choice
+from ..ecg import TARGETS
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = ROOT / "notebooks"
+PARAMETERS = ROOT / "parameters"
+RUN_TIME = {"results", "device", "target", "model"}  # known only when a notebook runs
+# Folders whose modules only show: a change in them does not touch the numbers that steps save.
+SHOWING = ("views", "study")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One rule of the Snakefile. draws: its figures are what it is for."""
+
+    number: str
+    rule: str
+    notebook: str
+    draws: bool = False
+
+    @property
+    def path(self) -> Path:
+        return NOTEBOOKS / f"{self.notebook}.ipynb"
+
+
+STEPS = (
+    Step("01", "data", "01_data"),
+    Step("02", "train", "02_train"),
+    Step("03", "evaluate", "03_evaluate"),
+    Step("04", "heatmaps", "04_heatmaps", draws=True),
+    Step("05", "explore", "05_explore", draws=True),
+    Step("06", "perturbation", "06_perturbation"),
+)
+PAGE = Step("page", "page", "", draws=True)
+
+
+def profile_names() -> list[str]:
+    """The profiles there are: every file of parameters/ that is not a target's or the cluster's."""
+    names = {path.stem for path in PARAMETERS.glob("*.yaml")}
+    return sorted(names - set(TARGETS) - {"slurm"})
+
+
+def code_cells(notebook: Path) -> list[dict]:
+    """The code cells of a notebook, as nbformat stores them. Raises ValueError for another file."""
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{notebook} is not a notebook that can be read: {error}") from error
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+def _is_parameters(cell: dict) -> bool:
+    return "parameters" in cell["metadata"].get("tags", [])
+
+
+def notebook_parameters(notebook: Path) -> dict:
+    """Name and default value of each parameter in the cell tagged ``parameters``."""
+    parameters = {}
+    for cell in filter(_is_parameters, code_cells(notebook)):
+        for node in ast.parse("".join(cell["source"])).body:
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                parameters[node.targets[0].id] = ast.literal_eval(node.value)
+    return parameters
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which 3e-3 is a number, and a key that stands twice is refused."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"{key} stands twice")
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def read_yaml(path: Path) -> dict:
+    """The keys and values of a YAML file. Raises ValueError, in one line, for anything else."""
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"{_name(path)} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{_name(path)} must hold lines of the form 'key: value'")
+    return values
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def check_values(values: dict, known: dict, where: str) -> dict:
+    """Return values, each of the type of its namesake in known; refuse other names and types."""
+    if not isinstance(values, dict):
+        raise ValueError(
+            f"{where}: got {values!r} where a mapping belongs; "
+            f"allowed are lines 'key: value' with the keys {', '.join(sorted(known))}"
+        )
+    checked = {}
+    for key, value in values.items():
+        if key not in known:
+            raise ValueError(
+                f"{where}: unknown key {key!r}; choose one of {', '.join(sorted(known))}"
+            )
+        wanted = type(known[key])
+        if wanted is float and type(value) is int:
+            value = float(value)
+        if type(value) is not wanted:
+            raise ValueError(
+                f"{where}: {key} is {value!r} ({_TYPES.get(type(value), 'something else')}); "
+                f"allowed is {_TYPES[wanted]}, for example {json.dumps(known[key])}"
+            )
+        checked[key] = value
+    return checked
+
+
+_TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+def load(profile: str, targets: list[str]) -> dict:
+    """The settings of a run: ``models`` and, for each notebook, its parameters by target.
+
+    Under the target "" stand the parameters of the notebooks that run once. Raises ValueError for
+    an unknown profile, target, key, or a value of another type than in the notebook.
+    """
+    check_choice("profile", profile, profile_names())
+    for target in targets:
+        check_choice("target", target, TARGETS)
+    own = {step.notebook: notebook_parameters(step.path) for step in STEPS}
+    known = {key: value for cell in own.values() for key, value in cell.items()}
+    known = {key: value for key, value in known.items() if key not in RUN_TIME}
+    path = PARAMETERS / f"{profile}.yaml"
+    common = check_values(read_yaml(path), known | {"models": 1}, _name(path))
+    models = common.pop("models", 1)
+    if models < 1:
+        raise ValueError(f"{_name(path)}: models is {models}; allowed are 1, 2, …")
+    values = {"": common}
+    for target in targets:
+        path = PARAMETERS / f"{target}.yaml"
+        special = check_values(read_yaml(path), known, _name(path)) if path.exists() else {}
+        values[target] = common | special
+    notebooks = {
+        name: {target: _of_cell(cell, given) for target, given in values.items()}
+        for name, cell in own.items()
+    }
+    return {"profile": profile, "targets": targets, "models": models, "notebooks": notebooks}
+
+
+def _of_cell(cell: dict, given: dict) -> dict:
+    """The values of one notebook: its own, with the given ones that it knows in their place."""
+    merged = {key: given.get(key, value) for key, value in cell.items()}
+    return {key: value for key, value in merged.items() if key not in RUN_TIME}
+
+
+def fingerprint(step: Step) -> str:
+    """Changes when the code of a step does: its notebook's and that of the modules it imports.
+
+    Comments, docstrings, layout and text between the cells do not count, nor do modules that only
+    show unless showing is what the step is for, nor the values in the parameters cell.
+    """
+    without = () if step.draws else SHOWING
+    if not step.notebook:
+        return code_of.digest(code_of.closure({"views.offline_page"}, without))[:12]
+    cells = [cell for cell in code_cells(step.path) if not _is_parameters(cell)]
+    text = "\n".join("".join(cell["source"]) for cell in cells)
+    tree = ast.parse(re.sub(r"(?m)^\s*[%!].*$", "", text))
+    modules = code_of.closure(code_of.imports(tree), without)
+    return code_of.digest(modules, ast.unparse(tree))[:12]

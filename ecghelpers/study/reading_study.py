@@ -1,0 +1,223 @@
+"""The reading study: what is rated in which order, the ratings' file, and what they say.
+
+Reader files come from the explorer (a row as each rating is given) and from the page (its export);
+both have COLUMNS. A row names the method by its letter alone, so that a file cannot unblind its
+reader; the letter is resolved here, from the same hash that chose it. ``beside`` is the letter of
+the map that stood beside the rated one, empty where it stood alone.
+"""
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from .. import __version__
+from ..config import generator
+from .blinding import LETTERS, letters, shuffled, study_id, text_hash
+
+COLUMNS = ("reader", "time", "version", "study", "target", "model", "record", "code")
+COLUMNS += ("beside", "score", "text")
+SCORES = (1, 2, 3, 4, 5)
+ITEM = ["target", "model", "record", "code"]
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Item:
+    """One map to be rated; code is the letter that hides the method from this reader."""
+
+    target: str
+    model: int
+    record: str
+    method: str
+    code: str
+
+    @property
+    def key(self) -> tuple[str, int, str, str]:
+        """What tells this reader's item from her others."""
+        return self.target, self.model, self.record, self.code
+
+
+class Study:
+    """What can be rated: every map of the first model of each target.
+
+    networks: target, model, records, methods and maps, as ``Cases.networks`` gives them. names: by
+    target and model, the name of the study of that network's maps.
+    """
+
+    def __init__(self, networks: Sequence[dict], seed: int):
+        first: dict[str, dict] = {}
+        for network in networks:
+            first.setdefault(network["target"], network)
+        self.seed, self.networks = seed, list(first.values())
+        self.names = {(n["target"], n["model"]): study_id(seed, n) for n in self.networks}
+
+    def items(self, reader: str) -> list[Item]:
+        """All maps in the order in which this reader sees them."""
+        found = {}
+        for network in self.networks:
+            target, model = network["target"], network["model"]
+            for record in network["records"]:
+                codes = letters(network["methods"], self.seed, reader, target, model, record)
+                for code, method in codes.items():
+                    key = "|".join((target, str(model), record, method))
+                    found[key] = Item(target, model, record, method, code)
+        return [found[key] for key in shuffled(list(found), f"{self.seed}|{reader}|study")]
+
+    def screens(self, reader: str, together: int = 1) -> list[tuple[Item, ...]]:
+        """All maps, one or two of the same record at a time, in this reader's order."""
+        items = self.items(reader)
+        if together == 1:
+            return [(item,) for item in items]
+        pairs: dict[str, tuple[Item, ...]] = {}
+        for item in sorted(items, key=lambda item: item.code):
+            place = (item.target, str(item.model), item.record, str(LETTERS.index(item.code) // 2))
+            key = "|".join(place)
+            pairs[key] = (*pairs.get(key, ()), item)
+        return [pairs[key] for key in shuffled(list(pairs), f"{self.seed}|{reader}|pairs")]
+
+    def row(self, reader: str, item: Item, score: int, text: str, beside: str = "") -> dict:
+        """One rating as a row of a reader's file."""
+        if score not in SCORES:
+            raise ValueError(f"score is {score!r}; allowed: 1 to 5")
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        name = self.names[item.target, item.model]
+        values = (reader, now, __version__, name, *item.key, beside, score, text)
+        return dict(zip(COLUMNS, values, strict=True))
+
+    def read(self, paths: Sequence[str | Path]) -> pd.DataFrame:
+        """The ratings of all readers' files, with the method that each letter hid.
+
+        Ratings of other maps than these (see ``others``) are left out. Of several ratings of one
+        map by one reader the latest counts, whatever file it is in. Raises ValueError naming the
+        file for other columns, an unknown letter, or a score that is none.
+        """
+        tables = [table[~self.others(table)] for table in map(_read, paths) if len(table)]
+        if not tables:
+            return pd.DataFrame(columns=[*COLUMNS, "method"])
+        table = pd.concat(tables, ignore_index=True).sort_values("time", kind="stable")
+        table = table.drop_duplicates(["reader", *ITEM], keep="last").reset_index(drop=True)
+        table["method"] = self._resolve(table)
+        return table
+
+    def others(self, table: pd.DataFrame) -> np.ndarray:
+        """(row,) whether a rating is of another map: of another seed, network or settings."""
+        places = zip(table["target"], table["model"], strict=True)
+        return table["study"].to_numpy() != np.array([self.names.get(p) for p in places], object)
+
+    def gather(self, folder: str | Path) -> tuple[pd.DataFrame, dict[str, str]]:
+        """The ratings of all readers' files in a folder; by file, what was left out and why."""
+        usable, left_out = [], {}
+        for path in sorted(Path(folder).glob("*.csv")):
+            try:
+                self.read([path])
+                others = self.others(_read(path))
+            except (ValueError, OSError) as error:
+                left_out[path.name] = str(error)
+                continue
+            usable.append(path)
+            if others.any():
+                left_out[path.name] = (
+                    f"{others.sum()} of {len(others)} ratings are of other maps: another seed, "
+                    "network or settings"
+                )
+        return self.read(usable), left_out
+
+    def _resolve(self, table: pd.DataFrame) -> list[str]:
+        methods = {}
+        for reader in table["reader"].unique():
+            methods |= {(reader, *item.key): item.method for item in self.items(reader)}
+        keys = list(table[["reader", *ITEM]].itertuples(index=False, name=None))
+        unknown = [key for key in keys if key not in methods]
+        if unknown:
+            raise ValueError(f"the study holds no map {unknown[0]}; was the file edited?")
+        return [methods[key] for key in keys]
+
+
+def _read(path: str | Path) -> pd.DataFrame:
+    types = dict.fromkeys(COLUMNS, str)
+    table = pd.read_csv(path, dtype=types, keep_default_na=False, encoding="utf-8-sig")
+    if tuple(table.columns) != COLUMNS:
+        raise ValueError(f"{path} has columns {list(table.columns)}; allowed: {list(COLUMNS)}")
+    wrong = [value for value in table["score"] if value not in map(str, SCORES)]
+    wrong += [value for value in table["model"] if not re.fullmatch("[0-9]{1,9}", value)]
+    if wrong:
+        raise ValueError(f"{path} holds {wrong[0]!r}; a score is 1 to 5, a model a whole number")
+    return table.astype({"score": int, "model": int})
+
+
+def reader_file(folder: str | Path, reader: str) -> Path:
+    """Where the ratings of a reader are kept. Different readers never share a file."""
+    plain = re.sub(r"[^\w-]+", "_", reader)[:40]
+    return Path(folder) / f"ratings-{plain}-{text_hash(reader):08x}.csv"
+
+
+def append_rating(path: str | Path, row: dict) -> None:
+    """Add one row to a reader's file, made with its header if it is not there."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, quoting=csv.QUOTE_ALL)
+        if file.tell() == 0:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def scores(ratings: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Mean score of every method with a 95 % interval: columns method, n, score, low, high.
+
+    Readers are averaged within a map first; the interval is a percentile bootstrap over maps, so it
+    speaks of other records and not of other readers.
+    """
+    maps = ratings.groupby(["method", "target", "model", "record"])["score"].mean()
+    rows = []
+    for method, values in maps.groupby("method"):
+        values = values.to_numpy()
+        draws = generator(seed, "scores", method).integers(
+            len(values), size=(RESAMPLES, len(values))
+        )
+        low, high = np.quantile(values[draws].mean(axis=1), (0.025, 0.975))
+        row = {"method": method, "n": len(values), "score": values.mean(), "low": low, "high": high}
+        rows.append(row)
+    columns = ["method", "n", "score", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).sort_values("score", ascending=False)
+
+
+def agreement(ratings: pd.DataFrame) -> float:
+    """Krippendorff's α (ordinal) between readers over all maps; NaN with fewer than two readers.
+
+    1: they agree, 0: as chance would have it, below: worse than chance.
+    """
+    import krippendorff
+
+    table = ratings.pivot_table("score", "reader", ["target", "model", "record", "method"])
+    shared = table.loc[:, table.notna().sum() > 1].to_numpy()
+    if np.unique(shared[np.isfinite(shared)]).size < 2:  # one reader, or one value throughout
+        return float("nan")
+    return float(krippendorff.alpha(table.to_numpy(), level_of_measurement="ordinal"))
+
+
+def rank_correlation(ratings: pd.DataFrame, aopc: pd.DataFrame) -> pd.DataFrame:
+    """Spearman's ρ between the methods' scores and their AOPC: columns target, methods, rho, p.
+
+    aopc: columns target, model, method, aopc (``aopc.csv``). One row a target with at least three
+    rated methods.
+    """
+    from scipy.stats import spearmanr
+
+    rows = []
+    for (target, model), part in ratings.groupby(["target", "model"], sort=False):
+        chosen = aopc[(aopc["target"] == target) & (aopc["model"] == model)]
+        both = pd.concat(
+            [part.groupby("method")["score"].mean(), chosen.set_index("method")["aopc"]], axis=1
+        ).dropna()
+        if len(both) >= 3:
+            found = spearmanr(both["score"], both["aopc"])
+            row = {"target": target, "methods": len(both)}
+            rows.append(row | {"rho": float(found.statistic), "p": float(found.pvalue)})
+    return pd.DataFrame(rows, columns=["target", "methods", "rho", "p"])

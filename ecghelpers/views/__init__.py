@@ -1,0 +1,1 @@
+"""What people look at: figures, the explorer, the page, the web app."""

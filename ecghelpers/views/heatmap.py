@@ -1,0 +1,363 @@
+"""ECGs with heatmaps as figures: plotly for the screen, PNG through matplotlib's Agg.
+
+Numbers come in, figures go out; no file is read. Statistics are drawn by ``curves``, whose
+functions are offered here too, so that notebooks need only ``figures``.
+"""
+
+from base64 import b64encode
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+from PIL import Image
+
+from ..ecg import LEADS, MS_PER_SAMPLE
+from . import ecg_paper
+from .ecg_paper import MM_PER_S, calibration
+from .plots import (  # noqa: F401  (offered to notebooks as figures.<name>)
+    METHOD_LABELS,
+    METHOD_STYLES,
+    auc_bars,
+    beats_with_fiducials,
+    learning_curve,
+    metrics_figure,
+    missing_bar,
+    perturbation_curves,
+    plain,
+    predicted_versus_true,
+    target_histograms,
+    wave_bars,
+)
+from .prints import (
+    FIDUCIAL_INK,
+    FULL,
+    INK,
+    LINES,
+    MAJOR_ALPHA,
+    MINOR_ALPHA,
+    NEGATIVE,
+    PAPER,
+    POSITIVE,
+    heat_colours,
+    print_page,
+)
+
+CROWDED = 3.0  # pixels a mm; pages shown smaller have no 1 mm lines and fewer labels
+
+
+def _rgba(rgb, alpha: float) -> str:
+    return f"rgba({rgb[0]},{rgb[1]},{rgb[2]},{alpha})"
+
+
+# Zero is clear, so that the paper shows through; full colour is nearly opaque.
+COLORSCALE = [
+    [0, _rgba(NEGATIVE, FULL)],
+    [0.5, _rgba(NEGATIVE, 0)],
+    [0.5, _rgba(POSITIVE, 0)],
+    [1, _rgba(POSITIVE, FULL)],
+]
+
+
+def heat_images(page: ecg_paper.Page, maps: np.ndarray, scale: float) -> list[dict]:
+    """The heat of a page as layout images, one a row; full colour at plus and minus scale.
+
+    As images, 86 400 samples of ten methods take a browser no longer than one method's.
+    """
+    left, right = page.heat_span
+    place = {"xref": "x", "yref": "y", "x": left, "sizex": right - left, "sizing": "stretch"}
+    place |= {"layer": "below", "yanchor": "top"}
+    return [
+        place | {"y": cell.top, "sizey": cell.top - cell.bottom, "source": _png(colours)}
+        for cell, colours in zip(page.rows, heat_colours(page.heat(maps) / scale), strict=True)
+    ]
+
+
+def _png(colours: np.ndarray) -> str:
+    """A row of pixels (pixel, 4) as a data address."""
+    buffer = BytesIO()
+    Image.fromarray(colours[None]).save(buffer, "PNG", compress_level=1)
+    return "data:image/png;base64," + b64encode(buffer.getvalue()).decode()
+
+
+def colour_bar(scale: float, label: str) -> go.Scatter:
+    """A trace without points that carries the colour bar."""
+    marker = {"color": [0], "cmin": -scale, "cmax": scale, "colorscale": COLORSCALE}
+    title = {"text": f" <br>{plain(label)}", "side": "right"}
+    marker |= {"showscale": True, "colorbar": {"title": title, "thickness": 12, "len": 0.8}}
+    marker["colorbar"]["exponentformat"] = "power"
+    options = {"mode": "markers", "marker": marker, "hoverinfo": "skip", "showlegend": False}
+    return go.Scatter(x=[None], y=[None], **options)
+
+
+def beat_trace(page: ecg_paper.Page, beat_uv: np.ndarray, maps: np.ndarray | None) -> go.Scatter:
+    """The ECG of a page as one plotly line.
+
+    On a page with one panel, pointing at it shows time, voltage and attribution.
+    """
+    x, y = page.trace(beat_uv)
+    single = page.cells[-1].panel == 0
+    told = "%{customdata[0]:.0f} ms, %{customdata[1]:.0f} µV"
+    told += "" if maps is None else "<br>attribution %{customdata[2]:.3g}"
+    return go.Scatter(
+        x=x,
+        y=y,
+        customdata=hover_values(page, beat_uv, maps) if single else None,
+        mode="lines",
+        line={"color": INK, "width": 1.3},
+        hoverinfo=None if single else "skip",
+        hovertemplate=told + "<extra></extra>" if single else None,
+        name="ECG",
+        showlegend=False,
+    )
+
+
+def hover_values(page: ecg_paper.Page, beat_uv: np.ndarray, maps: np.ndarray | None) -> np.ndarray:
+    """Time (ms), voltage (µV) and attribution (None where not shown) of the points of the line."""
+    beat_uv = np.asarray(beat_uv, float)
+    time = np.arange(beat_uv.shape[1]) * MS_PER_SAMPLE
+    parts = []
+    for cell in page.cells:
+        row = LEADS.index(cell.lead)
+        columns = [time, beat_uv[row]] + ([] if maps is None else [maps[cell.panel, row]])
+        points = np.column_stack(columns)
+        parts.append(np.vstack([points, np.zeros_like(points[:1])]))  # the gap, never pointed at
+    values = np.concatenate(parts).astype(np.float32)
+    # NaN is not JSON, and a widget sends tables as JSON.
+    return np.where(np.isnan(values), None, values) if np.isnan(values).any() else values
+
+
+def marks_trace(page: ecg_paper.Page, fiducials, scale: float) -> go.Scatter:
+    """The fiducials of a page, shown at scale (px a mm), as one trace of thin dotted lines."""
+    x, y, names = page.marks(fiducials)
+    return go.Scatter(
+        x=x,
+        y=y,
+        text=names,
+        mode="lines",
+        line={"color": FIDUCIAL_INK, "width": 0.5 if scale < CROWDED else 1, "dash": "dot"},
+        hovertemplate="%{text}<extra></extra>",
+        name="P, QRS and T: onset and end",
+        showlegend=False,
+    )
+
+
+def names_trace(page: ecg_paper.Page, scale: float) -> go.Scatter:
+    """Lead names and panel titles of a page, shown at scale (px a mm), as one trace of text."""
+    x = [cell.left for cell in page.cells] + [title[0] for title in page.titles]
+    y = [cell.top + 2.4 for cell in page.cells] + [title[1] for title in page.titles]
+    text = [cell.lead for cell in page.cells]
+    text += [f"<b>{plain(title[2])}</b>" for title in page.titles]
+    small, large = (9, 12) if scale < CROWDED else (12, 14)
+    sizes = [small] * len(page.cells) + [large] * len(page.titles)
+    font = {"color": INK, "size": sizes}
+    options = {"mode": "text", "textposition": "middle right", "hoverinfo": "skip"}
+    return go.Scatter(x=x, y=y, text=text, textfont=font, showlegend=False, **options)
+
+
+def calibration_trace(page: ecg_paper.Page) -> go.Scatter:
+    """The calibration pulses of a page as one plotly line."""
+    x, y = page.calibration()
+    line = {"color": INK, "width": 1}
+    return go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
+
+
+def paper_axes(page: ecg_paper.Page, scale: float) -> tuple[dict, dict]:
+    """The x and y axis of a page, shown at scale (px a mm): square boxes, labels in ms and mV.
+
+    Lines are 5 mm apart and, where there is room, 1 mm.
+    """
+    crowded = scale < CROWDED
+    grid = {
+        "showgrid": True,
+        "gridcolor": _rgba(LINES, MAJOR_ALPHA),
+        "gridwidth": 1,
+        "zeroline": False,
+        "showline": False,
+        "minor": {
+            "showgrid": not crowded,
+            "dtick": 1,
+            "gridcolor": _rgba(LINES, MINOR_ALPHA),
+            "gridwidth": 0.5,
+        },
+        "tickfont": {"size": 9 if crowded else 10},
+        "tickangle": 0,
+    }
+    times = (0, 800) if crowded else (0, 400, 800)
+    lines = np.arange(page.left, page.left + page.width + 1, 5)
+    labels = {left + time / 1000 * MM_PER_S: str(time) for left in page.columns for time in times}
+    x_ticks = sorted({*lines, *labels})
+    levels = {cell.baseline + 10 * mv: str(mv) for cell in page.rows for mv in (0, 1)}
+    y_ticks = np.arange(-page.height - 5, 1, 5)
+    x_axis = grid | {
+        "range": [page.left, page.left + page.width],
+        "tickvals": x_ticks,
+        "ticktext": [labels.get(tick, "") for tick in x_ticks],
+        "title": {"text": "Time in the beat (ms), 25 mm/s"},
+        "constrain": "domain",
+    }
+    y_axis = grid | {
+        "range": [-page.height - 2, 0],
+        "tickvals": y_ticks,
+        "ticktext": [levels.get(tick, "") for tick in y_ticks],
+        "title": {"text": "Voltage (mV), 10 mm/mV"},
+        "scaleanchor": "x",
+        "constrain": "domain",
+    }
+    return x_axis, y_axis
+
+
+def _draw(page, beat_uv, maps, scale, label, fiducials, title, width) -> go.Figure:
+    figure = go.Figure()
+    margin = {"l": 60, "r": 30 if maps is None else 110, "t": 70, "b": 50}
+    px_per_mm = (width - margin["l"] - margin["r"]) / page.width
+    if maps is not None:
+        figure.add_trace(colour_bar(scale, label))
+        figure.update_layout(images=heat_images(page, maps, scale))
+    if fiducials is not None:
+        figure.add_trace(marks_trace(page, fiducials, px_per_mm))
+    figure.add_trace(beat_trace(page, beat_uv, maps))
+    figure.add_traces([calibration_trace(page), names_trace(page, px_per_mm)])
+    x_axis, y_axis = paper_axes(page, px_per_mm)
+    height = px_per_mm * page.height
+    figure.update_layout(
+        xaxis=x_axis,
+        yaxis=y_axis,
+        width=width,
+        height=max(height, 200) + margin["t"] + margin["b"],
+        margin=margin,
+        plot_bgcolor=PAPER,
+        paper_bgcolor="white",
+        font={"size": 12, "color": INK},
+        title={
+            "text": plain(title),
+            "subtitle": {"text": calibration(px_per_mm >= CROWDED), "font": {"size": 11}},
+            "font": {"size": 16},
+        },
+    )
+    return figure
+
+
+def heat_label(unit: str, percentile: float, panels: int = 1) -> str:
+    """What the colour bar says."""
+    if panels > 1:
+        return f"Attribution / percentile {percentile:g} of its |value|"
+    rule = f"full colour at percentile {percentile:g} of |value|"
+    return f"Attribution{f' ({unit})' if unit else ''}, {rule}"
+
+
+def ecg_heatmap(
+    beat_uv,
+    attribution=None,
+    *,
+    fiducials=None,
+    title: str = "",
+    mode: str = ecg_paper.ALL_LEADS,
+    layout: str | None = None,
+    unit: str = "",
+    percentile: float = 99,
+    width: int = 1000,
+) -> go.Figure:
+    """An ECG on paper with a heatmap behind it.
+
+    beat_uv: median beat (12, 600) in µV. attribution: the same shape in ``unit``, or None for the
+    ECG alone. fiducials: six sample indices, NaN where missing. mode: "all leads", "averaged"
+    (mean over leads, behind each) or "V5 only" (any lead). layout: 3x4, 6x2, 12x1 or a lead; by
+    default 3x4, or the lead that the mode shows. Full colour is at the given percentile of |value|
+    over what is shown. Raises ValueError for a wrong shape, mode or layout.
+    """
+    beat_uv = ecg_paper.check_beat(beat_uv)
+    page = ecg_paper.lay_out(beat_uv, layout or ecg_paper.default_layout(mode))
+    maps, scale = None, 1.0
+    if attribution is not None:
+        maps = ecg_paper.shown(attribution, mode)[None]
+        scale = ecg_paper.heat_scale(maps, percentile)
+    label = heat_label(unit, percentile)
+    return _draw(page, beat_uv, maps, scale, label, fiducials, title, width)
+
+
+def scaled_maps(attributions, mode: str, percentile: float) -> np.ndarray:
+    """Maps (panel, 12, 600), each divided by its own percentile of |value| over what is shown."""
+    maps = [ecg_paper.shown(attribution, mode) for attribution in attributions]
+    return np.stack([values / ecg_paper.heat_scale(values, percentile) for values in maps])
+
+
+def method_grid(
+    beat_uv,
+    attributions: dict,
+    *,
+    fiducials=None,
+    title: str = "",
+    mode: str = ecg_paper.ALL_LEADS,
+    layout: str | None = None,
+    percentile: float = 99,
+    labels: dict | None = None,
+    width: int = 1400,
+) -> go.Figure:
+    """One beat with the heatmaps of several methods (or models) side by side.
+
+    attributions: name → (12, 600). labels: name → the text above its panel, by default
+    METHOD_LABELS. Each map has its own scale, since the methods' units differ.
+    """
+    page = _grid_page(beat_uv, attributions, mode, layout, labels)
+    maps = scaled_maps(attributions.values(), mode, percentile)
+    label = heat_label("", percentile, len(maps))
+    return _draw(page, beat_uv, maps, 1.0, label, fiducials, title, width)
+
+
+def _grid_page(beat_uv, attributions, mode, layout, labels) -> ecg_paper.Page:
+    labels = METHOD_LABELS | (labels or {})
+    titles = [labels.get(name, name) for name in attributions]
+    return ecg_paper.lay_out(beat_uv, layout or ecg_paper.default_layout(mode), titles)
+
+
+def ecg_heatmap_png(
+    path: str | Path,
+    beat_uv,
+    attribution=None,
+    *,
+    fiducials=None,
+    title: str = "",
+    mode: str = ecg_paper.ALL_LEADS,
+    layout: str | None = None,
+    unit: str = "",
+    percentile: float = 99,
+    dpi: int = 150,
+) -> Path:
+    """Write what ``ecg_heatmap`` draws to a PNG."""
+    beat_uv = ecg_paper.check_beat(beat_uv)
+    page = ecg_paper.lay_out(beat_uv, layout or ecg_paper.default_layout(mode))
+    maps, scale = None, 1.0
+    if attribution is not None:
+        maps = ecg_paper.shown(attribution, mode)[None]
+        scale = ecg_paper.heat_scale(maps, percentile)
+    label = heat_label(unit, percentile)
+    return print_page(path, page, beat_uv, maps, scale, label, fiducials, title, dpi)
+
+
+def method_grid_png(
+    path: str | Path,
+    beat_uv,
+    attributions: dict,
+    *,
+    fiducials=None,
+    title: str = "",
+    mode: str = ecg_paper.ALL_LEADS,
+    layout: str | None = None,
+    percentile: float = 99,
+    labels: dict | None = None,
+    dpi: int = 100,
+) -> Path:
+    """Write what ``method_grid`` draws to a PNG."""
+    page = _grid_page(beat_uv, attributions, mode, layout, labels)
+    maps = scaled_maps(attributions.values(), mode, percentile)
+    label = heat_label("", percentile, len(maps))
+    return print_page(path, page, beat_uv, maps, 1.0, label, fiducials, title, dpi)
+
+
+def save_html(figure: go.Figure, path: str | Path) -> Path:
+    """Write a figure as HTML that opens offline; plotly.js is put beside it once per folder."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.write_html(path, include_plotlyjs="directory", config={"displaylogo": False})
+    return path

@@ -1,0 +1,250 @@
+"""What a reader looks at: one record under one network, from a results folder or her own file."""
+
+import json
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..config import Results
+from ..data import store
+from ..ecg import FIDUCIALS, TARGETS
+from ..files import sha256
+from ..study.blinding import text_hash
+from .plots import METHOD_LABELS
+
+KEPT_FILES = 8  # attributions of this many networks stay in memory
+
+
+@dataclass
+class Case:
+    """One record under one network.
+
+    beat_uv: (12, 600). fiducials: (6,) sample indices, NaN = missing. truth and prediction in
+    target unit, NaN where unknown. maps: method → (12, 600); units: method → unit.
+    curves: method → predictions (steps + 1,), empty where none are stored.
+    """
+
+    target: str
+    model: int
+    record_id: str
+    beat_uv: np.ndarray
+    fiducials: np.ndarray
+    truth: float
+    prediction: float
+    maps: dict[str, np.ndarray] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
+    curves: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def error(self) -> float:
+        """Prediction minus truth, in target unit."""
+        return self.prediction - self.truth
+
+
+@dataclass(frozen=True)
+class OwnRecord:
+    """A record that is not in the results: (12, 600) µV, (6,) fiducials, measured targets."""
+
+    beat_uv: np.ndarray
+    fiducials: np.ndarray
+    targets: dict[str, float]
+
+
+class Cases:
+    """The cases of a results folder; files are read when they are first asked for."""
+
+    def __init__(self, results: Results | str, *, device: str = "auto", seed: int = 1):
+        self.results = results if isinstance(results, Results) else Results(results)
+        self.device, self.seed = device, seed
+        self.models = self.results.models()
+        if not self.models:
+            raise ValueError(
+                f"{self.results.root} holds no trained network (<target>/model<k>/"
+                "model.safetensors); run the analysis first, or name another results folder"
+            )
+        self.medians = store.read_medians(self.results.medians)
+        self._row = {record: row for row, record in enumerate(self.medians.record_id)}
+        self.own: dict[str, OwnRecord] = {}
+        self._computed: dict[tuple, np.ndarray] = {}
+        self._attributions = lru_cache(KEPT_FILES)(self._read_attributions)
+        self._perturbation = lru_cache(KEPT_FILES)(self._read_perturbation)
+        self.network = lru_cache(KEPT_FILES)(self._read_network)
+        self._predicted = lru_cache(1000)(self._predict)
+
+    @property
+    def targets(self) -> list[str]:
+        """The targets that have a network."""
+        return list(dict.fromkeys(target for target, _ in self.models))
+
+    def numbers(self, target: str) -> list[int]:
+        """The model numbers of a target."""
+        return [number for name, number in self.models if name == target]
+
+    def records(self, target: str, model: int) -> list[str]:
+        """The records with stored maps; where there are none, the test records."""
+        stored = self._attributions(target, model)
+        if stored is not None:
+            return list(stored.record_id)
+        return list(self.medians.record_id[self.medians.split == "test"])
+
+    def networks(self, records: int = 50) -> list[dict]:
+        """Target, model, records, methods and maps of every network with heatmaps.
+
+        This is what the page shows and what a reading study is drawn from. records: at most so
+        many. maps: a fingerprint of the weights and settings behind the heatmaps.
+        """
+        found = []
+        for target, model in self.models:
+            maps = self._attributions(target, model)
+            if maps is None or not len(maps.record_id):
+                continue
+            methods = [m for m in METHOD_LABELS if m in maps.maps]
+            methods += [m for m in maps.maps if m not in methods]
+            ids = list(maps.record_id[:records])
+            network = {"target": target, "model": model, "records": ids, "methods": methods}
+            found.append(network | {"maps": self._fingerprint(target, model, maps)})
+        return found
+
+    def _fingerprint(self, target: str, model: int, maps: store.Attributions) -> str:
+        settings = {method: held["parameters"] for method, held in maps.details.items()}
+        weights = sha256(self._model_file(target, model))
+        return f"{weights[:16]}.{text_hash(json.dumps(settings, sort_keys=True)):08x}"
+
+    def _model_file(self, target: str, model: int) -> Path:
+        return self.results.model_dir(target, model) / "model.safetensors"
+
+    def record(self, record_id: str) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+        """Beat (12, 600) µV, fiducials (6,) and targets of a record. Raises ValueError."""
+        if record_id in self.own:
+            own = self.own[record_id]
+            return own.beat_uv, own.fiducials, own.targets
+        if record_id not in self._row:
+            raise ValueError(f"no record {record_id!r} in {self.results.medians}")
+        row, data = self._row[record_id], self.medians
+        targets = dict(zip(TARGETS, map(float, data.targets[row]), strict=True))
+        return data.medians[row], data.fiducials[row], targets
+
+    def knows(self, record_id: str) -> bool:
+        """Whether the record is in the results or was added."""
+        return record_id in self._row or record_id in self.own
+
+    def add(self, name: str, record: OwnRecord) -> str:
+        """Add a record of the user's own; returns the id it gets, which none has yet."""
+        record_id, number = name, 1
+        while self.knows(record_id):
+            number += 1
+            record_id = f"{name} ({number})"
+        self.own[record_id] = record
+        return record_id
+
+    def case(self, target: str, model: int, record_id: str) -> Case:
+        """One record under one network, with everything that is stored or computed of it."""
+        case = self._bare(target, model, record_id)
+        stored = self._attributions(target, model)
+        if stored is not None and record_id in stored.record_id:
+            row = list(stored.record_id).index(record_id)
+            case.prediction = float(stored.prediction[row])
+            case.maps = {method: maps[row] for method, maps in stored.maps.items()}
+            case.units = {method: held["unit"] for method, held in stored.details.items()}
+        for (*key, method), values in self._computed.items():
+            if key == [target, model, record_id]:
+                case.maps[method] = values
+                case.units[method] = self._unit(target, method)
+        perturbed = self._perturbation(target, model)
+        if perturbed is not None and record_id in perturbed.record_id:
+            row = list(perturbed.record_id).index(record_id)
+            case.curves = {name: curve[row] for name, curve in perturbed.prediction.items()}
+        return case
+
+    def _bare(self, target: str, model: int, record_id: str) -> Case:
+        beat, marks, targets = self.record(record_id)
+        truth = targets.get(target, np.nan)
+        return Case(target, model, record_id, beat, marks, truth, np.nan)
+
+    def compute(self, case: Case, method: str) -> None:
+        """Compute a map that is not stored, and the prediction; they are kept and put into case."""
+        from ..attribution import attribute
+
+        key = (case.target, case.model, case.record_id)
+        network = self.network(case.target, case.model)
+        beats = np.asarray(case.beat_uv, np.float32)[None]
+        options = self._options(case.target, case.model)
+        maps = attribute(
+            network, beats, method, record_id=[case.record_id], progress=False, **options
+        )
+        self._computed[(*key, method)] = case.maps[method] = maps[0]
+        case.units[method] = self._unit(case.target, method)
+        if not np.isfinite(case.prediction):
+            case.prediction = self.predicted(case)
+
+    def predicted(self, case: Case) -> float:
+        """What the network predicts for the case now, in target unit."""
+        return self._predicted(case.target, case.model, case.record_id)
+
+    def test_error(self, target: str, model: int) -> float:
+        """The network's MAE on the test split, NaN where ``metrics.csv`` does not tell."""
+        if not self.results.metrics.is_file():
+            return np.nan
+        table = pd.read_csv(self.results.metrics)
+        rows = table.query("target == @target and model == @model and split == 'test'")
+        return float(rows["mae"].iloc[0]) if len(rows) else np.nan
+
+    def _options(self, target: str, model: int) -> dict:
+        """The settings of the stored maps, so that computed ones compare with them."""
+        stored = self._attributions(target, model)
+        if stored is None or not stored.details:
+            return {"seed": self.seed}
+        settings = next(iter(stored.details.values()))["parameters"]
+        return {"seed": self.seed} | settings
+
+    def _unit(self, target: str, method: str) -> str:
+        from ..attribution import unit
+
+        return unit(method, TARGETS[target].unit)
+
+    def _predict(self, target: str, model: int, record_id: str) -> float:
+        from ..prediction import predict
+
+        beat = self._bare(target, model, record_id).beat_uv
+        beats = np.asarray(beat, np.float32)[None]
+        return float(predict(self.network(target, model), beats)[0])
+
+    def _read_network(self, target: str, model: int):
+        from ..config import resolve_device
+        from ..model import load_model
+
+        return load_model(self._model_file(target, model), resolve_device(self.device))
+
+    def _read_attributions(self, target: str, model: int) -> store.Attributions | None:
+        path = self.results.model_dir(target, model) / "attributions.h5"
+        return store.read_attributions(path) if path.is_file() else None
+
+    def _read_perturbation(self, target: str, model: int) -> store.Perturbation | None:
+        path = self.results.model_dir(target, model) / "perturbation.h5"
+        return store.read_perturbation(path) if path.is_file() else None
+
+
+def read_own(path: str | Path) -> OwnRecord:
+    """Read and measure a 12SL CSV file (``.csv``) or a WFDB record (its ``.hea`` or bare name).
+
+    Of a 12SL file only the median beat is known: its heart rate stays missing. Raises ValueError
+    saying what is wrong with the file.
+    """
+    from ..data.sources import UNKNOWN_RR_MS, read_12sl_median, read_wfdb
+    from ..measurement import measure, measure_median
+
+    path = Path(path)
+    if path.suffix.lower() == ".csv":
+        beat = read_12sl_median(path)
+        _, targets, marks, _ = measure_median(beat.astype(float), UNKNOWN_RR_MS)
+        targets = targets | {"VentRate": np.nan}
+    else:
+        bare = path.with_suffix("") if path.suffix.lower() in (".hea", ".dat") else path
+        measured = measure(*read_wfdb(bare))
+        beat, targets, marks = measured.median_uv, measured.targets, measured.fiducials
+    if not np.isfinite(beat).all():
+        raise ValueError(f"{path.name}: no median beat could be formed; whole, clear beats needed")
+    return OwnRecord(beat, np.array([marks[name] for name in FIDUCIALS], float), targets)

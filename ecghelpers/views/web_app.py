@@ -1,0 +1,85 @@
+"""The explorer of notebook 05 as a web app: no code to be seen, and no way to run any."""
+
+import argparse
+import os
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+
+from ..config import Results
+from ..run.parameter_files import NOTEBOOKS, ROOT
+
+TOKEN, TAG = "WEB_APP_TOKEN", "web-app"
+# Voilà's pages ask a server on the internet for icons; with this the browser asks no one but us.
+POLICY = (
+    "default-src 'self' data: blob:; "
+    "script-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' data: 'unsafe-inline'; frame-ancestors 'self'; object-src 'none'"
+)
+IDLE_S = 1800  # a visitor's process ends so long after the last thing he did
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until interrupted."""
+    options = _parse(arguments)
+    if not Results(options.results).models():
+        sys.exit(
+            f"error: {options.results} holds no trained network; run ./run_all.sh first, or name "
+            "another results folder with --results"
+        )
+    token = os.environ.pop(TOKEN, "") or secrets.token_urlsafe(24)
+    with tempfile.TemporaryDirectory(prefix="web_app.") as folder:
+        app = server(_notebook(options.results.resolve(), Path(folder)), token, options)
+        print(f"open http://127.0.0.1:{options.port}{app.base_url}?token={token}", flush=True)
+        app.start()
+
+
+def server(notebook: Path, token: str, options: argparse.Namespace):
+    """A Voilà that listens on this machine alone; whoever has not the token is refused."""
+    from traitlets.config import Config
+    from voila.app import Voila
+
+    app = Voila.instance(
+        config=Config(
+            MappingKernelManager={"cull_idle_timeout": IDLE_S, "cull_interval": 60},
+            Voila={"ip": "127.0.0.1", "port_retries": 0, "open_browser": False},
+        )
+    )
+    app.token, app.port = token, options.port
+    app.base_url = f"/{options.base_url.strip('/')}/".replace("//", "/")
+    app.tornado_settings = {"headers": {"Content-Security-Policy": POLICY}}
+    app.initialize([str(notebook)])
+    return app
+
+
+def _notebook(results: Path, folder: Path) -> Path:
+    """The cells of notebook 05 that are tagged for the web app, for one results folder."""
+    import nbformat
+    from papermill.parameterize import parameterize_notebook
+
+    notebook = nbformat.read(NOTEBOOKS / "05_explore.ipynb", as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if TAG in cell.metadata.get("tags", ())]
+    notebook.metadata["papermill"] = {}
+    path = folder / "ECG heatmaps.ipynb"
+    nbformat.write(parameterize_notebook(notebook, {"results": str(results)}), path)
+    return path
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="web_app.sh",
+        description="Show the explorer in a browser, without code. It listens on this machine "
+        "alone (127.0.0.1) and asks for a token, which stands in the address that it prints.",
+        epilog=f"The token is drawn anew at each start; set {TOKEN} in the environment to choose "
+        "it. Behind a hospital's proxy: docs/web_app.md",
+    )
+    add = parser.add_argument
+    add("--results", type=Path, default=ROOT / "results" / "quick", metavar="DIR")
+    add("--port", type=int, default=8866)
+    add("--base-url", default="/", metavar="/PATH/", help="where a proxy shows it (default: /)")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()

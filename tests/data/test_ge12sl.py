@@ -1,0 +1,300 @@
+"""12SL exports come back exactly, or are rejected with a reason; never an error, never wrong."""
+
+import csv
+import os
+import random
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from source_files import (
+    VALUES,
+    beat,
+    csv_text,
+    only_block,
+    reason_of,
+    write_export,
+    write_table,
+)
+
+from ecghelpers.data import sources
+from ecghelpers.data.ge12sl import parse_median, read_12sl_median
+from ecghelpers.data.label_table import read_label_table
+from ecghelpers.ecg import FIDUCIALS, LEADS, TARGETS
+
+
+@pytest.fixture
+def export(tmp_path):
+    return write_export(tmp_path)
+
+
+def test_comes_back_exactly(export):
+    block = only_block("12sl", *export)
+    assert block.record_id == ["1", "10", "2"]
+    for record_id, median in zip(block.record_id, block.medians, strict=True):
+        np.testing.assert_array_equal(median, beat(int(record_id)))
+    assert block.medians.dtype == np.int16 and not block.rejected
+    np.testing.assert_array_equal(block.targets, [[VALUES[name] for name in TARGETS]] * 3)
+    np.testing.assert_array_equal(block.fiducials, [[VALUES[name] for name in FIDUCIALS]] * 3)
+    np.testing.assert_array_equal(read_12sl_median(export[0] / "2.csv"), beat(2))
+    with pytest.raises(ValueError, match="nowhere.csv: unreadable: No such file"):
+        read_12sl_median(export[0] / "nowhere.csv")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    largest=st.sampled_from([0, 9, 1500, 32767]),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    trailing=st.sampled_from([",", "", ", ", ",,,"]),
+    quote=st.sampled_from(["", '"']),
+    heading=st.booleans(),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"]),
+)
+def test_formats_make_no_difference(seed, largest, end, trailing, quote, heading, encoding):
+    values = np.random.default_rng(seed).integers(-largest - 1, largest, (12, 600), endpoint=True)
+    raw = csv_text(values, end, trailing, quote, heading).encode(encoding)
+    np.testing.assert_array_equal(parse_median(raw), values)
+
+
+@settings(max_examples=60, deadline=None)
+@given(cut=st.floats(0, 1, exclude_max=True), trailing=st.sampled_from([",", ""]))
+def test_cut_anywhere_is_never_taken_for_another_beat(cut, trailing):
+    text = csv_text(beat(), trailing=trailing)
+    raw = text.encode()[: int(cut * len(text))]
+    try:
+        found = parse_median(raw)
+    except ValueError as reason:
+        assert re.match("truncated|no medians", str(reason))
+        assert len(raw) < len(text.rstrip("\n"))
+    else:
+        # Without commas at the ends a last number that lost digits cannot be told from a whole one.
+        known = found.size if trailing else found.size - 1
+        np.testing.assert_array_equal(found.T.flat[:known], beat().T.flat[:known])
+
+
+@settings(max_examples=100, deadline=None)
+@given(raw=st.binary(max_size=300), marked=st.booleans())
+def test_garbage_is_rejected(raw, marked):
+    with pytest.raises(ValueError, match=".+: .+"):
+        parse_median(b"12 lead medians\n" + raw if marked else raw)
+
+
+def test_cut_in_the_last_number_is_truncated():
+    text = csv_text(np.full((12, 600), 1234), trailing=",")
+    with pytest.raises(ValueError, match="truncated"):
+        parse_median(text.rstrip(",\n")[:-2].encode())
+
+
+def test_heading_of_lead_names_sets_the_order():
+    shuffled = list(LEADS)
+    random.Random(1).shuffle(shuffled)
+    text = csv_text(beat()[[LEADS.index(lead) for lead in shuffled]], heading=False)
+    heading = ",".join(f"Lead {lead.upper()}" for lead in shuffled)
+    text = text.replace("medians\n", f"medians\n{heading},\n")
+    np.testing.assert_array_equal(parse_median(text.encode()), beat())
+
+
+def replaced(old: str, new: str) -> str:
+    return csv_text(beat()).replace(old, new, 1)
+
+
+TIME = np.arange(600) - 240
+QRS = np.rint(1500 * np.exp(-0.5 * (TIME / 6) ** 2)).astype(int)
+T_WAVE = np.rint(1520 * np.exp(-0.5 * (TIME / 40) ** 2)).astype(int)
+FIRST = ",".join(map(str, beat()[:, 0]))
+BAD_CSV = {
+    "no medians": csv_text(beat()).replace("12 lead medians", "12 leads"),
+    "truncated": csv_text(beat()[:, :599]),
+    "wrong number of rows": csv_text(np.hstack([beat(), beat()[:, :1]])),
+    "wrong number of columns: row 1 has 13": replaced(FIRST, FIRST + ",7"),
+    "wrong number of columns: 600": csv_text(beat()[:11], heading=False),
+    "wrong number of columns: 1 ": replaced(FIRST, FIRST.rsplit(",", 1)[0]),
+    "not integers: .*'1.5'": replaced(FIRST, "1.5" + FIRST[FIRST.index(",") :]),
+    "not integers: .*'x'": replaced(FIRST, "x" + FIRST[FIRST.index(",") :]),
+    "not integers: .*'1_0'": replaced(FIRST, "1_0" + FIRST[FIRST.index(",") :]),
+    "not integers: .*''": replaced(FIRST, FIRST[FIRST.index(",") :]),
+    "out of range": replaced(FIRST, "32768" + FIRST[FIRST.index(",") :]),
+    "not integers: .*'9{30}'": replaced(FIRST, "9" * 30 + FIRST[FIRST.index(",") :]),
+    "flat: lead V2": csv_text(np.where(np.arange(12)[:, None] == LEADS.index("V2"), 3, beat())),
+    "saturated: lead I ": csv_text(np.vstack([np.clip(QRS, -2000, 800)[None], beat()[1:]])),
+}
+
+
+@pytest.mark.parametrize("reason", BAD_CSV)
+def test_file_that_cannot_be_used_is_rejected_and_the_others_are_read(export, reason):
+    (export[0] / "2.csv").write_text(BAD_CSV[reason])
+    block = only_block("12sl", *export)
+    assert block.record_id == ["1", "10"]
+    assert [record_id for record_id, _ in block.rejected] == ["2"]
+    assert re.match(reason, block.rejected[0][1])
+
+
+def test_coarse_peaks_are_not_taken_for_saturation(export):
+    coarse = np.rint(T_WAVE / 40).astype(int) * 40  # a top of 13 equal samples
+    (export[0] / "2.csv").write_text(csv_text(np.vstack([coarse[None], beat()[1:]])))
+    assert "2" in only_block("12sl", *export).record_id
+
+
+# Files and ids
+
+
+def test_what_is_no_regular_file_is_rejected_without_being_opened(export):
+    folder, table = export
+    os.mkfifo(folder / "3.csv")
+    (folder / "4.csv").symlink_to(folder / "nowhere")
+    with open(folder / "5.csv", "wb") as file:
+        file.truncate(1 << 40)  # a terabyte of nothing
+    (folder / "6.csv").mkdir()
+    (folder / ".7.csv").write_text("hidden")
+    rows = [{"patid": n, **VALUES} for n in (1, 2, 10, 3, 4, 5)]
+    block = only_block("12sl", folder, write_table(table, rows))
+    assert block.record_id == ["1", "10", "2"]
+    assert reason_of(block, "3") == "unreadable: not a regular file"
+    assert reason_of(block, "4") == "unreadable: No such file or directory"
+    assert reason_of(block, "5").startswith("too large: 1099511627776 bytes")
+    assert len(block.rejected) == 3
+
+
+def test_ids_are_matched_as_numbers_and_never_become_paths(export, tmp_path):
+    folder, table = export
+    (tmp_path / "outside.csv").write_text(csv_text(beat(7)))
+    (folder / "<b>&.csv").write_text(csv_text(beat(8)))
+    (folder / "a\nb.csv").write_text(csv_text(beat(9)))
+    ids = ["0001", "2.0", " 10 ", "../outside", str(tmp_path / "outside"), "<b>&", "a\nb", ""]
+    block = only_block("12sl", folder, write_table(table, [{"patid": i, **VALUES} for i in ids]))
+    assert block.record_id == ["1", "10", "2", "<b>&"]
+    np.testing.assert_array_equal(block.medians[3], beat(8))
+    assert reason_of(block, "../outside").startswith("no file")
+    assert reason_of(block, str(tmp_path / "outside")).startswith("no file")
+    assert reason_of(block, "a\\nb").startswith("bad id")
+    assert reason_of(block, "(line 10)") == "bad id: empty in line 10 of the label table"
+    assert len(block.rejected) == 4
+
+
+def test_duplicate_ids_are_rejected_all_of_them(export):
+    folder, table = export
+    (folder / "002.csv").write_text(csv_text(beat(3)))
+    rows = [{"patid": i, **VALUES} for i in ("1", "1", "2", "10")]
+    block = only_block("12sl", folder, write_table(table, rows))
+    assert block.record_id == ["10"]
+    assert reason_of(block, "1") == "duplicate id: again in line 3 of the label table"
+    assert (
+        reason_of(block, "2")
+        == reason_of(block, "002")
+        == "duplicate id: 2 files, 002.csv and 2.csv"
+    )
+
+
+def test_a_file_without_a_label_row_is_rejected(export):
+    (export[0] / "99.csv").write_text(csv_text(beat()))
+    assert reason_of(only_block("12sl", *export), "99").startswith("no label row")
+
+
+def test_the_table_may_lie_among_the_files(export):
+    folder, table = export
+    table = table.rename(folder / "labels.csv")
+    block = only_block("12sl", folder, table)
+    assert len(block.record_id) == 3 and not block.rejected
+
+
+# The label table
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    delimiter=st.sampled_from(";,\t"),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le"]),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    columns=st.permutations(["patid", *VALUES, "isNormal", "ecgcategory", "samplerate_ECG"]),
+    case=st.sampled_from([str, str.upper, str.lower]),
+    missing=st.sets(st.sampled_from(list(VALUES))),
+    empty=st.sampled_from(["", " ", "NaN", "nan", "NULL"]),
+    number=st.sampled_from(["{}", "{}.0", " {} ", "{},0", "+{}"]),
+)
+def test_table_formats_make_no_difference(
+    tmp_path_factory, delimiter, encoding, end, quoting, columns, case, missing, empty, number
+):
+    values = {name: abs(value) for name, value in VALUES.items()}
+    row = {"patid": 7, "isNormal": "TRUE", "ecgcategory": 'Normal "ECG"; µV', "samplerate_ECG": 500}
+    row |= {k: empty if k in missing else number.format(v) for k, v in values.items()}
+    path = write_table(
+        tmp_path_factory.mktemp("table") / "labels.csv",
+        [{case(k): row[k] for k in columns}, {case("patid"): 8, case("isNormal"): "fALSE"}],
+        delimiter, encoding=encoding, lineterminator=end, quoting=quoting,
+    )  # fmt: skip
+    table = read_label_table(path)
+    expected = [np.nan if name in missing else value for name, value in values.items()]
+    np.testing.assert_array_equal(table["7"], np.float32(expected))
+    assert np.isnan(table["8"]).all()
+
+
+@pytest.mark.parametrize(
+    "labels, reason",
+    [
+        ({"qt": "abc"}, "label not a number: qt is 'abc'"),
+        ({"qt": "3_96"}, "label not a number: qt is '3_96'"),
+        ({"qt": "3,9,6"}, "label not a number: qt is '3.9,6'"),
+        ({"qt": "True"}, "label not a number: qt is 'True'"),
+        ({"qt": "inf"}, "label not a number: qt is 'inf'"),
+        ({"qt": "32767"}, "label out of range: qt is 32767"),
+        ({"toffset": "820"}, "label out of range: toffset is 820"),
+        ({"STJ_v5": "-40000"}, "label out of range: STJ_v5 is -40000"),
+        ({"samplerate_ECG": "1000"}, "sampling rate: 1000 Hz; allowed 500"),
+    ],
+)
+def test_a_label_that_cannot_be_right_rejects_its_record_alone(export, labels, reason):
+    folder, table = export
+    rows = [{"patid": n, **VALUES, "samplerate_ECG": ""} for n in (1, 2, 10)]
+    rows[1] |= labels
+    block = only_block("12sl", folder, write_table(table, rows))
+    assert block.record_id == ["1", "10"] and reason_of(block, "2") == reason
+
+
+def test_a_decimal_comma_is_taken(export):
+    write_table(export[1], [{"patid": 1, **VALUES, "STJ_v5": "-14,25"}])
+    assert read_label_table(export[1])["1"][list(TARGETS).index("STJ_v5")] == -14.25
+
+
+def test_zero_intervals_and_fiducials_are_missing_but_zero_amplitudes_are_not(export):
+    folder, table = export
+    zeros = {"pr": 0, "ponset": 0, "poffset": -1, "STJ_v5": 0}
+    write_table(table, [{"patid": n, **VALUES, **zeros} for n in (1, 2, 10)])
+    block = only_block("12sl", folder, table)
+    targets = dict(zip(TARGETS, block.targets.T, strict=True))
+    assert np.isnan(targets["pr"]).all() and (targets["STJ_v5"] == 0).all()
+    assert np.isnan(block.fiducials[:, :2]).all() and np.isfinite(block.fiducials[:, 2:]).all()
+
+
+def test_a_row_cut_short_or_too_long_is_rejected(export):
+    folder, table = export
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([lines[0], lines[1] + ";;", lines[2] + ";5", lines[3][:-8]]))
+    block = only_block("12sl", folder, table)
+    assert block.record_id == ["1"]
+    assert reason_of(block, "2").startswith("label row too long: 16 cells in line 3")
+    assert reason_of(block, "10").startswith("label row truncated")
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"id;qt\n1;400\n", "lacks a column; needed: 'patid'"),
+        (b"patid;age\n1;40\n", "at least one of VentRate, pr"),
+        (b"", "its columns begin: none"),
+        (b"patid;qt;QT;Qt\n", None),
+        (b"patid;Qt;QT\n", "2 columns 'qt'"),
+        (b'patid;qt\n1;"400\n' + b"9" * 200_000, "no readable table"),
+    ],
+)
+def test_a_table_that_is_none_is_refused_at_once(export, content, message):
+    export[1].write_bytes(content)
+    if message is None:  # the exact name wins over others that differ in case alone
+        assert read_label_table(export[1]) == {}
+        return
+    with pytest.raises(ValueError, match=message) as error:
+        sources.open_source("12sl", *export)
+    assert str(export[1]) in str(error.value) and "\n" not in str(error.value)

@@ -1,0 +1,237 @@
+"""Files of a results folder: whole or absent, checked when read, split by record id alone."""
+
+import os
+import stat
+
+import h5py
+import numpy as np
+import pytest
+
+from ecghelpers import files
+from ecghelpers.data import build, store
+from ecghelpers.data.store import Attributions, Block, Perturbation
+from ecghelpers.ecg import FIDUCIALS, TARGETS
+
+RNG = np.random.default_rng(1)
+
+
+def block(ids, rejected=()) -> Block:
+    count = len(ids)
+    targets = RNG.normal(400, 20, (count, len(TARGETS))).astype(np.float32)
+    fiducials = RNG.uniform(100, 400, (count, len(FIDUCIALS))).astype(np.float32)
+    medians = RNG.integers(-900, 900, (count, 12, 600)).astype(np.int16)
+    return Block(list(ids), medians, targets, fiducials, list(rejected))
+
+
+class Listed:
+    """A source that gives prepared blocks and counts what is asked of it."""
+
+    name, attributes = "listed", {"seed": 1}
+
+    def __init__(self, blocks, settings=None):
+        self.blocks, self.settings, self.asked = blocks, settings or {}, []
+
+    @property
+    def block_count(self):
+        return len(self.blocks)
+
+    def block(self, number):
+        self.asked.append(number)
+        if self.blocks[number] is None:
+            raise KeyboardInterrupt
+        return self.blocks[number]
+
+
+@pytest.fixture
+def medians(tmp_path):
+    path = tmp_path / "data" / "medians.h5"
+    store.write_medians(path, iter([block("abc"), block("de")]), 5, source="gan")
+    return path
+
+
+def test_medians_come_back_as_written(tmp_path):
+    blocks = [block(["a", "b/../c"]), block(["<ü>"])]
+    blocks[0].targets[1, 1] = np.nan
+    path = tmp_path / "medians.h5"
+    store.write_medians(path, iter(blocks), 3, source="gan", seed=7)
+    found = store.read_medians(path)
+    assert list(found.record_id) == ["a", "b/../c", "<ü>"]
+    np.testing.assert_array_equal(found.medians[:2], blocks[0].medians)
+    np.testing.assert_array_equal(found.targets[2:], blocks[1].targets)
+    assert np.isnan(found.target("pr")[1]) and found.medians.dtype == np.int16
+    assert found.attributes["seed"] == 7 and found.attributes["units"] == "µV"
+    with h5py.File(path) as file:  # any HDF5 reader opens it
+        assert list(file["targets"].attrs["columns"]) == list(TARGETS)
+        assert file["medians"].shape == (3, 12, 600)
+
+
+def test_the_split_depends_on_the_record_id_alone(tmp_path):
+    ids = [f"r{i}" for i in range(3000)]
+    share = {s: np.mean([store.split_of(i) == s for i in ids]) for s in ("train", "validation")}
+    assert abs(share["train"] - 0.6) < 0.03 and abs(share["validation"] - 0.2) < 0.03
+    found = {}
+    for order in (ids[:9], ids[8::-1]):
+        one = block(order)
+        one.targets[:, RNG.integers(7)] = np.nan
+        store.write_medians(tmp_path / "m.h5", iter([one]), 9, source="gan")
+        data = store.read_medians(tmp_path / "m.h5")
+        splits = dict(zip(data.record_id, data.split, strict=True))
+        assert splits == (found or splits)
+        found = splits
+    assert store.split_of("r0") == "train"  # on every machine and with every version
+
+
+def test_beats_left_in_the_file_are_the_same(medians):
+    whole, mapped = store.read_medians(medians), store.read_medians(medians, mapped=True)
+    assert isinstance(mapped.medians, np.memmap) and not isinstance(whole.medians, np.memmap)
+    np.testing.assert_array_equal(mapped.medians, whole.medians)
+    np.testing.assert_array_equal(mapped.subset(whole.split == "train").targets.shape[1:], (7,))
+
+
+def test_labelled_records_of_a_split(medians):
+    data = store.read_medians(medians)
+    data.targets[0] = np.nan
+    for split in ("train", "validation", "test"):
+        part = data.labelled("qt", split)
+        assert (part.split == split).all() and "a" not in part.record_id
+
+
+def test_an_id_that_comes_twice_is_refused_and_nothing_is_left(tmp_path):
+    path = tmp_path / "medians.h5"
+    with pytest.raises(ValueError, match="'a' comes twice"):
+        store.write_medians(path, iter([block("ab"), block("a")]), 3, source="gan")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_any_flipped_bit_is_found(medians):
+    content = medians.read_bytes()
+    for position in RNG.integers(512, len(content), 20):
+        spoilt = bytearray(content)
+        spoilt[position] ^= 1 << RNG.integers(8)
+        medians.write_bytes(spoilt)
+        with pytest.raises(ValueError, match="checksum does not match"):
+            store.read_medians(medians)
+
+
+@pytest.mark.parametrize("keep", [0, 100, 600, 0.5, 0.999])
+def test_a_truncated_file_is_named(medians, keep):
+    content = medians.read_bytes()
+    medians.write_bytes(content[: int(keep * len(content)) if keep < 1 else keep])
+    with pytest.raises(ValueError) as caught:
+        store.read_medians(medians)
+    assert "medians.h5" in str(caught.value) and "run the step" in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="medians.h5 does not exist; run the step"):
+        store.read_medians(tmp_path / "medians.h5")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda f: f.__delitem__("targets"), "no dataset 'targets'"),
+        (lambda f: _replace(f, "medians", np.zeros((5, 12, 599), np.int16)), "(5, 12, 599)"),
+        (lambda f: _replace(f, "medians", np.zeros((5, 12, 600), np.float32)), "allowed: int16"),
+        (lambda f: _replace(f, "fiducials", np.zeros((4, 6), np.float32)), "(4, 6)"),
+        (lambda f: f["targets"].attrs.modify("columns", ["x"] * 7), "columns"),
+    ],
+)
+def test_a_file_of_another_make_is_refused(medians, change, told):
+    with h5py.File(medians, "r+") as file:
+        change(file)
+    content = bytearray(medians.read_bytes())
+    content[:512] = bytes(512)  # no checksum, as in a file that something else wrote
+    medians.write_bytes(content)
+    with pytest.raises(ValueError) as caught:
+        store.read_medians(medians)
+    assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+def _replace(file, name, values):
+    del file[name]
+    file[name] = values
+
+
+def test_attributions_come_back_as_written(tmp_path):
+    maps = {m: RNG.normal(size=(2, 12, 600)).astype(np.float32) for m in ("saliency", "random")}
+    details = {m: {"parameters": {"seed": 1}, "unit": "ms", "seconds": 0.5} for m in maps}
+    values = np.array([1.0, 2.0])
+    written = Attributions(
+        np.array(["a", "b"]), values, values + 1, maps, details, {"target": "qt"}
+    )
+    store.write_attributions(tmp_path / "a.h5", written)
+    found = store.read_attributions(tmp_path / "a.h5")
+    assert list(found.record_id) == ["a", "b"] and found.attributes["target"] == "qt"
+    np.testing.assert_array_equal(found.maps["random"], maps["random"])
+    assert found.details["saliency"] == details["saliency"]
+    assert list(store.read_attributions(tmp_path / "a.h5", ["random", "none"]).maps) == ["random"]
+
+
+def test_perturbation_comes_back_as_written(tmp_path):
+    curves = {m: RNG.normal(size=(2, 4)).astype(np.float32) for m in ("saliency", "random")}
+    written = Perturbation(np.array(["a", "b"]), np.array([1.0, 2]), curves, {"steps": 3})
+    store.write_perturbation(tmp_path / "p.h5", written)
+    found = store.read_perturbation(tmp_path / "p.h5")
+    np.testing.assert_array_equal(found.prediction["saliency"], curves["saliency"])
+    assert found.attributes["steps"] == 3 and "torch" in found.attributes["version"]
+
+
+def test_a_writer_that_fails_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "file.txt"
+    files.write_text(path, "old")
+    with pytest.raises(RuntimeError), files.whole_file(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_writer_left_is_swept_up(tmp_path):
+    (tmp_path / ".file.txt.abc.part").write_text("half")
+    files.write_text(tmp_path / "file.txt", "new")
+    assert [p.name for p in tmp_path.iterdir()] == ["file.txt"]
+    assert stat.S_IMODE(os.stat(tmp_path / "file.txt").st_mode) & stat.S_IRUSR
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "results").write_text("a file where a folder should be")
+    with pytest.raises(OSError, match="cannot write .*medians.h5"):
+        files.write_text(tmp_path / "results" / "medians.h5", "")
+
+
+def test_collecting_goes_on_where_it_was_killed(tmp_path):
+    blocks = [block("ab", [("x", "flat")]), block("c"), block("d")]
+    path, whole = tmp_path / "a" / "medians.h5", tmp_path / "b" / "medians.h5"
+    with pytest.raises(KeyboardInterrupt):
+        build.collect(Listed([blocks[0], None, blocks[2]]), path)
+    assert not path.exists()
+    again = Listed(blocks)
+    assert build.collect(again, path) == [("x", "flat")] and again.asked == [1, 2]
+    build.collect(Listed(blocks), whole)
+    assert path.read_bytes() == whole.read_bytes()
+    assert sorted(p.name for p in path.parent.iterdir()) == ["medians.h5", "rejected.csv"]
+    assert (path.parent / "rejected.csv").read_text() == "record_id,reason\nx,flat\n"
+
+
+def test_blocks_of_other_settings_or_damaged_ones_are_made_again(tmp_path):
+    blocks, path = [block("ab"), block("c")], tmp_path / "medians.h5"
+    with pytest.raises(KeyboardInterrupt):
+        build.collect(Listed([blocks[0], None], {"seed": 1}), path)
+    (piece,) = tmp_path.glob(".medians.h5.pieces/block*.npz")
+    content = bytearray(piece.read_bytes())
+    content[len(content) // 2] ^= 1
+    piece.write_bytes(content)
+    damaged = Listed(blocks, {"seed": 1})
+    build.collect(damaged, path)
+    assert damaged.asked == [0, 1]
+    with pytest.raises(KeyboardInterrupt):
+        build.collect(Listed([blocks[0], None], {"seed": 1}), path)
+    other = Listed(blocks, {"seed": 2})
+    build.collect(other, path)
+    assert other.asked == [0, 1]
+
+
+def test_a_source_without_a_usable_record_is_named(tmp_path):
+    with pytest.raises(ValueError, match="no usable record; the first was rejected because: flat"):
+        build.collect(Listed([block("", [("x", "flat")])]), tmp_path / "medians.h5")
+    assert not (tmp_path / "medians.h5").exists()

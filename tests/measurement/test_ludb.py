@@ -1,0 +1,111 @@
+"""Measured on real ECGs: against cardiologists' marks (LUDB), and on the generator's."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import wfdb
+
+from ecghelpers.ecg import LEADS, TARGETS
+from ecghelpers.measurement import measure
+
+LUDB = Path(__file__).resolve().parents[3] / "shared" / "ludb"
+needs_ludb = pytest.mark.skipif(
+    not (LUDB / "reference.csv").exists(), reason=f"LUDB is not in {LUDB}"
+)
+
+
+def read(record):
+    """(12, time) µV of a LUDB record."""
+    found = wfdb.rdrecord(str(LUDB / "data" / record))
+    names = [name.lower() for name in found.sig_name]
+    return 1000 * found.p_signal.T[[names.index(lead.lower()) for lead in LEADS]]
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """(row of reference.csv, Measurement) of every record; none may crash."""
+    with open(LUDB / "reference.csv") as table:
+        return [(row, measure(read(row["record"]))) for row in csv.DictReader(table)]
+
+
+@pytest.fixture(scope="module")
+def errors(measured):
+    """Error of each target in sinus rhythm without pacemaker or extrasystole, NaN = withheld."""
+    sinus = [
+        (row, found)
+        for row, found in measured
+        if row["rhythm"].startswith("Sinus")
+        and "True" not in (row["pacemaker"], row["extrasystole"])
+    ]
+    assert len(sinus) > 40
+    return {
+        name: np.array([found.targets[name] - float(row[name]) for row, found in sinus])
+        for name in ("VentRate", "pr", "qrs", "qt")
+    }
+
+
+@needs_ludb
+def test_every_record_has_a_median_beat_or_a_reason(measured):
+    for row, found in measured:
+        missing = {name for name, value in found.targets.items() if np.isnan(value)}
+        assert missing <= set(found.reasons), row["record"]
+
+
+@needs_ludb
+@pytest.mark.parametrize("name", ["VentRate", "pr", "qrs", "qt"])
+def test_measured_in_98_percent(errors, name):
+    assert np.isfinite(errors[name]).mean() >= 0.98
+
+
+@needs_ludb
+def test_rate(errors):
+    assert np.nanmedian(np.abs(errors["VentRate"])) <= 0.4
+
+
+@needs_ludb
+def test_pr(errors):
+    assert np.nanmean(np.abs(errors["pr"])) <= 7 and abs(np.nanmean(errors["pr"])) <= 4
+
+
+@needs_ludb
+def test_qrs(errors):
+    assert np.nanstd(errors["qrs"]) <= 8
+
+
+@needs_ludb
+def test_qt(errors):
+    error = errors["qt"]
+    assert np.nanmean(np.abs(error)) <= 11
+    assert np.nanmedian(np.abs(error)) <= 8
+    assert abs(np.nanmean(error)) <= 5
+
+
+@needs_ludb
+def test_pr_is_withheld_in_fibrillation_and_flutter(measured):
+    without = [
+        np.isnan(found.targets["pr"])
+        for row, found in measured
+        if "fibrillation" in row["rhythm"] or "flutter" in row["rhythm"]
+    ]
+    assert len(without) >= 5 and np.mean(without) >= 0.7
+
+
+def test_generator_lies_in_the_published_population():
+    from ecghelpers.data.gan import record_ids, synthesize
+
+    found = [measure(ecg) for ecg in synthesize(record_ids(0, 128, 7))]
+    for name, target in TARGETS.items():
+        if target.published:
+            mean, sd, smallest, largest = target.published
+            values = np.array([m.targets[name] for m in found])
+            assert np.isfinite(values).mean() >= 0.98
+            assert np.nanmean(values) == pytest.approx(mean, abs=5 + 3 * sd / np.sqrt(128))
+            assert np.nanstd(values) == pytest.approx(sd, rel=0.4)
+            assert np.nanpercentile(values, 5) >= smallest - sd / 2
+            assert np.nanpercentile(values, 95) <= largest
+    fiducials = {name: np.array([m.fiducials[name] for m in found]) for name in found[0].fiducials}
+    for name, low, high in (("qonset", 201, 231), ("qoffset", 249, 282), ("toffset", 375, 454)):
+        inside = (fiducials[name] >= low) & (fiducials[name] <= high)
+        assert inside.mean() >= 0.95, name

@@ -1,0 +1,273 @@
+"""run_all.sh from outside: what runs, what is skipped, what is refused, what is said."""
+
+import json
+import os
+import shutil
+import signal
+import time
+
+import pytest
+import toy
+
+from ecghelpers.run import snakemake
+
+TWO = ("--target", "qt,pr")
+
+
+@pytest.fixture
+def whole(finished_project, tmp_path):
+    """A copy of a project whose run is whole."""
+    return shutil.copytree(finished_project, tmp_path / "project", symlinks=True)
+
+
+def test_runs_each_step_once_and_says_where_to_look(finished_project, whole):
+    results = whole / "results" / "quick"
+    assert (results / "qt" / "model1" / "model.safetensors").read_text() == "2 0.003"
+    assert (results / "notebooks" / "02_train.qt.model1.ipynb").exists()
+    again = toy.run(whole, *TWO)
+    assert again.returncode == 0
+    assert toy.runs(whole) == []
+    for part in ("site/index.html", "notebooks/", "metrics.csv", "aopc.csv"):
+        assert f"results/quick/{part}" in again.stdout
+
+
+def test_progress_tells_which_step_of_how_many_and_how_long(project):
+    done = toy.run(project, "--target", "qt", "--only", "01,02")
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["[1/2]", "01_data", "starts"]
+    assert lines[3].startswith("[2/2] 02_train qt model1") and "done in" in lines[3]
+
+
+def test_a_changed_parameter_runs_what_it_touches_and_no_more(whole):
+    profile = whole / "parameters" / "quick.yaml"
+    profile.write_text(profile.read_text() + "perturbation_steps: 9\n")
+    plan = toy.run(whole, *TWO, "--dry-run").stdout
+    assert "06_perturbation qt model1        changed: perturbation_steps=9 (was 3)" in plan
+    assert toy.run(whole, *TWO).returncode == 0
+    assert sorted(toy.runs(whole)) == ["06_perturbation pr 1", "06_perturbation qt 1"]
+    assert (whole / "results/quick/qt/model1/perturbation.h5").read_text() == "9"
+
+
+def test_a_target_can_have_parameters_of_its_own(whole):
+    (whole / "parameters" / "qt.yaml").write_text("epochs: 7\n")
+    plan = toy.run(whole, *TWO, "--dry-run").stdout
+    assert "02_train qt model1" in plan
+    assert "02_train pr model1" not in plan
+
+
+def test_code_that_a_step_uses_counts_and_comments_do_not(whole):
+    notebook = whole / "notebooks" / "02_train.ipynb"
+    toy.write_notebook(whole, "02_train", body="# nothing but a comment")
+    assert "Nothing to do" in toy.run(whole, *TWO, "--dry-run").stdout
+    toy.write_notebook(whole, "02_train", body="from ecghelpers import config")
+    assert (
+        "02_train qt model1               its code changed"
+        in toy.run(whole, *TWO, "--dry-run").stdout
+    )
+    assert json.loads(notebook.read_text())["nbformat"] == 4
+
+
+def test_force_runs_the_chosen_steps_again(whole):
+    assert toy.run(whole, *TWO, "--only", "04", "--force").returncode == 0
+    assert sorted(toy.runs(whole)) == ["04_heatmaps pr 1", "04_heatmaps qt 1"]
+
+
+def test_dry_run_changes_nothing(project):
+    plan = toy.run(project, *TWO, "--dry-run")
+    assert plan.returncode == 0
+    assert "01_data" in plan.stdout and "10 to run" in plan.stdout
+    assert not (project / "results").exists()
+
+
+def test_only_with_missing_inputs_names_them(project):
+    refused = toy.run(project, "--target", "qt", "--only", "04")
+    assert refused.returncode != 0
+    assert "missing: data/medians.h5, qt/model1/model.safetensors" in refused.stderr
+    assert toy.runs(project) == []
+
+
+def test_a_failing_target_does_not_stop_the_others(project):
+    toy.write_notebook(project, "02_train", body='if target == "qt": raise ValueError("no luck")')
+    done = toy.run(project, *TWO)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert "02_train qt model1" in last and "ValueError: no luck" in last
+    assert "results/quick/notebooks/02_train.qt.model1.ipynb" in last
+    results = project / "results" / "quick"
+    assert "no luck" in (results / "notebooks" / "02_train.qt.model1.ipynb").read_text()
+    assert (results / "metrics.csv").read_text() == "pr/model1/model.safetensors"
+    assert (results / "site" / "index.html").exists()
+    toy.runs(project)
+    toy.write_notebook(project, "02_train")
+    assert toy.run(project, *TWO).returncode == 0
+    assert (results / "metrics.csv").read_text().split() == [
+        "pr/model1/model.safetensors",
+        "qt/model1/model.safetensors",
+    ]
+    assert "06_perturbation qt 1" in toy.runs(project)
+
+
+def test_a_step_that_makes_nothing_has_failed(kernel_project):
+    toy.write_notebook(
+        kernel_project, "01_data", body="import sys; results = root = pathlib.Path('x')"
+    )
+    done = toy.run(kernel_project, *TWO)
+    assert done.returncode == 1
+    assert "without making data/medians.h5" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--profil", "quick"], "--profile"),
+        (["--profile", "quik"], "quick"),
+        (["--profile", "../quick"], "quick"),
+        (["--profile", "qt"], "quick"),
+        (["--target", "qtc"], "T_PeakAmpl_v5"),
+        (["--target", ""], "--target"),
+        (["--only", "07"], "06"),
+        (["--jobs", "many"], "whole number"),
+        (["--jobs", "0"], "1, 2"),
+        (["--device", "tpu"], "cuda"),
+    ],
+)
+def test_refuses_what_it_does_not_know_in_one_line(project, flags, named):
+    (project / "parameters" / "qt.yaml").write_text("epochs: 7\n")
+    refused = toy.run(project, *flags)
+    assert refused.returncode == 2
+    assert refused.stdout == ""
+    assert len(refused.stderr.splitlines()) == 1
+    assert named in refused.stderr
+    assert not (project / "results").exists()
+
+
+def test_the_second_run_in_a_folder_is_refused_with_its_owner_named(project):
+    toy.write_notebook(project, "01_data", body="time.sleep(60)")
+    first = toy.start(project, *TWO)
+    try:
+        toy.wait_for(lambda: toy.has_run(project, "01_data"))
+        refused = toy.run(project, *TWO)
+        assert refused.returncode == 2
+        assert f"process {first.pid}" in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+        other = toy.run(project, *TWO, "--only", "01", "--results", "elsewhere", "--dry-run")
+        assert other.returncode == 0
+    finally:
+        toy.kill(first)
+
+
+def test_an_interrupted_run_leaves_nothing_running_and_goes_on(kernel_project):
+    toy.write_notebook(kernel_project, "02_train", body="time.sleep(60)")
+    first = toy.start(kernel_project, *TWO)
+    toy.wait_for(lambda: toy.has_run(kernel_project, "02_train"))
+    first.send_signal(signal.SIGTERM)
+    _, errors = first.communicate(timeout=30)
+    assert first.returncode != 0
+    assert "Stopping" in errors
+    toy.runs(kernel_project)
+    toy.write_notebook(kernel_project, "02_train")
+    assert toy.run(kernel_project, *TWO).returncode == 0
+    assert "01_data" not in toy.runs(kernel_project)
+
+
+SAVES = """
+import signal
+def leave(*_):
+    (root / "state").write_text("half")
+    raise RuntimeError("saved")
+signal.signal(signal.SIGTERM, leave)
+(root / "waits").touch()
+time.sleep(60)
+"""
+
+
+def test_ctrl_c_in_a_terminal_lets_steps_save_and_a_second_ends_them(kernel_project):
+    toy.write_notebook(kernel_project, "02_train", body=SAVES)
+    flags = ("--target", "qt", "--only", "01,02")
+    run = toy.start(kernel_project, *flags, start_new_session=True)
+    results = kernel_project / "results" / "quick"
+    toy.wait_for((results / "waits").exists)
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to all of its processes
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode != 0 and (results / "state").read_text() == "half", errors
+    stubborn = SAVES.replace(
+        "signal.signal(signal.SIGTERM, leave)", "signal.signal(15, signal.SIG_IGN)"
+    )
+    toy.write_notebook(kernel_project, "02_train", body=stubborn)
+    (results / "waits").unlink()
+    run = toy.start(kernel_project, *flags)
+    toy.wait_for((results / "waits").exists)
+    run.send_signal(signal.SIGTERM)
+    time.sleep(1)
+    run.send_signal(signal.SIGTERM)
+    _, errors = run.communicate(timeout=20)
+    assert "Stopping at once" in errors
+
+
+@pytest.mark.parametrize("folder", ["", ".", "notebooks", "parameters/x", "ecghelpers"])
+def test_results_never_go_into_the_project_itself(project, folder):
+    before = (project / "notebooks" / "01_data.ipynb").read_bytes()
+    done = toy.run(project, "--results", folder)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "--results" in done.stderr and "name a" in done.stderr
+    assert (project / "notebooks" / "01_data.ipynb").read_bytes() == before
+
+
+def test_a_closed_output_is_told_in_one_line(project):
+    run = toy.start(project, *TWO)
+    run.stdout.readline()
+    run.stdout.close()  # as `| head -1` does
+    errors = run.stderr.read()
+    assert run.wait(60) == 2 and errors.splitlines() == [errors.strip()]
+    assert "the output was closed" in errors
+    assert toy.run(project, *TWO).returncode == 0
+
+
+def test_a_failure_is_not_told_with_an_older_log(tmp_path):
+    log = tmp_path / "logs" / "02_train.qt.model1.log"
+    log.parent.mkdir()
+    log.write_text("took 21 s, 18 s of CPU time")
+    os.utime(log, (1e9, 1e9))
+    report = snakemake.Report(tmp_path)
+    report.take({"event": "start", "job": 1, "label": "02_train qt model1"})
+    report.take(
+        {"event": "message", "text": "sbatch failed. The error message was 'no\nsuch thing'."}
+    )
+    report.take({"event": "error", "job": 1, "logs": ["logs/02_train.qt.model1.log"]})
+    [line] = report.failures()
+    assert "it did not start: no such thing" in line and "snakemake.log" in line
+    log.write_text("[IPKernelApp] WARNING | Kernel is running over TCP\n")
+    assert "it was killed" in report.failures()[0]
+
+
+def test_the_kernel_is_this_environments_whatever_the_user_has_installed(kernel_project, tmp_path):
+    kernel = tmp_path / "home/.local/share/jupyter/kernels/python3"
+    kernel.mkdir(parents=True)
+    (kernel / "kernel.json").write_text(
+        '{"argv": ["false"], "display_name": "x", "language": "python"}'
+    )
+    done = toy.run(kernel_project, "--target", "qt", "--only", "01", HOME=str(tmp_path / "home"))
+    assert done.returncode == 0, done.stderr
+
+
+def test_strange_paths_and_the_c_locale(kernel_project, tmp_path):
+    odd = kernel_project.rename(tmp_path / "Größe ü 2")
+    flags = ("--target", "qt", "--only", "01,02", "--results", "mine é 1")
+    done = toy.run(odd, *flags, LC_ALL="C", TZ="Asia/Kathmandu")
+    assert done.returncode == 0, done.stderr
+    assert (odd / "mine é 1" / "qt" / "model1" / "model.safetensors").exists()
+
+
+def test_own_data_that_is_not_there_is_refused(project):
+    profile = project / "parameters" / "quick.yaml"
+    profile.write_text(profile.read_text() + "source_path: nowhere/at_all\n")
+    refused = toy.run(project)
+    assert refused.returncode == 2
+    assert "nowhere/at_all" in refused.stderr
+
+
+def test_help_shows_flags_with_examples(project):
+    shown = toy.run(project, "--help").stdout
+    for flag in ("--profile", "--target", "--only", "--results", "--jobs", "--device", "--force"):
+        assert flag in shown
+    assert "./run_all.sh --only 04,06 --force" in shown

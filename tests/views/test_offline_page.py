@@ -1,0 +1,127 @@
+"""The static page's data and files; what it does is tested in a browser."""
+
+import json
+import re
+from base64 import b64decode
+
+import fake_results
+import numpy as np
+import pandas as pd
+import pytest
+
+from ecghelpers.views import offline_page
+from ecghelpers.views.plots import METHOD_LABELS
+
+MEGABYTE = 1e6
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    results = fake_results.make(tmp_path_factory.mktemp("results"))
+    rows = [("qt", 1, "random", 1.0, ""), ("qt", 1, "deeplift", 3.0, "yes")]
+    columns = ["target", "model", "method", "aopc", "beats_random"]
+    pd.DataFrame(rows, columns=columns).to_csv(results.aopc, index=False)
+    offline_page.build_site(results)
+    return results
+
+
+def content(path) -> dict:
+    """What a data script hands to the page."""
+    call = re.fullmatch(r"ECG\.\w+\((?:\"[^\"]+\",)?(.*)\);\n", path.read_text(encoding="utf-8"))
+    return json.loads(call[1])
+
+
+def test_nothing_in_a_script_can_end_it():
+    hostile = ["</script><script>alert(1)</script>", "a\u2028b", "<!--", 'q"\\', *("&<>")]
+    text = offline_page.script_json(hostile)
+    assert not set(text) & set("<>&\u2028\u2029")
+    assert json.loads(text) == hostile
+    with pytest.raises(ValueError):
+        offline_page.script_json(float("nan"))
+
+
+def test_a_byte_a_sample_keeps_the_map():
+    values = np.random.default_rng(0).standard_t(2, (12, 600)).astype(np.float32)
+    peak, text = offline_page.quantise(values)
+    levels = np.frombuffer(b64decode(text), np.int8).astype(float).reshape(12, 600)
+    back = levels * np.abs(levels) * peak / 127**2
+    assert np.abs(back - values).max() <= 0.008 * peak
+    percentile = np.percentile(np.abs(values), 99)
+    assert np.percentile(np.abs(back), 99) == pytest.approx(percentile, rel=0.04)
+    assert offline_page.quantise(np.zeros((12, 600)))[0] == 0
+
+
+def test_every_map_truth_and_curve_is_on_the_page(results):
+    page = results.site.parent
+    data = content(page / "data" / "records.js")
+    assert set(data["records"]) == set(fake_results.HOSTILE_IDS)
+    assert [(n["target"], n["model"]) for n in data["networks"]] == results.models()
+    network = content(page / "data" / "qt-model1.js")
+    assert list(network["maps"]) == list(METHOD_LABELS)
+    assert set(network["curves"]) == set(METHOD_LABELS)
+    assert all(len(m["data"]) == 5 for m in network["maps"].values())
+    record = data["records"][fake_results.HOSTILE_IDS[0]]
+    beat = np.frombuffer(b64decode(record["beat"]), "<i2").reshape(12, 600)
+    assert np.abs(beat).max() > 500 and record["fiducials"] == list(fake_results.FIDUCIALS)
+    first = [curve[0][0] for curve in network["curves"].values()]
+    np.testing.assert_allclose(first, network["prediction"][0], rtol=1e-4)
+    assert [row["method"] for row in network["ranking"]] == ["deeplift", "random"]
+    assert network["test_mae"] == 4.2
+    assert content(page / "data" / "pr-model2.js")["ranking"] == []
+
+
+def test_page_asks_for_nothing_outside_its_folder(results):
+    page = results.site.parent
+    html = results.site.read_text(encoding="utf-8")
+    assert "default-src 'none'" in html and "unsafe-inline" not in html
+    for path in page.glob("*.*"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"https?:|//[a-z]|fetch\(|XMLHttp|\beval\b|innerHTML", text), path
+    used = re.findall(r'(?:src|href)="([^"]+)"', html)
+    assert used and all((page / name).is_file() for name in used)
+
+
+def test_page_names_its_controls():
+    html = (offline_page.ASSETS / "index.html").read_text(encoding="utf-8")
+    for tag in re.findall(r"<(?:select|input)[^>]*>", html):
+        name = re.search(r'id="([\w-]+)"', tag)[1]
+        before = html[: html.index(tag)]
+        assert before.rfind("<label") > before.rfind("</label"), f"{name} has no label"
+    for tag in re.findall(r"<button[^>]*>[^<]{0,2}</button>", html):
+        assert "aria-label" in tag
+
+
+def test_numbers_of_records_and_size(tmp_path):
+    ids = [f"r{number}" for number in range(8)]
+    results = fake_results.make(tmp_path, targets=("qt",), models=(1,), record_ids=ids)
+    site = offline_page.build_site(results, records=6).parent
+    assert list(content(site / "data" / "records.js")["records"]) == ids[:6]
+    sizes = {path.name: path.stat().st_size / 6 for path in (site / "data").iterdir()}
+    whole = 50 * (7 * sizes["qt-model1.js"] + sizes["records.js"])
+    assert whole <= 40 * MEGABYTE  # 50 records × 7 targets × 10 methods × 12 leads
+
+
+def test_a_new_page_replaces_the_old_one_only_when_whole(tmp_path, monkeypatch):
+    results = fake_results.make(tmp_path, targets=("qt",), models=(1,))
+    offline_page.build_site(results)
+    left = results.site.parent / "data" / "left-over.js"
+    left.write_text("old")
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(offline_page, "_write_records", fail)
+    with pytest.raises(OSError, match="disk full"):
+        offline_page.build_site(results)
+    assert left.read_text() == "old"
+    monkeypatch.undo()
+    offline_page.build_site(results)
+    assert not left.exists() and not list(tmp_path.glob(".site*"))
+
+
+def test_without_heatmaps_the_page_is_refused(tmp_path):
+    results = fake_results.make(tmp_path, targets=("qt",), models=(1,))
+    (results.model_dir("qt", 1) / "attributions.h5").unlink()
+    with pytest.raises(ValueError, match=r"attributions\.h5"):
+        offline_page.build_site(results)
+    assert not results.site.exists()
