@@ -15,7 +15,7 @@ from ecghelpers.ecg import FIDUCIALS, TARGETS
 
 BEATS = beats(2, seed=3, dtype=np.int16)
 LAST_CALLS = {
-    "01_data": "collection.forget_blocks(paths.medians)",
+    "01_data": "build.forget_blocks(paths.medians)",
     "02_train": "training.forget_state(state)",
     "06_perturbation": "explanation.forget_blocks(result_path)",
 }
@@ -24,10 +24,8 @@ LAST_CALLS = {
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """A copy of the package's code that code_digest reads instead of the package's own."""
-    copy = tmp_path / "package"
-    copy.mkdir()
-    for path in fingerprint.PACKAGE.glob("*.py"):
-        shutil.copy(path, copy)
+    skip = shutil.ignore_patterns("__pycache__", "assets")
+    copy = shutil.copytree(fingerprint.PACKAGE, tmp_path / "package", ignore=skip)
     monkeypatch.setattr(fingerprint, "PACKAGE", copy)
     return copy
 
@@ -78,7 +76,7 @@ def test_the_blocks_of_a_collection_that_is_checked_later_are_kept(tmp_path):
 def test_blocks_of_a_collection_by_other_code_are_made_again(tmp_path, package):
     source, path = Counted(), tmp_path / "medians.h5"
     build.collect(source, path, keep_blocks=True)
-    (package / "measurement.py").open("a").write("\nUNUSED = 1\n")
+    (package / "measurement" / "targets.py").open("a").write("\nUNUSED = 1\n")
     build.collect(source, path, keep_blocks=True)
     assert source.asked == 2
 
