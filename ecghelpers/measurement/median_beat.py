@@ -21,6 +21,19 @@ REACH = 10  # samples by which detection may be out: 20 ms
 SAME_SHAPE = 0.9  # correlation of two QRS complexes of one kind
 PREMATURE = 0.8  # of the usual RR interval: a beat that follows sooner is premature
 NOISY = 2.5  # a beat this many times further from the median than usual is noisy
+DETECT_KEEP = 0.98  # of a lead's slopes are smaller than the one that scales it
+DETECT_MS = 130  # moving window over the squared slopes, with soft ends
+PART_BLOCKS = 200  # 2 s of blocks: at least a beat in each
+CANDIDATE, CERTAIN = 0.2, 0.4  # of the usual QRS energy: may be, and is, a beat
+REFRACTORY, T_WAVE = 24, 36  # blocks after a beat (240, 360 ms): no beat; a T wave if small
+T_WAVE_ENERGY = 0.6  # of the beat before: what follows soon with less energy is its T wave
+SEARCH_BACK = 1.66  # of the usual RR interval: so long a gap is searched again
+TYPICAL_SHARE = 0.6  # of like-shaped beats in time: fewer, and the rhythm itself is irregular
+LEVEL_FROM, LEVEL_TO = 45, 30  # samples (90 to 60 ms) before R that give a beat's level
+QRS_FROM, QRS_TO = 30, 45  # samples before and after R in which a QRS complex is steepest
+GAP = 10  # samples between that and what counts as the rest of the beat
+STANDS_OUT = 6.0  # times the usual slope of the rest of the beat: a QRS complex is steeper
+REPEATS = 2.0  # times what differs between beats: so much of a QRS complex is the same
 
 
 @dataclass(frozen=True)
@@ -29,12 +42,13 @@ class Beats:
 
     r: (beat,) where each lies, samples at 500 Hz. rr_ms: (beat - 1,) RR intervals. windows:
     (used, 8, 600) µV, the beats in the median, aligned, zero just before QRS. shaped: how many
-    beats have the commonest QRS shape.
+    beats have the commonest QRS shape. no_qrs: why what repeats is no QRS complex, "" if it is one.
     """
 
     r: np.ndarray
     windows: np.ndarray
     shaped: int
+    no_qrs: str = ""
 
     @property
     def rr_ms(self) -> np.ndarray:
@@ -60,13 +74,44 @@ def find_beats(ecg_uv: np.ndarray) -> Beats:
     if len(r) < MIN_BEATS:
         return Beats(r, none, len(r))
     r, usual = _usual_beats(smooth[live], r)
-    whole = (r >= R_SAMPLE) & (r < ecg_uv.shape[1] - (BEAT_SAMPLES - R_SAMPLE))
-    used = r[usual & whole]
-    if len(used) < MIN_BEATS:
-        return Beats(r, none, int(usual.sum()))
+    shaped = int(usual.sum())
+    if shaped < MIN_BEATS:
+        return Beats(r, none, shaped)
     level = _level(ecg_uv, r[usual])
-    windows = _cut(ecg_uv - level, used, R_SAMPLE, BEAT_SAMPLES - R_SAMPLE)
-    return Beats(r, _quiet_beats(windows, live), int(usual.sum()))
+    whole = (r >= R_SAMPLE) & (r < ecg_uv.shape[1] - (BEAT_SAMPLES - R_SAMPLE))
+    windows = _cut(ecg_uv - level, r[usual], R_SAMPLE, BEAT_SAMPLES - R_SAMPLE)
+    no_qrs = why_no_qrs(windows[:, live], float(np.median(np.diff(r))))
+    windows = windows[whole[usual]]
+    if len(windows) < MIN_BEATS:
+        return Beats(r, none, shaped, no_qrs)
+    return Beats(r, _quiet_beats(windows, live), shaped, no_qrs)
+
+
+def why_no_qrs(windows: np.ndarray, rr: float) -> str:
+    """Why what is aligned in (beat, lead, 600) is no QRS complex, "" if it is one; rr in samples.
+
+    A QRS complex is much steeper than the rest of its beat, and the same in every beat, in at least
+    half of the leads. Wander, fibrillation waves and noise rise and fall alike everywhere;
+    artefacts do not repeat.
+    """
+    smooth = uniform_filter1d(windows, BLOCK, axis=2)
+    median = median_over_beats(smooth)
+    slope = np.abs(np.gradient(median, axis=1))
+    first, last = R_SAMPLE - QRS_FROM, R_SAMPLE + QRS_TO
+    begin, end = max(0, int(R_SAMPLE - rr / 2)), min(BEAT_SAMPLES, int(R_SAMPLE + rr / 2))
+    rest = np.hstack((slope[:, begin : first - GAP], slope[:, last + GAP : end]))
+    if rest.shape[1]:
+        steepest = slope[:, first:last].max(axis=1)
+        stands_out = np.median(steepest / (np.median(rest, axis=1) + 1e-9))
+        if stands_out < STANDS_OUT:
+            return f"no QRS complex: at its steepest {stands_out:.1f} times as steep as the rest"
+    usual = median[:, first:last] - median[:, first:last].mean(axis=1, keepdims=True)
+    qrs = smooth[:, :, first:last] - smooth[:, :, first:last].mean(axis=2, keepdims=True)
+    differs = np.median(((qrs - usual) ** 2).sum(axis=2), axis=0)
+    repeats = np.median(np.sqrt((usual**2).sum(axis=1) / (differs + 1e-9)))
+    if len(windows) > 1 and repeats < REPEATS:
+        return f"no QRS complex: what is alike in all beats is {repeats:.1f} times what differs"
+    return ""
 
 
 def detect(ecg_uv: np.ndarray) -> np.ndarray:
@@ -81,35 +126,36 @@ def detect(ecg_uv: np.ndarray) -> np.ndarray:
     # Means over 20 ms, 20 ms apart: blind to 50 Hz, nearly so to 60 Hz.
     slope = np.zeros_like(mean)
     slope[:, 2:-1] = mean[:, 3:] + mean[:, 2:-1] - mean[:, 1:-2] - mean[:, :-3]
-    scale = np.sort(np.abs(slope), axis=1)[:, int(0.98 * blocks)]
+    scale = np.sort(np.abs(slope), axis=1)[:, int(DETECT_KEEP * blocks)]
     slope = slope[scale > 1] / scale[scale > 1, None]
     if not len(slope):
         return np.empty(0, int)
-    window = np.hanning(13) / np.hanning(13).sum()  # 120 ms
+    window = np.hanning(DETECT_MS // 10)
+    window /= window.sum()
     power = np.minimum(slope**2, 4)
     power = power.sum(axis=0) - (power.max(axis=0) if len(power) > 2 else 0)
     energy = np.sqrt(np.convolve(power, window, "same"))
-    parts = np.array_split(energy, max(1, blocks // 200))  # 2 s: at least a beat in each
+    parts = np.array_split(energy, max(1, blocks // PART_BLOCKS))
     return _choose(energy, np.median([part.max() for part in parts])) * BLOCK
 
 
 def _choose(energy: np.ndarray, usual: float) -> np.ndarray:
     """Which peaks of the slope energy (10 ms blocks) are QRS complexes; usual: their height."""
-    peaks, _ = find_peaks(energy, height=0.2 * usual, distance=20)
+    peaks, _ = find_peaks(energy, height=CANDIDATE * usual, distance=20)
     chosen: list[int] = []
-    for peak in peaks[energy[peaks] > 0.4 * usual]:
+    for peak in peaks[energy[peaks] > CERTAIN * usual]:
         gap = peak - chosen[-1] if chosen else np.inf
-        if gap < 36 and energy[peak] < 0.6 * energy[chosen[-1]]:
-            continue  # a T wave
-        if gap < 24:  # refractory: the larger of the two
+        if gap < T_WAVE and energy[peak] < T_WAVE_ENERGY * energy[chosen[-1]]:
+            continue
+        if gap < REFRACTORY:  # the larger of the two
             chosen.pop()
         chosen.append(peak)
     if len(chosen) < 3:
         return np.array(chosen, int)
-    longest = 1.66 * np.median(np.diff(chosen))
+    longest = SEARCH_BACK * np.median(np.diff(chosen))
     missed = []
     for a, b in zip(chosen[:-1], chosen[1:], strict=True):
-        between = peaks[(peaks > a + 36) & (peaks < b - 24)]
+        between = peaks[(peaks > a + T_WAVE) & (peaks < b - REFRACTORY)]
         if b - a > longest and len(between):
             missed.append(between[energy[between].argmax()])
     return np.sort(np.array(chosen + missed, int))
@@ -137,7 +183,7 @@ def _usual_beats(smooth: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndar
     r = r + (template[:, 20:-20] ** 2).sum(axis=0).argmax() + 20 - QRS_HALF
     rr = np.diff(r)
     early = np.append(False, rr < PREMATURE * np.median(rr))
-    if (same & ~early).sum() >= max(MIN_BEATS, 0.6 * same.sum()):
+    if (same & ~early).sum() >= max(MIN_BEATS, TYPICAL_SHARE * same.sum()):
         same &= ~early  # otherwise the rhythm is irregular and no beat is out of turn
     return r, same
 
@@ -165,7 +211,7 @@ def _level(ecg_uv: np.ndarray, r: np.ndarray) -> np.ndarray:
 
     It follows wander that is faster than the 0.5 Hz cosines, and puts every beat at one level.
     """
-    knots = _cut(ecg_uv, r, 45, -30).mean(axis=2)
+    knots = _cut(ecg_uv, r, LEVEL_FROM, -LEVEL_TO).mean(axis=2)
     time = np.arange(ecg_uv.shape[1])
     right = np.clip(np.searchsorted(r, time), 1, len(r) - 1)
     weight = np.clip((time - r[right - 1]) / (r[right] - r[right - 1]), 0, 1)

@@ -14,9 +14,10 @@ from ..ecg import (
     TARGETS,
     twelve_leads,
 )
+from .corners import TIME
 from .delineation import SMOOTH, delineate
 from .filters import to_500_hz
-from .median_beat import FLAT_UV, MIN_BEATS, Beats, find_beats, median_over_beats
+from .median_beat import FLAT_UV, MIN_BEATS, Beats, find_beats, median_over_beats, why_no_qrs
 
 SECONDS = (5, 60)
 RATES_HZ = (250, 1000)
@@ -25,6 +26,20 @@ BAD_LEAD = 3.0  # a lead this many times noisier than usual is not delineated
 P_REPEATS = 0.45  # correlation of a beat's P wave with the others' below which there is none
 RR_REGULAR = 0.12  # change of the RR interval from beat to beat that a sinus rhythm stays below
 P_REPEATS_IRREGULAR = 0.95  # what the correlation must be where the rhythm is not regular
+P_BEFORE, P_AFTER = 10, 4  # samples around the P wave that are compared as well; before QRS not
+LEVEL = np.arange(-3, 2)  # samples about QRS onset whose mean is zero
+T_FROM = 20  # samples (40 ms) after QRS from which T_PeakAmpl_v5 is looked for
+# What is believed; anything else is an error of the measurement, and missing.
+BELIEVED = {
+    "VentRate": (20, 300),
+    "pr": (60, 500),
+    "qrs": (30, 250),
+    "qt": (180, 700),
+    "STJ_v5": (-5000, 5000),
+    "T_PeakAmpl_v5": (-5000, 5000),
+    "R_PeakAmpl_v5": (-1000, 10000),
+}
+QTC_BELIEVED = (280, 700)  # ms, QT by Fridericia's formula (Acta Med Scand 53:469, 1920)
 _EIGHT = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
 _V5 = LEADS.index("V5")
 
@@ -53,6 +68,8 @@ def measure(ecg_uv: np.ndarray, sampling_rate: float = 500) -> Measurement:
     """
     beats = find_beats(to_500_hz(_checked(ecg_uv, sampling_rate), sampling_rate))
     rr_ms = beats.rr_ms
+    if beats.no_qrs:
+        return _nothing(np.nan, beats.no_qrs, beats)
     if beats.used < MIN_BEATS:
         rate = 60000 / np.median(rr_ms) if beats.shaped >= MIN_BEATS else np.nan
         why = f"{beats.used} usable beats of {len(beats.r)} found, at least {MIN_BEATS} needed"
@@ -83,6 +100,10 @@ def measure_median(
         raise ValueError(f"median_uv is flat; allowed: a lead that spans {FLAT_UV} µV or more")
     if not RR_MS[0] <= rr_ms <= RR_MS[1]:
         raise ValueError(f"rr_ms is {rr_ms}; allowed: {RR_MS[0]} to {RR_MS[1]} ms")
+    why = why_no_qrs(median[None], rr_ms / MS_PER_SAMPLE)
+    if why:
+        targets, fiducials, reasons = _missing_all(np.nan, why)
+        return median.astype(np.float32), targets, fiducials, reasons
     rough = median - uniform_filter1d(median, SMOOTH, axis=1)
     return _measure_beat(median[_EIGHT], rr_ms, np.median(np.abs(rough), axis=1)[_EIGHT], None)
 
@@ -111,11 +132,16 @@ def _checked(ecg_uv: np.ndarray, sampling_rate: float) -> np.ndarray:
 
 
 def _nothing(rate: float, why: str, beats: Beats) -> Measurement:
+    median = np.full(BEAT_SHAPE, np.nan, np.float32)
+    return Measurement(median, *_missing_all(rate, why), beats.used, beats.rejected)
+
+
+def _missing_all(rate: float, why: str) -> tuple[dict, dict, dict]:
+    """Targets of which only the rate may be known, fiducials, and the reason for each."""
     targets = dict.fromkeys(TARGETS, np.nan) | {"VentRate": float(rate)}
     fiducials = dict.fromkeys(FIDUCIALS, np.nan)
     reasons = {name: why for name, value in (targets | fiducials).items() if np.isnan(value)}
-    median = np.full(BEAT_SHAPE, np.nan, np.float32)
-    return Measurement(median, targets, fiducials, reasons, beats.used, beats.rejected)
+    return targets, fiducials, reasons
 
 
 def _usable(eight_uv: np.ndarray, noise_uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -143,8 +169,10 @@ def _measure_beat(
         if why:
             fiducials |= {"ponset": np.nan, "poffset": np.nan}
             reasons |= {"ponset": why, "poffset": why}
-    onset = max(round(fiducials["qonset"]), 3)
-    median = median - median[:, onset - 3 : onset + 2].mean(axis=1, keepdims=True)
+    level = np.maximum(fiducials["qonset"] + LEVEL, 0)
+    median = median - np.stack([np.interp(level, TIME, lead) for lead in median]).mean(
+        axis=1, keepdims=True
+    )
     targets = {"VentRate": 60000 / rr_ms} | _intervals(fiducials) | _amplitudes(median, fiducials)
     reasons |= {
         target: reasons[fiducial]
@@ -157,12 +185,32 @@ def _measure_beat(
         why = "lead V5 is flat" if flat[_V5] else "lead V5 is much noisier than the others"
         reasons |= dict.fromkeys(lost, why)
     targets = {name: float(targets[name]) for name in TARGETS}
+    for name, why in _unbelievable(targets, rr_ms).items():
+        targets[name] = np.nan
+        reasons[name] = why
     return median.astype(np.float32), targets, fiducials, reasons
 
 
 def _missing(fiducials: dict[str, float]) -> dict[str, str]:
-    why = {"p": "no room for a P wave after the T wave before", "t": "no room for a T wave"}
+    why = {
+        "p": "no P wave between the T wave before and QRS, or it overlaps that T wave",
+        "t": "no room for a T wave, or the next P wave overlaps it",
+    }
     return {name: why[name[0]] for name, at in fiducials.items() if np.isnan(at)}
+
+
+def _unbelievable(targets: dict[str, float], rr_ms: float) -> dict[str, str]:
+    """Why a value that was measured is not believed, by target."""
+    reasons = {}
+    for name, (low, high) in BELIEVED.items():
+        if targets[name] < low or targets[name] > high:
+            unit = TARGETS[name].unit
+            reasons[name] = f"not believed: {targets[name]:.0f} {unit}; limits {low} to {high}"
+    corrected = targets["qt"] / np.cbrt(rr_ms / 1000)
+    if "qt" not in reasons and (corrected < QTC_BELIEVED[0] or corrected > QTC_BELIEVED[1]):
+        low, high = QTC_BELIEVED
+        reasons["qt"] = f"not believed: {corrected:.0f} ms for rate; limits {low} to {high}"
+    return reasons
 
 
 def _intervals(at: dict[str, float]) -> dict[str, float]:
@@ -180,11 +228,11 @@ def _amplitudes(median_uv: np.ndarray, at: dict[str, float]) -> dict[str, float]
     offset = max(onset, round(at["qoffset"]))
     t_peak = np.nan
     if np.isfinite(at["toffset"]):
-        t_wave = v5[min(offset + 20, round(at["toffset"])) : round(at["toffset"]) + 1]
+        t_wave = v5[min(offset + T_FROM, round(at["toffset"])) : round(at["toffset"]) + 1]
         bulge = t_wave - np.linspace(t_wave[0], t_wave[-1], len(t_wave))
         t_peak = t_wave.max() if bulge.max() >= -bulge.min() else t_wave.min()
     return {
-        "STJ_v5": v5[offset],
+        "STJ_v5": np.interp(at["qoffset"], TIME, v5),
         "T_PeakAmpl_v5": t_peak,
         "R_PeakAmpl_v5": v5[onset : offset + 1].max(),
     }
@@ -195,7 +243,7 @@ def _no_p_wave(beats: Beats, at: dict[str, float], usable: np.ndarray) -> str | 
 
     A P wave comes with every beat; fibrillation and flutter waves do not keep step with them.
     """
-    window = slice(max(0, round(at["ponset"]) - 10), round(at["qonset"]) - 4)
+    window = slice(max(0, round(at["ponset"]) - P_BEFORE), round(at["qonset"]) - P_AFTER)
     waves = uniform_filter1d(beats.windows[:, usable], SMOOTH, axis=2)[:, :, window]
     waves = waves - waves.mean(axis=2, keepdims=True)
     waves = waves.reshape(len(waves), -1)

@@ -4,16 +4,24 @@ import numpy as np
 import pytest
 from simulated_ecg import T_UV, beat, half_sine
 
-from ecghelpers.measurement.delineation import corner, delineate, qrs_edges, quantile, steepest_fall
-
-TIME = np.arange(600)
+from ecghelpers.measurement.corners import TIME, corner, quantile, steepest_fall
+from ecghelpers.measurement.delineation import delineate, qrs_edges
 
 
 def test_corner_of_a_ramp_is_where_it_ends():
     ends = np.array([300, 330])
     wave = np.clip(ends[:, None] - TIME, 0, 60).astype(float)
-    found = corner(wave, ends - 50, ends + 70)
-    np.testing.assert_array_equal(found, ends)
+    found = corner(wave, ends - 50.0, ends + 70.0)
+    np.testing.assert_allclose(found, ends, atol=8)
+    assert found[1] - found[0] == pytest.approx(30)
+
+
+def test_edges_move_by_as_much_as_the_waves_do():
+    """Shifted by parts of a sample, the end of T and the onset of P move smoothly: no jumps."""
+    qt = np.array([delineate(placed(qt=400 + ms), 900)["toffset"] for ms in np.arange(0, 8, 0.5)])
+    np.testing.assert_allclose(np.diff(qt), 0.25, atol=0.12)
+    pr = np.array([delineate(placed(pr=160 + ms), 900)["ponset"] for ms in np.arange(0, 8, 0.5)])
+    np.testing.assert_allclose(np.diff(pr), -0.25, atol=0.12)
 
 
 def test_corner_stays_between_its_limits():

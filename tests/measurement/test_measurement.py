@@ -278,3 +278,81 @@ def test_bad_input_is_named(array, rate, message):
 def test_bad_median_is_named(array, rr, message):
     with pytest.raises(ValueError, match=message):
         measure_median(array, rr)
+
+
+# What an electrocardiograph has to get right, or leave out: (shape, PR, QRS), NaN = cannot be told.
+DIFFICULT = {
+    "complete bundle branch block": ({"qrs": 140, "slow": 70, "qt": 430}, 160, 140),
+    "slow terminal part": ({"qrs": 160, "slow": 90, "qt": 440}, 160, 160),
+    "incomplete bundle branch block": ({"qrs": 112, "slow": 45}, 160, 112),
+    "long PR": ({"pr": 226}, 226, 92),
+    "very long PR": ({"pr": 340, "rr": 1000}, 340, 92),
+    "P at the end of T": ({"pr": 280, "rr": 640, "qt": 360}, np.nan, 92),
+    "P in the fall of T": ({"pr": 300, "rr": 620, "qt": 360}, np.nan, 92),
+    "P in the top of T": ({"pr": 360, "rr": 620, "qt": 360}, np.nan, 92),
+    "notched P": ({"pr": 180, "p_ms": 130, "notch": True}, 180, 92),
+    "atrial T wave": ({"ta": 0.3}, 160, 92),
+    "low voltage": ({"scale": 0.25}, 160, 92),
+    "small P": ({"p": 0.35}, 160, 92),
+}
+
+
+@pytest.mark.parametrize("name", DIFFICULT)
+def test_difficult_beats_are_measured_or_left_out_with_a_reason(name):
+    shape, pr, qrs = DIFFICULT[name]
+    measured = measure(ecg(**shape) + noise((8, 5000)))
+    assert measured.targets["qrs"] == pytest.approx(qrs, abs=15)
+    assert measured.targets["pr"] == pytest.approx(pr, abs=8, nan_ok=True)
+    if np.isnan(pr):
+        assert "overlap" in measured.reasons["pr"]
+    else:
+        p_ms = (measured.fiducials["poffset"] - measured.fiducials["ponset"]) * 2
+        assert p_ms == pytest.approx(shape.get("p_ms", 100), abs=16)
+
+
+def _beatless(kind, seed):
+    """(8, 5000) µV without a heartbeat."""
+    random = np.random.default_rng(seed)
+    time_s, phase = np.arange(5000) / 500, random.uniform(0, 6, (8, 1))
+    size = random.uniform(0.4, 1, (8, 1))
+    quiet = random.normal(0, 6, (8, 5000))
+    if kind == "wander":
+        return 400 * size * np.sin(2 * np.pi * random.uniform(0.3, 0.7) * time_s + phase) + quiet
+    if kind == "fibrillation":
+        cycles = random.uniform(3.5, 7) * time_s + 0.3 * np.sin(2 * time_s)
+        return 300 * size * np.sin(2 * np.pi * cycles + phase) + quiet
+    if kind == "artefact":
+        quiet[:, 2000:2060] += 3000 * size * np.hanning(60)
+        return quiet
+    if kind == "mains":
+        return 200 * np.sin(2 * np.pi * 50 * time_s + phase) + quiet
+    if kind == "drift":
+        return 20 * np.cumsum(random.normal(0, 1, (8, 5000)), axis=1) + quiet
+    return random.normal(0, 100, (8, 5000))
+
+
+@pytest.mark.parametrize(
+    "kind", ["wander", "fibrillation", "artefact", "mains", "drift", "white noise"]
+)
+def test_without_a_heartbeat_nothing_is_measured(kind):
+    for seed in range(10):
+        measured = measure(_beatless(kind, seed))
+        assert np.isnan(list(measured.targets.values())).all(), (seed, measured.targets)
+        assert np.isnan(measured.median_uv).all()
+        assert set(measured.reasons) >= set(TARGETS)
+
+
+def test_what_no_heart_does_is_not_believed():
+    wide = measure(ecg(qrs=280, qt=560, rr=1400, pr=200))
+    assert np.isnan(wide.targets["qrs"]) and "limits 30 to 250" in wide.reasons["qrs"]
+
+
+def test_little_noise_moves_edges_little():
+    """As in generated ECGs: 20 µV of white noise, and the median of about ten beats."""
+    shapes = [{"pr": 140 + 4 * k, "qt": 380 + 5 * k, "rr": 820 + 10 * k} for k in range(12)]
+    apart = [
+        intervals(measure(ecg(**shape) + noise((8, 5000), 20, seed)))
+        - intervals(measure(ecg(**shape)))
+        for seed, shape in enumerate(shapes)
+    ]
+    assert (np.percentile(np.abs(apart), 90, axis=0) <= 6).all()
