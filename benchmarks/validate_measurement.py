@@ -38,7 +38,7 @@ SEED = 2024
 # What each constant could as well be; five-fold validation chooses among these.
 CHOICES = {
     "QRS_ONSET": (0.03, 0.035, 0.04),
-    "P_RISE": (27, 30, 33),
+    "P_RISE": (27, 29, 32),
     "P_LEVEL": (0.6, 0.7),
     "T_REACH": (28, 34, 40),
     "T_LOBE": (0.12, 0.15, 0.2),
