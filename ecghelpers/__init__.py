@@ -13,7 +13,7 @@ attribution   nine methods and random: which samples mattered; perturbation: wha
 measurement/  from an ECG to its median beat, fiducials and targets
 
 model         the network; prediction, and speed/: the same numbers faster
-files, config, ecg: whole files, where results lie, what an ECG is
+files, config, ecg: whole files, where results lie, what an ECG is; statistics: paired tests
 
 The package imports nothing on its own: import the modules (``from ecghelpers import attribution``).
 """

@@ -126,13 +126,15 @@ class Method:
     """A row of the table.
 
     rows: name of the parameter that says how many beats one record becomes. scaled: True if the map
-    is in target unit, False if in target unit per µV, None if multiply_by_inputs decides.
+    is in target unit, False if in target unit per µV, None if multiply_by_inputs decides. squared:
+    the gradient (target unit per µV) times a class activation map (target unit).
     """
 
     compute: Callable[[Run, Tensor], Tensor]
     scaled: bool | None = False
     rows: str | None = None
     unitless: bool = False
+    squared: bool = False
 
 
 METHODS = {
@@ -144,7 +146,7 @@ METHODS = {
         integrated_gradients, scaled=None, rows="integrated_gradients_steps"
     ),
     "deconvolution": Method(deconvolution),
-    "guided_gradcam": Method(guided_gradcam),
+    "guided_gradcam": Method(guided_gradcam, squared=True),
     "guided_backprop": Method(guided_backprop),
     "gradientshap": Method(gradient_shap, scaled=None, rows="gradientshap_draws"),
     "random": Method(random, unitless=True),
@@ -152,18 +154,14 @@ METHODS = {
 
 
 def unit(method: str, target_unit: str, multiply_by_inputs: bool = True) -> str:
-    """The unit of a method's map: target unit, target unit per µV, or none for random."""
+    """The unit of a method's map: target unit, target unit (squared) per µV, or none for random."""
     row = METHODS[check_choice("method", method, METHODS)]
     if row.unitless:
         return ""
-    scaled = multiply_by_inputs if row.scaled is None else row.scaled
-    return (
-        target_unit
-        if scaled
-        else f"({target_unit})/µV"
-        if "/" in target_unit
-        else f"{target_unit}/µV"
-    )
+    if multiply_by_inputs if row.scaled is None else row.scaled:
+        return target_unit
+    whole = f"({target_unit})" if "/" in target_unit else target_unit
+    return f"{whole}{'²' if row.squared else ''}/µV"
 
 
 def attribute(

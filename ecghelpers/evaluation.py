@@ -1,18 +1,20 @@
 """Errors of the models, curves of the perturbation, and how sure both are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy.integrate import trapezoid
 
 from .config import generator
-from .ecg import TARGETS
+from .ecg import MS_PER_SAMPLE, TARGETS
+from .statistics import sign_flip_test, verdicts
 
 AUC_STEPS = (5, 10, 15, 25)
 CONFIDENCE = 0.95
 RESAMPLES = 2000
 FLOOR = "random"
+NEIGHBOURS = "neighbouring beats"
 
 
 def model_errors(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
@@ -26,15 +28,18 @@ def model_errors(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
     return {"n": len(truth), "mae": np.abs(error).mean(), "rmse": mse**0.5, "r2": r2}
 
 
-def bootstrap_weights(records: int, seed: int) -> np.ndarray:
+def bootstrap_weights(records: int, seed: int = 0, groups: Sequence | None = None) -> np.ndarray:
     """(resample, record) weights of a bootstrap over records, each row summing to one.
 
-    The same weights for every method make the comparison a paired one.
+    groups: (record,) patient of each record; patients are drawn, with all their records. The same
+    weights for every method make the comparison a paired one.
     """
-    counts = generator(seed, "bootstrap").multinomial(
-        records, np.full(records, 1 / records), size=RESAMPLES
-    )
-    return (counts / records).astype(np.float32)
+    groups = np.arange(records) if groups is None else np.asarray(groups)
+    names, number = np.unique(groups, return_inverse=True)
+    equal = np.full(len(names), 1 / len(names))
+    counts = generator(seed, "bootstrap").multinomial(len(names), equal, size=RESAMPLES)
+    drawn = counts[:, number]
+    return (drawn / drawn.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def mean_interval(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -56,13 +61,16 @@ def absolute_errors(truth: np.ndarray, predictions: np.ndarray) -> np.ndarray:
 
 
 def error_curves(
-    truth: np.ndarray, predictions: Mapping[str, np.ndarray], seed: int = 0
+    truth: np.ndarray,
+    predictions: Mapping[str, np.ndarray],
+    groups: Sequence | None = None,
 ) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Mean absolute error against step for every method, with its interval over ECGs.
 
-    predictions: method → (record, step + 1). Returns method → (mean, low, high), each (step + 1,).
+    predictions: method → (record, step + 1); groups: (record,) patients. Returns method → (mean,
+    low, high), each (step + 1,).
     """
-    weights = bootstrap_weights(len(truth), seed)
+    weights = bootstrap_weights(len(truth), groups=groups)
     return {m: mean_interval(absolute_errors(truth, p), weights) for m, p in predictions.items()}
 
 
@@ -85,42 +93,63 @@ def aopc(predictions: np.ndarray) -> np.ndarray:
 
 
 def perturbation_table(
-    truth: np.ndarray, predictions: Mapping[str, np.ndarray], target: str, sd: float, seed: int = 0
+    truth: np.ndarray,
+    predictions: Mapping[str, np.ndarray],
+    target: str,
+    sd: float,
+    *,
+    order: str = "morf",
+    floor: np.ndarray | None = None,
+    groups: Sequence | None = None,
 ) -> pd.DataFrame:
     """One row a method: AOPC, areas under the error curve, and the verdict against random.
 
-    sd: the target's SD over the data, for comparison between targets. Columns ending in ``_low``
-    and ``_high`` are 95 % intervals over ECGs. beats_random: "yes" or "no" if the paired interval
-    of the difference in error to random, over all steps, lies above or below zero, else "unclear".
+    predictions: method → (record, step + 1), points perturbed in this order: a good map makes the
+    error rise sooner than random's where the most relevant come first (``morf``), later where the
+    least relevant do (``lerf``). floor: (draw, record, step + 1) of several random maps, whose mean
+    error is what to beat; the curve of ``random`` alone if not given. sd: the target's SD, for
+    comparison between targets. groups: (record,) patients. Columns ending in ``_low`` and ``_high``
+    are 95 % intervals over ECGs. gain: by how much the mean error over all steps lies on the right
+    side of random's; p: of a sign-flip test; beats_random: "yes", "no" or "unclear", all methods of
+    the table corrected for together (Holm).
     """
-    weights = bootstrap_weights(len(truth), seed)
+    weights = bootstrap_weights(len(truth), groups=groups)
     steps = next(iter(predictions.values())).shape[1] - 1
     errors = {m: absolute_errors(truth, p) for m, p in predictions.items()}
     rows = []
     for method, predicted in predictions.items():
-        row = {"target": target, "method": method, "n": len(truth), "steps": steps, "sd": sd}
-        row |= _with_interval("aopc", aopc(predicted), weights)
+        row = {"target": target, "method": method, "order": order, "n": len(truth)}
+        row |= {"steps": steps, "sd": sd} | _with_interval("aopc", aopc(predicted), weights)
         row["aopc_sd"] = row["aopc"] / sd
         for count in sorted({min(k, steps) for k in AUC_STEPS}):
             row |= _with_interval(f"auc{count}", area(errors[method], count), weights)
-        if FLOOR in errors:
-            gain = area(errors[method], steps) - area(errors[FLOOR], steps)
-            row |= _with_interval("gain", gain, weights)
-            row["beats_random"] = verdict(row["gain_low"], row["gain_high"], method)
         rows.append(row)
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    if FLOOR in errors:
+        draws = [errors[FLOOR]] if floor is None else [absolute_errors(truth, p) for p in floor]
+        chance = np.mean([area(draw, steps) for draw in draws], axis=0)
+        side = 1 if order == "morf" else -1
+        gains = {m: side * (area(e, steps) - chance) for m, e in errors.items()}
+        table = table.merge(_against_chance(gains, groups), on="method")
+    return table
+
+
+def _against_chance(gains: Mapping[str, np.ndarray], groups: Sequence | None) -> pd.DataFrame:
+    """gain, its interval, p and verdict of every method but the floor; gains: (record,) each."""
+    tests = {m: sign_flip_test(g, groups) for m, g in gains.items() if m != FLOOR}
+    answers = dict(zip(tests, verdicts(list(tests.values())), strict=True))
+    rows = [
+        {"method": m, "gain": test.mean, "gain_low": test.low, "gain_high": test.high, "p": test.p}
+        for m, test in tests.items()
+    ]
+    rows.append({"method": FLOOR, "gain": float(gains[FLOOR].mean())})
+    table = pd.DataFrame(rows)
+    return table.assign(beats_random=table["method"].map(answers).fillna(""))
 
 
 def _with_interval(name: str, values: np.ndarray, weights: np.ndarray) -> dict[str, float]:
     mean, low, high = mean_interval(values, weights)
     return {name: float(mean), f"{name}_low": float(low), f"{name}_high": float(high)}
-
-
-def verdict(low: float, high: float, method: str = "") -> str:
-    """What an interval of the gain over random says."""
-    if method == FLOOR:
-        return ""
-    return "yes" if low > 0 else "no" if high < 0 else "unclear"
 
 
 def verdict_sentence(table: pd.DataFrame, label) -> str:
@@ -138,11 +167,15 @@ def verdict_sentence(table: pd.DataFrame, label) -> str:
     return f"{title} — " + "; ".join(parts) + "."
 
 
-def wave_mass(maps: np.ndarray, fiducials: np.ndarray) -> pd.DataFrame:
+def wave_mass(
+    maps: np.ndarray, fiducials: np.ndarray, rate: np.ndarray | None = None
+) -> pd.DataFrame:
     """Share of |attribution| that falls on each wave, and the share of the time it takes.
 
     maps: (record, lead, time); fiducials: (record, 6) sample index, NaN = missing (that wave's
-    share is NaN). Returns one row a record with columns P, QRS, T, elsewhere and ``time_…``.
+    share is NaN); rate: (record,) beats/min, without which the neighbouring beats (up to the end of
+    the T wave before, and from the next P or, where there is none, QRS) count as elsewhere. Returns
+    one row a record with columns P, QRS, T, neighbouring beats, elsewhere and ``time_…``.
     """
     weight = np.abs(maps).sum(1, dtype=np.float64)
     total = weight.sum(1)
@@ -155,6 +188,20 @@ def wave_mass(maps: np.ndarray, fiducials: np.ndarray) -> pd.DataFrame:
         missing = ~(np.isfinite(onset) & np.isfinite(offset))[:, 0]
         columns[wave] = np.where(missing, np.nan, (weight * inside).sum(1) / total)
         columns[f"time_{wave}"] = np.where(missing, np.nan, inside.mean(1))
-    columns["elsewhere"] = 1 - sum(columns[wave] for wave in ("P", "QRS", "T"))
-    columns["time_elsewhere"] = 1 - sum(columns[f"time_{wave}"] for wave in ("P", "QRS", "T"))
+    if rate is not None:
+        inside = _neighbours(fiducials, rate, time)
+        columns[NEIGHBOURS] = (weight * inside).sum(1) / total
+        columns[f"time_{NEIGHBOURS}"] = inside.mean(1)
+    named = [name for name in columns if not name.startswith("time_")]
+    columns["elsewhere"] = 1 - sum(columns[name] for name in named)
+    columns["time_elsewhere"] = 1 - sum(columns[f"time_{name}"] for name in named)
     return pd.DataFrame(columns)
+
+
+def _neighbours(fiducials: np.ndarray, rate: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """(record, time) whether a sample belongs to the beat before or after; never to this one."""
+    rr = 60000 / np.asarray(rate, np.float64)[:, None] / MS_PER_SAMPLE
+    onset = np.where(np.isfinite(fiducials[:, :1]), fiducials[:, :1], fiducials[:, 2:3])
+    end = np.where(np.isfinite(fiducials[:, 5:]), fiducials[:, 5:], fiducials[:, 3:4])
+    outside = (time < onset) | (time > end)
+    return outside & ((time < end - rr) | (time > onset + rr))

@@ -14,20 +14,24 @@ from .attribution import METHODS, attribute, unit
 from .config import Results, generator, progress
 from .data.store import Attributions, Medians, Perturbation, read_perturbation
 from .ecg import TARGETS
-from .evaluation import perturbation_table
+from .evaluation import FLOOR, perturbation_table
 from .files import Pieces, array_digest, remove_pieces, sha256, whole_file
 from .fingerprint import code_digest
 from .perturbation import perturbation_curve
 from .prediction import predict
 
 BLOCK_RECORDS = 16
+FLOOR_DRAWS = 5  # random maps whose mean curve the others have to beat
 
 
-def choose_records(data: Medians, target: str, count: int, seed: int) -> Medians:
+def choose_records(
+    data: Medians, target: str, count: int, seed: int, *, complete_first: bool = False
+) -> Medians:
     """Test records with a known target, in an order that seed and record id decide.
 
-    Those with complete labels come first, so that every target's first records are the same ones.
-    Raises ValueError if the test split has none.
+    complete_first: those with complete labels come first, so that every target's first records are
+    the same ones. Good to look at, not to judge by: it leaves out who has no P wave. Raises
+    ValueError if the test split has none.
     """
     test = data.labelled(target, "test")
     if count < 1 or not len(test.record_id):
@@ -36,7 +40,8 @@ def choose_records(data: Medians, target: str, count: int, seed: int) -> Medians
             "are; ask for at least 1, and make more records if there are none"
         )
     draw = [generator(seed, "choice", record).random() for record in test.record_id]
-    return test.subset(np.lexsort((draw, ~is_complete(test)))[:count])
+    later = ~is_complete(test) if complete_first else np.zeros(len(draw), bool)
+    return test.subset(np.lexsort((draw, later))[:count])
 
 
 def is_complete(data: Medians) -> np.ndarray:
@@ -105,6 +110,7 @@ def perturb(
     decides |= {"weights": sha256(model_file) if model_file else ""}
     pieces = Pieces(path, {**settings, **decides, "code": code_digest("explanation")})
     parts: dict[str, list[np.ndarray]] = {method: [] for method in methods}
+    draws: list[np.ndarray] = []
     tasks = [(first, m) for first in range(0, len(data.record_id), BLOCK_RECORDS) for m in methods]
     with progress(len(tasks), f"perturbing {target}") as bar:
         for first, method in tasks:
@@ -117,15 +123,33 @@ def perturb(
                 )
                 curve = perturbation_curve(model, block.medians, relevance, **common, **procedure)
                 found = {"prediction": curve}
+                if method == FLOOR:
+                    found["draws"] = _more_draws(model, block, curve, procedure)
                 pieces.save(f"{method}.{first:06d}", **found)
             parts[method].append(found["prediction"])
+            draws += [found["draws"]] if method == FLOOR else []
             bar.update()
     return Perturbation(
         record_id=data.record_id,
         truth=data.target(target),
         prediction={method: np.concatenate(curves) for method, curves in parts.items()},
         attributes={k: json.dumps(v) if isinstance(v, dict) else v for k, v in settings.items()},
+        floor=np.concatenate(draws, axis=1) if draws else None,
     )
+
+
+def _more_draws(model: nn.Module, block: Medians, first: np.ndarray, procedure: dict) -> np.ndarray:
+    """(draw, record, step + 1): the curve of the random map, and those of others like it."""
+    curves = [first]
+    for draw in range(1, FLOOR_DRAWS):
+        options = {"record_id": [f"{record} draw {draw}" for record in block.record_id]}
+        seed = procedure["seed"]
+        relevance = attribute(model, block.medians, FLOOR, seed=seed, progress=False, **options)
+        curve = perturbation_curve(
+            model, block.medians, relevance, record_id=block.record_id, **procedure
+        )
+        curves.append(curve)
+    return np.stack(curves)
 
 
 def forget_blocks(path: str | Path) -> None:
@@ -147,7 +171,14 @@ def gather_aopc(results: Results, sd: dict[str, float]) -> pd.DataFrame:
             path = results.model_dir(target, model) / "perturbation.h5"
             if path.is_file():
                 found = read_perturbation(path)
-                table = perturbation_table(found.truth, found.prediction, target, sd[target])
+                table = perturbation_table(
+                    found.truth,
+                    found.prediction,
+                    target,
+                    sd[target],
+                    order=str(found.attributes.get("order", "morf")),
+                    floor=found.floor,
+                )
                 table.insert(1, "model", model)
                 tables.append(table)
         table = pd.concat(tables, ignore_index=True)

@@ -197,6 +197,8 @@ def test_units():
     assert unit("integrated_gradients", "ms", multiply_by_inputs=False) == "ms/µV"
     assert unit("saliency", "beats/min") == "(beats/min)/µV"
     assert unit("random", "ms") == ""
+    assert unit("guided_gradcam", "ms") == "ms²/µV"  # gradient times a map in target unit
+    assert unit("guided_gradcam", "beats/min") == "(beats/min)²/µV"
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,56 @@ def test_error_curves_start_together_and_hold_the_mean():
     assert found["random"][0][0] == mean[0]
 
 
+def test_an_interval_over_patients_is_wider_than_one_over_their_records():
+    values = np.repeat(RNG.normal(0, 1, 10), 8)
+    records = mean_interval(values, bootstrap_weights(80))
+    patients = mean_interval(values, bootstrap_weights(80, groups=np.repeat(np.arange(10), 8)))
+    assert patients[2] - patients[1] > 1.5 * (records[2] - records[1])
+
+
+def linear_model(order):
+    """Truth and predictions of y = Σ w·x, points set to zero: by its weights, reversed, at random.
+
+    24 records of 60 points; exactly what perturbation_curve gives for such a network.
+    """
+    beats, weights = np.abs(RNG.normal(1, 0.3, (24, 60))), np.abs(RNG.normal(0, 1, (24, 60)))
+    parts = beats * weights
+    maps = {"saliency": parts, "deeplift": -np.argsort(np.argsort(parts, 1), 1) + 60.0}
+    draws = [RNG.normal(0, 1, parts.shape) for _ in range(5)]
+
+    def curve(relevance):
+        ranked = np.argsort(np.abs(relevance) * (-1 if order == "morf" else 1), axis=1)
+        lost = np.take_along_axis(parts, ranked, 1).cumsum(1)[:, :30]
+        return parts.sum(1, keepdims=True) - np.hstack((np.zeros((24, 1)), lost))
+
+    predictions = {m: curve(relevance) for m, relevance in maps.items()}
+    floor = np.stack([curve(draw) for draw in draws])
+    return parts.sum(1), predictions | {"random": floor[0]}, floor
+
+
+@pytest.mark.parametrize("order", ["morf", "lerf"])
+def test_true_weights_are_better_than_random_in_both_orders(order):
+    truth, predictions, floor = linear_model(order)
+    table = perturbation_table(truth, predictions, "qt", 1.0, order=order, floor=floor)
+    table = table.set_index("method")
+    assert list(table["order"].unique()) == [order]
+    assert list(table.loc[["saliency", "deeplift"], "beats_random"]) == ["yes", "no"]
+    assert table.loc["saliency", "gain"] > 0 > table.loc["deeplift", "gain"]
+
+
+def test_the_floor_is_the_mean_of_its_draws():
+    truth, level = curves(1.0)
+    floor = np.stack([curves(rise)[1] for rise in (0.5, 1.0, 1.5)])
+    table = perturbation_table(truth, {"saliency": level, "random": floor[0]}, "qt", 1, floor=floor)
+    assert table.set_index("method").loc["saliency", "gain"] == pytest.approx(0, abs=1e-9)
+
+
+def test_two_records_give_no_verdict():
+    truth, level = curves(1.0, n=2)
+    table = perturbation_table(truth, {"saliency": curves(9.0, n=2)[1], "random": level}, "qt", 1)
+    assert table.set_index("method").loc["saliency", "beats_random"] == "unclear"
+
+
 def test_the_verdict_is_paired_against_random():
     truth, level = curves(1.0)
     noisy = level + RNG.normal(0, 0.5, level.shape)
@@ -104,6 +154,21 @@ def test_wave_mass_by_hand():
     )
     np.testing.assert_allclose(found.loc[0, ["time_P", "time_T"]], [50 / 600, 100 / 600])
     assert np.isnan(found.loc[1, "P"]) and found.loc[1, "QRS"] == 2 / 8
+
+
+def test_neighbouring_beats_have_a_share_of_their_own():
+    maps = np.zeros((1, 12, 600))
+    maps[:, 0, [50, 90, 110, 230, 500]] = 1  # T before, between, P, QRS, next P at 60 beats/min
+    fiducials = np.array([[100, 149, 210, 259, 350, 449.0]])
+    slow = wave_mass(maps, fiducials, np.array([60.0])).loc[0]
+    assert slow["neighbouring beats"] == 0 and slow["elsewhere"] == pytest.approx(3 / 5)
+    fast = wave_mass(maps, fiducials, np.array([75.0])).loc[0]  # 400 samples: T ends 49, P at 500
+    assert fast["neighbouring beats"] == 0
+    faster = wave_mass(maps, fiducials, np.array([76.0])).loc[0]
+    assert faster["neighbouring beats"] == pytest.approx(2 / 5)
+    assert faster["elsewhere"] == pytest.approx(1 / 5)
+    total = faster[["P", "QRS", "T", "neighbouring beats", "elsewhere"]].sum()
+    assert total == pytest.approx(1)
 
 
 def test_a_map_of_zeros_has_no_shares():

@@ -13,7 +13,7 @@ FLOORS = (
     {"data", "training", "evaluation", "scoring", "explanation"},
     {"attribution", "perturbation", "truth", "measurement"},
     {"prediction", "checksums"},
-    {"model", "speed", "files", "fingerprint", "config", "ecg"},
+    {"model", "speed", "files", "fingerprint", "statistics", "config", "ecg"},
 )
 MODULES = sorted(
     ".".join(path.relative_to(fingerprint.PACKAGE).with_suffix("").parts).removesuffix(".__init__")

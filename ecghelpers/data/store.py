@@ -221,12 +221,16 @@ def _details(path: str | Path, dataset: h5py.Dataset) -> dict:
 
 @dataclass(frozen=True)
 class Perturbation:
-    """What ``perturbation.h5`` holds for one network: method → prediction (record, step + 1)."""
+    """What ``perturbation.h5`` holds for one network: method → prediction (record, step + 1).
+
+    floor: (draw, record, step + 1) of several random maps, where the file has them.
+    """
 
     record_id: np.ndarray
     truth: np.ndarray
     prediction: dict[str, np.ndarray]
     attributes: dict
+    floor: np.ndarray | None = None
 
 
 def write_perturbation(path: str | Path, content: Perturbation) -> None:
@@ -234,6 +238,8 @@ def write_perturbation(path: str | Path, content: Perturbation) -> None:
     with create_hdf5(path) as file:
         for method, values in content.prediction.items():
             file.create_group(method)["prediction"] = values.astype(np.float32)
+        if content.floor is not None:
+            file["random"]["draws"] = content.floor.astype(np.float32)
         write_texts(file, "record_id", content.record_id)
         file["truth"] = content.truth
         file.attrs.update(version=json.dumps(provenance()), **content.attributes)
@@ -252,7 +258,10 @@ def read_perturbation(path: str | Path) -> Perturbation:
         _check_size(path, [*beside.values(), *held.values()])
         curves = {name: dataset[:] for name, dataset in held.items()}
         ids, truth = texts(beside["record_id"][:]), beside["truth"][:]
-        return Perturbation(ids, truth, curves, dict(file.attrs))
+        floor = None
+        if "draws" in file.get("random", {}):
+            floor = _dataset(path, file["random"], "draws", (None, records, None))[:]
+        return Perturbation(ids, truth, curves, dict(file.attrs), floor)
 
 
 @contextlib.contextmanager

@@ -171,17 +171,21 @@ def append_rating(path: str | Path, row: dict) -> None:
 def scores(ratings: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Mean score of every method with a 95 % interval: columns method, n, score, low, high.
 
-    Readers are averaged within a map first; the interval is a percentile bootstrap over maps, so it
-    speaks of other records and not of other readers.
+    n counts maps. Readers are averaged within a map first; the interval is a percentile bootstrap
+    over records, each with all its maps (up to one a target), so it speaks of other records and not
+    of other readers.
     """
     maps = ratings.groupby(["method", "target", "model", "record"])["score"].mean()
     rows = []
     for method, values in maps.groupby("method"):
+        _, record = np.unique(values.index.get_level_values("record"), return_inverse=True)
         values = values.to_numpy()
+        sums, counts = np.bincount(record, values), np.bincount(record)
         draws = generator(seed, "scores", method).integers(
-            len(values), size=(RESAMPLES, len(values))
+            len(counts), size=(RESAMPLES, len(counts))
         )
-        low, high = np.quantile(values[draws].mean(axis=1), (0.025, 0.975))
+        means = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
+        low, high = np.quantile(means, (0.025, 0.975))
         row = {"method": method, "n": len(values), "score": values.mean(), "low": low, "high": high}
         rows.append(row)
     columns = ["method", "n", "score", "low", "high"]

@@ -133,12 +133,12 @@ def _record(cases: Cases, record_id: str) -> dict:
 
 
 def _ranking(results: Results, target: str, model: int) -> list[dict]:
-    """Methods by AOPC, best first, from ``aopc.csv``; empty where it does not tell."""
+    """Methods by gain over random, best first, from ``aopc.csv``; empty where it does not tell."""
     if not results.aopc.is_file():
         return []
     table = pd.read_csv(results.aopc, keep_default_na=False)
     rows = table[(table["target"] == target) & (table["model"] == model)]
-    rows = rows.sort_values("aopc", ascending=False)
+    rows = rows.sort_values("gain", ascending=False)
     return [
         {"method": row.method, "aopc": float(row.aopc), "verdict": str(row.beats_random)}
         for row in rows.itertuples()

@@ -38,7 +38,8 @@ METHOD_STYLES = {
     "random": ("#000000", "dot"),
 }
 OTHER_STYLE = ("#666666", "dashdot")
-WAVE_COLORS = {"P": "#56B4E9", "QRS": "#D55E00", "T": "#009E73", "elsewhere": "#BBBBBB"}
+WAVE_COLORS = {"P": "#56B4E9", "QRS": "#D55E00", "T": "#009E73"}
+WAVE_COLORS |= {"neighbouring beats": "#CC79A7", "elsewhere": "#BBBBBB"}
 LEGEND_ABOVE = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.04, "yanchor": "bottom"}
 OURS, PUBLISHED, PLAIN = "#0072B2", "#E69F00", "#999999"
 

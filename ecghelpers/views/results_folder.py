@@ -152,7 +152,7 @@ class Cases:
         for (*key, method), values in self._computed.items():
             if key == [target, model, record_id]:
                 case.maps[method] = values
-                case.units[method] = self._unit(target, method)
+                case.units[method] = self._unit(target, model, method)
         perturbed = self._perturbation(target, model)
         if perturbed is not None and record_id in perturbed.record_id:
             row = list(perturbed.record_id).index(record_id)
@@ -176,7 +176,7 @@ class Cases:
             network, beats, method, record_id=[case.record_id], progress=False, **options
         )
         self._computed[(*key, method)] = case.maps[method] = maps[0]
-        case.units[method] = self._unit(case.target, method)
+        case.units[method] = self._unit(case.target, case.model, method)
         if not np.isfinite(case.prediction):
             case.prediction = self.predicted(case)
 
@@ -200,10 +200,12 @@ class Cases:
         settings = next(iter(stored.details.values()))["parameters"]
         return {"seed": self.seed} | settings
 
-    def _unit(self, target: str, method: str) -> str:
+    def _unit(self, target: str, model: int, method: str) -> str:
+        """Of a computed map, which has the settings of the stored ones."""
         from ..attribution import unit
 
-        return unit(method, TARGETS[target].unit)
+        multiply = self._options(target, model).get("multiply_by_inputs", True)
+        return unit(method, TARGETS[target].unit, multiply)
 
     def _predict(self, target: str, model: int, record_id: str) -> float:
         from ..prediction import predict

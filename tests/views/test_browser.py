@@ -58,11 +58,11 @@ def browser():
 def results(tmp_path_factory):
     results = fake_results.make(tmp_path_factory.mktemp("results"))
     rows = [
-        (target, model, method, 10 - number, "" if method == "random" else "yes")
+        (target, model, method, 10 - number, 9 - number, "" if method == "random" else "yes")
         for target, model in results.models()
         for number, method in enumerate(METHOD_LABELS)
     ]
-    columns = ["target", "model", "method", "aopc", "beats_random"]
+    columns = ["target", "model", "method", "aopc", "gain", "beats_random"]
     pd.DataFrame(rows, columns=columns).to_csv(results.aopc, index=False)
     offline_page.build_site(results)
     return results

@@ -18,8 +18,8 @@ MEGABYTE = 1e6
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     results = fake_results.make(tmp_path_factory.mktemp("results"))
-    rows = [("qt", 1, "random", 1.0, ""), ("qt", 1, "deeplift", 3.0, "yes")]
-    columns = ["target", "model", "method", "aopc", "beats_random"]
+    rows = [("qt", 1, "random", 3.0, 0.0, ""), ("qt", 1, "deeplift", 1.0, 2.0, "yes")]
+    columns = ["target", "model", "method", "aopc", "gain", "beats_random"]
     pd.DataFrame(rows, columns=columns).to_csv(results.aopc, index=False)
     offline_page.build_site(results)
     return results
