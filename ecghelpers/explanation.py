@@ -157,16 +157,16 @@ def forget_blocks(path: str | Path) -> None:
     remove_pieces(path)
 
 
-def gather_aopc(results: Results, sd: dict[str, float]) -> pd.DataFrame:
+def gather_aopc(results: Results, sd: dict[str, float], data: Medians) -> pd.DataFrame:
     """Write ``aopc.csv`` from every ``perturbation.h5`` of a results folder and return it.
 
-    sd: target → SD of its test values. Several notebooks may do this at once: each waits for the
-    other and finds its file.
+    sd: target → SD of its test values; data: whose records they are, patient by patient. Several
+    notebooks may do this at once: each waits for the other and finds its file.
     """
     results.root.mkdir(parents=True, exist_ok=True)
     with open(results.root / ".aopc.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        tables = []
+        tables, group = [], dict(zip(data.record_id, data.groups, strict=True))
         for target, model in results.models():
             path = results.model_dir(target, model) / "perturbation.h5"
             if path.is_file():
@@ -178,6 +178,7 @@ def gather_aopc(results: Results, sd: dict[str, float]) -> pd.DataFrame:
                     sd[target],
                     order=str(found.attributes.get("order", "morf")),
                     floor=found.floor,
+                    groups=[group.get(record, record) for record in found.record_id],
                 )
                 table.insert(1, "model", model)
                 tables.append(table)

@@ -109,6 +109,7 @@ def _save(pieces: Pieces, name: str, block: Block) -> None:
         targets=block.targets,
         fiducials=block.fiducials,
         rejected=np.array(block.rejected, dtype=str).reshape(-1, 2),
+        patient_id=np.array(block.patient_id, dtype=str),
     )
 
 
@@ -116,6 +117,7 @@ def _load(pieces: Pieces, name: str) -> Block | None:
     arrays = pieces.load(name)
     if arrays is None:
         return None
-    arrays["record_id"] = [str(i) for i in arrays["record_id"]]
+    for name in ("record_id", "patient_id"):
+        arrays[name] = [str(i) for i in arrays[name]]
     arrays["rejected"] = [(str(i), str(reason)) for i, reason in arrays["rejected"]]
     return Block(**arrays)

@@ -32,8 +32,8 @@ class Entry(NamedTuple):
     """One record before it is read.
 
     stamp: size and time of the file, to tell whether it has changed. labels: (13,) values in the
-    order of labels.LABELS where a table gives them. reason: why it cannot be used, "" as far as is
-    known.
+    order of label_table.LABELS where a table gives them. reason: why it cannot be used, and
+    patient: whose record it is, both "" as far as is known.
     """
 
     record_id: str
@@ -41,6 +41,7 @@ class Entry(NamedTuple):
     stamp: str = ""
     labels: np.ndarray | None = None
     reason: str = ""
+    patient: str = ""
 
 
 def list_files(folder: str | Path, suffixes: tuple[str, ...], deep: bool = False) -> list[Entry]:

@@ -21,7 +21,7 @@ from .checks import (
     short,
     text_encoding,
 )
-from .label_table import id_key, read_label_table
+from .label_table import id_key, read_label_table, read_patients
 
 MARK = "12 lead medians"
 BLANK = ", \t\r\n"
@@ -96,6 +96,7 @@ def index(folder: str | Path, labels_path: str | Path) -> list[Entry]:
     if not labels_path:
         raise ValueError("source 12sl needs labels_path, the table with the 12SL labels")
     table = read_label_table(labels_path)
+    patients = read_patients(labels_path)
     entries, used = [], set()
     table_path = os.path.realpath(labels_path)
     for entry in list_files(folder, (".csv",)):
@@ -104,6 +105,7 @@ def index(folder: str | Path, labels_path: str | Path) -> list[Entry]:
         key = id_key(entry.record_id)
         used.add(key)
         found = table.get(key, "no label row: the label table does not have this id")
+        entry = entry._replace(patient=patients.get(key, ""))
         entries.append(entry._replace(**{"reason" if isinstance(found, str) else "labels": found}))
     no_file = "no file: the label table has this id, the folder does not"
     for key in table.keys() - used:

@@ -17,7 +17,14 @@ from .checks import (
     settle_ids,
     short,
 )
-from .label_table import LABELS, RATE_COLUMN, check_sampling_rate, parse_label
+from .label_table import (
+    LABELS,
+    PATIENT_COLUMN,
+    RATE_COLUMN,
+    check_sampling_rate,
+    id_key,
+    parse_label,
+)
 
 DATASET = "median"
 SHAPE = (BEAT_SAMPLES, len(LEADS))
@@ -45,6 +52,13 @@ def read(entry: Entry) -> tuple[np.ndarray, np.ndarray]:
     check_sampling_rate(labels.pop(RATE_COLUMN))
     check_signal(median.astype(np.float32), SAMPLING_RATE_HZ)
     return median, np.array([parse_label(*label) for label in labels.items()], np.float32)
+
+
+def patient(entry: Entry) -> str:
+    """The attribute patient_id of a record that can be read, "" where there is none."""
+    with h5py.File(entry.path, "r", locking=False) as file:
+        value = _attribute(file[DATASET], PATIENT_COLUMN)
+    return id_key(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
 
 
 def _median_dataset(file: h5py.File) -> h5py.Dataset:

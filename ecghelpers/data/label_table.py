@@ -12,6 +12,7 @@ from .checks import Rejected, shown_id, text_encoding
 
 LABELS = (*TARGETS, *FIDUCIALS)
 ID_COLUMN = "patid"
+PATIENT_COLUMN = "patient_id"
 RATE_COLUMN = "samplerate_ECG"
 DELIMITERS = ";\t,"
 MISSING = ("", "nan", "na", "n/a", "none", "null")
@@ -90,6 +91,30 @@ def read_label_table(path: str | Path) -> dict[str, np.ndarray | str]:
         wrong = f"{path} is no readable table ({error}); give the 12SL label table"
         raise ValueError(wrong) from None
     return rows
+
+
+def read_patients(path: str | Path, id_columns: tuple[str, ...] = (ID_COLUMN,)) -> dict[str, str]:
+    """By id_key of a table's records, the patient of each; empty where it has no patient_id column.
+
+    id_columns: those that name records, as names or as paths. Raises ValueError for what is no
+    table.
+    """
+    with open(path, "rb") as file:
+        encoding = text_encoding(file.read(4))
+    patients: dict[str, str] = {}
+    try:
+        with open(path, encoding=encoding, errors="surrogateescape", newline="") as file:
+            reader = _reader(file)
+            names = [name.strip().casefold() for name in next(reader, [])]
+            places = [names.index(column) for column in id_columns if column in names]
+            patient = names.index(PATIENT_COLUMN) if PATIENT_COLUMN in names else None
+            for cells in reader if patient is not None else ():
+                for place in places:
+                    if max(place, patient) < len(cells) and cells[patient].strip():
+                        patients[id_key(Path(cells[place]).name)] = id_key(cells[patient])
+    except (csv.Error, UnicodeError) as error:
+        raise ValueError(f"{path} is no readable table ({error})") from None
+    return patients
 
 
 def _reader(file):

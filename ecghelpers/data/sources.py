@@ -101,21 +101,24 @@ class FileSource:
 
 def read_entries(name: str, entries: list[Entry], measure_missing: bool) -> Block:
     """Read some records, in their order; those that cannot be used are in the block's rejected."""
-    ids, medians, labels, rejected = [], [], [], []
+    ids, medians, labels, rejected, patients = [], [], [], [], []
     for entry in entries:
         try:
             if entry.reason:
                 raise Rejected(entry.reason)
             median, values = READERS[name].read(entry)
+            patient = entry.patient or (READERS[name].patient(entry) if name != "12sl" else "")
         except Rejected as reason:
             rejected.append((entry.record_id, str(reason)))
             continue
         ids.append(entry.record_id)
+        patients.append(patient)
         medians.append(median)
         labels.append(fill_missing(median, values) if measure_missing else values)
     table = np.array(labels, np.float32).reshape(-1, len(LABELS))
     beats = np.array(medians, np.int16).reshape(-1, *BEAT_SHAPE)
-    return Block(ids, beats, table[:, : len(TARGETS)], table[:, len(TARGETS) :], rejected)
+    tables = table[:, : len(TARGETS)], table[:, len(TARGETS) :]
+    return Block(ids, beats, *tables, rejected, patients)
 
 
 def fill_missing(median_uv: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -143,6 +146,7 @@ def _joined(blocks: list[Block]) -> Block:
         np.concatenate([block.targets for block in blocks]),
         np.concatenate([block.fiducials for block in blocks]),
         [pair for block in blocks for pair in block.rejected],
+        [patient for block in blocks for patient in block.patient_id],
     )
 
 
@@ -152,5 +156,6 @@ def _fingerprint(entries: list[Entry]) -> str:
     for entry in entries:
         labels = b"" if entry.labels is None else entry.labels.tobytes()
         name = os.path.basename(entry.path)
-        digest.update(repr((entry.record_id, name, entry.stamp, entry.reason, labels)).encode())
+        known = (entry.record_id, name, entry.stamp, entry.reason, labels, entry.patient)
+        digest.update(repr(known).encode())
     return digest.hexdigest()

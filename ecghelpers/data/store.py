@@ -28,7 +28,8 @@ class Block:
     """Some measured records on their way into ``medians.h5``.
 
     medians: (record, 12, 600) int16 µV. targets: (record, 7) and fiducials: (record, 6), NaN =
-    missing. rejected: (record id, reason) of records that could not be used.
+    missing. rejected: (record id, reason) of records that could not be used. patient_id: whose
+    record it is, "" where that is not known; empty where the source knows of no patients.
     """
 
     record_id: list[str]
@@ -36,11 +37,15 @@ class Block:
     targets: np.ndarray
     fiducials: np.ndarray
     rejected: list[tuple[str, str]] = field(default_factory=list)
+    patient_id: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Medians:
-    """What ``medians.h5`` holds: arrays as in Block, the split of every record, file attributes."""
+    """What ``medians.h5`` holds: arrays as in Block, the split of every record, file attributes.
+
+    patient_id: (record,) text, "" where not known; None where the file knows of no patients.
+    """
 
     record_id: np.ndarray
     split: np.ndarray
@@ -48,6 +53,14 @@ class Medians:
     targets: np.ndarray
     fiducials: np.ndarray
     attributes: dict
+    patient_id: np.ndarray | None = None
+
+    @property
+    def groups(self) -> np.ndarray:
+        """(record,) what is independent of what: patients, or records whose patient is unknown."""
+        if self.patient_id is None:
+            return self.record_id
+        return np.where(self.patient_id == "", self.record_id, "patient " + self.patient_id)
 
     def target(self, name: str) -> np.ndarray:
         """(record,) values of one target, NaN = missing."""
@@ -56,16 +69,21 @@ class Medians:
     def subset(self, chosen: np.ndarray) -> "Medians":
         """The records that a mask or an array of positions chooses."""
         arrays = (self.record_id, self.split, self.medians, self.targets, self.fiducials)
-        return Medians(*(array[chosen] for array in arrays), self.attributes)
+        patients = None if self.patient_id is None else self.patient_id[chosen]
+        return Medians(*(array[chosen] for array in arrays), self.attributes, patients)
 
     def labelled(self, target: str, split: str) -> "Medians":
         """The records of one split for which the target is known."""
         return self.subset((self.split == split) & np.isfinite(self.target(target)))
 
 
-def split_of(record_id: str) -> str:
-    """The split of a record: 60 % train, 20 % validation, 20 % test, from its id alone."""
-    digest = hashlib.sha256(f"split {record_id}".encode()).digest()
+def split_of(record_id: str, patient_id: str = "") -> str:
+    """The split of a record: 60 % train, 20 % validation, 20 % test.
+
+    From its patient's id alone, so that nobody is in two splits; from its own where the patient is
+    not known.
+    """
+    digest = hashlib.sha256(f"split {patient_id or record_id}".encode()).digest()
     fraction = int.from_bytes(digest[:8], "big") / 2**64
     return SPLITS[0] if fraction < 0.6 else SPLITS[1] if fraction < 0.8 else SPLITS[2]
 
@@ -95,6 +113,7 @@ def write_medians(path: str | Path, blocks: Iterator[Block], records: int, **att
         file["targets"].attrs["columns"] = list(TARGETS)
         file["fiducials"].attrs["columns"] = list(FIDUCIALS)
         ids: list[str] = []
+        patients: list[str] = []
         for block in blocks:
             twice = [i for i in block.record_id if i in seen or seen.add(i)]
             if twice:
@@ -103,8 +122,11 @@ def write_medians(path: str | Path, blocks: Iterator[Block], records: int, **att
             for name in shapes:
                 file[name][rows] = getattr(block, name)
             ids += block.record_id
+            patients += block.patient_id or [""] * len(block.record_id)
         write_texts(file, "record_id", ids)
-        write_texts(file, "split", map(split_of, ids))
+        write_texts(file, "split", map(split_of, ids, patients))
+        if any(patients):
+            write_texts(file, "patient_id", patients)
         file.attrs.update(
             sampling_rate=SAMPLING_RATE_HZ,
             leads=list(LEADS),
@@ -133,7 +155,8 @@ def read_medians(path: str | Path, mapped: bool = False) -> Medians:
         ids, split = texts(held["record_id"][:]), texts(held["split"][:])
         if unknown := set(split) - set(SPLITS):
             raise ValueError(f"{path}: split {min(unknown)!r}; allowed: {', '.join(SPLITS)}")
-        return Medians(ids, split, **arrays, attributes=dict(file.attrs))
+        patients = texts(held["patient_id"][:]) if "patient_id" in held else None
+        return Medians(ids, split, **arrays, attributes=dict(file.attrs), patient_id=patients)
 
 
 def _checked_medians(path: str | Path, file: h5py.File) -> dict[str, h5py.Dataset]:
@@ -149,6 +172,8 @@ def _checked_medians(path: str | Path, file: h5py.File) -> dict[str, h5py.Datase
         "record_id": _dataset(path, file, "record_id", (records,), TEXT),
         "split": _dataset(path, file, "split", (records,), TEXT),
     }
+    if "patient_id" in file:
+        held["patient_id"] = _dataset(path, file, "patient_id", (records,), TEXT)
     _check_size(path, held.values())
     for name, columns in (("targets", TARGETS), ("fiducials", FIDUCIALS)):
         found = list(texts(held[name].attrs.get("columns", [])))

@@ -19,17 +19,33 @@ from .checks import (
     settle_ids,
     short,
 )
-from .label_table import LABELS
+from .label_table import LABELS, id_key, read_patients
 
 MICROVOLT_IN = {"uv": 1, "µv": 1, "μv": 1, "mv": 1000, "v": 1_000_000}  # micro sign, Greek mu
 MOST_SIGNALS = 64
+PTB_XL = "ptbxl_database.csv"  # names each record's patient
+PATIENT_COMMENT = re.compile(r"#\s*<?patient[ _-]?id>?\s*[:=]?\s*(\S+)", re.IGNORECASE)
 
 
 def index(folder: str | Path, labels_path: str | Path = "") -> list[Entry]:
     """All records of a folder and its subfolders, sorted by id, which is the header's name."""
     if labels_path:
         raise ValueError("source wfdb is measured here; leave labels_path empty")
-    return settle_ids(list_files(folder, (".hea",), deep=True))
+    entries = list_files(folder, (".hea",), deep=True)
+    table = next(
+        (p / PTB_XL for p in (Path(folder), Path(folder).parent) if (p / PTB_XL).is_file()), None
+    )
+    if table:
+        patients = read_patients(table, ("filename_hr", "filename_lr"))
+        entries = [e._replace(patient=patients.get(id_key(e.record_id), "")) for e in entries]
+    return settle_ids(entries)
+
+
+def patient(entry: Entry) -> str:
+    """Whose record it is, from a comment of its header such as ``# patient_id: 7``; "" for none."""
+    text = read_bytes(entry.path).decode("utf-8", "replace")
+    found = (PATIENT_COMMENT.match(line.strip()) for line in text.splitlines())
+    return next((id_key(match[1]) for match in found if match), "")
 
 
 def read(entry: Entry) -> tuple[np.ndarray, np.ndarray]:

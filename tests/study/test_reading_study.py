@@ -204,3 +204,19 @@ def test_gathering_a_folder_leaves_out_other_studies_and_damaged_files(study, tm
     assert not len(reading_study.scores(nothing)) and not len(
         reading_study.rank_correlation(nothing, nothing)
     )
+
+
+def test_the_interval_is_over_records_and_not_over_their_maps():
+    """Seven targets of one record say little more than one of it."""
+    random = np.random.default_rng(1)
+    rows = [
+        {"method": "saliency", "target": target, "model": 1, "record": record, "score": score}
+        for record, score in enumerate(random.integers(1, 6, 12))
+        for target in ("a", "b", "c", "d", "e", "f", "g")
+    ]
+    many, one = (
+        reading_study.scores(pd.DataFrame(part)).iloc[0]
+        for part in (rows, [row for row in rows if row["target"] == "a"])
+    )
+    assert many["score"] == pytest.approx(one["score"]) and many["n"] == 7 * one["n"]
+    assert many["high"] - many["low"] == pytest.approx(one["high"] - one["low"], rel=0.1)
