@@ -30,7 +30,7 @@ EACH = "{target}.model{model}"
 # A cluster's own commands before a step (the shell's -u breaks many of them), and then the step.
 SETUP = "{{ set +u; {config[setup][%s]}\n}} > {log.text} 2>&1 && "
 RUN = (
-    "exec python -m ecghelpers.run.notebook --notebook {log.notebook} --device {config[device]} --run {config[run]} "
+    "exec python -P -m ecghelpers.run.notebook --notebook {log.notebook} --device {config[device]} --run {config[run]} "
     "--set {params.settings:q}"
 )
 ONE = " target={wildcards.target} model={wildcards.model}"
@@ -63,9 +63,8 @@ def settings(notebook):
 
 def given(key):
     """What the user's own data consist of, when they do: a change in it runs the rule again."""
-    return [
-        path for path in config["notebooks"]["01_data"][""].get(key, "").split(";") if path
-    ]
+    path = config["notebooks"]["01_data"][""].get(key, "")
+    return [path] if path else []
 
 
 def results_of(step):
@@ -223,5 +222,5 @@ rule page:
         **config["resources"]["page"],
     shell:
         SETUP % "page"
-        + "exec python -c 'from ecghelpers.views.offline_page import build_site; build_site(\".\")' "
+        + "exec python -P -c 'from ecghelpers.views.offline_page import build_site; build_site(\".\")' "
         ">> {log.text} 2>&1"

@@ -2,4 +2,5 @@
 # The whole analysis: ./run_all.sh --help
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$ROOT/environment.sh"
-exec python -m ecghelpers.run.cli "$@"
+unset SNAKEMAKE_PROFILE # a profile of the user's own would change what a run does
+exec python -P -m ecghelpers.run.cli "$@"

@@ -2,4 +2,4 @@
 # The explorer in a browser, without code: ./web_app.sh --help
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$ROOT/environment.sh"
-exec python -m ecghelpers.views.web_app "$@"
+exec python -P -m ecghelpers.views.web_app "$@"

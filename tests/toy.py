@@ -64,7 +64,7 @@ def build_site(root):
 
 
 # Stands in for ecghelpers.run.notebook where a test is not about it: no kernel, so no time.
-RUNNER = """import json, os, pathlib, sys, yaml
+RUNNER = """import json, os, pathlib, sys
 from .. import checksums
 from .lock import die_with_parent
 from .parameter_files import NOTEBOOKS
@@ -74,7 +74,12 @@ arguments = sys.argv[1:] + ["--makes"]
 executed = pathlib.Path(arguments[arguments.index("--notebook") + 1])
 makes = arguments[arguments.index("--makes") + 1 : -1]
 pairs = arguments[arguments.index("--set") + 1 : arguments.index("--makes")]
-given = {pair.split("=", 1)[0]: yaml.safe_load(pair.split("=", 1)[1]) for pair in pairs}
+def value(text):
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+given = {pair.split("=", 1)[0]: value(pair.split("=", 1)[1]) for pair in pairs}
 source = NOTEBOOKS / f"{executed.name.split('.')[0]}.ipynb"
 cells = json.loads(source.read_text())["cells"]
 executed.parent.mkdir(parents=True, exist_ok=True)

@@ -111,9 +111,18 @@ def _results(options: argparse.Namespace) -> Path:
         return (ROOT / "results" / options.profile).resolve()
     if not options.results.strip():
         raise Refusal("--results is empty; name a folder")
-    folder = Path(options.results).resolve()
-    sources = (NOTEBOOKS, PARAMETERS, ROOT / "ecghelpers")
-    if folder == ROOT or any(folder.is_relative_to(source) for source in sources):
+    try:
+        folder = Path(options.results).resolve()
+    except (OSError, RuntimeError) as error:  # a circle of links
+        raise Refusal(f"--results {options.results}: {' '.join(str(error).split())}") from error
+    if set(str(folder)) & set("{}"):
+        raise Refusal(f"--results {options.results}: braces are not allowed; name another folder")
+    if folder == folder.parent:
+        raise Refusal(f"--results {options.results}: that is no folder of its own; name a folder")
+    own = [ROOT / name for name in (".git", "benchmarks", "docs", "ecghelpers")]
+    own += [NOTEBOOKS, PARAMETERS]
+    in_tests = folder.is_relative_to(ROOT / "tests") and "output" not in folder.parts
+    if folder == ROOT or in_tests or any(folder.is_relative_to(place) for place in own):
         raise Refusal(
             f"--results {options.results}: the project itself is there; name another folder"
         )

@@ -12,6 +12,7 @@ in the same run: only what was stopped goes on.
 """
 
 import argparse
+import json
 import os
 import re
 import resource
@@ -24,7 +25,6 @@ from pathlib import Path
 
 import papermill
 import psutil
-import yaml
 
 from ..checksums import forget, record
 from .lock import die_with_parent
@@ -121,8 +121,15 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _value(pair: str) -> tuple[str, object]:
+    """Name and value of a parameter: JSON, as the Snakefile writes it, or plain text.
+
+    YAML would take 5e-05 for text.
+    """
     key, _, value = pair.partition("=")
-    return key, yaml.safe_load(value)
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
 
 
 def _from_root(path: Path) -> str:

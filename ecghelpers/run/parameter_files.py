@@ -14,11 +14,32 @@ import yaml
 
 from .. import fingerprint as code_of
 from ..config import check_choice
-from ..ecg import TARGETS
+from ..ecg import BEAT_SHAPE, TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 PARAMETERS = ROOT / "parameters"
+# What each parameter may be: the smallest and largest number, or the names to choose from.
+ALLOWED = {
+    "models": (1, 1000),
+    "seed": (0, 2**31 - 1),
+    "source": ("gan", "12sl", "hdf5", "wfdb"),
+    "records": (1, 10_000_000),
+    "recipe": ("default", "original"),
+    "epochs": (1, 10_000),
+    "batch_size": (1, 65_536),
+    "learning_rate": (0.0, 1.0),
+    "heatmap_records": (1, 100_000),
+    "smoothgrad_draws": (1, 10_000),
+    "gradientshap_draws": (1, 10_000),
+    "integrated_gradients_steps": (1, 10_000),
+    "attribution_noise": (0.0, 10.0),
+    "perturbation_records": (1, 1_000_000),
+    "perturbation_steps": (1, BEAT_SHAPE[0] * BEAT_SHAPE[1]),
+    "perturbation_noise": (0.0, 10.0),
+    "perturbation_order": ("morf", "lerf"),
+    "perturbation_operator": ("add_noise", "replace_by_noise", "zero", "lead_mean"),
+}
 RUN_TIME = {"results", "device", "target", "model"}  # known only when a notebook runs
 # Folders whose modules only show: a change in them does not touch the numbers that steps save.
 SHOWING = ("views", "study")
@@ -100,7 +121,7 @@ def read_yaml(path: Path) -> dict:
     """The keys and values of a YAML file. Raises ValueError, in one line, for anything else."""
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
         raise ValueError(f"{_name(path)} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ValueError(f"{_name(path)} must hold lines of the form 'key: value'")
@@ -132,8 +153,37 @@ def check_values(values: dict, known: dict, where: str) -> dict:
                 f"{where}: {key} is {value!r} ({_TYPES.get(type(value), 'something else')}); "
                 f"allowed is {_TYPES[wanted]}, for example {json.dumps(known[key])}"
             )
+        _check_allowed(key, value, where)
         checked[key] = value
     return checked
+
+
+def _check_allowed(key: str, value, where: str) -> None:
+    """Raise ValueError for a value outside what ALLOWED says of its parameter; NaN is outside."""
+    allowed = ALLOWED.get(key)
+    if isinstance(value, str):
+        if allowed and value not in allowed:
+            names = ", ".join(allowed)
+            raise ValueError(f"{where}: unknown {key} {value!r}; choose one of {names}")
+    elif allowed and not allowed[0] <= value <= allowed[1]:
+        raise ValueError(f"{where}: {key} is {value}; allowed are {allowed[0]} to {allowed[1]}")
+
+
+def _check_source(values: dict, where: str) -> None:
+    """Raise ValueError where source and its paths do not fit each other."""
+    source, path, labels = (values.get(k, "") for k in ("source", "source_path", "labels_path"))
+    if source == "gan" and (path or labels):
+        raise ValueError(
+            f"{where}: source_path {path or labels!r} is set, but source is gan, which generates "
+            "its ECGs; set source to 12sl, hdf5 or wfdb, or leave the paths empty"
+        )
+    if source != "gan" and not path:
+        raise ValueError(f"{where}: source {source} needs source_path, the folder of its files")
+    for key in ("source_path", "labels_path"):
+        if values[key].startswith("~") or set(values[key]) & set("{}"):
+            raise ValueError(
+                f"{where}: {key} is {values[key]!r}; give a whole path, without ~ and braces"
+            )
 
 
 _TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
@@ -154,12 +204,13 @@ def load(profile: str, targets: list[str]) -> dict:
     path = PARAMETERS / f"{profile}.yaml"
     common = check_values(read_yaml(path), known | {"models": 1}, _name(path))
     models = common.pop("models", 1)
-    if models < 1:
-        raise ValueError(f"{_name(path)}: models is {models}; allowed are 1, 2, …")
+    _check_source(own["01_data"] | common, _name(path))
+    each = {key for cell in own.values() if "target" in cell for key in cell}
     values = {"": common}
     for target in targets:
         path = PARAMETERS / f"{target}.yaml"
-        special = check_values(read_yaml(path), known, _name(path)) if path.exists() else {}
+        mine = {key: value for key, value in known.items() if key in each}
+        special = check_values(read_yaml(path), mine, _name(path)) if path.exists() else {}
         values[target] = common | special
     notebooks = {
         name: {target: _of_cell(cell, given) for target, given in values.items()}

@@ -197,7 +197,7 @@ def _summaries(results: Path) -> list[str]:
 
 def _snakemake(plan: Plan, folder: Path, settings: Path, damaged: Iterable[str] = ()) -> list[str]:
     snakefile = parameter_files.ROOT / "Snakefile"
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
+    command = [sys.executable, "-P", "-m", "snakemake", "--snakefile", str(snakefile)]
     command += ["--directory", str(folder), "--configfile", str(settings)]
     command += plan.flags or ["--cores", "1"]
     # Snakemake's own lock would need a hand after a kill; ``lock`` does not.

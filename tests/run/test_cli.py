@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import time
 
 import pytest
@@ -204,7 +205,10 @@ def test_ctrl_c_in_a_terminal_lets_steps_save_and_a_second_ends_them(kernel_proj
     assert "Stopping at once" in errors
 
 
-@pytest.mark.parametrize("folder", ["", ".", "notebooks", "parameters/x", "ecghelpers"])
+OWN = ("", ".", "notebooks", "parameters/x", "ecghelpers", ".git/x", "docs", "tests", "/", "a{b}")
+
+
+@pytest.mark.parametrize("folder", OWN)
 def test_results_never_go_into_the_project_itself(project, folder):
     before = (project / "notebooks" / "01_data.ipynb").read_bytes()
     done = toy.run(project, "--results", folder)
@@ -271,3 +275,18 @@ def test_help_shows_flags_with_examples(project):
     for flag in ("--profile", "--target", "--only", "--results", "--jobs", "--device", "--force"):
         assert flag in shown
     assert "./run_all.sh --only 04,06 --force" in shown
+
+
+def test_nothing_of_the_folder_it_is_called_from_takes_part(project, tmp_path):
+    """No module of that folder, and no Snakemake profile of the user's own."""
+    (tmp_path / "yaml.py").write_text("raise SystemExit('imported')")
+    done = subprocess.run(
+        ["bash", project / "run_all.sh", "--dry-run"],
+        cwd=tmp_path,
+        env=toy.environment(SNAKEMAKE_PROFILE="/nowhere"),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0 and "imported" not in done.stderr + done.stdout
+    assert "01_data" in done.stdout

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ecghelpers.run import parameter_files, slurm
+from ecghelpers.run.notebook import _value as value_of
 
 STEPS = parameter_files.STEPS
 CELLS = {step.notebook: parameter_files.notebook_parameters(step.path) for step in STEPS}
@@ -73,7 +74,22 @@ def test_a_targets_file_wins_over_the_profile(folder):
         ("source: 12", "text"),
         ("epochs: [1, 2]", "a whole number"),
         ("epochs: 3\nepochs: 4", "epochs stands twice"),
-        ("models: 0", "allowed are 1, 2"),
+        ("models: 0", "models is 0; allowed are 1 to 1000"),
+        ("models: 1000000000", "allowed are 1 to 1000"),
+        ("source: wfbd", "unknown source 'wfbd'; choose one of gan"),
+        ("recipe: orignal", "choose one of default, original"),
+        ("perturbation_steps: -1", "allowed are 1 to 7200"),
+        ("perturbation_steps: 7201", "allowed are 1 to 7200"),
+        ("smoothgrad_draws: 0", "allowed are 1"),
+        ("perturbation_noise: -1.0", "allowed are 0.0"),
+        ("perturbation_noise: .nan", "is nan; allowed"),
+        ("attribution_noise: .inf", "is inf; allowed"),
+        ("seed: 1000000000000000000000000000000", "allowed are 0"),
+        ("source_path: /data", "source is gan, which generates"),
+        ("source: wfdb", "needs source_path"),
+        ("source: wfdb\nsource_path: ~/ecgs", "without ~"),
+        ("source: wfdb\nsource_path: /a{b}", "without ~ and braces"),
+        ("epochs: " + "[" * 1000, "cannot be read"),
         ("- epochs", "key: value"),
         ("epochs: {", "cannot be read"),
         ("epochs: !!python/object/apply:os.system ['true']", "cannot be read"),
@@ -124,3 +140,34 @@ def test_a_fingerprint_sees_code_and_not_comments_or_values(tmp_path, monkeypatc
     assert mark("%matplotlib inline\nx = 1") == plain
     assert mark("x = 2") != plain
     assert mark("from ecghelpers import training\nx = 1") != plain
+
+
+def test_every_number_and_name_of_a_notebook_has_its_range():
+    """And the defaults lie within; the names are those that the code knows."""
+    from ecghelpers.data.build import SOURCES
+    from ecghelpers.perturbation import OPERATORS, ORDERS
+    from ecghelpers.training import RECIPES
+
+    values = {key: value for cell in CELLS.values() for key, value in cell.items() if key in KNOWN}
+    paths = {"source_path", "labels_path"}
+    judged = {key for key, value in values.items() if not isinstance(value, bool)} - paths
+    assert judged | {"models"} == set(parameter_files.ALLOWED)
+    assert parameter_files.check_values(values, values, "notebooks") == values
+    allowed = parameter_files.ALLOWED
+    assert allowed["source"] == SOURCES and set(allowed["recipe"]) == set(RECIPES)
+    assert allowed["perturbation_order"] == ORDERS
+    assert set(allowed["perturbation_operator"]) == set(OPERATORS)
+
+
+@pytest.mark.parametrize("value", [5e-05, 1e-4, 0.003, 1.0, 12, True, "qt", "a b", "5e-05"])
+def test_a_value_arrives_in_the_notebook_as_it_was_checked(value):
+    arrived = value_of(f"key={json.dumps(value)}")
+    assert arrived == ("key", value) and type(arrived[1]) is type(value)
+    assert value_of("target=qt") == ("target", "qt")
+
+
+def test_a_targets_file_may_set_only_what_is_its_own(folder):
+    (folder / "quick.yaml").write_text("epochs: 3")
+    (folder / "qt.yaml").write_text("records: 5")
+    with pytest.raises(ValueError, match="qt.yaml: unknown key 'records'"):
+        parameter_files.load("quick", ["qt"])
