@@ -213,7 +213,7 @@ def write_attributions(path: str | Path, content: Attributions) -> None:
 
 
 def read_attributions(path: str | Path, methods: Sequence[str] | None = None) -> Attributions:
-    """Read ``attributions.h5``, or only the maps of some methods that it holds."""
+    """Read ``attributions.h5``, or only the maps of some methods; the details are always of all."""
     with _opened(path) as file:
         beside = _beside(path, file, ("prediction", "truth"))
         records = len(beside["record_id"])
@@ -223,7 +223,7 @@ def read_attributions(path: str | Path, methods: Sequence[str] | None = None) ->
             for name in (found if methods is None else [m for m in methods if m in found])
         }
         _check_size(path, [*beside.values(), *held.values()])
-        details = {name: _details(path, dataset) for name, dataset in held.items()}
+        details = {name: _details(path, file[name]) for name in found}
         maps = {name: dataset[:] for name, dataset in held.items()}
         ids = texts(beside.pop("record_id")[:])
         rest = {name: dataset[:] for name, dataset in beside.items()}

@@ -122,11 +122,26 @@ class Study:
                 continue
             usable.append(path)
             if others.any():
-                left_out[path.name] = (
-                    f"{others.sum()} of {len(others)} ratings are of other maps: another seed, "
-                    "network or settings"
-                )
+                left_out[path.name] = self._why_left_out(_read(path), others)
         return self.read(usable), left_out
+
+    def _why_left_out(self, table: pd.DataFrame, others: np.ndarray) -> str:
+        """In words: maps that are not there (yet), and maps that have become other ones."""
+        places = list(zip(table["target"], table["model"], strict=True))
+        absent = np.array([place not in self.names for place in places])
+        reasons = []
+        if absent.any():
+            names = sorted({f"{t} model{m}" for t, m in places if (t, m) not in self.names})
+            reasons.append(
+                f"{absent.sum()} of {len(table)} ratings are of networks whose maps are not there "
+                f"({', '.join(names)}): run 04 for them, and they count"
+            )
+        if (others & ~absent).any():
+            reasons.append(
+                f"{(others & ~absent).sum()} of {len(table)} ratings are of other maps: another "
+                "seed, network or settings"
+            )
+        return "; ".join(reasons)
 
     def _resolve(self, table: pd.DataFrame) -> list[str]:
         methods = {}

@@ -1,6 +1,7 @@
 """What a reader looks at: one record under one network, from a results folder or her own file."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -98,11 +99,11 @@ class Cases:
         """
         found = []
         for target, model in self.models:
-            maps = self._attributions(target, model)
+            maps = self._read_attributions(target, model, ())  # not the maps of all at once
             if maps is None or not len(maps.record_id):
                 continue
-            methods = [m for m in METHOD_LABELS if m in maps.maps]
-            methods += [m for m in maps.maps if m not in methods]
+            methods = [m for m in METHOD_LABELS if m in maps.details]
+            methods += [m for m in maps.details if m not in methods]
             ids = list(maps.record_id[:records])
             network = {"target": target, "model": model, "records": ids, "methods": methods}
             found.append(network | {"maps": self._fingerprint(target, model, maps)})
@@ -220,9 +221,11 @@ class Cases:
 
         return load_model(self._model_file(target, model), resolve_device(self.device))
 
-    def _read_attributions(self, target: str, model: int) -> store.Attributions | None:
+    def _read_attributions(
+        self, target: str, model: int, methods: Sequence[str] | None = None
+    ) -> store.Attributions | None:
         path = self.results.model_dir(target, model) / "attributions.h5"
-        return store.read_attributions(path) if path.is_file() else None
+        return store.read_attributions(path, methods) if path.is_file() else None
 
     def _read_perturbation(self, target: str, model: int) -> store.Perturbation | None:
         path = self.results.model_dir(target, model) / "perturbation.h5"

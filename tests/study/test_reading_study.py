@@ -220,3 +220,13 @@ def test_the_interval_is_over_records_and_not_over_their_maps():
     )
     assert many["score"] == pytest.approx(one["score"]) and many["n"] == 7 * one["n"]
     assert many["high"] - many["low"] == pytest.approx(one["high"] - one["low"], rel=0.1)
+
+
+def test_ratings_of_maps_that_are_not_there_yet_are_not_called_others(study, tmp_path):
+    path = write(study, tmp_path, "AB", lambda i: 2)
+    fewer = [network for network in NETWORKS if network["target"] == "qt"]
+    table, left_out = reading_study.Study(fewer, seed=3).gather(tmp_path)
+    assert len(table) == 9
+    reason = left_out[path.name]
+    assert reason.startswith("6 of 15") and "pr model1" in reason and "run 04" in reason
+    assert "other maps" not in reason
