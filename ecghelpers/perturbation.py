@@ -1,7 +1,7 @@
-"""The perturbation procedure: spoil the most important point, predict again, repeat.
+"""The perturbation procedure: perturb the most important point, predict again, repeat.
 
-To add a perturbation, write a function (beats, noise) → what a spoilt point becomes, and give it a
-row in OPERATORS.
+To add a perturbation, write a function (beats, noise) → what a perturbed point becomes, and give it
+a row in OPERATORS.
 """
 
 from collections.abc import Sequence
@@ -70,11 +70,11 @@ def perturbation_curve(
     batch_size: int | None = None,
     progress: bool = False,
 ) -> np.ndarray | Tensor:
-    """Predict again and again while the points are spoilt in the order of their relevance.
+    """Predict again and again while the points are perturbed in the order of their relevance.
 
     beats_uv and attribution: (record, lead, time). Returns predictions (record, steps + 1) in
-    target unit; column k has k spoilt points, column 0 none. A record's curve depends on seed and
-    record_id (by default on the beat itself), not on the other records. Raises ValueError for
+    target unit; column k has k perturbed points, column 0 none. A record's curve depends on seed
+    and record_id (by default on the beat itself), not on the other records. Raises ValueError for
     unknown names, shapes that differ, NaN, or more steps than points.
     """
     beats = check_beats(beats_uv)
@@ -99,8 +99,8 @@ def perturbation_curve(
         ranked = relevance_order(
             relevance[chosen], order, seed=seed, record_id=names, device=device
         )
-        spoilt = OPERATORS[operator](part, noise_field(part, noise_fraction, seed, names))
-        pair = part.to(device, dtype), spoilt.to(device, dtype)
+        replaced = OPERATORS[operator](part, noise_field(part, noise_fraction, seed, names))
+        pair = part.to(device, dtype), replaced.to(device, dtype)
         out[chosen] = _predict_steps(model, *pair, ranked, steps, batch_size)
 
     with torch.inference_mode():
@@ -110,9 +110,9 @@ def perturbation_curve(
 
 
 def _predict_steps(
-    model: nn.Module, beats: Tensor, spoilt: Tensor, ranked: Tensor, steps: int, batch_size: int
+    model: nn.Module, beats: Tensor, replaced: Tensor, ranked: Tensor, steps: int, batch_size: int
 ) -> Tensor:
-    """Predictions (record, steps + 1) of beats whose first 0 … steps ranked points are spoilt."""
+    """Predictions (record, steps + 1) of beats whose first 0 … steps ranked points are replaced."""
     rank = torch.empty_like(ranked)
     rank.scatter_(1, ranked, torch.arange(ranked.shape[1], device=ranked.device).expand_as(ranked))
     rank = rank.view_as(beats)
@@ -120,6 +120,6 @@ def _predict_steps(
     out = torch.empty(len(rows), dtype=beats.dtype)
     for part in rows.split(batch_size):
         record, step = part // (steps + 1), part % (steps + 1)
-        perturbed = torch.where(rank[record] < step[:, None, None], spoilt[record], beats[record])
+        perturbed = torch.where(rank[record] < step[:, None, None], replaced[record], beats[record])
         out[int(part[0]) : int(part[-1]) + 1] = model(perturbed).flatten().cpu()
     return out.view(len(beats), steps + 1)

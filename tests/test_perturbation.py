@@ -132,14 +132,14 @@ def test_column_zero_is_the_untouched_beat_and_zero_steps_give_only_it():
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_every_operator_spoils_each_point_once(operator):
+def test_every_operator_perturbs_each_point_once(operator):
     x, relevance = BEATS[:2], RNG.normal(size=(2, 12, TIME))
     curve = perturbation_curve(
         Linear(WEIGHTS), x, relevance, steps=POINTS, operator=operator, record_id=["a", "b"]
     )
     noise = noise_field(torch.from_numpy(x), 0.2, 0, ["a", "b"])
-    spoilt = OPERATORS[operator](torch.from_numpy(x), noise).numpy()
-    np.testing.assert_allclose(curve[:, -1], (WEIGHTS * spoilt).sum((1, 2)), rtol=1e-9)
+    replaced = OPERATORS[operator](torch.from_numpy(x), noise).numpy()
+    np.testing.assert_allclose(curve[:, -1], (WEIGHTS * replaced).sum((1, 2)), rtol=1e-9)
 
 
 def test_the_given_arrays_are_not_changed():

@@ -27,7 +27,8 @@ BEND_WEIGHT = 0.2  # per sample: makes slope and bend of a half sine of 80 ms al
 QRS_OFFSET = 0.035  # of the envelope's peak, above the ST segment's level: no longer QRS
 OFFSET_LEAD = 10  # samples by which the bend, which looks ahead, comes to rest after the wave
 OFFSET_RUN = 10  # samples (20 ms) for which the envelope must stay below
-ST_FROM, ST_TO = 8, 60  # samples after the QRS slope's end in which the ST segment is at rest
+ST_FROM, ST_TO = 8, 60  # samples after the last lead's peak slope that hold the ST segment
+ST_SMOOTH, ST_CALM = 9, 0.1  # samples averaged, and the share of it that is at rest
 
 # T wave.
 SMOOTH = 13  # samples (26 ms) averaged before T is looked at, and P is compared between beats
@@ -43,6 +44,8 @@ T_LOBE_REACH = 20  # samples (40 ms) in which that lobe must follow
 T_AGREE = 34  # samples (68 ms) within which leads agree on the end of T
 LATEST = 0.83  # quantile over leads of the ends of T
 T_LEVEL = 40  # samples (80 ms) before the next P wave that give the level of a lead
+T_CLEAR = 10  # samples (20 ms) before the next P wave in which no T wave has its peak
+P_CLEAR = 4  # samples (8 ms) before the next P wave in which no T wave ends
 T_LEAST = 20  # samples (40 ms): less room holds no T wave
 
 # P wave.
@@ -88,7 +91,7 @@ def _qrs_offset(beat_uv: np.ndarray, latest_peak: int) -> float:
     near = envelope[R_SAMPLE - QRS_REACH : R_SAMPLE + QRS_REACH]
     peak = R_SAMPLE - QRS_REACH + int(near.argmax())
     st = slice(latest_peak + ST_FROM, latest_peak + ST_FROM + ST_TO)
-    calm = np.sort(uniform_filter1d(envelope[st], 9))[ST_TO // 10]
+    calm = np.sort(uniform_filter1d(envelope[st], ST_SMOOTH))[int(ST_CALM * ST_TO)]
     level = np.array([calm + QRS_OFFSET * envelope[peak]])
     return float(rest(envelope[None], np.array([peak]), level, OFFSET_RUN)[0]) - OFFSET_LEAD
 
@@ -105,10 +108,10 @@ def t_end(smoothed: np.ndarray, qoffset: float, next_p: float, rr_ms: float) -> 
     In each lead the corner after the largest deflection, or after a second lobe of opposite sign.
     Of the ends upon which most leads agree, weighted by the root of their T wave, a late quantile.
     """
-    end = int(min(BEAT_SAMPLES - 2, next_p - 4))
+    end = int(min(BEAT_SAMPLES - 2, next_p - P_CLEAR))
     root = np.sqrt(rr_ms / 1000)
     first = int(qoffset) + T_GAP
-    last = int(min(end - 10, R_SAMPLE + T_PEAK_MS / MS_PER_SAMPLE * root))
+    last = int(min(end - T_CLEAR, R_SAMPLE + T_PEAK_MS / MS_PER_SAMPLE * root))
     if last - first < T_LEAST:
         return np.nan
     wave = smoothed - np.median(smoothed[:, end - T_LEVEL : end], axis=1)[:, None]
@@ -116,7 +119,7 @@ def t_end(smoothed: np.ndarray, qoffset: float, next_p: float, rr_ms: float) -> 
     peak = first + np.abs(wave[:, first:last]).argmax(axis=1)
     wave = wave * np.sign(wave[lead, peak])[:, None]
     ends = _fall_end(wave, peak, end)
-    follows = np.minimum(ends + T_LOBE_REACH, end - 10)
+    follows = np.minimum(ends + T_LOBE_REACH, end - T_CLEAR)
     follows = (ends[:, None] <= TIME) & (follows[:, None] > TIME)
     lobe = np.where(follows, -wave, -np.inf).argmax(axis=1)
     second = follows.any(axis=1) & (-wave[lead, lobe] > T_LOBE * wave[lead, peak])

@@ -18,6 +18,8 @@ FLAT_UV = 10  # a lead that spans less is flat
 BLOCK = 5  # samples averaged for detection: 10 ms
 QRS_HALF = 50  # samples to each side of R compared between beats: 100 ms
 REACH = 10  # samples by which detection may be out: 20 ms
+R_EDGE = 20  # samples at both ends of a compared QRS complex in which R is not looked for
+APART = 20  # blocks (200 ms) between two candidates
 SAME_SHAPE = 0.9  # correlation of two QRS complexes of one kind
 PREMATURE = 0.8  # of the usual RR interval: a beat that follows sooner is premature
 NOISY = 2.5  # a beat this many times further from the median than usual is noisy
@@ -141,7 +143,7 @@ def detect(ecg_uv: np.ndarray) -> np.ndarray:
 
 def _choose(energy: np.ndarray, usual: float) -> np.ndarray:
     """Which peaks of the slope energy (10 ms blocks) are QRS complexes; usual: their height."""
-    peaks, _ = find_peaks(energy, height=CANDIDATE * usual, distance=20)
+    peaks, _ = find_peaks(energy, height=CANDIDATE * usual, distance=APART)
     chosen: list[int] = []
     for peak in peaks[energy[peaks] > CERTAIN * usual]:
         gap = peak - chosen[-1] if chosen else np.inf
@@ -180,7 +182,8 @@ def _usual_beats(smooth: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndar
     same = correlation[:, commonest] >= SAME_SHAPE
     r = np.where(same, r + lag[:, commonest], r)
     template = median_over_beats(_cut(smooth, r[same], QRS_HALF, QRS_HALF))
-    r = r + (template[:, 20:-20] ** 2).sum(axis=0).argmax() + 20 - QRS_HALF
+    inner = slice(R_EDGE, -R_EDGE)
+    r = r + (template[:, inner] ** 2).sum(axis=0).argmax() + R_EDGE - QRS_HALF
     rr = np.diff(r)
     early = np.append(False, rr < PREMATURE * np.median(rr))
     if (same & ~early).sum() >= max(MIN_BEATS, TYPICAL_SHARE * same.sum()):

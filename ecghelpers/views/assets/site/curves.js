@@ -39,7 +39,7 @@ ECG.drawCurves = (canvas, curves, unit) => {
   pen.textAlign = "center";
   const across = Math.max(1, ECG.niceStep(steps));
   for (let step = 0; step <= steps; step += across) pen.fillText(String(step), x(step), height - 25);
-  pen.fillText("Points spoilt (of 7200)", (x(0) + x(steps)) / 2, height - 6);
+  pen.fillText("Points perturbed (of 7200)", (x(0) + x(steps)) / 2, height - 6);
   pen.save();
   pen.translate(12, height / 2 - 12);
   pen.rotate(-Math.PI / 2);
@@ -54,7 +54,7 @@ ECG.drawCurves = (canvas, curves, unit) => {
     pen.stroke();
   }
   const ends = curves.map((c) => `${c.label}: ${c.values[0].toPrecision(3)} to ${c.values.at(-1).toPrecision(3)} ${unit}`);
-  canvas.setAttribute("aria-label", `Error from untouched to ${steps} points spoilt. ${ends.join("; ")}.`);
+  canvas.setAttribute("aria-label", `Error from untouched to ${steps} points perturbed. ${ends.join("; ")}.`);
 };
 
 ECG.niceStep = (range) => {
