@@ -1,8 +1,9 @@
 """Is a paired difference real? Sign-flip tests with their intervals, and Holm's correction.
 
-Under no effect each difference is as likely positive as negative, so flipping signs shows what
-chance alone gives (Fisher, The Design of Experiments, 1935; Good, Permutation Tests, 2000). No
-normal distribution is assumed, and few records give what few records can: nothing, below LEAST.
+Under no effect each difference is as likely positive as negative, and as large, so flipping signs
+shows what chance alone gives (Fisher, The Design of Experiments, 1935; Good, Permutation Tests,
+2000). No normal distribution is assumed, but symmetry is; and few records give what few records
+can: nothing, below LEAST.
 """
 
 from collections.abc import Sequence

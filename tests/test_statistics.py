@@ -31,6 +31,14 @@ def test_without_an_effect_five_in_a_hundred_are_believed_at_most(records):
     assert (p >= np.arange(400) / 400 - 0.08).all()
 
 
+def test_skewed_differences_are_believed_a_little_too_often_and_not_for_nine_methods():
+    random = np.random.default_rng(5)
+    draws = [[sign_flip_test(random.exponential(1, 12) - 1) for _ in range(9)] for _ in range(60)]
+    alone = np.mean([verdicts([test]) != ["unclear"] for nine in draws for test in nine])
+    together = np.mean(["yes" in verdicts(nine) or "no" in verdicts(nine) for nine in draws])
+    assert alone <= 0.13 and together <= 0.2
+
+
 def test_interval_and_p_agree_and_a_true_effect_is_found():
     random = np.random.default_rng(0)
     for size in (8, 40):
