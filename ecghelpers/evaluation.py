@@ -6,13 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy.integrate import trapezoid
 
-from .config import generator
 from .ecg import MS_PER_SAMPLE, TARGETS
-from .statistics import sign_flip_test, verdicts
+from .statistics import bootstrap_weights, mean_interval, sign_flip_test, verdicts
 
 AUC_STEPS = (5, 10, 15, 25)
-CONFIDENCE = 0.95
-RESAMPLES = 2000
 FLOOR = "random"
 NEIGHBOURS = "neighbouring beats"
 
@@ -26,33 +23,6 @@ def model_errors(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
     mse = np.square(error).mean()
     r2 = 1 - mse / variance if variance > 0 else float("nan")
     return {"n": len(truth), "mae": np.abs(error).mean(), "rmse": mse**0.5, "r2": r2}
-
-
-def bootstrap_weights(records: int, seed: int = 0, groups: Sequence | None = None) -> np.ndarray:
-    """(resample, record) weights of a bootstrap over records, each row summing to one.
-
-    groups: (record,) patient of each record; patients are drawn, with all their records. The same
-    weights for every method make the comparison a paired one.
-    """
-    groups = np.arange(records) if groups is None else np.asarray(groups)
-    names, number = np.unique(groups, return_inverse=True)
-    equal = np.full(len(names), 1 / len(names))
-    counts = generator(seed, "bootstrap").multinomial(len(names), equal, size=RESAMPLES)
-    drawn = counts[:, number]
-    return (drawn / drawn.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def mean_interval(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Mean over records and the ends of its 95 % percentile-bootstrap interval.
-
-    values: (record, ...); weights: from bootstrap_weights. Each result has the shape of one record.
-    """
-    flat = values.reshape(len(values), -1).astype(np.float64)
-    resampled = weights @ flat
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(resampled, (tail, 1 - tail), axis=0)
-    shape = values.shape[1:]
-    return flat.mean(0).reshape(shape), low.reshape(shape), high.reshape(shape)
 
 
 def absolute_errors(truth: np.ndarray, predictions: np.ndarray) -> np.ndarray:

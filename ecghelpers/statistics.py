@@ -1,9 +1,9 @@
-"""Is a paired difference real? Sign-flip tests with their intervals, and Holm's correction.
+"""How sure a mean is (bootstrap), and whether a paired difference is real (sign flips, Holm).
 
-Under no effect each difference is as likely positive as negative, and as large, so flipping signs
-shows what chance alone gives (Fisher, The Design of Experiments, 1935; Good, Permutation Tests,
-2000). No normal distribution is assumed, but symmetry is; and few records give what few records
-can: nothing, below LEAST.
+Sign flips: under no effect each difference is as likely positive as negative, and as large, so
+flipping signs shows what chance alone gives (Fisher, The Design of Experiments, 1935; Good,
+Permutation Tests, 2000). No normal distribution is assumed, but symmetry is; and few records give
+what few records can: nothing, below LEAST.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,39 @@ import numpy as np
 from .config import generator
 
 ALPHA = 0.05
+CONFIDENCE = 0.95
+RESAMPLES = 2000
 EXACT_UP_TO = 14  # groups: all their sign patterns are counted
 FLIPS = 20_000  # sign patterns drawn for more
 LEAST = 6  # groups: with five, the smallest two-sided p is 2 / 2^5 > ALPHA
 STEADY = 3.0  # standard errors of a drawn p by which it must miss a limit to say anything
+
+
+def bootstrap_weights(records: int, seed: int = 0, groups: Sequence | None = None) -> np.ndarray:
+    """(resample, record) weights of a bootstrap over records, each row summing to one.
+
+    groups: (record,) patient of each record; patients are drawn, with all their records. The same
+    weights for every method make the comparison a paired one.
+    """
+    groups = np.arange(records) if groups is None else np.asarray(groups)
+    names, number = np.unique(groups, return_inverse=True)
+    equal = np.full(len(names), 1 / len(names))
+    counts = generator(seed, "bootstrap").multinomial(len(names), equal, size=RESAMPLES)
+    drawn = counts[:, number]
+    return (drawn / drawn.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def mean_interval(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Mean over records and the ends of its 95 % percentile-bootstrap interval.
+
+    values: (record, ...); weights: from bootstrap_weights. Each result has the shape of one record.
+    """
+    flat = values.reshape(len(values), -1).astype(np.float64)
+    resampled = weights @ flat
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(resampled, (tail, 1 - tail), axis=0)
+    shape = values.shape[1:]
+    return flat.mean(0).reshape(shape), low.reshape(shape), high.reshape(shape)
 
 
 @dataclass(frozen=True)

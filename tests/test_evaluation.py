@@ -4,18 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecghelpers import evaluation
 from ecghelpers.evaluation import (
     aopc,
     area,
-    bootstrap_weights,
     error_curves,
-    mean_interval,
     model_errors,
     perturbation_table,
     verdict_sentence,
     wave_mass,
 )
+from ecghelpers.statistics import RESAMPLES, bootstrap_weights, mean_interval
 
 RNG = np.random.default_rng(2)
 
@@ -180,4 +178,4 @@ def test_bootstrap_weights_are_reproducible_and_sum_to_one():
     first = bootstrap_weights(17, 3)
     np.testing.assert_array_equal(first, bootstrap_weights(17, 3))
     np.testing.assert_allclose(first.sum(1), 1, rtol=1e-5)
-    assert first.shape == (evaluation.RESAMPLES, 17)
+    assert first.shape == (RESAMPLES, 17)
