@@ -10,6 +10,7 @@ data/         records from every source to one medians.h5
 training      a StevenNet from median beats; evaluation: its errors, and the tests of the heatmaps
 
 attribution   nine methods and random: which samples mattered; perturbation: what goes without them
+truth/        edits, masks and scores: is a map right? floors: maps that are wrong on purpose
 measurement/  from an ECG to its median beat, fiducials and targets
 
 model         the network; prediction, and speed/: the same numbers faster

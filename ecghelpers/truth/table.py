@@ -1,0 +1,125 @@
+"""One table of scores: methods beside what is certainly right and what is certainly wrong."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.ndimage import gaussian_filter1d
+
+from ..ecg import MS_PER_SAMPLE
+from ..floors import other_record, shifted
+from ..statistics import bootstrap_weights, mean_interval, sign_flip_test
+from .scores import SCORES, edge_chance_ms, edge_error_ms
+
+BLUR_MS = 20.0  # SD of the Gaussian that blurs the oracle
+EDGE = "edge_ms"  # the one score of which less is better
+ORACLES = ("oracle", "blurred oracle")
+FLOORS = ("shifted", "other record")
+CHANCE_METHOD = "random"  # a method without a map of its own: no floor is made from it
+
+
+def blurred(masks: np.ndarray) -> np.ndarray:
+    """The mask smoothed in time by a Gaussian of 20 ms: as good as a smooth map can be."""
+    smooth = BLUR_MS / MS_PER_SAMPLE
+    return gaussian_filter1d(np.asarray(masks, float), smooth, axis=2, mode="constant")
+
+
+def score_table(
+    maps: Mapping[str, np.ndarray],
+    masks: np.ndarray,
+    record_id: Sequence[str],
+    *,
+    edges: np.ndarray | None = None,
+    groups: Sequence | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Every score of every map against the mask, one row a method and score.
+
+    maps: method → (record, lead, time); masks: the same shape; edges: (record, edge) sample index,
+    for which the error of the map's peaks is added (``edge_ms``, less is better); groups: (record,)
+    patients. Columns: method, score, n (records that could be judged), value (mean), low and high
+    (95 % interval over records), chance (of a map of random numbers), and for every method how much
+    better it is than its own shifted map and than another record's (``over_shifted``,
+    ``over_other``: paired mean, ``…_low``, ``…_high``, ``…_p`` of a sign-flip test, not corrected).
+    Rows besides the methods: the mask itself (``oracle``), ``blurred oracle``, and the two floors,
+    ``shifted`` and ``other record``, as the mean over all methods but random.
+    """
+    masks = np.asarray(masks).astype(bool)
+    chance = {name: _mean(score.chance(masks[_there(masks)])) for name, score in SCORES.items()}
+    if edges is not None:
+        chance[EDGE] = edge_chance_ms(edges, masks.shape[2])
+    floors: dict[str, dict[str, list]] = {f: {s: [] for s in chance} for f in FLOORS}
+    rows = []
+    for method, values in maps.items():
+        own = dict(_scores(values, masks, edges))
+        beside = dict.fromkeys(FLOORS)
+        if method != CHANCE_METHOD:
+            beside["shifted"] = dict(_scores(shifted(values, seed, record_id), masks, edges))
+            others = other_record(values, seed, record_id, groups)
+            beside["other record"] = dict(_scores(others, masks, edges))
+        for score, found in own.items():
+            row = _row(method, score, found, chance[score], groups)
+            for floor, worse in beside.items():
+                if worse is not None:
+                    floors[floor][score].append(worse[score])
+                    row |= _gain(floor.split()[0], score, found, worse[score], groups)
+            rows.append(row)
+    for name, oracle in zip(ORACLES, (masks.astype(float), blurred(masks)), strict=True):
+        scores = _scores(oracle, masks, edges)
+        rows += [_row(name, score, found, chance[score], groups) for score, found in scores]
+    for floor, scores in floors.items():
+        for score, several in scores.items():
+            if several:
+                rows.append(_row(floor, score, _over_methods(several), chance[score], groups))
+    return pd.DataFrame(rows)
+
+
+def _scores(
+    maps: np.ndarray, masks: np.ndarray, edges: np.ndarray | None
+) -> Iterator[tuple[str, np.ndarray]]:
+    for name, score in SCORES.items():
+        yield name, score.compute(maps, masks)
+    if edges is not None:
+        yield EDGE, edge_error_ms(maps, edges)
+
+
+def _row(
+    method: str, score: str, found: np.ndarray, chance: float, groups: Sequence | None
+) -> dict:
+    known = np.isfinite(found)
+    row = {"method": method, "score": score, "n": int(known.sum()), "value": _mean(found)}
+    row |= {"low": np.nan, "high": np.nan, "chance": chance}
+    if known.sum() > 1:
+        of = None if groups is None else np.asarray(groups)[known]
+        weights = bootstrap_weights(int(known.sum()), groups=of)
+        _, low, high = mean_interval(found[known], weights)
+        row |= {"low": float(low), "high": float(high)}
+    return row
+
+
+def _gain(
+    floor: str, score: str, found: np.ndarray, worse: np.ndarray, groups: Sequence | None
+) -> dict[str, float]:
+    """How much better a map is than its floor on the same records, and how sure that is."""
+    test = sign_flip_test((worse - found) if score == EDGE else (found - worse), groups)
+    ends = {"": test.mean, "_low": test.low, "_high": test.high, "_p": test.p}
+    return {f"over_{floor}{end}": value for end, value in ends.items()}
+
+
+def _over_methods(several: list[np.ndarray]) -> np.ndarray:
+    """(record,) mean over methods of those that could be judged."""
+    stacked = np.stack(several)
+    known = np.isfinite(stacked)
+    count = known.sum(0)
+    total = np.where(known, stacked, 0).sum(0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _there(masks: np.ndarray) -> np.ndarray:
+    return masks.any((1, 2))
+
+
+def _mean(values: np.ndarray) -> float:
+    """The mean of what is known, NaN if nothing is."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
