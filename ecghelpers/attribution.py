@@ -1,6 +1,8 @@
 """Attribution: how much every sample of a beat contributed to the prediction.
 
-To add a method, write a function (Run, beats) → map and give it a row in METHODS.
+To add a method, write a function (Run, beats) → map and give it a row in METHODS: name, function,
+what people call it, one sentence, colour and dash. Notebooks, page, explorer and review read all of
+it from there.
 """
 
 import warnings
@@ -125,31 +127,130 @@ def _gradients(run: Run, points: Tensor) -> Tensor:
 class Method:
     """A row of the table.
 
+    label and sentence: for readers. colour and dash (solid, dash, dot, dashdot): in every figure.
     rows: name of the parameter that says how many beats one record becomes. scaled: True if the map
     is in target unit, False if in target unit per µV, None if multiply_by_inputs decides. squared:
-    the gradient (target unit per µV) times a class activation map (target unit).
+    the gradient (target unit per µV) times a class activation map (target unit). guided: the
+    gradient is changed on its way back, so that the sign of the map has no meaning.
     """
 
     compute: Callable[[Run, Tensor], Tensor]
+    label: str
+    sentence: str = ""
+    colour: str = "#666666"
+    dash: str = "dashdot"
     scaled: bool | None = False
     rows: str | None = None
     unitless: bool = False
     squared: bool = False
+    guided: bool = False
 
+
+# Colours are Okabe and Ito's, which colour-blind readers can tell apart; random is black.
+BLUE, VERMILION, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#E69F00", "#009E73", "#CC79A7"
 
 METHODS = {
-    "saliency": Method(saliency),
-    "deeplift": Method(deeplift, scaled=None),
-    "smoothgrad": Method(smoothgrad, rows="smoothgrad_draws"),
-    "inputxgradient": Method(input_x_gradient, scaled=True),
-    "integrated_gradients": Method(
-        integrated_gradients, scaled=None, rows="integrated_gradients_steps"
+    "saliency": Method(
+        saliency,
+        "Saliency",
+        "The gradient: how much the prediction would change with the voltage at each sample.",
+        BLUE,
+        "solid",
     ),
-    "deconvolution": Method(deconvolution),
-    "guided_gradcam": Method(guided_gradcam, squared=True),
-    "guided_backprop": Method(guided_backprop),
-    "gradientshap": Method(gradient_shap, scaled=None, rows="gradientshap_draws"),
-    "random": Method(random, unitless=True),
+    "deeplift": Method(
+        deeplift,
+        "DeepLIFT",
+        "Shares the difference from a flat line's prediction out over the samples, layer by layer.",
+        VERMILION,
+        "solid",
+        scaled=None,
+    ),
+    "smoothgrad": Method(
+        smoothgrad,
+        "SmoothGrad",
+        "The mean gradient of noisy copies of the beat.",
+        BLUE,
+        "dash",
+        rows="smoothgrad_draws",
+    ),
+    "inputxgradient": Method(
+        input_x_gradient,
+        "Input × gradient",
+        "The gradient times the voltage.",
+        ORANGE,
+        "solid",
+        scaled=True,
+    ),
+    "integrated_gradients": Method(
+        integrated_gradients,
+        "Integrated gradients",
+        "The voltage times the mean gradient on the way from a flat line to the beat.",
+        VERMILION,
+        "dash",
+        scaled=None,
+        rows="integrated_gradients_steps",
+    ),
+    "deconvolution": Method(
+        deconvolution,
+        "Deconvolution",
+        "A gradient of which only what is positive passes back through each layer.",
+        GREEN,
+        "solid",
+        guided=True,
+    ),
+    "guided_gradcam": Method(
+        guided_gradcam,
+        "Guided Grad-CAM",
+        "Guided backprop, weighted by when the network's last block was active.",
+        PURPLE,
+        "solid",
+        squared=True,
+        guided=True,
+    ),
+    "guided_backprop": Method(
+        guided_backprop,
+        "Guided backprop",
+        "A gradient of which only what is positive, through units that were active, passes back.",
+        GREEN,
+        "dash",
+        guided=True,
+    ),
+    "gradientshap": Method(
+        gradient_shap,
+        "Gradient SHAP",
+        "Gradients at random points between a flat line and noisy copies, times those copies.",
+        ORANGE,
+        "dash",
+        scaled=None,
+        rows="gradientshap_draws",
+    ),
+    "random": Method(
+        random,
+        "Random",
+        "Random numbers that know nothing of the network: the floor for all the others.",
+        "#000000",
+        "dot",
+        unitless=True,
+    ),
+}
+
+
+def kind(method: str, multiply_by_inputs: bool = True) -> str:
+    """What the values of a method's map are: a key of MEANINGS."""
+    row = METHODS[check_choice("method", method, METHODS)]
+    if row.unitless:
+        return "random"
+    if row.guided:
+        return "guided"
+    scaled = multiply_by_inputs if row.scaled is None else row.scaled
+    return "contribution" if scaled else "sensitivity"
+
+
+MEANINGS = {
+    "contribution": "orange pushed the prediction up by so much, blue down",
+    "sensitivity": "a higher voltage here would raise (orange) or lower (blue) the prediction",
+    "guided": "strength only: orange and blue mean neither up nor down",
+    "random": "chance: colours mean nothing",
 }
 
 

@@ -3,7 +3,7 @@
 import fcntl
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +54,7 @@ def explain(
     data: Medians,
     target: str,
     *,
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Iterable[str] = METHODS,
     multiply_by_inputs: bool = True,
     seed: int = 0,
     **parameters: float,

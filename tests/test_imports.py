@@ -50,12 +50,6 @@ def test_no_module_and_no_room_imports_itself_through_others():
     TopologicalSorter(rooms).prepare()
 
 
-def test_figures_need_neither_torch_nor_files():
-    code = "import sys, ecghelpers.views.heatmap; print({'torch', 'h5py'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
-
-
 def test_the_package_itself_and_the_front_door_import_no_torch():
     """So that a refusal comes at once."""
     code = "import sys, ecghelpers.run.cli; print('torch' in sys.modules)"

@@ -306,7 +306,7 @@ def method_grid(
 
 
 def _grid_page(beat_uv, attributions, mode, layout, labels) -> ecg_paper.Page:
-    labels = METHOD_LABELS | (labels or {})
+    labels = {**METHOD_LABELS, **(labels or {})}
     titles = [labels.get(name, name) for name in attributions]
     return ecg_paper.lay_out(beat_uv, layout or ecg_paper.default_layout(mode), titles)
 

@@ -111,8 +111,8 @@ def _write_records(site: Path, cases: Cases, networks: list[dict], seed: int) ->
         "version": __version__,
         "source": SOURCES.get(source, source),
         "seed": seed,
-        "labels": METHOD_LABELS,
-        "styles": METHOD_STYLES,
+        "labels": dict(METHOD_LABELS),
+        "styles": dict(METHOD_STYLES),
         "targets": [
             {"name": name, "label": TARGETS[name].label, "unit": TARGETS[name].unit}
             for name in dict.fromkeys(network["target"] for network in networks)

@@ -1,9 +1,10 @@
 """Statistics as plotly figures: distributions, learning, errors, perturbation, waves.
 
-Numbers come in, figures go out. Methods keep the same colour and dash everywhere: nine that
-colour-blind readers can tell apart (Okabe and Ito's colours, solid or dashed) and random in black.
+Numbers come in, figures go out. Methods keep the colour and dash of ``attribution.METHODS``
+everywhere.
 """
 
+from collections.abc import Callable, Mapping
 from html import escape
 
 import numpy as np
@@ -11,32 +12,28 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from ..attribution import METHODS, Method
 from ..ecg import BEAT_SAMPLES, FIDUCIALS, LEADS, MS_PER_SAMPLE, TARGETS
 
-METHOD_LABELS = {
-    "saliency": "Saliency",
-    "deeplift": "DeepLIFT",
-    "smoothgrad": "SmoothGrad",
-    "inputxgradient": "Input × gradient",
-    "integrated_gradients": "Integrated gradients",
-    "deconvolution": "Deconvolution",
-    "guided_gradcam": "Guided Grad-CAM",
-    "guided_backprop": "Guided backprop",
-    "gradientshap": "Gradient SHAP",
-    "random": "Random",
-}
-METHOD_STYLES = {
-    "saliency": ("#0072B2", "solid"),
-    "smoothgrad": ("#0072B2", "dash"),
-    "deeplift": ("#D55E00", "solid"),
-    "integrated_gradients": ("#D55E00", "dash"),
-    "inputxgradient": ("#E69F00", "solid"),
-    "gradientshap": ("#E69F00", "dash"),
-    "deconvolution": ("#009E73", "solid"),
-    "guided_backprop": ("#009E73", "dash"),
-    "guided_gradcam": ("#CC79A7", "solid"),
-    "random": ("#000000", "dot"),
-}
+
+class _Column(Mapping):
+    """What attribution.METHODS says of every method, read when asked for."""
+
+    def __init__(self, read: Callable[[Method], object]):
+        self._read = read
+
+    def __getitem__(self, method: str):
+        return self._read(METHODS[method])
+
+    def __iter__(self):
+        return iter(METHODS)
+
+    def __len__(self) -> int:
+        return len(METHODS)
+
+
+METHOD_LABELS = _Column(lambda method: method.label)
+METHOD_STYLES = _Column(lambda method: (method.colour, method.dash))
 OTHER_STYLE = ("#666666", "dashdot")
 WAVE_COLORS = {"P": "#56B4E9", "QRS": "#D55E00", "T": "#009E73"}
 WAVE_COLORS |= {"neighbouring beats": "#CC79A7", "elsewhere": "#BBBBBB"}

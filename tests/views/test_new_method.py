@@ -1,0 +1,87 @@
+"""A method added in one place, the table of attribution.py, is seen wherever there are methods."""
+
+import json
+import re
+
+import fake_results
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from ecghelpers import evaluation, explanation
+from ecghelpers.attribution import METHODS, Method, attribute, kind, unit
+from ecghelpers.data import store
+from ecghelpers.model import load_model
+from ecghelpers.perturbation import perturbation_curve
+from ecghelpers.views import heatmap, offline_page, plots
+from ecghelpers.views.explorer import Explorer
+
+FEW = {"smoothgrad_draws": 2, "gradientshap_draws": 2, "integrated_gradients_steps": 2}
+LABEL, COLOUR = "Voltage cubed", "#8c510a"
+
+
+@pytest.fixture(scope="module")
+def added():
+    row = Method(lambda run, beats: beats**3, LABEL, "The voltage, cubed.", COLOUR, "dot")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(METHODS, "cubed", row)
+        yield "cubed"
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory, added):
+    """Results whose maps and curves are of all methods, as notebooks 04 and 06 make them."""
+    root = tmp_path_factory.mktemp(added)
+    results = fake_results.make(root, targets=("qt",), models=(1,), record_ids=("one",))
+    folder = results.model_dir("qt", 1)
+    network = load_model(folder / "model.safetensors")
+    data = store.read_medians(results.medians).subset(slice(0, 1))
+    explained = explanation.explain(network, data, "qt", **FEW)
+    store.write_attributions(folder / "attributions.h5", explained)
+    curves = {
+        method: perturbation_curve(network, data.medians, values, steps=3)
+        for method, values in explained.maps.items()
+    }
+    table = evaluation.perturbation_table(data.target("qt"), curves, "qt", 1.0)
+    table.assign(model=1).to_csv(results.aopc, index=False)
+    return results
+
+
+def test_its_map_is_made_and_has_unit_and_kind(added, results):
+    stored = store.read_attributions(results.model_dir("qt", 1) / "attributions.h5")
+    data = store.read_medians(results.medians).subset(slice(0, 1))
+    np.testing.assert_allclose(stored.maps[added], data.medians.astype(float) ** 3, rtol=1e-6)
+    assert stored.details[added]["unit"] == unit(added, "ms") == "ms/µV"
+    assert kind(added) == "sensitivity"
+
+
+def test_it_is_judged_beside_the_others(added, results):
+    assert added in set(pd.read_csv(results.aopc)["method"])
+
+
+def test_figures_name_and_colour_it(added, results):
+    stored = store.read_attributions(results.model_dir("qt", 1) / "attributions.h5")
+    beat = store.read_medians(results.medians).medians[0]
+    maps = {method: values[0] for method, values in stored.maps.items()}
+    assert LABEL in " ".join(heatmap.method_grid(beat, maps).data[-1].text)
+    assert plots.METHOD_STYLES[added] == (COLOUR, "dot")
+
+
+def test_the_page_has_it(added, results):
+    data = offline_page.build_site(results).parent / "data"
+    text = (data / "records.js").read_text(encoding="utf-8")
+    content = json.loads(re.fullmatch(r"ECG\.records\((.*)\);\n", text)[1])
+    assert content["labels"][added] == LABEL and content["styles"][added] == [COLOUR, "dot"]
+    network = (data / "qt-model1.js").read_text(encoding="utf-8")
+    assert re.search(rf'"{added}": ?{{"peak"', network)
+
+
+def test_the_explorer_offers_and_computes_it(added, results):
+    explorer = Explorer(results)
+    assert LABEL in [label for label, _ in explorer.method.options]
+
+
+def test_a_map_is_that_of_the_function(added):
+    beats = np.ones((1, 12, 600), np.float32) * 2
+    assert (attribute(torch.nn.Identity(), beats, added, progress=False) == 8).all()
