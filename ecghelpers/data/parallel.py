@@ -1,12 +1,12 @@
 """Measuring many ECGs at once, on all processors."""
 
-import multiprocessing
 import os
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import cache
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
 import numpy as np
+from loky import BrokenProcessPool, get_reusable_executor
 from threadpoolctl import threadpool_limits
 
 from ..config import cores
@@ -15,17 +15,47 @@ from ..measurement import Measurement, measure
 from .store import Block
 
 WORTH_A_POOL = 256  # starting the processes takes as long as measuring about this many
+PART = 32  # records that a process is given at a time
+IDLE_S = 30  # after which a process ends, also where its parent was killed
 
 
-@cache
-def worker_pool() -> ProcessPoolExecutor | None:
-    """Processes that compute on one thread each; None on a single processor."""
-    given = os.environ.get("OMP_NUM_THREADS", "")  # a step's share of a node, from Snakemake
-    processors = min(cores(), max(1, int(given))) if given.isdigit() else cores()
-    if processors == 1:
-        return None
-    context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads half alive
-    return ProcessPoolExecutor(processors, context, initializer=threadpool_limits, initargs=(1,))
+def processors() -> int:
+    """How many processes compute at once: a step's share of a node, where Snakemake gives one."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores(), max(1, int(given))) if given.isdigit() else cores()
+
+
+def submit(function: Callable, parts: Sequence[tuple]) -> list[Future]:
+    """Let processes compute function(*part) for every part, each on one thread.
+
+    Loky's processes, unlike the standard library's, do not run the caller's script once more, so
+    that it needs no ``if __name__ == "__main__"``. Ctrl-C is for the caller alone (see gather).
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:  # processes that are started here inherit the mask
+        pool = get_reusable_executor(
+            processors(), timeout=IDLE_S, initializer=threadpool_limits, initargs=(1,)
+        )
+        return [pool.submit(function, *part) for part in parts]
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def gather(futures: Sequence[Future]) -> list:
+    """The results of what was submitted, in order; after an error or Ctrl-C no process is left.
+
+    Raises RuntimeError if a process died, and what the function raised.
+    """
+    try:
+        return [future.result() for future in futures]
+    except BaseException as error:
+        get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
+        if isinstance(error, BrokenProcessPool):
+            raise RuntimeError(
+                "a process died while it read or measured records, perhaps for lack of memory; "
+                "run again to go on from there"
+            ) from None
+        raise
 
 
 def measured_block(record_id: Sequence[str], ecgs_uv: np.ndarray, sampling_rate: float) -> Block:
@@ -33,13 +63,17 @@ def measured_block(record_id: Sequence[str], ecgs_uv: np.ndarray, sampling_rate:
 
     Records of at least WORTH_A_POOL are measured in parallel.
     """
-    pool = worker_pool() if len(record_id) >= WORTH_A_POOL else None
-    rates = [sampling_rate] * len(record_id)
-    if pool is None:
-        found = list(map(measure, ecgs_uv, rates))
-    else:
-        found = list(pool.map(measure, ecgs_uv, rates, chunksize=8))
-    return as_block(record_id, found)
+    if processors() == 1 or len(ecgs_uv) < WORTH_A_POOL:
+        return as_block(record_id, _measure_all(ecgs_uv, sampling_rate))
+    starts = range(0, len(ecgs_uv), PART)
+    parts = gather(
+        submit(_measure_all, [(ecgs_uv[start : start + PART], sampling_rate) for start in starts])
+    )
+    return as_block(record_id, [measured for part in parts for measured in part])
+
+
+def _measure_all(ecgs_uv: np.ndarray, sampling_rate: float) -> list[Measurement]:
+    return [measure(ecg_uv, sampling_rate) for ecg_uv in ecgs_uv]
 
 
 def as_block(record_id: Sequence[str], measurements: Sequence[Measurement]) -> Block:

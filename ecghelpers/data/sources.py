@@ -6,8 +6,7 @@ the sorted ids, so that an import that was interrupted goes on where it was.
 
 import hashlib
 import os
-from concurrent.futures import Executor, Future
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +18,13 @@ from . import ge12sl, hdf5_folder, wfdb_folder
 from .checks import Entry, Rejected
 from .ge12sl import read_12sl_median
 from .label_table import LABELS
-from .parallel import worker_pool
+from .parallel import PART, gather, processors, submit
 from .store import Block
 from .wfdb_folder import read_wfdb
 
 __all__ = ["READERS", "FileSource", "open_source", "read_12sl_median", "read_wfdb"]
 
 READERS = {"12sl": ge12sl, "hdf5": hdf5_folder, "wfdb": wfdb_folder}
-PART = 32  # records that a process reads at a time
 UNKNOWN_RR_MS = 1000  # where waves are searched for in a beat whose rate is not known
 
 
@@ -74,29 +72,23 @@ class FileSource:
 
     def block(self, number: int) -> Block:
         """The number-th block. While the caller has it, processes already read the next one."""
-        pool = worker_pool() if self.block_count > 1 else None
-        if pool is None:
+        if self.block_count == 1 or processors() == 1:
             return read_entries(self.name, self._part(number), self.measure_missing)
-        try:
-            for wanted in (number, number + 1):
-                if wanted not in self._ahead and wanted < self.block_count:
-                    self._ahead[wanted] = self._submit(pool, self._part(wanted))
-            return _joined([future.result() for future in self._ahead.pop(number)])
-        except BrokenProcessPool:
-            self._ahead.clear()
-            worker_pool.cache_clear()
-            ids = [entry.record_id for entry in self._part(number)]
-            raise RuntimeError(
-                f"a process died while the records {ids[0]} to {ids[-1]} were read, perhaps for "
-                "lack of memory; run again to go on from there"
-            ) from None
+        for wanted in (number, number + 1):
+            if wanted not in self._ahead and wanted < self.block_count:
+                self._ahead[wanted] = self._submit(self._part(wanted))
+        futures, ahead = self._ahead.pop(number), self._ahead
+        self._ahead = {}  # what was read ahead ends with the processes, should they fail
+        blocks = gather(futures)
+        self._ahead = ahead
+        return _joined(blocks)
 
     def _part(self, number: int) -> list[Entry]:
         return self.entries[number * self.block_size : (number + 1) * self.block_size]
 
-    def _submit(self, pool: Executor, entries: list[Entry]) -> list[Future]:
+    def _submit(self, entries: list[Entry]) -> list[Future]:
         parts = [entries[start : start + PART] for start in range(0, len(entries), PART)]
-        return [pool.submit(read_entries, self.name, part, self.measure_missing) for part in parts]
+        return submit(read_entries, [(self.name, part, self.measure_missing) for part in parts])
 
 
 def read_entries(name: str, entries: list[Entry], measure_missing: bool) -> Block:

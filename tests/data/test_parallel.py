@@ -1,0 +1,75 @@
+"""Work on all processors from any script; errors, deaths and Ctrl-C end it cleanly."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from ecghelpers.config import cores
+from ecghelpers.data import parallel
+from ecghelpers.data.store import read_medians
+
+TWO = os.environ | {"OMP_NUM_THREADS": "2", "TQDM_DISABLE": "1"}
+COLLECT = """
+from ecghelpers.data import build, parallel
+
+parallel.WORTH_A_POOL = 8
+build.collect(build.open_source("gan", records=12, device="cpu"), "medians.h5")
+"""
+WAIT = """
+import time
+
+from ecghelpers.data import parallel
+
+parallel.gather(parallel.submit(time.sleep, [(120,), (120,)]))
+"""
+
+
+@pytest.fixture
+def two_processes(monkeypatch):
+    monkeypatch.setattr(parallel, "processors", lambda: 2)
+
+
+@pytest.mark.skipif(cores() < 2, reason="needs two processors")
+def test_a_plain_script_collects_generated_records(tmp_path):
+    (tmp_path / "plain.py").write_text(COLLECT)
+    command = [sys.executable, "plain.py"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=TWO, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    assert len(read_medians(tmp_path / "medians.h5").record_id) == 12
+
+
+def test_ctrl_c_ends_the_script_and_its_processes(tmp_path):
+    """The terminal sends it to all of them; only the script says so, and nothing is left."""
+    (tmp_path / "plain.py").write_text(WAIT)
+    process = subprocess.Popen(
+        [sys.executable, "plain.py"], cwd=tmp_path, env=TWO, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    script = psutil.Process(process.pid)
+    while not (started := [c for c in script.children() if "popen_loky" in str(c.cmdline())]):
+        assert process.poll() is None, process.stderr.read()
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert said.count("Traceback") == 1 and said.rstrip().endswith("KeyboardInterrupt"), said
+    assert process.returncode == -signal.SIGINT
+    psutil.wait_procs(started, timeout=10)
+    assert not any(child.is_running() for child in started)
+
+
+def test_an_error_in_a_process_comes_back_and_the_next_call_works(two_processes):
+    with pytest.raises(ValueError, match="invalid literal"):
+        parallel.gather(parallel.submit(int, [("1",), ("one",), ("2",)]))
+    assert parallel.gather(parallel.submit(int, [("1",), ("2",)])) == [1, 2]
+
+
+def test_a_process_that_dies_is_told_in_one_line_and_the_next_call_works(two_processes):
+    with pytest.raises(RuntimeError, match="a process died while .* run again") as error:
+        parallel.gather(parallel.submit(os._exit, [(9,), (9,)]))
+    assert "\n" not in str(error.value)
+    assert parallel.gather(parallel.submit(int, [("1",), ("2",)])) == [1, 2]
