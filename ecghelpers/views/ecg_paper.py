@@ -12,6 +12,7 @@ import numpy as np
 from ..config import check_choice
 from ..ecg import BEAT_SAMPLES, BEAT_SHAPE, FIDUCIALS, LEADS, SAMPLING_RATE_HZ
 
+RESEARCH_ONLY = "Research only, not for diagnosis"  # on every picture
 MM_PER_S = 25
 MM_PER_MV = 10
 MM_PER_SAMPLE = MM_PER_S / SAMPLING_RATE_HZ

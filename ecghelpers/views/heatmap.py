@@ -15,6 +15,7 @@ from PIL import Image
 from ..ecg import LEADS, MS_PER_SAMPLE
 from . import ecg_paper
 from .ecg_paper import MM_PER_S, calibration
+from .interactive import save_html  # noqa: F401  (offered to notebooks)
 from .plots import (  # noqa: F401  (offered to notebooks as figures.<name>)
     METHOD_LABELS,
     METHOD_STYLES,
@@ -353,11 +354,3 @@ def method_grid_png(
     maps = scaled_maps(attributions.values(), mode, percentile)
     label = heat_label("", percentile, len(maps))
     return print_page(path, page, beat_uv, maps, 1.0, label, fiducials, title, dpi)
-
-
-def save_html(figure: go.Figure, path: str | Path) -> Path:
-    """Write a figure as HTML that opens offline; plotly.js is put beside it once per folder."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.write_html(path, include_plotlyjs="directory", config={"displaylogo": False})
-    return path

@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 
-from .ecg_paper import MM_PER_S, Page, calibration
+from .ecg_paper import MM_PER_S, RESEARCH_ONLY, Page, calibration
 
 NEGATIVE, POSITIVE = (0, 87, 200), (213, 94, 0)  # blue and vermilion: told apart without red-green
 INK, PAPER = "#1a1a1a", "#fffdfc"
@@ -90,7 +90,7 @@ def print_page(
         axes.text(x, y, text, fontsize=11, fontweight="bold", va="center", parse_math=False)
     _axes(axes, page)
     axes.set_title(
-        "\n".join(filter(None, (title, calibration(True)))),
+        "\n".join(filter(None, (title, f"{calibration(True)} · {RESEARCH_ONLY}"))),
         fontsize=9,
         loc="left",
         parse_math=False,

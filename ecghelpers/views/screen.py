@@ -11,6 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from . import ecg_paper, heatmap
+from .interactive import CONFIG
 from .plots import METHOD_STYLES, OTHER_STYLE, plain
 
 WIDE_PX, WIDE_SCALE = 760, 3.4  # narrower, or with fewer px a mm, the curves go below the paper
@@ -39,7 +40,7 @@ class Screen:
         self.rating = False  # in a reading study curves are hidden and the form needs room
         self.calipers: list[tuple[float, float]] | None = None
         self.figure = go.FigureWidget(data=_traces(), layout=_layout())
-        self.figure._config = {"edits": {"shapePosition": True}, "displaylogo": False}
+        self.figure._config = CONFIG | {"edits": {"shapePosition": True}}
         self.figure.layout.on_change(self._moved, "shapes")
 
     def draw(self, page, beat_uv, maps, scale, label, fiducials, title) -> None:
