@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy.integrate import trapezoid
 
-from .ecg import MS_PER_SAMPLE, TARGETS
+from .ecg import TARGETS
 from .statistics import bootstrap_weights, mean_interval, sign_flip_test, verdicts
+from .truth.masks import neighbouring_beats
 
 AUC_STEPS = (5, 10, 15, 25)
 FLOOR = "random"
@@ -159,19 +160,10 @@ def wave_mass(
         columns[wave] = np.where(missing, np.nan, (weight * inside).sum(1) / total)
         columns[f"time_{wave}"] = np.where(missing, np.nan, inside.mean(1))
     if rate is not None:
-        inside = _neighbours(fiducials, rate, time)
+        inside = neighbouring_beats(fiducials, rate, time)
         columns[NEIGHBOURS] = (weight * inside).sum(1) / total
         columns[f"time_{NEIGHBOURS}"] = inside.mean(1)
     named = [name for name in columns if not name.startswith("time_")]
     columns["elsewhere"] = 1 - sum(columns[name] for name in named)
     columns["time_elsewhere"] = 1 - sum(columns[f"time_{name}"] for name in named)
     return pd.DataFrame(columns)
-
-
-def _neighbours(fiducials: np.ndarray, rate: np.ndarray, time: np.ndarray) -> np.ndarray:
-    """(record, time) whether a sample belongs to the beat before or after; never to this one."""
-    rr = 60000 / np.asarray(rate, np.float64)[:, None] / MS_PER_SAMPLE
-    onset = np.where(np.isfinite(fiducials[:, :1]), fiducials[:, :1], fiducials[:, 2:3])
-    end = np.where(np.isfinite(fiducials[:, 5:]), fiducials[:, 5:], fiducials[:, 3:4])
-    outside = (time < onset) | (time > end)
-    return outside & ((time < end - rr) | (time > onset + rr))

@@ -1,5 +1,9 @@
 """Truth to test maps against: scores against a known mask, edits of known effect, definitions."""
 
+from .edits import EDITS, edit_beats
+from .effects import effects_table, follows_definition
+from .masks import definition_edges, definition_mask, neighbouring_beats
+from .rhythm import rr_samples
 from .scores import (
     SCORES,
     auroc,
@@ -15,16 +19,24 @@ from .scores import (
 from .table import blurred, score_table
 
 __all__ = [
+    "EDITS",
     "SCORES",
     "auroc",
     "average_precision",
     "blurred",
+    "definition_edges",
+    "definition_mask",
     "edge_chance_ms",
     "edge_error_ms",
+    "edit_beats",
+    "effects_table",
+    "follows_definition",
     "lead_accuracy",
     "mass_accuracy",
+    "neighbouring_beats",
     "pointing_game",
     "rank_accuracy",
+    "rr_samples",
     "score_table",
     "time_accuracy",
 ]

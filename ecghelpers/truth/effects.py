@@ -1,0 +1,144 @@
+"""Does the network follow the definition? Its change of mind against edits of known effect."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from ..measurement import measure_median
+from ..prediction import predict
+from ..statistics import bootstrap_weights, mean_interval
+from .edits import EDITS, edit_beats
+from .rhythm import SAMPLES_A_MINUTE, rr_samples
+
+SLOPE = "slope"
+MEASURED_RECORDS = 32
+USUAL_RATE = 70.0  # beats/min, for measuring a beat that does not show its neighbours
+COLUMNS = (
+    *("edit", "dose", "n", "true", "measured"),
+    *("predicted", "predicted_low", "predicted_high"),
+)
+
+
+def effects_table(
+    model: nn.Module,
+    beats_uv: np.ndarray,
+    fiducials: np.ndarray,
+    target: str,
+    doses: Sequence[float] | None = None,
+    *,
+    rate: np.ndarray | None = None,
+    groups: Sequence | None = None,
+    measured_records: int = MEASURED_RECORDS,
+) -> pd.DataFrame:
+    """What edits of the target do to the label, to its measurement and to the prediction.
+
+    beats_uv: (record, 12, 600) µV; fiducials: (record, 6); doses: in target unit, by default those
+    of EDITS; rate: (record,) beats/min where known; groups: (record,) patients. One row a dose, in
+    the target's unit: true (the dose), measured (median change of measure_median over the first
+    measured_records, for single beats jump; of the rate as told from the beat), predicted (mean
+    change of the model's output, with its 95 % interval over records). In the last row, edit
+    ``slope``, these columns hold the slope through zero against the dose: 1 if the network follows
+    the definition, less if it reads part of the label elsewhere. Rows without a record (n = 0: no
+    fiducials, or no room) hold NaN. Raises ValueError for a dose of 0.
+    """
+    beats = np.asarray(beats_uv, np.float32)
+    doses = tuple(float(d) for d in (EDITS[target].doses if doses is None else doses))
+    if 0 in doses:
+        raise ValueError(f"got doses {doses}; allowed: any but 0, which changes nothing")
+    before = predict(model, beats)
+    first = slice(0, measured_records)
+    beats_rate = None if rate is None else np.asarray(rate, float)
+    measured_before = _measured(beats[first], fiducials[first], target, _part(beats_rate, first))
+    predicted = np.full((len(beats), len(doses)), np.nan)
+    measured = np.full((len(beats[first]), len(doses)), np.nan)
+    for column, dose in enumerate(doses):
+        edited = edit_beats(beats, fiducials, target, dose, rate=beats_rate)
+        there = np.isfinite(edited).all((1, 2))
+        if there.any():
+            predicted[there, column] = predict(model, edited[there]) - before[there]
+        now = _measured(edited[first], fiducials[first], target, _part(beats_rate, first))
+        measured[:, column] = now - measured_before
+    rows = [
+        {"edit": EDITS[target].label, "dose": dose, "true": dose}
+        | _means(measured[:, column], predicted[:, column], groups)
+        for column, dose in enumerate(doses)
+    ]
+    slopes = _slopes(measured, doses), _slopes(predicted, doses)
+    rows.append({"edit": SLOPE, "dose": np.nan, "true": 1.0} | _means(*slopes, groups))
+    return pd.DataFrame(rows)[list(COLUMNS)]
+
+
+def _means(measured: np.ndarray, predicted: np.ndarray, groups: Sequence | None) -> dict:
+    known = np.isfinite(predicted)
+    row = {"n": int(known.sum()), "predicted": _over_records(np.mean, predicted)}
+    row |= {"measured": _over_records(np.median, measured)}
+    row |= {"predicted_low": np.nan, "predicted_high": np.nan}
+    if known.sum() > 1:
+        of = None if groups is None else np.asarray(groups)[known]
+        _, low, high = mean_interval(
+            predicted[known], bootstrap_weights(int(known.sum()), groups=of)
+        )
+        row |= {"predicted_low": float(low), "predicted_high": float(high)}
+    return row
+
+
+def _slopes(changes: np.ndarray, doses: Sequence[float]) -> np.ndarray:
+    """(record,) least-squares slope through zero over the doses there was room for, else NaN."""
+    there, doses = np.isfinite(changes), np.array(doses)
+    square = (there * doses**2).sum(1)
+    return np.where(
+        square > 0,
+        (np.where(there, changes, 0) * doses).sum(1) / np.where(square > 0, square, 1),
+        np.nan,
+    )
+
+
+def _measured(
+    beats: np.ndarray, fiducials: np.ndarray, target: str, rate: np.ndarray | None
+) -> np.ndarray:
+    """(record,) the target measured on each beat alone, NaN where it cannot be."""
+    if target == "VentRate":
+        there = np.isfinite(beats).all((1, 2))
+        found = np.full(len(beats), np.nan)
+        found[there] = SAMPLES_A_MINUTE / rr_samples(beats[there], fiducials[there])
+        return found
+    known = np.full(len(beats), np.nan) if rate is None else rate
+    rr_ms = 60000 / np.where(known > 0, known, USUAL_RATE)
+    return np.array([_measure(b, rr, target) for b, rr in zip(beats, rr_ms, strict=True)], float)
+
+
+def _measure(beat: np.ndarray, rr_ms: float, target: str) -> float:
+    try:
+        return measure_median(beat, rr_ms)[1][target]
+    except ValueError:  # an edit without room, flat leads, an impossible rate
+        return float("nan")
+
+
+def _part(values: np.ndarray | None, rows: slice) -> np.ndarray | None:
+    return None if values is None else values[rows]
+
+
+def _over_records(summary: Callable, values: np.ndarray) -> float:
+    """The mean or median of what is known, NaN if nothing is."""
+    known = values[np.isfinite(values)]
+    return float(summary(known)) if len(known) else float("nan")
+
+
+def follows_definition(table: pd.DataFrame, least: float = 0.8) -> tuple[bool, str]:
+    """Whether a table's slope allows a definition's mask to be held against a map, and a sentence.
+
+    It does if the slope's interval reaches into least … 2 - least around 1. Not where no record
+    could be edited.
+    """
+    slope = table[table["edit"] == SLOPE].iloc[0]
+    if not slope["n"]:
+        return False, "no record could be edited, so the definition cannot be tested"
+    several, told = slope["n"] > 1, f"slope {slope['predicted']:.2f}"
+    if several:
+        told += f" (95 % interval {slope['predicted_low']:.2f} to {slope['predicted_high']:.2f})"
+    low, high = (slope[f"predicted_{e}" if several else "predicted"] for e in ("low", "high"))
+    if high < least or low > 2 - least:
+        return False, f"the network does not follow the definition: {told} of 1"
+    return True, f"the network follows the definition: {told} of 1"

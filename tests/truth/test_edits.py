@@ -1,0 +1,112 @@
+"""Edits change the label by the dose, as the measurement sees it, and hardly anything else."""
+
+import numpy as np
+import pytest
+import simulated_ecg
+
+from ecghelpers.ecg import FIDUCIALS, INDEPENDENT_LEADS, LEADS, TARGETS, twelve_leads
+from ecghelpers.measurement import measure, measure_median
+from ecghelpers.truth import EDITS, edit_beats, rr_samples
+
+CASES = [(target, dose) for target, edit in EDITS.items() for dose in edit.doses]
+EIGHT = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
+SMALL = {"VentRate": 0, "pr": 3, "qrs": 2, "qt": 3, "STJ_v5": 4, "T_PeakAmpl_v5": 3}
+SMALL["R_PeakAmpl_v5"] = 8  # µV; a stretched QRS is sampled anew
+
+
+def _measured(beats, rate):
+    pairs = zip(beats, rate, strict=True)
+    return np.array([list(measure_median(beat, 60000 / r)[1].values()) for beat, r in pairs])
+
+
+@pytest.fixture(scope="module")
+def before(gan_beats):
+    return _measured(gan_beats.medians, gan_beats.rate)
+
+
+@pytest.mark.parametrize(("target", "dose"), [c for c in CASES if c[0] != "VentRate"])
+def test_the_measured_effect_is_the_dose_and_other_labels_stay(gan_beats, before, target, dose):
+    given = gan_beats.medians, gan_beats.fiducials, target, dose
+    edited = edit_beats(*given, rate=gan_beats.rate)
+    there = np.isfinite(edited).all((1, 2))
+    assert there.mean() > 0.9 and np.isnan(edited[~there]).all()
+    change = _measured(edited[there], gan_beats.rate[there]) - before[there]
+    for column, name in enumerate(TARGETS):
+        error = np.abs(change[:, column] - (dose if name == target else 0))
+        assert np.nanmedian(error) <= (3 if name == target else SMALL[name]), name
+    assert np.mean(np.abs(change[:, list(TARGETS).index(target)] - dose) <= 3) > 0.8
+
+
+@pytest.mark.parametrize("dose", EDITS["VentRate"].doses)
+def test_the_neighbouring_beats_move_as_the_rate_says(gan_beats, dose):
+    marks, rate = gan_beats.fiducials, gan_beats.rate
+    edited = edit_beats(gan_beats.medians, marks, "VentRate", dose, rate=rate)
+    there = np.isfinite(edited).all((1, 2))
+    assert there.sum() >= 4
+    told = 30000 / rr_samples(edited[there], marks[there])
+    first = 30000 / rr_samples(gan_beats.medians[there], marks[there])
+    assert np.nanmedian(np.abs(told - first - dose)) < 0.5
+    for record in np.flatnonzero(there):
+        own = slice(int(marks[record, 0]) - 10, int(marks[record, 5]) + 10)
+        kept = gan_beats.medians[record, EIGHT, own]
+        np.testing.assert_allclose(edited[record, EIGHT, own], kept, atol=0.01)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_limb_leads_follow_i_and_ii(gan_beats, target):
+    edited = edit_beats(gan_beats.medians, gan_beats.fiducials, target, EDITS[target].doses[-1])
+    there = np.isfinite(edited).all((1, 2))
+    assert there.any() and edited.dtype == np.float32
+    np.testing.assert_array_equal(edited[there], twelve_leads(edited[there][:, EIGHT]))
+    if TARGETS[target].name.endswith("v5"):
+        rest = [lead for lead in EIGHT if LEADS[lead] != "V5"]
+        np.testing.assert_array_equal(edited[there][:, rest], gan_beats.medians[there][:, rest])
+
+
+@pytest.mark.parametrize("shape", [{}, {"pr": 200, "qt": 380, "rr": 800}, {"t": 0.5, "qrs": 100}])
+@pytest.mark.parametrize(("target", "dose"), [c for c in CASES if c[0] != "VentRate"])
+def test_the_effect_on_simulated_beats_is_the_dose(shape, target, dose):
+    ecg = simulated_ecg.ecg(**shape)
+    found = measure(ecg + simulated_ecg.noise(ecg.shape, 3))
+    marks = np.array([[found.fiducials[name] for name in FIDUCIALS]])
+    rr = 60000 / found.targets["VentRate"]
+    edited = edit_beats(found.median_uv[None], marks, target, dose)[0]
+    change = measure_median(edited, rr)[1][target] - measure_median(found.median_uv, rr)[1][target]
+    assert change == pytest.approx(dose, abs=3)
+
+
+def test_rr_is_the_rates_where_it_is_known_and_told_from_the_beat_elsewhere(gan_beats):
+    rate = gan_beats.rate.copy()
+    told = rr_samples(gan_beats.medians, gan_beats.fiducials)
+    rate[3:] = np.nan
+    mixed = rr_samples(gan_beats.medians, gan_beats.fiducials, rate)
+    np.testing.assert_allclose(mixed[:3], 30000 / gan_beats.rate[:3])
+    np.testing.assert_array_equal(mixed[3:], told[3:])
+    slow = gan_beats.rate < 60
+    assert np.isnan(told[slow]).all()  # the next beat is out of sight
+    assert np.nanmedian(np.abs(30000 / told - gan_beats.rate)) < 1
+
+
+def test_rows_without_fiducials_or_room_are_nan_and_others_stay_as_they_are(gan_beats):
+    marks = gan_beats.fiducials[:4].copy()
+    marks[1, FIDUCIALS.index("toffset")] = np.nan
+    beats = gan_beats.medians[:4].astype(np.float64)
+    beats[2, 3, 5] = np.nan  # aVR: not an independent lead
+    beats[3, 0, 5] = np.nan
+    edited = edit_beats(beats, marks, "qt", 20)
+    np.testing.assert_array_equal(np.isnan(edited).all((1, 2)), [False, True, False, True])
+    assert edited.dtype == np.float64
+    alone = edit_beats(beats[:1], marks[:1], "qt", 20)
+    np.testing.assert_array_equal(alone[0], edited[0])
+    assert np.isnan(edit_beats(beats[:1], marks[:1], "qt", -300)).all()
+    assert np.isnan(edit_beats(beats[:1], marks[:1], "R_PeakAmpl_v5", -9000)).all()
+    both = edit_beats(beats[:1].repeat(2, 0), marks[:1].repeat(2, 0), "qt", [20, -20])
+    np.testing.assert_array_equal(both[0], edited[0])
+    assert edit_beats(beats[:0], marks[:0], "qt", 20).shape == (0, 12, 600)
+
+
+def test_unknown_targets_and_shapes_are_refused(gan_beats):
+    with pytest.raises(ValueError, match="unknown target 'qtc'"):
+        edit_beats(gan_beats.medians, gan_beats.fiducials, "qtc", 5)
+    with pytest.raises(ValueError, match="allowed: .record, 12, 600. with .record, 6."):
+        edit_beats(gan_beats.medians, gan_beats.fiducials[:3], "qt", 5)

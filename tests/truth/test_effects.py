@@ -1,0 +1,65 @@
+"""A network that reads the definition has slope 1, one that reads half of it elsewhere one half."""
+
+import numpy as np
+import pytest
+from torch import nn
+
+from ecghelpers.ecg import LEADS
+from ecghelpers.truth import EDITS, effects_table, follows_definition
+
+COLUMNS = ["edit", "dose", "n", "true", "measured", "predicted", "predicted_low", "predicted_high"]
+
+
+class ReadsR(nn.Module):
+    """The highest voltage of V5, and of V6: so much of each."""
+
+    def __init__(self, v5: float, v6: float = 0.0):
+        super().__init__()
+        self.share = v5, v6
+
+    def forward(self, x):
+        peaks = x.amax(2)
+        v5, v6 = LEADS.index("V5"), LEADS.index("V6")
+        return (self.share[0] * peaks[:, v5] + self.share[1] * peaks[:, v6])[:, None]
+
+
+def _table(beats, network, target="R_PeakAmpl_v5", rows=slice(None), **options):
+    parts = beats.medians[rows], beats.fiducials[rows], target
+    return effects_table(network, *parts, rate=beats.rate[rows], measured_records=8, **options)
+
+
+def test_slopes_of_networks_that_read_all_and_half_of_the_definition(gan_beats):
+    table = _table(gan_beats, ReadsR(1.0))
+    assert list(table) == COLUMNS
+    assert list(table["dose"])[:-1] == list(EDITS["R_PeakAmpl_v5"].doses)
+    slope = table.iloc[-1]
+    assert slope["edit"] == "slope" and slope["predicted"] == pytest.approx(1, abs=0.03)
+    assert slope["predicted_low"] <= slope["predicted"] <= slope["predicted_high"]
+    np.testing.assert_allclose(table["measured"][:-1], table["dose"][:-1], atol=3)
+    assert follows_definition(table)[0]
+    table = _table(gan_beats, ReadsR(0.5, 0.5), doses=(150,))
+    assert table["predicted"][0] == pytest.approx(75, abs=3)
+    follows, sentence = follows_definition(table)
+    assert not follows and "slope 0.5" in sentence
+    assert not follows_definition(_table(gan_beats, ReadsR(-1.0)))[0]
+
+
+def test_no_records_one_record_and_no_fiducials_give_empty_cells(gan_beats):
+    none = _table(gan_beats, ReadsR(1.0), rows=slice(0, 0))
+    assert (none["n"] == 0).all() and none["predicted"].isna().all()
+    assert follows_definition(none) == (
+        False,
+        "no record could be edited, so the definition cannot be tested",
+    )
+    one = _table(gan_beats, ReadsR(1.0), rows=slice(0, 1))
+    assert (one["n"] == 1).all() and one["predicted_low"].isna().all()
+    assert follows_definition(one)[0]
+    missing = np.full_like(gan_beats.fiducials, np.nan)
+    for target in EDITS:
+        table = effects_table(ReadsR(1.0), gan_beats.medians, missing, target, measured_records=2)
+        assert (table["n"] == 0).all()
+
+
+def test_a_dose_of_nothing_is_refused(gan_beats):
+    with pytest.raises(ValueError, match="any but 0"):
+        _table(gan_beats, ReadsR(1.0), doses=(0, 10))
