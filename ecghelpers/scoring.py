@@ -41,21 +41,21 @@ def score_models(results: Results, data: Medians, device: str = "auto") -> pd.Da
 
 
 def mean_predictor(data: Medians) -> pd.Series:
-    """Test MAE of always predicting the mean of the training records, by target."""
-    return pd.Series(
-        {
-            target: np.abs(
-                data.labelled(target, "test").target(target)
-                - data.labelled(target, "train").target(target).mean(dtype=np.float64)
-            ).mean()
-            for target in TARGETS
-        }
-    )
+    """Test MAE of always predicting the mean of the training records, by target; NaN if missing."""
+    return pd.Series({target: _error_of_mean(data, target) for target in TARGETS})
+
+
+def _error_of_mean(data: Medians, target: str) -> float:
+    train, test = (data.labelled(target, split).target(target) for split in ("train", "test"))
+    if not (len(train) and len(test)):
+        return float("nan")
+    return float(np.abs(test - train.mean(dtype=np.float64)).mean())
 
 
 def test_sd(data: Medians) -> dict[str, float]:
-    """SD of every target over the test records."""
+    """SD of every target over the test records; NaN if it is missing in all of them."""
+    values = {target: data.labelled(target, "test").target(target) for target in TARGETS}
     return {
-        target: float(data.labelled(target, "test").target(target).std(dtype=np.float64))
-        for target in TARGETS
+        target: float(known.std(dtype=np.float64)) if len(known) else float("nan")
+        for target, known in values.items()
     }

@@ -21,6 +21,8 @@ MOST_COMPRESSION = 20
 # Small files are let off: targets that are missing throughout shrink without end.
 FREE_BYTES = 16 * 2**20
 NUMBERS, TEXT = "numbers", "text"
+LEAST_VALUES = 2  # of a target, in each split
+ENOUGH_RECORDS = 40  # for the smallest split to get two of them
 
 
 @dataclass
@@ -75,6 +77,32 @@ class Medians:
     def labelled(self, target: str, split: str) -> "Medians":
         """The records of one split for which the target is known."""
         return self.subset((self.split == split) & np.isfinite(self.target(target)))
+
+    def for_training(self, target: str) -> tuple["Medians", "Medians", "Medians"]:
+        """Training, validation and test records for which the target is known.
+
+        Raises ValueError, saying where the records went, unless each split has two values at least:
+        one alone can neither be learnt from nor judged by.
+        """
+        parts = tuple(self.labelled(target, split) for split in SPLITS)
+        if all(len(np.unique(part.target(target))) >= LEAST_VALUES for part in parts):
+            return parts
+        known, records = int(np.isfinite(self.target(target)).sum()), len(self.record_id)
+        if not known:
+            others = [name for name in TARGETS if np.isfinite(self.target(name)).any()]
+            raise ValueError(
+                f"{target} is missing in all {records} records; known in some: "
+                f"{', '.join(others) or 'none'} (choose with --target)"
+            )
+        counts = ", ".join(
+            f"{len(part.record_id)} {part_name}"
+            for part, part_name in zip(parts, SPLITS, strict=True)
+        )
+        raise ValueError(
+            f"{target} is known in {known} of {records} records: {counts}; each needs at least "
+            f"{LEAST_VALUES} with different values. A hash of the patient or record shares them "
+            f"out: give more records ({ENOUGH_RECORDS} are enough almost always)"
+        )
 
 
 def split_of(record_id: str, patient_id: str = "") -> str:

@@ -110,7 +110,10 @@ def target_histograms(targets) -> go.Figure:
         values = values[np.isfinite(values)]
         bars = {"marker_color": OURS, "opacity": 0.75, "nbinsx": 40, "name": "here"}
         figure.add_trace(go.Histogram(x=values, showlegend=number == 0, **bars), **where)
-        told = f"{target.title}<br>here {values.mean():.1f} ± {values.std():.1f}, n = {values.size}"
+        told = f"{target.title}<br>here missing in every record"
+        if values.size:
+            spread = f"{values.mean():.1f} ± {values.std():.1f}, n = {values.size}"
+            told = f"{target.title}<br>here {spread}"
         if target.published:
             mean, sd, low, high = target.published
             told += f"<br>12SL {mean:.1f} ± {sd:.1f} ({low:g}–{high:g})"

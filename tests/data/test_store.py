@@ -65,6 +65,42 @@ def test_medians_come_back_as_written(tmp_path):
         assert file["medians"].shape == (3, 12, 600)
 
 
+@pytest.mark.parametrize(
+    ("splits", "values", "said"),
+    [
+        ("train " * 9, [400, 410] * 4 + [420], "9 of 9 records: 9 train, 0 validation, 0 test;"),
+        ("train train validation validation test", [1, 2] * 2 + [3], "2 validation, 1 test; each"),
+        ("train train validation validation test test", [1, 2] * 2 + [3, 3], "different values"),
+        ("train validation", [1, 2], "1 train, 1 validation, 0 test; each needs at least 2"),
+        ("test test", [np.nan, np.nan], "qt is missing in all 2 records; known in some: pr "),
+    ],
+)
+def test_too_few_records_for_training_are_told_with_where_they_went(splits, values, said):
+    splits = np.array(splits.split(), object)
+    one = block([str(number) for number in range(len(splits))])
+    one.targets[:] = np.nan
+    one.targets[:, 1] = 160
+    one.targets[:, list(TARGETS).index("qt")] = values
+    arrays = (one.medians, one.targets, one.fiducials)
+    data = store.Medians(np.array(one.record_id, object), splits, *arrays, {})
+    with pytest.raises(ValueError, match=said) as error:
+        data.for_training("qt")
+    assert "\n" not in str(error.value)
+
+
+def test_forty_records_are_enough_for_each_split():
+    shares = np.array(
+        [
+            [
+                sum(store.split_of(f"{study}-{i}") == split for i in range(store.ENOUGH_RECORDS))
+                for split in store.SPLITS
+            ]
+            for study in range(300)
+        ]
+    )
+    assert np.mean((shares >= store.LEAST_VALUES).all(axis=1)) > 0.98
+
+
 def test_the_split_depends_on_the_record_id_alone(tmp_path):
     ids = [f"r{i}" for i in range(3000)]
     share = {s: np.mean([store.split_of(i) == s for i in ids]) for s in ("train", "validation")}
