@@ -2,8 +2,8 @@
 
 Started by run_all.sh, in the results folder, with a configuration that ecghelpers.run.cli has
 checked: ``profile`` ``targets`` ``models`` ``notebooks`` (parameter values by notebook and target),
-``code`` (fingerprints), ``steps``, ``device``, ``run``, ``partial``, ``threads``,
-``resources``, ``setup``.
+``code`` (fingerprints), ``own_files`` (digests of their listings), ``steps``, ``device``, ``run``,
+``partial``, ``threads``, ``resources``, ``setup``.
 """
 
 import json
@@ -61,12 +61,6 @@ def settings(notebook):
     return of
 
 
-def given(key):
-    """What the user's own data consist of, when they do: a change in it runs the rule again."""
-    path = config["notebooks"]["01_data"][""].get(key, "")
-    return [path] if path else []
-
-
 def results_of(step):
     return {
         "data": [DATA],
@@ -88,8 +82,6 @@ rule all:
 
 rule data:
     message: "01_data"
-    input:
-        [given("source_path"), given("labels_path")],
     output:
         DATA,
     log:
@@ -97,6 +89,7 @@ rule data:
         text="logs/01_data.log",
     params:
         settings=settings("01_data"),
+        own_files=config["own_files"],
         code=config["code"]["data"],
     threads: config["threads"]["data"]
     resources:

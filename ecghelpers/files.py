@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from importlib import metadata
@@ -157,6 +158,29 @@ def array_digest(*arrays: np.ndarray) -> str:
         digest.update(f"{array.dtype.str} {array.shape}".encode())
         digest.update(array.view(np.uint8).data if array.size else b"")
     return digest.hexdigest()
+
+
+def listing(path: str | Path) -> str:
+    """How many files a folder and its subfolders hold, and a digest of names, sizes and times.
+
+    Hidden files, and folders behind links, which could lead round in a circle, do not count. For a
+    file, the same of it alone; for what cannot be read, its name.
+    """
+    lines, pending = [], [str(path)]
+    while pending:
+        place = pending.pop()
+        known: tuple = ()
+        with contextlib.suppress(OSError):
+            status = os.stat(place)
+            if not stat.S_ISDIR(status.st_mode):
+                known = (status.st_size, status.st_mtime_ns)
+            elif place == str(path) or not os.path.islink(place):
+                names = (name for name in os.listdir(place) if not name.startswith("."))
+                pending += [os.path.join(place, name) for name in names]
+                continue
+        lines.append(repr((os.path.relpath(place, path), *known)))
+    digest = hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+    return f"{len(lines)} files {digest[:16]}"
 
 
 class Pieces:

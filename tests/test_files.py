@@ -1,6 +1,7 @@
 """What is kept of an unfinished step: taken up only undamaged and only by the same step."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -169,3 +170,29 @@ def test_only_temporaries_of_that_very_name_are_swept_up(tmp_path):
     files.remove_temporaries(tmp_path / "model")
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(others)
     files.remove_temporaries(tmp_path / "no folder" / "model")
+
+
+def test_a_listing_changes_with_names_sizes_and_times_but_not_with_the_place(tmp_path):
+    def make(folder):
+        (folder / "deep").mkdir(parents=True)
+        for name in ("a", "deep/b"):
+            (folder / name).write_text(name)
+            os.utime(folder / name, (1e9, 1e9))
+        (folder / "deep" / "round").symlink_to(folder)
+        return files.listing(folder)
+
+    one = make(tmp_path / "one")
+    assert one == make(tmp_path / "two") and one.startswith("3 files ")
+    (tmp_path / "linked").symlink_to(tmp_path / "one")
+    assert files.listing(tmp_path / "linked") == one
+    seen = [one]
+    for change in (
+        lambda: os.utime(tmp_path / "one" / "deep" / "b", (1e9, 1e9 + 1)),
+        lambda: (tmp_path / "one" / "a").rename(tmp_path / "one" / "c"),
+        lambda: (tmp_path / "one" / "gone").symlink_to("nowhere"),
+        lambda: (tmp_path / "one" / "deep" / "b").write_text("longer"),
+    ):
+        change()
+        seen.append(files.listing(tmp_path / "one"))
+    assert len(set(seen)) == 5
+    assert files.listing(tmp_path / "one" / "c").startswith("1 files ")

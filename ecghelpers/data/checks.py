@@ -31,14 +31,12 @@ class Rejected(ValueError):
 class Entry(NamedTuple):
     """One record before it is read.
 
-    stamp: size and time of the file, to tell whether it has changed. labels: (13,) values in the
-    order of label_table.LABELS where a table gives them. reason: why it cannot be used, and
-    patient: whose record it is, both "" as far as is known.
+    labels: (13,) values in the order of label_table.LABELS where a table gives them. reason: why it
+    cannot be used, and patient: whose record it is, both "" as far as is known.
     """
 
     record_id: str
     path: str
-    stamp: str = ""
     labels: np.ndarray | None = None
     reason: str = ""
     patient: str = ""
@@ -48,8 +46,8 @@ def list_files(folder: str | Path, suffixes: tuple[str, ...], deep: bool = False
     """An entry for each file of a folder with one of the suffixes (any case), but no hidden ones.
 
     The record id is the file's name. deep: go into subfolders, but not through links, which could
-    lead round in a circle. Raises FileNotFoundError or ValueError where there is no such folder or
-    no such file in it.
+    lead round in a circle; one that cannot be read is an entry with that reason. Raises
+    FileNotFoundError or ValueError where there is no such folder or no such file in it.
     """
     kinds = " or ".join(f"*{suffix}" for suffix in suffixes)
     if not os.path.isdir(folder):
@@ -57,19 +55,26 @@ def list_files(folder: str | Path, suffixes: tuple[str, ...], deep: bool = False
         raise FileNotFoundError(f"source_path {folder} {what}; give the folder of {kinds} files")
     found, pending = [], [os.path.abspath(folder)]
     while pending:
-        with os.scandir(pending.pop()) as children:
-            for child in children:
-                if child.name.startswith("."):
-                    continue
-                if child.is_dir(follow_symlinks=not deep):
-                    pending += [child.path] if deep else []
-                elif child.name.lower().endswith(suffixes):
-                    status = child.stat(follow_symlinks=False)
-                    stamp = f"{status.st_size} {status.st_mtime_ns}"
-                    found.append(Entry(os.path.splitext(child.name)[0], child.path, stamp))
+        place = pending.pop()
+        try:
+            children = list(os.scandir(place))
+        except OSError as error:
+            found.append(Entry(os.path.basename(place), place, reason=_unreadable(error)))
+            continue
+        for child in children:
+            if child.name.startswith("."):
+                continue
+            if child.is_dir(follow_symlinks=not deep):
+                pending += [child.path] if deep else []
+            elif child.name.lower().endswith(suffixes):
+                found.append(Entry(os.path.splitext(child.name)[0], child.path))
     if not found:
         raise ValueError(f"source_path {folder} holds no {kinds} file; give the folder of them")
     return found
+
+
+def _unreadable(error: OSError) -> str:
+    return f"unreadable: {error.strerror}"
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -79,7 +84,7 @@ def read_bytes(path: str | Path) -> bytes:
         with open(path, "rb") as file:
             return file.read(MOST_BYTES)
     except OSError as error:
-        raise Rejected(f"unreadable: {error.strerror}") from None
+        raise Rejected(_unreadable(error)) from None
 
 
 def check_file(path: str | Path) -> None:
@@ -87,7 +92,7 @@ def check_file(path: str | Path) -> None:
     try:
         status = os.stat(path)
     except OSError as error:
-        raise Rejected(f"unreadable: {error.strerror}") from None
+        raise Rejected(_unreadable(error)) from None
     if not stat.S_ISREG(status.st_mode):
         raise Rejected("unreadable: not a regular file")
     if status.st_size > MOST_BYTES:

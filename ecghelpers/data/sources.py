@@ -5,7 +5,6 @@ the sorted ids, so that an import that was interrupted goes on where it was.
 """
 
 import hashlib
-import os
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..config import check_choice
 from ..ecg import BEAT_SHAPE, TARGETS
+from ..files import listing
 from ..measurement import measure_median
 from . import ge12sl, hdf5_folder, wfdb_folder
 from .checks import Entry, Rejected
@@ -56,7 +56,7 @@ class FileSource:
             "records": len(self.entries),
             "block_size": self.block_size,
             "measure_missing": self.measure_missing,
-            "files": _fingerprint(self.entries),
+            "files": [listing(path), _fingerprint(self.entries)],
         }
         self.attributes = {"measure_missing": self.measure_missing}
         self._ahead: dict[int, list[Future]] = {}
@@ -143,11 +143,10 @@ def _joined(blocks: list[Block]) -> Block:
 
 
 def _fingerprint(entries: list[Entry]) -> str:
-    """A digest that changes when a file is added, removed or written to, or a label changes."""
+    """A digest that changes with the records, their labels, patients and reasons."""
     digest = hashlib.sha256()
     for entry in entries:
         labels = b"" if entry.labels is None else entry.labels.tobytes()
-        name = os.path.basename(entry.path)
-        known = (entry.record_id, name, entry.stamp, entry.reason, labels, entry.patient)
+        known = (entry.record_id, entry.reason, labels, entry.patient)
         digest.update(repr(known).encode())
     return digest.hexdigest()

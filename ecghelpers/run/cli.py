@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import json
 import os
 import sys
 import time
@@ -10,10 +11,11 @@ from pathlib import Path
 
 from ..config import DEVICES, Results, check_choice, cores, resolve_device
 from ..ecg import TARGETS
+from ..files import listing
 from . import parameter_files, slurm, snakemake
 from .lock import Refusal, lock, short
 from .parameter_files import NOTEBOOKS, PARAMETERS, ROOT
-from .snakemake import Plan
+from .snakemake import SETTINGS, Plan
 
 EXAMPLES = """examples:
   ./run_all.sh                             everything, with the profile quick
@@ -81,7 +83,8 @@ def plan(options: argparse.Namespace) -> Plan:
         asked, interval = slurm.requests(options.resources)
     except (ValueError, OSError, SyntaxError) as error:
         raise Refusal(" ".join(str(error).split())) from error
-    _check_own_data(settings["notebooks"]["01_data"][""])
+    origin = settings["notebooks"]["01_data"][""]
+    own_files = _own_files(origin)
     if options.jobs is not None and options.jobs < 1:
         raise Refusal(f"--jobs is {options.jobs}; allowed are 1, 2, …")
     if device == "cuda" and not options.slurm:
@@ -97,11 +100,15 @@ def plan(options: argparse.Namespace) -> Plan:
     settings |= place.settings | {
         "steps": [step.rule for step in chosen],
         "code": code,
+        "own_files": own_files,
         "device": device,
         "partial": False,
         "run": f"{time.time():.0f}.{os.getpid()}",
     }
     results = _results(options)
+    if own_files and results.is_relative_to((ROOT / origin["source_path"]).resolve()):
+        raise Refusal(f"{short(results)} lies inside source_path: name another with --results")
+    _check_same_source(results, settings, origin)
     return Plan(settings, results, place.flags, options.force, options.dry_run, bool(steps))
 
 
@@ -191,11 +198,35 @@ def _check_gpu() -> None:
         raise Refusal(str(error)) from error
 
 
-def _check_own_data(parameters: dict) -> None:
-    for key in ("source_path", "labels_path"):
-        path = parameters.get(key, "")
+def _own_files(parameters: dict) -> list[str]:
+    """What the user's own data consist of: a change in it runs the first step again."""
+    given = {key: parameters.get(key, "") for key in ("source_path", "labels_path")}
+    for key, path in given.items():
         if path and not (ROOT / path).exists():
             raise Refusal(f"{key} is {path!r}: there is no such file or folder")
+    return [f"{key} holds={listing(ROOT / path)}" for key, path in given.items() if path]
+
+
+def _check_same_source(results: Path, settings: dict, origin: dict) -> None:
+    """Refuse to put records beside networks of another source that this run does not train anew."""
+    try:
+        before = json.loads((results / SETTINGS).read_text(encoding="utf-8"))
+        before = before["notebooks"]["01_data"][""]
+        keys = [key for key in ("source", "source_path") if before[key] != origin[key]]
+    except (OSError, ValueError, LookupError, TypeError):  # none, or damaged: nothing is known
+        return
+    trained = settings["targets"] if "train" in settings["steps"] else []
+    left = [
+        f"{target} model{model}"
+        for target, model in Results(results).models()
+        if target not in trained or model > settings["models"]
+    ]
+    if keys and left:
+        changed = ", ".join(f"{key} {origin[key]!r} (was {before[key]!r})" for key in keys)
+        raise Refusal(
+            f"{short(results)} holds networks of other records ({', '.join(left)}), and this run "
+            f"has {changed}: name another folder with --results, or train them again as well"
+        )
 
 
 def main(arguments: list[str] | None = None) -> int:

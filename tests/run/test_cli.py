@@ -270,6 +270,57 @@ def test_own_data_that_is_not_there_is_refused(project):
     assert "nowhere/at_all" in refused.stderr
 
 
+def own_records(project, folder, source="wfdb"):
+    """Let the small project read records of one's own: two files, one in a subfolder."""
+    (folder / "deep").mkdir(parents=True)
+    for name in ("a.hea", "deep/b.hea"):
+        (folder / name).write_text(name)
+    profile = project / "parameters" / "quick.yaml"
+    kept = profile.read_text().partition("source:")[0]
+    profile.write_text(f"{kept}source: {source}\nsource_path: {folder}\n")
+
+
+def test_any_change_among_own_files_is_noticed(project, tmp_path):
+    own_records(project, tmp_path / "ecgs")
+    changes = {
+        "nothing": lambda folder: None,
+        "added": lambda folder: (folder / "deep" / "c.hea").write_text("c"),
+        "written": lambda folder: (folder / "deep" / "b.hea").write_text("B"),
+        "removed": lambda folder: (folder / "deep" / "c.hea").unlink(),
+        "hidden": lambda folder: (folder / ".DS_Store").write_text("seen by a Mac"),
+    }
+    toy.run(project, "--only", "01")
+    toy.runs(project)
+    noticed = []
+    for name, change in changes.items():
+        change(tmp_path / "ecgs")
+        assert toy.run(project, "--only", "01").returncode == 0
+        noticed += [name] * len(toy.runs(project))
+    assert noticed == ["added", "written", "removed"]
+    (tmp_path / "ecgs" / "d.hea").write_text("d")
+    told = toy.run(project, "--only", "01", "--dry-run").stdout
+    assert "source_path holds=3 files" in told and "(was 2 files" in told
+
+
+def test_results_inside_the_own_records_are_refused(project, tmp_path):
+    own_records(project, tmp_path / "ecgs")
+    refused = toy.run(project, "--results", str(tmp_path / "ecgs" / "results"))
+    assert refused.returncode == 2 and "lies inside source_path" in refused.stderr
+
+
+def test_records_of_another_source_do_not_come_beside_networks(finished_project, tmp_path):
+    project = shutil.copytree(finished_project, tmp_path / "project", symlinks=True)
+    own_records(project, tmp_path / "ecgs")
+    before = (project / "results/quick/data/medians.h5").read_bytes()
+    for flags in (("--target", "qt"), ("--target", "qt,pr", "--only", "01,03")):
+        refused = toy.run(project, *flags)
+        assert refused.returncode == 2 and toy.runs(project) == []
+        assert "holds networks of other records" in refused.stderr and "pr model1" in refused.stderr
+        assert "source 'wfdb' (was 'gan')" in refused.stderr and refused.stderr.count("\n") == 1
+    assert (project / "results/quick/data/medians.h5").read_bytes() == before
+    assert toy.run(project, "--target", "qt,pr", "--dry-run").returncode == 0
+
+
 def test_help_shows_flags_with_examples(project):
     shown = toy.run(project, "--help").stdout
     for flag in ("--profile", "--target", "--only", "--results", "--jobs", "--device", "--force"):
