@@ -38,3 +38,12 @@ def study_id(seed: int, network: dict) -> str:
     """
     parts = (seed, network["target"], network["model"], network["maps"], *network["methods"])
     return f"{text_hash('|'.join(map(str, parts))):08x}"
+
+
+def mark(study: str, *place) -> str:
+    """What a rating carries of the map it is about: a hash of study and place.
+
+    place: target, model, record, letter and method, which the mark tells to who knows the study and
+    tries all methods, but not to who reads the file.
+    """
+    return f"{text_hash('|'.join(map(str, (study, *place)))):08x}"

@@ -2,8 +2,9 @@
 
 Reader files come from the explorer (a row as each rating is given) and from the page (its export);
 both have COLUMNS. A row names the method by its letter alone, so that a file cannot unblind its
-reader; the letter is resolved here, from the same hash that chose it. ``beside`` is the letter of
-the map that stood beside the rated one, empty where it stood alone.
+reader; ``mark`` tells here which method it was, whatever the reader is called by now, and whether
+the row still says what was rated. ``beside`` is the letter of the map that stood beside the rated
+one, empty where it stood alone.
 """
 
 import csv
@@ -18,12 +19,13 @@ import pandas as pd
 
 from .. import __version__
 from ..config import generator
-from .blinding import LETTERS, letters, shuffled, study_id, text_hash
+from .blinding import LETTERS, letters, mark, shuffled, study_id, text_hash
 
 COLUMNS = ("reader", "time", "version", "study", "target", "model", "record", "code")
-COLUMNS += ("beside", "score", "text")
+COLUMNS += ("beside", "score", "text", "mark")
 SCORES = (1, 2, 3, 4, 5)
-ITEM = ["target", "model", "record", "code"]
+PLACE = ["target", "model", "record", "code", "mark"]
+MAP = ["reader", "target", "model", "record", "method"]
 RESAMPLES = 2000
 
 
@@ -87,23 +89,25 @@ class Study:
             raise ValueError(f"score is {score!r}; allowed: 1 to 5")
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         name = self.names[item.target, item.model]
-        values = (reader, now, __version__, name, *item.key, beside, score, text)
+        signed = mark(name, *item.key, item.method)
+        values = (reader, now, __version__, name, *item.key, beside, score, text, signed)
         return dict(zip(COLUMNS, values, strict=True))
 
     def read(self, paths: Sequence[str | Path]) -> pd.DataFrame:
         """The ratings of all readers' files, with the method that each letter hid.
 
-        Ratings of other maps than these (see ``others``) are left out. Of several ratings of one
-        map by one reader the latest counts, whatever file it is in. Raises ValueError naming the
-        file for other columns, an unknown letter, or a score that is none.
+        Ratings of other maps than these (see ``others``), and those that do not fit the map that
+        they name, are left out. Of several ratings of one map by one reader the latest counts,
+        whatever file it is in. Raises ValueError naming the file for other columns, or a score
+        that is none.
         """
-        tables = [table[~self.others(table)] for table in map(_read, paths) if len(table)]
+        tables = [table for table in map(_read, paths) if len(table)]
         if not tables:
             return pd.DataFrame(columns=[*COLUMNS, "method"])
         table = pd.concat(tables, ignore_index=True).sort_values("time", kind="stable")
-        table = table.drop_duplicates(["reader", *ITEM], keep="last").reset_index(drop=True)
-        table["method"] = self._resolve(table)
-        return table
+        table = table.assign(method=self._methods(table))[~self.others(table)]
+        table = table.dropna(subset="method").drop_duplicates(MAP, keep="last")
+        return table.reset_index(drop=True)
 
     def others(self, table: pd.DataFrame) -> np.ndarray:
         """(row,) whether a rating is of another map: of another seed, network or settings."""
@@ -115,43 +119,51 @@ class Study:
         usable, left_out = [], {}
         for path in sorted(Path(folder).glob("*.csv")):
             try:
-                self.read([path])
-                others = self.others(_read(path))
+                table = _read(path)
             except (ValueError, OSError) as error:
                 left_out[path.name] = str(error)
                 continue
             usable.append(path)
-            if others.any():
-                left_out[path.name] = self._why_left_out(_read(path), others)
+            if reasons := self._why_left_out(table):
+                left_out[path.name] = "; ".join(reasons)
         return self.read(usable), left_out
 
-    def _why_left_out(self, table: pd.DataFrame, others: np.ndarray) -> str:
-        """In words: maps that are not there (yet), and maps that have become other ones."""
+    def _why_left_out(self, table: pd.DataFrame) -> list[str]:
+        """In words: maps that are absent, that have become other ones, rows that do not fit."""
+        others, count = self.others(table), len(table)
         places = list(zip(table["target"], table["model"], strict=True))
-        absent = np.array([place not in self.names for place in places])
+        absent = np.array([place not in self.names for place in places], bool)
+        misfit = ~others & np.array([method is None for method in self._methods(table)], bool)
         reasons = []
         if absent.any():
             names = sorted({f"{t} model{m}" for t, m in places if (t, m) not in self.names})
             reasons.append(
-                f"{absent.sum()} of {len(table)} ratings are of networks whose maps are not there "
+                f"{absent.sum()} of {count} ratings are of networks whose maps are not there "
                 f"({', '.join(names)}): run 04 for them, and they count"
             )
         if (others & ~absent).any():
             reasons.append(
-                f"{(others & ~absent).sum()} of {len(table)} ratings are of other maps: another "
+                f"{(others & ~absent).sum()} of {count} ratings are of other maps: another "
                 "seed, network or settings"
             )
-        return "; ".join(reasons)
+        if misfit.any():
+            first = table[misfit].iloc[0]
+            reasons.append(
+                f"{misfit.sum()} of {count} ratings do not fit the map that they name, such as "
+                f"{first['target']}, record {first['record']}, letter {first['code']}: edited?"
+            )
+        return reasons
 
-    def _resolve(self, table: pd.DataFrame) -> list[str]:
-        methods = {}
-        for reader in table["reader"].unique():
-            methods |= {(reader, *item.key): item.method for item in self.items(reader)}
-        keys = list(table[["reader", *ITEM]].itertuples(index=False, name=None))
-        unknown = [key for key in keys if key not in methods]
-        if unknown:
-            raise ValueError(f"the study holds no map {unknown[0]}; was the file edited?")
-        return [methods[key] for key in keys]
+    def _methods(self, table: pd.DataFrame) -> list[str | None]:
+        """The method of each row, None where its mark is that of none."""
+        methods = {(n["target"], n["model"]): n["methods"] for n in self.networks}
+        rows = list(table[PLACE].itertuples(index=False, name=None))
+        known = {
+            (*place, mark(self.names[place[:2]], *place, method)): method
+            for place in {row[:-1] for row in rows if row[:2] in methods}
+            for method in methods[place[:2]]
+        }
+        return [known.get(row) for row in rows]
 
 
 def _read(path: str | Path) -> pd.DataFrame:

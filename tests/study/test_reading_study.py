@@ -135,18 +135,39 @@ def test_files_of_readers_do_not_collide_and_hide_the_methods(study, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ('"score"', '"points"', "allowed"),
-        ('"2",', '"6",', "1 to 5"),
-        ('"A",', '"Z",', "no map"),
-    ],
+    ("old", "new", "message"), [('"score"', '"points"', "allowed"), ('"2",', '"6",', "1 to 5")]
 )
 def test_damaged_files_are_refused(study, tmp_path, old, new, message):
     path = write(study, tmp_path, "AB", lambda i: 2)
     path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         study.read([path])
+
+
+@pytest.mark.parametrize("name", ["R1", "ab", "", "CD"])
+def test_a_renamed_reader_keeps_her_ratings(study, tmp_path, name):
+    """Pseudonyms are given after the study; the letters were those of the reader's first name."""
+    path = write(study, tmp_path, "AB", lambda i: TRUE_SCORES[i.method])
+    path.write_text(path.read_text(encoding="utf-8").replace('"AB"', f'"{name}"'), encoding="utf-8")
+    table, left_out = study.gather(tmp_path)
+    assert len(table) == 15 and set(table["reader"]) == {name} and not left_out
+    assert all(table["score"] == table["method"].map(TRUE_SCORES))
+
+
+@pytest.mark.parametrize("column", ["target", "model", "record", "code", "mark"])
+def test_a_row_that_says_something_else_than_was_rated_is_refused(study, tmp_path, column):
+    path = write(study, tmp_path, "AB", lambda i: TRUE_SCORES[i.method])
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    others = {"target": {"qt": "pr", "pr": "qt"}, "model": {"1": "9"}, "record": {"a": "c,d"}}
+    others |= {"code": {"A": "B", "B": "Z", "C": ""}}
+    was = table[column].copy()
+    table[column] = was.map(lambda value: others.get(column, {}).get(value, "0" * 8))
+    edited = table[column] != was
+    table.to_csv(path, index=False)
+    read, left_out = study.gather(tmp_path)
+    assert len(read) == (~edited).sum()
+    assert f"{edited.sum()} of 15 ratings" in left_out[path.name]
+    assert ("do not fit" in left_out[path.name]) == (column in ("record", "code", "mark"))
 
 
 def test_ratings_of_other_maps_are_left_out(study, tmp_path):

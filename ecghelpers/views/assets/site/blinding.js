@@ -19,3 +19,6 @@ ECG.shuffled = (items, key) => {
 // Letter k (A, B, …) hides the k-th method of this order; another at each place.
 ECG.blindOrder = (methods, seed, reader, ...place) =>
   ECG.shuffled(methods, [seed, reader, ...place].join("|"));
+
+// What a rating carries of the map it is about, so that it can be told later whether it still fits.
+ECG.mark = (...place) => ECG.textHash(place.join("|")).toString(16).padStart(8, "0");

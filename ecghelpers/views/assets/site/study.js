@@ -1,7 +1,7 @@
 // The reading study: a seeded order per reader, ratings kept in this browser, exported as CSV.
 "use strict";
 {
-const COLUMNS = ["reader", "time", "version", "study", "target", "model", "record", "code", "beside", "score", "text"];
+const COLUMNS = ["reader", "time", "version", "study", "target", "model", "record", "code", "beside", "score", "text", "mark"];
 
 // Every map of the first model of each target, in an order of the reader's own.
 ECG.studyItems = (reader) => {
@@ -71,6 +71,7 @@ ECG.ratingRow = (reader, item, items, score, text) => ({
   reader, time: new Date().toISOString(), version: ECG.data.version, study: networkOf(item).study, target: item.target,
   model: item.model, record: item.record, code: item.code,
   beside: items.filter((other) => other !== item).map((other) => other.code).join(""), score, text,
+  mark: ECG.mark(networkOf(item).study, item.target, item.model, item.record, item.code, item.method),
 });
 
 const quoted = (value) => `"${String(value).replaceAll('"', '""')}"`;
