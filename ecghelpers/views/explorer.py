@@ -14,7 +14,7 @@ from ..study.blinding import LETTERS, letters
 from . import ecg_paper
 from .background import Background
 from .controls import AUTOMATIC, BESIDE, DIFFERENCE, METHODS_VIEW, MODELS_VIEW, ONE, Controls
-from .heatmap import heat_label
+from .plotly_paper import heat_label
 from .plots import METHOD_LABELS
 from .results_folder import Case, Cases, read_own
 from .screen import Screen

@@ -1,280 +1,82 @@
-"""ECGs with heatmaps as figures: plotly for the screen, PNG through matplotlib's Agg.
+"""ECGs on paper with heatmaps behind them, drawn by matplotlib: for notebooks and for PNG files.
 
-Numbers come in, figures go out; no file is read. Statistics are drawn by ``curves``, whose
-functions are offered here too, so that notebooks need only ``figures``.
+Numbers come in, pictures go out; no file is read.
 """
 
-from base64 import b64encode
-from io import BytesIO
-from pathlib import Path
-
 import numpy as np
-import plotly.graph_objects as go
-from PIL import Image
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import ListedColormap, Normalize
 
-from ..ecg import LEADS, MS_PER_SAMPLE
+from ..attribution import MEANINGS, kind
 from . import ecg_paper
-from .ecg_paper import MM_PER_S, calibration
-from .interactive import save_html  # noqa: F401  (offered to notebooks)
-from .plots import (  # noqa: F401  (offered to notebooks as figures.<name>)
-    METHOD_LABELS,
-    METHOD_STYLES,
-    auc_bars,
-    beats_with_fiducials,
-    learning_curve,
-    metrics_figure,
-    missing_bar,
-    perturbation_curves,
-    plain,
-    predicted_versus_true,
-    target_histograms,
-    wave_bars,
-)
-from .prints import (
-    FIDUCIAL_INK,
-    FULL,
-    INK,
-    LINES,
-    MAJOR_ALPHA,
-    MINOR_ALPHA,
-    NEGATIVE,
-    PAPER,
-    POSITIVE,
-    heat_colours,
-    print_page,
-)
+from .ecg_paper import MM_PER_S, RESEARCH_ONLY, Page, calibration
+from .picture import WIDTH_INCHES, Picture
+from .plots import METHOD_LABELS, METHOD_STYLES
 
-CROWDED = 3.0  # pixels a mm; pages shown smaller have no 1 mm lines and fewer labels
+__all__ = ["METHOD_LABELS", "METHOD_STYLES", "ecg_heatmap", "heat_colours", "method_grid"]
+
+NEGATIVE, POSITIVE = (0, 87, 200), (213, 94, 0)  # blue and vermilion: told apart without red-green
+INK, PAPER = "#1a1a1a", "#fffdfc"
+LINES = (200, 50, 50)  # of the paper: faint over heat as over white
+MINOR_ALPHA, MAJOR_ALPHA = 0.14, 0.3
+FIDUCIAL_INK = "#3b6e4f"
+FULL = 0.9  # opacity of full colour
+
+AROUND = 1.5, 1.3  # inches for what stands beside and around the paper
+MOST_MM_INCHES = 2.2 / 25.4  # a page with one lead is not blown up beyond 2.2 times its size
+CROWDED = 1.3 / 25.4  # inches a mm; smaller pages have no 1 mm lines and fewer labels
+NARROW = 6  # inches: the lines above a paper that is less wide are broken
+GRID_COLUMNS = 5
 
 
-def _rgba(rgb, alpha: float) -> str:
-    return f"rgba({rgb[0]},{rgb[1]},{rgb[2]},{alpha})"
-
-
-# Zero is clear, so that the paper shows through; full colour is nearly opaque.
-COLORSCALE = [
-    [0, _rgba(NEGATIVE, FULL)],
-    [0.5, _rgba(NEGATIVE, 0)],
-    [0.5, _rgba(POSITIVE, 0)],
-    [1, _rgba(POSITIVE, FULL)],
-]
-
-
-def heat_images(page: ecg_paper.Page, maps: np.ndarray, scale: float) -> list[dict]:
-    """The heat of a page as layout images, one a row; full colour at plus and minus scale.
-
-    As images, 86 400 samples of ten methods take a browser no longer than one method's.
-    """
-    left, right = page.heat_span
-    place = {"xref": "x", "yref": "y", "x": left, "sizex": right - left, "sizing": "stretch"}
-    place |= {"layer": "below", "yanchor": "top"}
-    return [
-        place | {"y": cell.top, "sizey": cell.top - cell.bottom, "source": _png(colours)}
-        for cell, colours in zip(page.rows, heat_colours(page.heat(maps) / scale), strict=True)
-    ]
-
-
-def _png(colours: np.ndarray) -> str:
-    """A row of pixels (pixel, 4) as a data address."""
-    buffer = BytesIO()
-    Image.fromarray(colours[None]).save(buffer, "PNG", compress_level=1)
-    return "data:image/png;base64," + b64encode(buffer.getvalue()).decode()
-
-
-def colour_bar(scale: float, label: str) -> go.Scatter:
-    """A trace without points that carries the colour bar."""
-    marker = {"color": [0], "cmin": -scale, "cmax": scale, "colorscale": COLORSCALE}
-    title = {"text": f" <br>{plain(label)}", "side": "right"}
-    marker |= {"showscale": True, "colorbar": {"title": title, "thickness": 12, "len": 0.8}}
-    marker["colorbar"]["exponentformat"] = "power"
-    options = {"mode": "markers", "marker": marker, "hoverinfo": "skip", "showlegend": False}
-    return go.Scatter(x=[None], y=[None], **options)
-
-
-def beat_trace(page: ecg_paper.Page, beat_uv: np.ndarray, maps: np.ndarray | None) -> go.Scatter:
-    """The ECG of a page as one plotly line.
-
-    On a page with one panel, pointing at it shows time, voltage and attribution.
-    """
-    x, y = page.trace(beat_uv)
-    single = page.cells[-1].panel == 0
-    told = "%{customdata[0]:.0f} ms, %{customdata[1]:.0f} µV"
-    told += "" if maps is None else "<br>attribution %{customdata[2]:.3g}"
-    return go.Scatter(
-        x=x,
-        y=y,
-        customdata=hover_values(page, beat_uv, maps) if single else None,
-        mode="lines",
-        line={"color": INK, "width": 1.3},
-        hoverinfo=None if single else "skip",
-        hovertemplate=told + "<extra></extra>" if single else None,
-        name="ECG",
-        showlegend=False,
-    )
-
-
-def hover_values(page: ecg_paper.Page, beat_uv: np.ndarray, maps: np.ndarray | None) -> np.ndarray:
-    """Time (ms), voltage (µV) and attribution (None where not shown) of the points of the line."""
-    beat_uv = np.asarray(beat_uv, float)
-    time = np.arange(beat_uv.shape[1]) * MS_PER_SAMPLE
-    parts = []
-    for cell in page.cells:
-        row = LEADS.index(cell.lead)
-        columns = [time, beat_uv[row]] + ([] if maps is None else [maps[cell.panel, row]])
-        points = np.column_stack(columns)
-        parts.append(np.vstack([points, np.zeros_like(points[:1])]))  # the gap, never pointed at
-    values = np.concatenate(parts).astype(np.float32)
-    # NaN is not JSON, and a widget sends tables as JSON.
-    return np.where(np.isnan(values), None, values) if np.isnan(values).any() else values
-
-
-def marks_trace(page: ecg_paper.Page, fiducials, scale: float) -> go.Scatter:
-    """The fiducials of a page, shown at scale (px a mm), as one trace of thin dotted lines."""
-    x, y, names = page.marks(fiducials)
-    return go.Scatter(
-        x=x,
-        y=y,
-        text=names,
-        mode="lines",
-        line={"color": FIDUCIAL_INK, "width": 0.5 if scale < CROWDED else 1, "dash": "dot"},
-        hovertemplate="%{text}<extra></extra>",
-        name="P, QRS and T: onset and end",
-        showlegend=False,
-    )
-
-
-def names_trace(page: ecg_paper.Page, scale: float) -> go.Scatter:
-    """Lead names and panel titles of a page, shown at scale (px a mm), as one trace of text."""
-    x = [cell.left for cell in page.cells] + [title[0] for title in page.titles]
-    y = [cell.top + 2.4 for cell in page.cells] + [title[1] for title in page.titles]
-    text = [cell.lead for cell in page.cells]
-    text += [f"<b>{plain(title[2])}</b>" for title in page.titles]
-    small, large = (9, 12) if scale < CROWDED else (12, 14)
-    sizes = [small] * len(page.cells) + [large] * len(page.titles)
-    font = {"color": INK, "size": sizes}
-    options = {"mode": "text", "textposition": "middle right", "hoverinfo": "skip"}
-    return go.Scatter(x=x, y=y, text=text, textfont=font, showlegend=False, **options)
-
-
-def calibration_trace(page: ecg_paper.Page) -> go.Scatter:
-    """The calibration pulses of a page as one plotly line."""
-    x, y = page.calibration()
-    line = {"color": INK, "width": 1}
-    return go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
-
-
-def paper_axes(page: ecg_paper.Page, scale: float) -> tuple[dict, dict]:
-    """The x and y axis of a page, shown at scale (px a mm): square boxes, labels in ms and mV.
-
-    Lines are 5 mm apart and, where there is room, 1 mm.
-    """
-    crowded = scale < CROWDED
-    grid = {
-        "showgrid": True,
-        "gridcolor": _rgba(LINES, MAJOR_ALPHA),
-        "gridwidth": 1,
-        "zeroline": False,
-        "showline": False,
-        "minor": {
-            "showgrid": not crowded,
-            "dtick": 1,
-            "gridcolor": _rgba(LINES, MINOR_ALPHA),
-            "gridwidth": 0.5,
-        },
-        "tickfont": {"size": 9 if crowded else 10},
-        "tickangle": 0,
-    }
-    times = (0, 800) if crowded else (0, 400, 800)
-    lines = np.arange(page.left, page.left + page.width + 1, 5)
-    labels = {left + time / 1000 * MM_PER_S: str(time) for left in page.columns for time in times}
-    x_ticks = sorted({*lines, *labels})
-    levels = {cell.baseline + 10 * mv: str(mv) for cell in page.rows for mv in (0, 1)}
-    y_ticks = np.arange(-page.height - 5, 1, 5)
-    x_axis = grid | {
-        "range": [page.left, page.left + page.width],
-        "tickvals": x_ticks,
-        "ticktext": [labels.get(tick, "") for tick in x_ticks],
-        "title": {"text": "Time in the beat (ms), 25 mm/s"},
-        "constrain": "domain",
-    }
-    y_axis = grid | {
-        "range": [-page.height - 2, 0],
-        "tickvals": y_ticks,
-        "ticktext": [levels.get(tick, "") for tick in y_ticks],
-        "title": {"text": "Voltage (mV), 10 mm/mV"},
-        "scaleanchor": "x",
-        "constrain": "domain",
-    }
-    return x_axis, y_axis
-
-
-def _draw(page, beat_uv, maps, scale, label, fiducials, title, width) -> go.Figure:
-    figure = go.Figure()
-    margin = {"l": 60, "r": 30 if maps is None else 110, "t": 70, "b": 50}
-    px_per_mm = (width - margin["l"] - margin["r"]) / page.width
-    if maps is not None:
-        figure.add_trace(colour_bar(scale, label))
-        figure.update_layout(images=heat_images(page, maps, scale))
-    if fiducials is not None:
-        figure.add_trace(marks_trace(page, fiducials, px_per_mm))
-    figure.add_trace(beat_trace(page, beat_uv, maps))
-    figure.add_traces([calibration_trace(page), names_trace(page, px_per_mm)])
-    x_axis, y_axis = paper_axes(page, px_per_mm)
-    height = px_per_mm * page.height
-    figure.update_layout(
-        xaxis=x_axis,
-        yaxis=y_axis,
-        width=width,
-        height=max(height, 200) + margin["t"] + margin["b"],
-        margin=margin,
-        plot_bgcolor=PAPER,
-        paper_bgcolor="white",
-        font={"size": 12, "color": INK},
-        title={
-            "text": plain(title),
-            "subtitle": {"text": calibration(px_per_mm >= CROWDED), "font": {"size": 11}},
-            "font": {"size": 16},
-        },
-    )
-    return figure
-
-
-def heat_label(unit: str, percentile: float, panels: int = 1) -> str:
-    """What the colour bar says."""
-    if panels > 1:
-        return f"Attribution / percentile {percentile:g} of its |value|"
-    rule = f"full colour at percentile {percentile:g} of |value|"
-    return f"Attribution{f' ({unit})' if unit else ''}, {rule}"
+def heat_colours(values: np.ndarray) -> np.ndarray:
+    """Colours (…, 4) uint8 of values between -1 and 1; zero and NaN are clear."""
+    size = np.clip(np.nan_to_num(np.abs(values)), 0, 1)
+    colours = np.empty((*values.shape, 4), np.uint8)
+    colours[..., :3] = np.where((values < 0)[..., None], NEGATIVE, POSITIVE)
+    colours[..., 3] = np.rint(255 * FULL * size)
+    return colours
 
 
 def ecg_heatmap(
     beat_uv,
     attribution=None,
     *,
+    method: str | None = None,
+    multiply_by_inputs: bool = True,
     fiducials=None,
     title: str = "",
     mode: str = ecg_paper.ALL_LEADS,
     layout: str | None = None,
     unit: str = "",
     percentile: float = 99,
-    width: int = 1000,
-) -> go.Figure:
+) -> Picture:
     """An ECG on paper with a heatmap behind it.
 
     beat_uv: median beat (12, 600) in µV. attribution: the same shape in ``unit``, or None for the
-    ECG alone. fiducials: six sample indices, NaN where missing. mode: "all leads", "averaged"
-    (mean over leads, behind each) or "V5 only" (any lead). layout: 3x4, 6x2, 12x1 or a lead; by
-    default 3x4, or the lead that the mode shows. Full colour is at the given percentile of |value|
-    over what is shown. Raises ValueError for a wrong shape, mode or layout.
+    ECG alone; method: which one made it, so that the picture says what its colours mean.
+    fiducials: six sample indices, NaN where missing. mode: "all leads", "averaged" (mean over
+    leads, behind each) or "V5 only" (any lead). layout: 3x4, 6x2, 12x1 or a lead; by default 3x4,
+    or the lead that the mode shows. Full colour is at the given percentile of |value| over what is
+    shown. Raises ValueError for a wrong shape, mode or layout.
     """
     beat_uv = ecg_paper.check_beat(beat_uv)
     page = ecg_paper.lay_out(beat_uv, layout or ecg_paper.default_layout(mode))
-    maps, scale = None, 1.0
-    if attribution is not None:
-        maps = ecg_paper.shown(attribution, mode)[None]
-        scale = ecg_paper.heat_scale(maps, percentile)
-    label = heat_label(unit, percentile)
-    return _draw(page, beat_uv, maps, scale, label, fiducials, title, width)
+    if attribution is None:
+        return _draw(page, beat_uv, None, 1.0, "", fiducials, [title])
+    maps = ecg_paper.shown(attribution, mode)[None]
+    name, lines = "Attribution", [title]
+    if method:
+        what = kind(method, multiply_by_inputs)
+        name = what.capitalize()
+        lines.append(f"{name}: {MEANINGS[what]}")
+    if mode == ecg_paper.AVERAGED:
+        lines[0] += " · map averaged over the leads"
+    label = f"{name} ({unit})" if unit else name
+    scale = ecg_paper.heat_scale(maps, percentile)
+    return _draw(page, beat_uv, maps, scale, label, fiducials, lines)
 
 
 def scaled_maps(attributions, mode: str, percentile: float) -> np.ndarray:
@@ -290,67 +92,87 @@ def method_grid(
     fiducials=None,
     title: str = "",
     mode: str = ecg_paper.ALL_LEADS,
-    layout: str | None = None,
+    layout: str = "6x2",
     percentile: float = 99,
     labels: dict | None = None,
-    width: int = 1400,
-) -> go.Figure:
+) -> Picture:
     """One beat with the heatmaps of several methods (or models) side by side.
 
     attributions: name → (12, 600). labels: name → the text above its panel, by default
     METHOD_LABELS. Each map has its own scale, since the methods' units differ.
     """
-    page = _grid_page(beat_uv, attributions, mode, layout, labels)
-    maps = scaled_maps(attributions.values(), mode, percentile)
-    label = heat_label("", percentile, len(maps))
-    return _draw(page, beat_uv, maps, 1.0, label, fiducials, title, width)
-
-
-def _grid_page(beat_uv, attributions, mode, layout, labels) -> ecg_paper.Page:
+    beat_uv = ecg_paper.check_beat(beat_uv)
     labels = {**METHOD_LABELS, **(labels or {})}
     titles = [labels.get(name, name) for name in attributions]
-    return ecg_paper.lay_out(beat_uv, layout or ecg_paper.default_layout(mode), titles)
-
-
-def ecg_heatmap_png(
-    path: str | Path,
-    beat_uv,
-    attribution=None,
-    *,
-    fiducials=None,
-    title: str = "",
-    mode: str = ecg_paper.ALL_LEADS,
-    layout: str | None = None,
-    unit: str = "",
-    percentile: float = 99,
-    dpi: int = 150,
-) -> Path:
-    """Write what ``ecg_heatmap`` draws to a PNG."""
-    beat_uv = ecg_paper.check_beat(beat_uv)
-    page = ecg_paper.lay_out(beat_uv, layout or ecg_paper.default_layout(mode))
-    maps, scale = None, 1.0
-    if attribution is not None:
-        maps = ecg_paper.shown(attribution, mode)[None]
-        scale = ecg_paper.heat_scale(maps, percentile)
-    label = heat_label(unit, percentile)
-    return print_page(path, page, beat_uv, maps, scale, label, fiducials, title, dpi)
-
-
-def method_grid_png(
-    path: str | Path,
-    beat_uv,
-    attributions: dict,
-    *,
-    fiducials=None,
-    title: str = "",
-    mode: str = ecg_paper.ALL_LEADS,
-    layout: str | None = None,
-    percentile: float = 99,
-    labels: dict | None = None,
-    dpi: int = 100,
-) -> Path:
-    """Write what ``method_grid`` draws to a PNG."""
-    page = _grid_page(beat_uv, attributions, mode, layout, labels)
+    page = ecg_paper.lay_out(beat_uv, layout, titles, min(len(titles), GRID_COLUMNS))
     maps = scaled_maps(attributions.values(), mode, percentile)
-    label = heat_label("", percentile, len(maps))
-    return print_page(path, page, beat_uv, maps, 1.0, label, fiducials, title, dpi)
+    return _draw(page, beat_uv, maps, 1.0, "Each map on its own scale", fiducials, [title])
+
+
+def _draw(page: Page, beat_uv, maps, scale, label, fiducials, lines) -> Picture:
+    """A page with maps (panel, 12, 600), or None, full colour at scale; lines stand above it."""
+    mm = min((WIDTH_INCHES - AROUND[0]) / page.width, MOST_MM_INCHES)
+    picture = Picture(page.height * mm + AROUND[1], max(page.width * mm + AROUND[0], 7))
+    axes, crowded = picture.subplots(), mm < CROWDED
+    _grid(axes, page, crowded)
+    if maps is not None:
+        left, right = page.heat_span
+        rows = heat_colours(page.heat(maps) / scale)
+        for cell, colours in zip(page.rows, rows, strict=True):
+            place = (left, right, cell.bottom, cell.top)
+            axes.imshow(colours[None], extent=place, aspect="auto", zorder=1)
+        _colour_bar(picture, axes, scale, label)
+    if fiducials is not None:
+        x, y, _ = page.marks(fiducials)
+        axes.plot(x, y, ":", color=FIDUCIAL_INK, linewidth=0.5 if crowded else 0.8)
+    axes.plot(*page.trace(beat_uv), color=INK, linewidth=0.7 if crowded else 1)
+    axes.plot(*page.calibration(), color=INK, linewidth=0.7 if crowded else 1)
+    for cell in page.cells:
+        axes.text(cell.left, cell.top + 1, cell.lead, fontsize=6 if crowded else 9)
+    for x, y, text in page.titles:
+        axes.text(x, y, text, fontsize=10, fontweight="bold", va="center", parse_math=False)
+    _axes(axes, page, crowded)
+    apart = " · " if page.width * mm > NARROW else "\n"
+    lines = [*lines, f"{calibration(not crowded)}{apart}{RESEARCH_ONLY}"]
+    text = "\n".join(filter(None, lines))
+    axes.set_title(text, fontsize=9, loc="left", parse_math=False)
+    return picture
+
+
+def _colour_bar(picture: Picture, axes: Axes, scale: float, label: str) -> None:
+    colours = heat_colours(np.linspace(-1, 1, 255)) / 255
+    mapped = ScalarMappable(Normalize(-scale, scale), ListedColormap(colours))
+    bar = picture.colorbar(mapped, ax=axes, shrink=0.8, aspect=40, pad=0.01, extend="both")
+    bar.set_label(label, fontsize=9)
+    bar.formatter.set_powerlimits((-3, 4))
+    bar.formatter.set_useMathText(True)
+    bar.ax.tick_params(labelsize=8)
+
+
+def _grid(axes: Axes, page: Page, crowded: bool) -> None:
+    right, bottom = page.left + page.width, -page.height
+    for step, alpha, width in ((1, MINOR_ALPHA, 0.3), (5, MAJOR_ALPHA, 0.5))[crowded:]:
+        colour = (*(part / 255 for part in LINES), alpha)
+        upright = [[(x, bottom), (x, 0)] for x in np.arange(page.left, right + 1, step)]
+        level = [[(page.left, y), (right, y)] for y in np.arange(0, bottom - 1, -step)]
+        axes.add_collection(
+            LineCollection(upright + level, colors=colour, linewidths=width, zorder=0)
+        )
+
+
+def _axes(axes: Axes, page: Page, crowded: bool) -> None:
+    times = (0, 800) if crowded else (0, 400, 800)
+    ticks = {left + time / 1000 * MM_PER_S: time for left in page.columns for time in times}
+    levels = {cell.baseline + 10 * mv: mv for cell in page.rows for mv in (0, 1)[: 2 - crowded]}
+    size = 6 if crowded else 8
+    axes.set_xticks(list(ticks), [str(time) for time in ticks.values()], fontsize=size)
+    axes.set_yticks(list(levels), [str(mv) for mv in levels.values()], fontsize=size)
+    axes.set_xlabel("Time in the beat (ms), 25 mm/s", fontsize=9)
+    axes.set_ylabel("Voltage (mV), 10 mm/mV", fontsize=9)
+    axes.set_xlim(page.left, page.left + page.width)
+    axes.set_ylim(-page.height, 0)
+    axes.set_aspect("equal")
+    axes.set_facecolor(PAPER)
+    axes.tick_params(length=2)
+    for spine in axes.spines.values():
+        spine.set_visible(False)

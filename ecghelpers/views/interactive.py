@@ -4,6 +4,7 @@ Every plotly figure of the project is shown with CONFIG. Plotly's own default of
 chart, which sends the data behind it to a company's cloud.
 """
 
+from html import escape
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -23,6 +24,11 @@ POLICY = (
 )
 HEAD = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><title>ECG figure</title>'
 NOTE = f'<p style="font-family: sans-serif">{RESEARCH_ONLY}</p>'
+
+
+def plain(text) -> str:
+    """Text that plotly shows as it stands: neither its HTML nor its TeX is obeyed."""
+    return escape(str(text)).replace("$", "&#36;")
 
 
 def save_html(figure: go.Figure, path: str | Path) -> Path:

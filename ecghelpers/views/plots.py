@@ -1,19 +1,22 @@
-"""Statistics as plotly figures: distributions, learning, errors, perturbation, waves.
+"""Statistics as pictures: distributions, learning, errors, waves.
 
-Numbers come in, figures go out. Methods keep the colour and dash of ``attribution.METHODS``
+Numbers come in, pictures go out. Methods keep the colour and dash of ``attribution.METHODS``
 everywhere.
 """
 
 from collections.abc import Callable, Mapping
-from html import escape
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from plotly.subplots import make_subplots
 
 from ..attribution import METHODS, Method
-from ..ecg import BEAT_SAMPLES, FIDUCIALS, LEADS, MS_PER_SAMPLE, TARGETS
+from ..ecg import TARGETS
+from .interactive import plain
+from .picture import Picture
 
 
 class _Column(Mapping):
@@ -37,13 +40,201 @@ METHOD_STYLES = _Column(lambda method: (method.colour, method.dash))
 OTHER_STYLE = ("#666666", "dashdot")
 WAVE_COLORS = {"P": "#56B4E9", "QRS": "#D55E00", "T": "#009E73"}
 WAVE_COLORS |= {"neighbouring beats": "#CC79A7", "elsewhere": "#BBBBBB"}
-LEGEND_ABOVE = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.04, "yanchor": "bottom"}
 OURS, PUBLISHED, PLAIN = "#0072B2", "#E69F00", "#999999"
+PANELS = 4  # side by side
+PREDICTING_THE_MEAN = "predicting\nthe mean"
 
 
-def plain(text) -> str:
-    """Text that plotly shows as it stands: neither its HTML nor its TeX is obeyed."""
-    return escape(str(text)).replace("$", "&#36;")
+def _label(method: str) -> str:
+    return METHOD_LABELS.get(method, method)
+
+
+def _panels(picture: Picture, count: int, columns: int = PANELS) -> list[Axes]:
+    """So many axes in rows of `columns`."""
+    rows = -(-max(count, 1) // columns)
+    grid = picture.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[count:]:
+        axes.set_axis_off()
+    for axes in grid[:count]:
+        axes.spines[["top", "right"]].set_visible(False)
+    return list(grid[:count])
+
+
+def _log_axis(axis) -> None:
+    """A logarithmic axis with whole numbers at 1, 2 and 5 times a power of ten, nothing between."""
+    axis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def target_histograms(targets) -> Picture:
+    """The distribution of every target beside the mean, SD and range that 12SL published.
+
+    targets: a mapping (or DataFrame) from target name to values; NaN are left out.
+    """
+    names = [name for name in TARGETS if name in targets]
+    rows = -(-len(names) // PANELS)
+    picture = Picture(0.7 + 2.4 * rows)
+    for name, axes in zip(names, _panels(picture, len(names)), strict=True):
+        target = TARGETS[name]
+        values = np.asarray(targets[name], float)
+        values = values[np.isfinite(values)]
+        lines = [target.title, "here missing in every record"]
+        if values.size:
+            axes.hist(values, bins=40, color=OURS, alpha=0.75, label="here")
+            lines[1] = f"here {values.mean():.1f} ± {values.std():.1f}, n = {values.size}"
+        if target.published:
+            mean, sd, low, high = target.published
+            lines.append(f"12SL {mean:.1f} ± {sd:.1f} ({low:g}–{high:g})")
+            axes.axvspan(low, high, color=PUBLISHED, alpha=0.12, lw=0, zorder=0)
+            axes.axvspan(mean - sd, mean + sd, color=PUBLISHED, alpha=0.3, lw=0, zorder=0)
+            axes.axvline(mean, color=PUBLISHED, lw=2, ls="--", label="12SL: mean, SD, range")
+        axes.set_xlabel("\n".join(lines), fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    for axes in picture.axes[::PANELS]:
+        axes.set_ylabel("Records")
+    handles, labels = picture.axes[0].get_legend_handles_labels()
+    picture.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=9, frameon=False)
+    return picture
+
+
+def missing_bar(targets) -> Picture:
+    """How many records lack each target. targets: mapping or DataFrame, NaN = missing."""
+    names = [name for name in TARGETS if name in targets]
+    missing = [int(np.isnan(np.asarray(targets[name], float)).sum()) for name in names]
+    total = max((len(targets[name]) for name in names), default=0)
+    picture = Picture(0.8 + 0.27 * len(names), 8)
+    (axes,) = _panels(picture, 1, 1)
+    bars = axes.barh([TARGETS[name].label for name in names], missing, color=OURS)
+    text = [f"{count} of {total} ({count / max(total, 1):.1%})" for count in missing]
+    axes.bar_label(bars, text, padding=3, fontsize=8)
+    axes.set_xlim(0, max([*missing, 1]) * 1.3)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.invert_yaxis()
+    axes.set_xlabel("Records without a value")
+    return picture
+
+
+def learning_curve(history, target: str | None = None) -> Picture:
+    """Loss and error against epoch.
+
+    history: a row an epoch (list of dicts) or a list a column (dict): ``epoch`` and any of
+    ``*_loss`` (drawn on the left, log scale), ``*_mae`` and ``*_rmse`` (right, in target unit).
+    """
+    history = pd.DataFrame(history)
+    unit = f" ({TARGETS[target].unit})" if target else ""
+    picture = Picture(3.2)
+    loss, error = _panels(picture, 2, 2)
+    dashes = {"loss": "-", "mae": "-", "rmse": ":"}
+    for key in history:
+        part, _, measure = key.rpartition("_")
+        if measure not in dashes:
+            continue
+        name = f"{part} {measure if measure == 'loss' else measure.upper()}"
+        colour = PLAIN if part == "train" else OURS
+        axes, style = loss if measure == "loss" else error, dashes[measure]
+        axes.plot(history["epoch"], history[key], style, color=colour, label=name, marker=".")
+    loss.set_yscale("log")
+    _log_axis(loss.yaxis)
+    loss.axhline(1, color="black", lw=0.8, ls=":")
+    loss.set_ylabel("Loss (MSE / variance of the target)\n1: predicting the mean", fontsize=9)
+    error.set_ylabel(f"Error{unit}")
+    error.set_ylim(bottom=0)
+    for axes in (loss, error):
+        axes.set_xlabel("Epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        if axes.lines:
+            axes.legend(fontsize=8, frameon=False)
+    if target:
+        picture.suptitle(f"Learning: {TARGETS[target].label}", fontsize=11)
+    return picture
+
+
+def agreement(truth, prediction, target: str, record_id=None, split: str = "test") -> Picture:
+    """Predictions against measured values, and their differences (Bland and Altman).
+
+    truth, prediction: (record,) in target unit. The right-hand panel shows the difference against
+    the measured value, with its mean and the limits of agreement, mean ± 1.96 SD (Lancet 327:307);
+    against the measured value and not the mean of both, since that is the yardstick here. Pointing
+    at a dot names its record, where plotly is shown.
+    """
+    truth, prediction = np.asarray(truth, float).ravel(), np.asarray(prediction, float).ravel()
+    ids = np.arange(len(truth)) if record_id is None else np.asarray(record_id)
+    known = np.isfinite(truth) & np.isfinite(prediction)
+    truth, prediction, ids = truth[known], prediction[known], ids[known]
+    error = prediction - truth
+    mean, sd = error.mean(), error.std(ddof=1) if error.size > 1 else 0.0
+    unit, label = TARGETS[target].unit, TARGETS[target].label
+    picture = Picture(4.6)
+    left, right = _panels(picture, 2, 2)
+    ends = [min(truth.min(), prediction.min()), max(truth.max(), prediction.max())]
+    left.plot(ends, ends, "--", color=PLAIN, label="identity")
+    left.plot(truth, prediction, "o", ms=4, color=OURS, alpha=0.6, mec="none")
+    left.set_aspect("equal")
+    left.set_ylabel(f"Predicted ({unit})")
+    left.legend(fontsize=8, frameon=False)
+    right.plot(truth, error, "o", ms=4, color=OURS, alpha=0.6, mec="none")
+    for level, style in ((mean, "-"), (mean - 1.96 * sd, "--"), (mean + 1.96 * sd, "--")):
+        right.axhline(level, color=PUBLISHED, ls=style, lw=1.5)
+        right.annotate(f"{level:+.3g}", (1, level), xycoords=("axes fraction", "data"), fontsize=8)
+    right.axhline(0, color="black", lw=0.8)
+    right.set_ylabel(f"Predicted − measured ({unit})")
+    for axes in (left, right):
+        axes.set_xlabel(f"Measured ({unit})")
+    left.set_title(f"MAE {np.abs(error).mean():.3g} {unit}, n = {error.size}", fontsize=9)
+    right.set_title(f"Mean {mean:+.3g} {unit}, 95 % within ± {1.96 * sd:.3g} of it", fontsize=9)
+    picture.suptitle(f"{label}, {split} records", fontsize=11)
+    picture.hover = _hover_agreement(truth, prediction, ids, f"{label}, {split} records", unit)
+    return picture
+
+
+def _hover_agreement(truth, prediction, ids, title: str, unit: str) -> go.Figure:
+    """Both panels of agreement, with a record's id at its dots."""
+    figure = make_subplots(1, 2, horizontal_spacing=0.12)
+    names = [plain(name) for name in ids]
+    hover = f"%{{text}}<br>measured %{{x:.4g}} {unit}<br>%{{y:.4g}} {unit}<extra></extra>"
+    dots = {"mode": "markers", "marker": {"color": OURS, "size": 6, "opacity": 0.6}}
+    for column, y in enumerate((prediction, prediction - truth), start=1):
+        trace = go.Scatter(x=truth, y=y, text=names, hovertemplate=hover, **dots)
+        figure.add_trace(trace, row=1, col=column)
+    figure.update_xaxes(title_text=f"Measured ({unit})")
+    figure.update_yaxes(title_text=f"Predicted ({unit})", row=1, col=1)
+    figure.update_yaxes(title_text=f"Predicted − measured ({unit})", row=1, col=2)
+    return figure.update_layout(
+        template="plotly_white",
+        title={"text": plain(title), "font": {"size": 16}},
+        width=1000,
+        height=440,
+        showlegend=False,
+        margin={"l": 70, "r": 20, "t": 50, "b": 60},
+    )
+
+
+def metrics_figure(metrics, mean_mae: Mapping | None = None, split: str = "test") -> Picture:
+    """Test MAE of every target beside predicting the mean and the original networks' errors.
+
+    metrics: a DataFrame with columns target, model, split, mae. mean_mae: target → MAE of always
+    predicting the training mean. A panel a target, since units differ.
+    """
+    rows = metrics[metrics["split"] == split]
+    names = [name for name in TARGETS if name in set(rows["target"])]
+    picture = Picture(0.5 + 2.5 * -(-max(len(names), 1) // PANELS))
+    for name, axes in zip(names, _panels(picture, len(names)), strict=True):
+        chosen = rows[rows["target"] == name].sort_values("model")
+        pairs = zip(chosen["model"], chosen["mae"], strict=True)
+        bars = {f"model {model}": (mae, OURS) for model, mae in pairs}
+        if mean_mae is not None and name in mean_mae:
+            bars[PREDICTING_THE_MEAN] = (mean_mae[name], PLAIN)
+        bars["original"] = (TARGETS[name].original_error[0], PUBLISHED)
+        heights, colours = zip(*bars.values(), strict=True)
+        drawn = axes.bar(list(bars), heights, color=colours)
+        axes.bar_label(drawn, [f"{height:.3g}" for height in heights], fontsize=8)
+        axes.set_ylabel(f"MAE ({TARGETS[name].unit})")
+        axes.set_title(TARGETS[name].label, fontsize=10)
+        axes.tick_params(axis="x", labelsize=7, rotation=90 if len(bars) > 4 else 0)
+        axes.margins(y=0.15)
+    return picture
 
 
 def _style(figure: go.Figure, title: str, width: int = 1000, height: int = 420) -> go.Figure:
@@ -55,177 +246,6 @@ def _style(figure: go.Figure, title: str, width: int = 1000, height: int = 420) 
         margin={"l": 70, "r": 30, "t": 80, "b": 60},
         font={"size": 12, "color": "#1a1a1a"},
     )
-
-
-def _label(method: str) -> str:
-    return METHOD_LABELS.get(method, plain(method))
-
-
-def beats_with_fiducials(medians, fiducials, record_ids, *, columns: int = 3) -> go.Figure:
-    """Median beats (record, 12, 600) in µV, leads on top of each other, with P, QRS and T shaded.
-
-    fiducials: (record, 6) sample indices, NaN where missing. Lead II is drawn dark.
-    """
-    rows = -(-len(medians) // columns)
-    names = [plain(record) for record in record_ids]
-    gaps = {"horizontal_spacing": 0.06, "vertical_spacing": 0.38 / max(rows, 2)}
-    figure = make_subplots(rows, columns, subplot_titles=names, **gaps)
-    time = np.append(np.arange(BEAT_SAMPLES) * MS_PER_SAMPLE, np.nan)
-    for number, (beat, marks) in enumerate(zip(medians, fiducials, strict=True)):
-        where = {"row": number // columns + 1, "col": number % columns + 1}
-        all_leads = np.column_stack([np.asarray(beat) / 1000, np.full(len(LEADS), np.nan)]).ravel()
-        second = np.append(np.asarray(beat[LEADS.index("II")]) / 1000, np.nan)
-        for x, y, colour, name in (
-            (np.tile(time, len(LEADS)), all_leads, "#9a9a9a", "12 leads"),
-            (time, second, "#1a1a1a", "lead II"),
-        ):
-            line = {"color": colour, "width": 1}
-            first = {"legendgroup": name, "name": name, "showlegend": number == 0}
-            figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line=line, **first), **where)
-        marks = dict(zip(FIDUCIALS, np.asarray(marks, float) * MS_PER_SAMPLE, strict=True))
-        for wave, letter in (("P", "p"), ("QRS", "q"), ("T", "t")):
-            onset, offset = marks[f"{letter}onset"], marks[f"{letter}offset"]
-            if np.isfinite(onset) and np.isfinite(offset):
-                shade = {"fillcolor": WAVE_COLORS[wave], "opacity": 0.25, "line_width": 0}
-                text = {"annotation_text": wave, "annotation_position": "top left"}
-                figure.add_vrect(onset, offset, **shade, **text, **where)
-    figure.update_xaxes(title_text="Time (ms)")
-    figure.update_yaxes(title_text="Voltage (mV)", col=1)
-    figure.update_layout(legend=LEGEND_ABOVE | {"y": 1 + 0.1 / rows})
-    title = "Median beats and their fiducials"
-    return _style(figure, title, width=1200, height=120 + 250 * rows)
-
-
-def target_histograms(targets) -> go.Figure:
-    """The distribution of every target beside the mean, SD and range that 12SL published.
-
-    targets: a mapping (or DataFrame) from target name to values; NaN are left out.
-    """
-    names = [name for name in TARGETS if name in targets]
-    figure = make_subplots(-(-len(names) // 4), 4, vertical_spacing=0.32, horizontal_spacing=0.06)
-    for number, name in enumerate(names):
-        where = {"row": number // 4 + 1, "col": number % 4 + 1}
-        target = TARGETS[name]
-        values = np.asarray(targets[name], float)
-        values = values[np.isfinite(values)]
-        bars = {"marker_color": OURS, "opacity": 0.75, "nbinsx": 40, "name": "here"}
-        figure.add_trace(go.Histogram(x=values, showlegend=number == 0, **bars), **where)
-        told = f"{target.title}<br>here missing in every record"
-        if values.size:
-            spread = f"{values.mean():.1f} ± {values.std():.1f}, n = {values.size}"
-            told = f"{target.title}<br>here {spread}"
-        if target.published:
-            mean, sd, low, high = target.published
-            told += f"<br>12SL {mean:.1f} ± {sd:.1f} ({low:g}–{high:g})"
-            shade = {"fillcolor": PUBLISHED, "line_width": 0, "layer": "below"}
-            figure.add_vrect(mean - sd, mean + sd, opacity=0.35, **shade, **where)
-            figure.add_vrect(low, high, opacity=0.12, **shade, **where)
-            figure.add_vline(mean, line={"color": PUBLISHED, "width": 2, "dash": "dash"}, **where)
-        figure.update_xaxes(title_text=told, title_font_size=11, **where)
-        if number % 4 == 0:
-            figure.update_yaxes(title_text="Records", **where)
-    figure.add_trace(
-        go.Scatter(
-            x=[None],
-            y=[None],
-            mode="lines",
-            line={"color": PUBLISHED, "dash": "dash"},
-            name="12SL: mean; shaded mean ± SD and range",
-        )
-    )
-    title = "Measured targets beside those of 12SL on the same generator"
-    figure.update_layout(legend=LEGEND_ABOVE)
-    return _style(figure, title, width=1200, height=620 if len(names) > 4 else 380)
-
-
-def missing_bar(targets) -> go.Figure:
-    """How many records lack each target. targets: mapping or DataFrame, NaN = missing."""
-    names = [name for name in TARGETS if name in targets]
-    missing = [int(np.isnan(np.asarray(targets[name], float)).sum()) for name in names]
-    total = max((len(targets[name]) for name in names), default=0)
-    text = [f"{count} of {total} ({count / max(total, 1):.1%})" for count in missing]
-    figure = go.Figure(
-        go.Bar(y=[TARGETS[name].label for name in names], x=missing, orientation="h", text=text)
-    )
-    figure.update_traces(marker_color=OURS, textposition="outside", cliponaxis=False)
-    figure.update_xaxes(title_text="Records without a value", range=[0, max(missing + [1]) * 1.3])
-    figure.update_yaxes(autorange="reversed", automargin=True)
-    return _style(figure, f"Missing targets among {total} records", height=330)
-
-
-def learning_curve(history, target: str | None = None) -> go.Figure:
-    """Loss and error against epoch.
-
-    history: a row an epoch (list of dicts) or a list a column (dict): ``epoch`` and any of
-    ``*_loss`` (drawn on the left, log scale), ``*_mae`` and ``*_rmse`` (right, in target unit).
-    """
-    history = pd.DataFrame(history)
-    unit = f" ({TARGETS[target].unit})" if target else ""
-    figure = make_subplots(1, 2, subplot_titles=["Loss", "Error"])
-    dashes = {"loss": "solid", "mae": "solid", "rmse": "dot"}
-    for key in history:
-        part, _, kind = key.rpartition("_")
-        if kind not in dashes:
-            continue
-        line = {"color": PLAIN if part == "train" else OURS, "dash": dashes[kind]}
-        name = f"{part} {kind if kind == 'loss' else kind.upper()}"
-        trace = go.Scatter(x=history["epoch"], y=history[key], name=name, line=line)
-        figure.add_trace(trace.update(mode="lines+markers"), row=1, col=1 if kind == "loss" else 2)
-    figure.update_xaxes(title_text="Epoch")
-    figure.update_yaxes(title_text="Loss (MSE / variance of the target)", type="log", row=1, col=1)
-    figure.update_yaxes(title_text=f"Error{unit}", rangemode="tozero", row=1, col=2)
-    return _style(figure, f"Learning: {TARGETS[target].label}" if target else "Learning")
-
-
-def predicted_versus_true(truth, prediction, target: str, split: str = "test") -> go.Figure:
-    """Predictions against measured values, with the line of identity, MAE, RMSE and R²."""
-    truth, prediction = np.asarray(truth, float).ravel(), np.asarray(prediction, float).ravel()
-    known = np.isfinite(truth) & np.isfinite(prediction)
-    truth, prediction = truth[known], prediction[known]
-    error = prediction - truth
-    spread = np.sum((truth - truth.mean()) ** 2) if truth.size else 0
-    r2 = 1 - np.sum(error**2) / spread if spread else np.nan
-    ends = [min(truth.min(), prediction.min()), max(truth.max(), prediction.max())]
-    unit, label = TARGETS[target].unit, TARGETS[target].label
-    figure = go.Figure()
-    line = {"color": PLAIN, "dash": "dash"}
-    figure.add_trace(go.Scatter(x=ends, y=ends, mode="lines", line=line, name="identity"))
-    dots = {"color": OURS, "size": 6, "opacity": 0.6}
-    figure.add_trace(
-        go.Scatter(x=truth, y=prediction, mode="markers", marker=dots, name=f"{split} records")
-    )
-    figure.update_xaxes(title_text=f"Measured ({unit})")
-    figure.update_yaxes(title_text=f"Predicted ({unit})", scaleanchor="x")
-    mae, rmse = np.abs(error).mean(), np.sqrt(np.mean(error**2))
-    told = f"MAE {mae:.3g} {unit}, RMSE {rmse:.3g} {unit}, R² {r2:.3f}, n = {truth.size}"
-    return _style(figure, f"{label}, {split}: {told}", width=760, height=620)
-
-
-def metrics_figure(metrics, mean_mae: dict | None = None, split: str = "test") -> go.Figure:
-    """Test MAE of every target beside predicting the mean and the original networks' errors.
-
-    metrics: a DataFrame with columns target, model, split, mae. mean_mae: target → MAE of always
-    predicting the training mean. A panel a target, since units differ.
-    """
-    rows = metrics[metrics["split"] == split]
-    names = [name for name in TARGETS if name in set(rows["target"])]
-    figure = make_subplots(-(-max(len(names), 1) // 4), 4, vertical_spacing=0.3)
-    for number, name in enumerate(names):
-        where = {"row": number // 4 + 1, "col": number % 4 + 1}
-        chosen = rows[rows["target"] == name].sort_values("model")
-        pairs = zip(chosen["model"], chosen["mae"], strict=True)
-        bars = {f"model {model}": (mae, OURS) for model, mae in pairs}
-        if mean_mae and name in mean_mae:
-            bars["mean"] = (mean_mae[name], PLAIN)
-        bars["original"] = (TARGETS[name].original_error[0], PUBLISHED)
-        heights, colours = zip(*bars.values(), strict=True)
-        text = [f"{height:.3g}" for height in heights]
-        trace = go.Bar(x=list(bars), y=heights, marker_color=colours, text=text, showlegend=False)
-        figure.add_trace(trace.update(textposition="outside", cliponaxis=False), **where)
-        title = f"{TARGETS[name].label}<br>MAE ({TARGETS[name].unit})"
-        figure.update_yaxes(title_text=title, title_standoff=4, **where)
-    title = f"Error on {split}: networks here, predicting the mean, the original's networks"
-    return _style(figure, title, width=1200, height=600 if len(names) > 4 else 340)
 
 
 def perturbation_curves(
@@ -300,33 +320,31 @@ def auc_bars(
     return _style(figure, title, width=1200, height=460)
 
 
-def wave_bars(mass, target: str | None = None) -> go.Figure:
+def wave_bars(mass, target: str | None = None) -> Picture:
     """Share of |attribution| in every wave, a bar a method.
 
     mass: DataFrame with a row a method and a column a wave (P, QRS, T, elsewhere), shares that add
-    up to at most 1. Columns named time_… are left out.
+    up to at most 1. Columns named time_… hold the share of time that a wave takes: the last bar.
     """
     mass = pd.DataFrame(mass)
-    mass = mass[[name for name in mass if not str(name).startswith("time_")]]
-    figure = go.Figure()
-    labels = [_label(method) for method in mass.index]
-    for wave in mass.columns:
-        shares = mass[wave].to_numpy(float) * 100
-        figure.add_trace(
-            go.Bar(
-                x=shares,
-                y=labels,
-                orientation="h",
-                name=str(wave),
-                marker_color=WAVE_COLORS.get(wave, "#666666"),
-                text=[f"{share:.0f}" for share in shares],
-            )
-        )
-    figure.update_layout(barmode="stack")
-    figure.update_xaxes(title_text="Share of |attribution| (%)", range=[0, 100])
-    figure.update_yaxes(autorange="reversed", automargin=True)
-    title = "Where the attribution lies"
+    waves = [name for name in mass if not str(name).startswith("time_")]
+    shares = mass[waves].rename(index=_label)
+    if all(f"time_{wave}" in mass for wave in waves):
+        shares.loc["share of time"] = [mass[f"time_{wave}"].mean() for wave in waves]
+    picture = Picture(1.1 + 0.3 * len(shares))
+    (axes,) = _panels(picture, 1, 1)
+    start = np.zeros(len(shares))
+    for wave in waves:
+        width = shares[wave].to_numpy(float) * 100
+        colour = WAVE_COLORS.get(wave, "#666666")
+        bars = axes.barh(list(shares.index), width, left=start, color=colour, label=str(wave))
+        text = [f"{share:.0f}" if share >= 2 else "" for share in width]
+        axes.bar_label(bars, text, label_type="center", fontsize=8)
+        start = start + np.nan_to_num(width)
+    axes.set_xlim(0, 100)
+    axes.invert_yaxis()
+    axes.set_xlabel("Share of |attribution| (%)")
+    picture.legend(loc="outside upper right", ncols=len(waves), fontsize=9, frameon=False)
     if target:
-        defined = " and ".join(TARGETS[target].waves)
-        title = f"{TARGETS[target].label} is defined by {defined}: where the attribution lies"
-    return _style(figure, title, height=440)
+        axes.set_title(TARGETS[target].label, fontsize=11, loc="left")
+    return picture

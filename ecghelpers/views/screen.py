@@ -10,9 +10,9 @@ from collections.abc import Callable
 import numpy as np
 import plotly.graph_objects as go
 
-from . import ecg_paper, heatmap
-from .interactive import CONFIG
-from .plots import METHOD_STYLES, OTHER_STYLE, plain
+from . import ecg_paper, heatmap, plotly_paper
+from .interactive import CONFIG, plain
+from .plots import METHOD_STYLES, OTHER_STYLE
 
 WIDE_PX, WIDE_SCALE = 760, 3.4  # narrower, or with fewer px a mm, the curves go below the paper
 PAPER_SHARE, BETWEEN_PX, CURVES_PX = 0.76, 75, 420  # most of the width that paper beside curves has
@@ -48,20 +48,20 @@ class Screen:
         self.page = page
         bar, marks, ecg, calibration, names = self.figure.data[:5]
         px_per_mm, _ = self._scale()
-        x_axis, y_axis = heatmap.paper_axes(page, px_per_mm)
+        x_axis, y_axis = plotly_paper.paper_axes(page, px_per_mm)
         with self.figure.batch_update():
             bar.marker.update(cmin=-scale, cmax=scale)
             bar.marker.colorbar.title.text = plain(label)
-            self.figure.layout.images = heatmap.heat_images(page, maps, scale)
+            self.figure.layout.images = plotly_paper.heat_images(page, maps, scale)
             known = ecg_paper.NO_FIDUCIALS if fiducials is None else fiducials
-            fresh = heatmap.marks_trace(page, known, px_per_mm)
+            fresh = plotly_paper.marks_trace(page, known, px_per_mm)
             marks.update(x=fresh.x, y=fresh.y, text=fresh.text)
             marks.line.width = fresh.line.width
-            fresh = heatmap.beat_trace(page, beat_uv, maps)
+            fresh = plotly_paper.beat_trace(page, beat_uv, maps)
             for name in ("x", "y", "customdata", "hovertemplate", "hoverinfo"):
                 ecg[name] = fresh[name]
             calibration.x, calibration.y = page.calibration()
-            fresh = heatmap.names_trace(page, px_per_mm)
+            fresh = plotly_paper.names_trace(page, px_per_mm)
             names.update(x=fresh.x, y=fresh.y, text=fresh.text, textfont=fresh.textfont)
             self.figure.layout.xaxis.update(x_axis)
             self.figure.layout.yaxis.update(y_axis)
@@ -138,7 +138,7 @@ class Screen:
         narrow = self.width < WIDE_PX
         lines = textwrap.wrap(self.title, max(20, int(inner / TITLE_PX)))
         layout.title.text = "<br>".join(map(plain, lines))
-        said = ecg_paper.calibration(px_per_mm >= heatmap.CROWDED)
+        said = ecg_paper.calibration(px_per_mm >= plotly_paper.CROWDED)
         below_title = textwrap.wrap(said, int(inner / SUBTITLE_PX))
         layout.title.subtitle.text = "<br>".join(below_title)
         top = MARGIN["t"] + TITLE_LINE_PX * (max(len(lines), 1) + len(below_title) - 2)
@@ -198,11 +198,11 @@ def _traces() -> list:
     beat = np.zeros(ecg_paper.BEAT_SHAPE)
     page = ecg_paper.lay_out(beat, "V5")
     traces = [
-        heatmap.colour_bar(1.0, ""),
-        heatmap.marks_trace(page, ecg_paper.NO_FIDUCIALS, 5),
-        heatmap.beat_trace(page, beat, None),
-        heatmap.calibration_trace(page),
-        heatmap.names_trace(page, 5),
+        plotly_paper.colour_bar(1.0, ""),
+        plotly_paper.marks_trace(page, ecg_paper.NO_FIDUCIALS, 5),
+        plotly_paper.beat_trace(page, beat, None),
+        plotly_paper.calibration_trace(page),
+        plotly_paper.names_trace(page, 5),
     ]
     bar = {"orientation": "h", "len": 0.5, "thickness": 10, "x": 0, "xanchor": "left"}
     bar |= {"yref": "container", "y": 0.005, "yanchor": "bottom"}

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.text import Text
 
 from ecghelpers import evaluation, explanation
 from ecghelpers.attribution import METHODS, Method, attribute, kind, unit
@@ -64,7 +65,8 @@ def test_figures_name_and_colour_it(added, results):
     stored = store.read_attributions(results.model_dir("qt", 1) / "attributions.h5")
     beat = store.read_medians(results.medians).medians[0]
     maps = {method: values[0] for method, values in stored.maps.items()}
-    assert LABEL in " ".join(heatmap.method_grid(beat, maps).data[-1].text)
+    grid = heatmap.method_grid(beat, maps)
+    assert LABEL in [text.get_text() for text in grid.findobj(Text)]
     assert plots.METHOD_STYLES[added] == (COLOUR, "dot")
 
 

@@ -1,0 +1,112 @@
+"""Statistics and curves as pictures: what they show, and that every viewer can show them."""
+
+import base64
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_results import FIDUCIALS, beat
+from matplotlib.text import Text
+from PIL import Image
+
+from ecghelpers.ecg import TARGETS
+from ecghelpers.views import plots, signals
+from ecghelpers.views.interactive import CONFIG
+from ecghelpers.views.picture import Picture
+
+TRUTH = np.array([400, 410, np.nan, 380.0])
+
+
+def texts(picture) -> str:
+    return "\n".join(text.get_text() for text in picture.findobj(Text))
+
+
+def test_a_picture_is_shown_as_png_and_where_it_can_as_plotly():
+    bundle = plots.agreement(TRUTH, TRUTH + 2, "qt", list("abcd"))._repr_mimebundle_()
+    image = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
+    assert image.width <= 1060
+    plot = bundle["application/vnd.plotly.v1+json"]
+    assert plot["config"] == CONFIG and plot["data"][0]["text"] == ["a", "b", "d"]
+    assert set(plots.missing_bar({"qt": TRUTH})._repr_mimebundle_()) == {"image/png"}
+
+
+def test_hovering_is_kept_beside_the_png(tmp_path):
+    plots.agreement(TRUTH, TRUTH + 2, "qt").save(tmp_path / "figures" / "one.png")
+    assert (tmp_path / "figures" / "one.html").is_file()
+    plots.missing_bar({"qt": TRUTH}).save(tmp_path / "bare" / "two.png")
+    assert [path.name for path in (tmp_path / "bare").iterdir()] == ["two.png"]
+
+
+def test_histograms_leave_missing_out_and_bars_count_them():
+    values = {"qt": np.array([400, np.nan, 390, 410]), "STJ_v5": np.array([1.0, 2, 3, 4])}
+    histograms = plots.target_histograms(values)
+    assert "n = 3" in texts(histograms) and "12SL 395.2 ± 20.5" in texts(histograms)
+    bar = plots.missing_bar(values)
+    assert [patch.get_width() for patch in bar.axes[0].patches] == [1, 0]
+    assert "1 of 4 (25.0%)" in texts(bar)
+    nothing = plots.target_histograms({"qt": np.full(3, np.nan)})
+    assert "missing in every record" in texts(nothing)
+
+
+def test_agreement_says_errors_and_limits():
+    error = np.array([2.0, 4, 0, 6])
+    picture = plots.agreement(TRUTH, TRUTH + error, "qt")
+    assert "MAE 4 ms, n = 3" in texts(picture)
+    sd = np.std([2, 4, 6], ddof=1)
+    levels = [line.get_ydata()[0] for line in picture.axes[1].lines[1:4]]
+    assert levels == pytest.approx([4, 4 - 1.96 * sd, 4 + 1.96 * sd])
+
+
+def test_learning_curve_takes_rows_and_columns_and_has_plain_ticks():
+    rows = [
+        {"epoch": i, "train_loss": 1 / i, "validation_loss": 3 / i, "validation_mae": 5 / i}
+        for i in (1, 2, 3)
+    ]
+    columns = pd.DataFrame(rows).to_dict("list")
+    one, other = (plots.learning_curve(history, "qt") for history in (rows, columns))
+    for picture in (one, other):
+        names = [line.get_label() for line in picture.axes[0].lines][:2]
+        assert names == ["train loss", "validation loss"]
+        assert list(picture.axes[1].lines[0].get_ydata()) == [5, 2.5, 5 / 3]
+    assert "(ms)" in one.axes[1].get_ylabel()
+    one.canvas.draw()
+    ticks = {text.get_text() for text in one.axes[0].get_yticklabels()}
+    assert {"0.5", "1", "2"} <= ticks and not one.axes[0].yaxis.get_minorticklocs().size
+
+
+def test_metrics_figure_sets_networks_beside_mean_and_original():
+    rows = [("qt", 1, "test", 4.0), ("qt", 1, "train", 1.0), ("pr", 1, "test", 5.0)]
+    table = pd.DataFrame(rows, columns=["target", "model", "split", "mae"])
+    pr, qt = plots.metrics_figure(table, {"qt": 15.0}).axes[:2]
+    assert [bar.get_height() for bar in pr.patches] == [5.0, TARGETS["pr"].original_error[0]]
+    assert [bar.get_height() for bar in qt.patches] == [4, 15, TARGETS["qt"].original_error[0]]
+    assert [tick.get_text() for tick in qt.get_xticklabels()][1] == "predicting\nthe mean"
+
+
+def test_wave_bars_show_shares_beside_the_share_of_time():
+    columns = {"P": [0.1], "QRS": [0.6], "elsewhere": [0.3]}
+    time = {"time_P": [0.05], "time_QRS": [0.15], "time_elsewhere": [0.8]}
+    picture = plots.wave_bars(pd.DataFrame(columns | time, ["random"]), "qt")
+    widths = [patch.get_width() for patch in picture.axes[0].patches]
+    assert widths == pytest.approx([10, 5, 60, 15, 30, 80])
+    names = [text.get_text() for text in picture.axes[0].get_yticklabels()]
+    assert names == ["Random", "share of time"]
+
+
+def test_waves_are_shaded_where_they_are_known():
+    rng = np.random.default_rng(0)
+    marks = [FIDUCIALS, (np.nan, np.nan, 214, 262, 330, np.nan)]
+    picture = signals.beats_with_fiducials([beat(rng), beat(rng)], marks, ["$a_1$", "b"])
+    assert [len(axes.patches) for axes in picture.axes[:2]] == [3, 1]
+    assert "$a_1$" in texts(picture) and len(picture.png()) > 1000
+
+
+def test_a_recording_marks_every_beat():
+    ecg = np.random.default_rng(0).normal(0, 100, (12, 5000))
+    picture = signals.recording(ecg, np.array([200, 700]), "one")
+    assert [len(axes.lines[1].get_xdata()) for axes in picture.axes] == [2, 2, 2]
+    assert isinstance(picture, Picture)
+    windows = np.zeros((4, 600))
+    both = signals.beats_and_median(windows, beat(np.random.default_rng(1)), FIDUCIALS, "II")
+    assert "4 beats in II" in texts(both)
