@@ -10,7 +10,7 @@ from ecghelpers import fingerprint
 # From the roof down. A room is a folder, or a module that stands on the floor itself.
 FLOORS = (
     {"run", "views", "study"},
-    {"data", "training", "evaluation", "scoring", "explanation"},
+    {"data", "training", "evaluation", "scoring", "explanation", "randomisation"},
     {"attribution", "perturbation", "floors", "truth", "measurement"},
     {"prediction", "checksums"},
     {"model", "speed", "files", "fingerprint", "statistics", "config", "ecg"},

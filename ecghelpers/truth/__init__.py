@@ -16,6 +16,7 @@ from .scores import (
     rank_accuracy,
     time_accuracy,
 )
+from .similarity import between_methods, between_trainings, rank_correlation, similarity_table, ssim
 from .table import blurred, score_table
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "SCORES",
     "auroc",
     "average_precision",
+    "between_methods",
+    "between_trainings",
     "blurred",
     "definition_edges",
     "definition_mask",
@@ -36,7 +39,10 @@ __all__ = [
     "neighbouring_beats",
     "pointing_game",
     "rank_accuracy",
+    "rank_correlation",
     "rr_samples",
     "score_table",
+    "similarity_table",
+    "ssim",
     "time_accuracy",
 ]
