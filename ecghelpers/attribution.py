@@ -14,8 +14,8 @@ import torch
 from captum import attr
 from torch import Tensor, nn
 
-from .config import check_choice, generator
-from .prediction import BATCH_SIZE, check_beats, check_record_ids, in_batches, like, ready
+from .config import check_choice, check_number, generator
+from .prediction import batch_of, check_beats, check_record_ids, in_batches, like, ready
 
 DEFAULTS = {
     "smoothgrad_draws": 25,
@@ -290,7 +290,7 @@ def attribute(
     beats = check_beats(beats_uv)
     ids = check_record_ids(record_id, beats)
     model, device, dtype = ready(model)
-    batch_size = batch_size or BATCH_SIZE[device.type]
+    batch_size = batch_of(batch_size, device)
     out = torch.empty_like(beats)
 
     def compute(start: int, stop: int) -> None:
@@ -312,9 +312,7 @@ def _check_parameters(parameters: dict) -> dict:
     for name, value in parameters.items():
         check_choice("attribution parameter", name, DEFAULTS)
         whole = isinstance(DEFAULTS[name], int)
-        if not (value == int(value) and value >= 1 if whole else value >= 0):
-            allowed = "a whole number of at least 1" if whole else "a number of at least 0"
-            raise ValueError(f"{name} is {value!r}; allowed: {allowed}")
+        check_number(name, value, int(whole), whole=whole)
     return parameters
 
 

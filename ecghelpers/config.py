@@ -1,6 +1,7 @@
 """Where results lie, which device computes, and where randomness comes from."""
 
 import hashlib
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,17 @@ def check_choice(kind: str, value: str, allowed) -> str:
 def check_target(target: str) -> str:
     """Return target if it is one of TARGETS, else raise ValueError naming them."""
     return check_choice("target", target, TARGETS)
+
+
+def check_number(name: str, value, low: float, high: float = math.inf, *, whole: bool = False):
+    """Return value if it is a finite number from low to high, else raise ValueError saying so."""
+    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    right = isinstance(value, kinds) and not isinstance(value, bool)
+    if not (right and math.isfinite(value) and low <= value <= high):
+        kind = "a whole number" if whole else "a number"
+        ends = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
+        raise ValueError(f"{name} is {value!r}; allowed: {kind} {ends}")
+    return value
 
 
 def resolve_device(device: str = "auto"):

@@ -16,14 +16,33 @@ NEIGHBOURS = "neighbouring beats"
 
 
 def model_errors(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
-    """n, MAE, RMSE (target unit) and R² of one model on one split. Raises ValueError if empty."""
+    """n, MAE, RMSE (target unit) and R² of one model on one split.
+
+    Both (record,). Raises ValueError if empty, for other shapes, and for values that are not
+    finite.
+    """
     if not len(truth):
         raise ValueError("no records with a known target in this split; use more records")
+    _check_predictions(truth, {"prediction": prediction}, ())
     error = prediction.astype(np.float64) - truth
     variance = np.square(truth - truth.mean(dtype=np.float64)).mean()
     mse = np.square(error).mean()
     r2 = 1 - mse / variance if variance > 0 else float("nan")
     return {"n": len(truth), "mae": np.abs(error).mean(), "rmse": mse**0.5, "r2": r2}
+
+
+def _check_predictions(
+    truth: np.ndarray, predictions: Mapping[str, np.ndarray], more: tuple = (None,)
+) -> None:
+    """Raise ValueError unless all are finite, (record,) and (record, *more); None: any number."""
+    for name, values in {"truth": truth, **predictions}.items():
+        shape = (len(truth), *(more if name != "truth" else ()))
+        same = len(values.shape) == len(shape)
+        if not same or any(n not in (None, m) for n, m in zip(shape, values.shape, strict=True)):
+            allowed = str(shape).replace("None", "any")
+            raise ValueError(f"{name} has shape {values.shape}; allowed: {allowed}")
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} holds NaN or infinity; allowed: finite values")
 
 
 def absolute_errors(truth: np.ndarray, predictions: np.ndarray) -> np.ndarray:
@@ -82,8 +101,12 @@ def perturbation_table(
     comparison between targets. groups: (record,) patients. Columns ending in ``_low`` and ``_high``
     are 95 % intervals over ECGs. gain: by how much the mean error over all steps lies on the right
     side of random's; p: of a sign-flip test; beats_random: "yes", "no" or "unclear", all methods of
-    the table corrected for together (Holm).
+    the table corrected for together (Holm). Raises ValueError for other shapes, and for values that
+    are not finite.
     """
+    _check_predictions(truth, predictions)
+    if floor is not None:
+        _check_predictions(truth, {f"draw {n} of the floor": p for n, p in enumerate(floor)})
     weights = bootstrap_weights(len(truth), groups=groups)
     steps = next(iter(predictions.values())).shape[1] - 1
     errors = {m: absolute_errors(truth, p) for m, p in predictions.items()}

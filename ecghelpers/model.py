@@ -260,7 +260,10 @@ def _check_architecture(path: Path, found: dict[str, Tensor], wanted: dict[str, 
 
 
 def _check_values(path: Path, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
-    """Raise ValueError naming a weight of another type, or one that is NaN or infinite."""
+    """Raise ValueError naming a weight of another type, or one that cannot be one.
+
+    That is NaN, infinity, and a variance below zero, whose root the network would take.
+    """
     for name, value in wanted.items():
         got, allowed = found[name].dtype, value.dtype
         if got != allowed:
@@ -268,6 +271,8 @@ def _check_values(path: Path, found: dict[str, Tensor], wanted: dict[str, Tensor
         # The sum is a quick answer: it is finite only if all values are.
         if not found[name].sum().isfinite() and not found[name].isfinite().all():
             raise ValueError(f"{path}: {name} holds NaN or infinity; allowed: finite weights")
+        if name.endswith("running_var") and (found[name] < 0).any():
+            raise ValueError(f"{path}: {name} is below zero; allowed: a variance of 0 or more")
 
 
 def _plain(dtype: torch.dtype) -> str:

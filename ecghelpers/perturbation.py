@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .config import check_choice, generator
-from .prediction import BATCH_SIZE, check_beats, check_record_ids, in_batches, like, ready
+from .config import check_choice, check_number, generator
+from .prediction import batch_of, check_beats, check_record_ids, in_batches, like, ready
 
 ORDERS = ("morf", "lerf")
 OPERATORS = {
@@ -75,7 +75,7 @@ def perturbation_curve(
     beats_uv and attribution: (record, lead, time). Returns predictions (record, steps + 1) in
     target unit; column k has k perturbed points, column 0 none. A record's curve depends on seed
     and record_id (by default on the beat itself), not on the other records. Raises ValueError for
-    unknown names, shapes that differ, NaN, or more steps than points.
+    unknown names, shapes that differ, NaN, noise below zero, or more steps than points.
     """
     beats = check_beats(beats_uv)
     relevance = check_beats(attribution, "attribution")
@@ -84,14 +84,14 @@ def perturbation_curve(
             f"attribution has shape {tuple(relevance.shape)}; allowed: that of beats_uv, "
             f"{tuple(beats.shape)}"
         )
-    points = beats[0].numel() if len(beats) else 0
-    if len(beats) and not 0 <= steps <= points:
-        raise ValueError(f"got steps={steps}; allowed: 0 to {points}, the points of a beat")
+    check_number("steps", steps, 0, beats.shape[1] * beats.shape[2], whole=True)
+    check_number("noise_fraction", noise_fraction, 0)
+    check_choice("order", order, ORDERS)
     check_choice("operator", operator, OPERATORS)
     ids = check_record_ids(record_id, beats)
     model, device, dtype = ready(model)
     out = torch.empty(len(beats), steps + 1, dtype=dtype)
-    batch_size = batch_size or BATCH_SIZE[device.type]
+    batch_size = batch_of(batch_size, device)
 
     def compute(start: int, stop: int) -> None:
         chosen = slice(start, stop)

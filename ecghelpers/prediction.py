@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .config import generator, progress
+from .config import check_number, generator, progress
 from .ecg import BEAT_SHAPE
 from .model import StevenNet, evaluation_form
 
@@ -17,9 +17,18 @@ BATCH_SIZE = {"cpu": 150, "cuda": 4096}  # beats at once; on the CPU see benchma
 def check_beats(beats_uv: np.ndarray | Tensor, what: str = "beats_uv") -> Tensor:
     """Return (record, lead, time) as a floating tensor on the CPU.
 
-    Raises ValueError for another number of dimensions, no samples, or values that are not finite.
+    Raises ValueError for other than numbers, another number of dimensions, no samples, or values
+    that are not finite.
     """
-    tensor = torch.as_tensor(beats_uv).detach().cpu()
+    if not isinstance(beats_uv, Tensor):
+        beats_uv = np.asarray(beats_uv)
+        if beats_uv.dtype.kind not in "iuf":
+            raise ValueError(f"{what} holds {beats_uv.dtype}; allowed: real numbers, in µV")
+        # torch knows neither negative strides nor the other byte order
+        beats_uv = np.ascontiguousarray(beats_uv, beats_uv.dtype.newbyteorder("="))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*not writable")  # nothing writes to it
+        tensor = torch.as_tensor(beats_uv).detach().cpu()
     tensor = tensor if tensor.is_floating_point() else tensor.float()
     if tensor.ndim != 3:
         raise ValueError(
@@ -67,6 +76,13 @@ def like(result: Tensor, given: np.ndarray | Tensor) -> np.ndarray | Tensor:
     return result if isinstance(given, Tensor) else result.numpy()
 
 
+def batch_of(batch_size: int | None, device: torch.device) -> int:
+    """How many beats at once: what is given, or what suits the device; ValueError below one."""
+    if batch_size is None:
+        return BATCH_SIZE[device.type]
+    return int(check_number("batch_size", batch_size, 1, whole=True))
+
+
 def in_batches(
     compute: Callable[[int, int], None],
     count: int,
@@ -106,5 +122,5 @@ def predict(
         out[start:stop] = model(beats[start:stop].to(device, dtype)).flatten().cpu()
 
     with torch.inference_mode():
-        in_batches(compute, len(beats), batch_size or BATCH_SIZE[device.type])
+        in_batches(compute, len(beats), batch_of(batch_size, device))
     return like(out, beats_uv)

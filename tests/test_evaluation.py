@@ -24,6 +24,19 @@ def test_model_errors_by_hand():
     assert found["r2"] == pytest.approx(1 - 16 / 5)
     with pytest.raises(ValueError, match="no records"):
         model_errors(np.array([]), np.array([]))
+    with pytest.raises(ValueError, match=r"prediction has shape \(4, 1\); allowed: \(4,\)"):
+        model_errors(np.ones(4), np.ones((4, 1)))
+
+
+@pytest.mark.parametrize("place", ["truth", "saliency", "floor"])
+def test_nan_gives_no_verdict_but_an_error(place):
+    truth, curve = np.zeros(8), np.ones((8, 4))
+    floor = np.ones((2, 8, 4))
+    {"truth": truth, "saliency": curve, "floor": floor}[place].flat[5] = np.nan
+    with pytest.raises(ValueError, match=f"{place} holds NaN or infinity"):
+        perturbation_table(
+            truth, {"saliency": curve, "random": np.ones((8, 4))}, "qt", 1.0, floor=floor
+        )
 
 
 def test_area_is_the_mean_height():

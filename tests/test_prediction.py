@@ -38,6 +38,29 @@ def test_without_room_for_one_beat_the_error_is_the_devices():
         predict(Small(room=0), BEATS, batch_size=2)
 
 
+@pytest.mark.parametrize("size", [-1, 0, 2.5, np.nan, True])
+def test_a_batch_that_would_never_end_is_refused(size):
+    with pytest.raises(ValueError, match="batch_size is .*; allowed: a whole number of at least 1"):
+        predict(Linear(WEIGHTS), BEATS, batch_size=size)
+
+
+def test_any_layout_of_an_array_is_taken():
+    expected = (BEATS * WEIGHTS).sum((1, 2))
+    backwards = BEATS[:, :, ::-1].copy()[:, :, ::-1]
+    foreign = BEATS.astype(">f8")
+    fixed = BEATS.copy()
+    fixed.flags.writeable = False
+    for beats in (backwards, foreign, fixed, np.asfortranarray(BEATS), BEATS.tolist()):
+        np.testing.assert_allclose(predict(Linear(WEIGHTS), beats), expected)
+
+
+@pytest.mark.parametrize("kind", [object, bool, complex, str, "datetime64[s]"])
+def test_what_is_no_number_is_refused_in_one_line(kind):
+    with pytest.raises(ValueError, match="beats_uv holds .*; allowed: real numbers") as caught:
+        predict(Linear(WEIGHTS), np.zeros((1, 12, 40), int).astype(kind))
+    assert "\n" not in str(caught.value)
+
+
 def test_reduced_precision_is_off():
     predict(Small(room=99), BEATS)
     assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
