@@ -1,5 +1,6 @@
 """The six notebooks from end to end on the profile smoke: through papermill, and under nbval."""
 
+import ast
 import json
 import shutil
 import subprocess
@@ -82,6 +83,14 @@ def test_the_notebook_passes_under_nbval(prepared, step):
 def test_the_stored_notebook_has_no_outputs(step):
     for cell in parameter_files.code_cells(step.path):
         assert cell["outputs"] == [] and cell["execution_count"] is None
+
+
+@pytest.mark.parametrize("step", parameter_files.STEPS, ids=lambda step: step.notebook)
+def test_every_assertion_says_what_is_wrong(step):
+    """Its text is the one line that ./run_all.sh shows of it."""
+    for cell in parameter_files.code_cells(step.path):
+        nodes = ast.walk(ast.parse("".join(cell["source"])))
+        assert all(node.msg for node in nodes if isinstance(node, ast.Assert)), cell["id"]
 
 
 def test_smoke_again_has_nothing_to_do(smoke):
