@@ -23,6 +23,7 @@ NETWORK = "{target}/model{model}/model.safetensors"
 HEATMAPS = "{target}/model{model}/attributions.h5"
 PERTURBATION = "{target}/model{model}/perturbation.h5"
 METRICS = "metrics.csv"
+REVIEW = ["review.csv", "aopc.csv"]
 EXPLORED = "notebooks/.05_explore.whole"
 PAGE = "site/index.html"
 
@@ -69,6 +70,7 @@ def results_of(step):
         "heatmaps": every(HEATMAPS),
         "explore": [EXPLORED],
         "perturbation": every(PERTURBATION),
+        "review": REVIEW,
         "page": [PAGE],
     }[step]
 
@@ -198,12 +200,34 @@ rule perturbation:
         SETUP % "perturbation" + RUN + ONE + MAKES
 
 
+rule review:
+    message: "08_review"
+    input:
+        DATA,
+        METRICS,
+        every(PERTURBATION),
+    output:
+        REVIEW,
+    log:
+        notebook="notebooks/08_review.ipynb",
+        text="logs/08_review.log",
+    params:
+        settings=settings("08_review"),
+        code=config["code"]["review"],
+    threads: config["threads"]["review"]
+    resources:
+        **config["resources"]["review"],
+    shell:
+        SETUP % "review" + RUN + MAKES
+
+
 rule page:
     message: "page"
     input:
         METRICS,
         every(HEATMAPS),
         every(PERTURBATION),
+        REVIEW,
     output:
         PAGE,
     log:

@@ -35,6 +35,10 @@ class Results:
         return self.root / "aopc.csv"
 
     @property
+    def review(self) -> Path:
+        return self.root / "review.csv"
+
+    @property
     def site(self) -> Path:
         return self.root / "site" / "index.html"
 

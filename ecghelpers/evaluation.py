@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.integrate import trapezoid
 
 from .ecg import TARGETS
+from .perturbation import ONE_BY_ONE
 from .statistics import bootstrap_weights, mean_interval, sign_flip_test, verdicts
 from .truth.masks import neighbouring_beats
 
@@ -126,6 +127,17 @@ def perturbation_table(
         gains = {m: side * (area(e, steps) - chance) for m, e in errors.items()}
         table = table.merge(_against_chance(gains, groups), on="method")
     return table
+
+
+def published_table(perturbed, target: str, sd: float, groups=None) -> pd.DataFrame:
+    """perturbation_table of the original's procedure: noise on 1 to 25 points, most relevant first.
+
+    perturbed: the content of ``perturbation.h5``.
+    """
+    single = slice(0, ONE_BY_ONE + 1)
+    floor = None if perturbed.floor is None else perturbed.floor[..., single]
+    curves = {method: curve[:, single] for method, curve in perturbed.prediction.items()}
+    return perturbation_table(perturbed.truth, curves, target, sd, floor=floor, groups=groups)
 
 
 def _against_chance(gains: Mapping[str, np.ndarray], groups: Sequence | None) -> pd.DataFrame:

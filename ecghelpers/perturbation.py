@@ -1,25 +1,120 @@
-"""The perturbation procedure: perturb the most important point, predict again, repeat.
+"""The perturbation procedure: perturb the most important points, predict again, repeat.
 
-To add a perturbation, write a function (beats, noise) → what a perturbed point becomes, and give it
-a row in OPERATORS.
+To add a way of perturbing, write a function (Beats) → what each perturbed point becomes, and give
+it a row in OPERATORS.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .config import check_choice, check_number, generator
+from .ecg import BEAT_SHAPE, MS_PER_SAMPLE
 from .prediction import batch_of, check_beats, check_record_ids, in_batches, like, ready
 
 ORDERS = ("morf", "lerf")
+POINTS = BEAT_SHAPE[0] * BEAT_SHAPE[1]
+ONE_BY_ONE = 25  # so many first points of a schedule come singly
+BLUR_MS = 100
+
+
+@dataclass(frozen=True)
+class Beats:
+    """What an operator may use: tensors (record, lead, time), each belonging to the record.
+
+    noise: N(0, σ²), σ a fraction of the beat's range. other: a beat of another record.
+    """
+
+    beats: Tensor
+    noise: Tensor
+    other: Tensor | None
+
+
+def blurred(given: Beats) -> Tensor:
+    """A moving average of about 100 ms; ends are repeated."""
+    reach = round(BLUR_MS / MS_PER_SAMPLE / 2)
+    padded = nn.functional.pad(given.beats, (reach, reach), mode="replicate")
+    return nn.functional.avg_pool1d(padded, 2 * reach + 1, stride=1)
+
+
+def interpolated(beats: Tensor, perturbed: Tensor) -> Tensor:
+    """Beats with straight lines where they are perturbed, from neighbour to neighbour in the lead.
+
+    perturbed: boolean, of the same shape. Before the first sample that is left, and after the last,
+    its value is held; a lead without any becomes zero.
+    """
+    time = torch.arange(beats.shape[-1], device=beats.device)
+    none, end = -1, beats.shape[-1]
+    before = torch.where(perturbed, none, time).cummax(-1).values
+    after = torch.where(perturbed, end, time).flip(-1).cummin(-1).values.flip(-1)
+    left = beats.gather(-1, torch.where(before == none, after, before).clamp(max=end - 1))
+    right = beats.gather(-1, torch.where(after == end, before, after).clamp(min=0))
+    share = (time - before).to(beats) / (after - before).clamp(min=1)
+    line = torch.lerp(left, right, share.clamp(0, 1))
+    return torch.where(perturbed.all(-1, keepdim=True), torch.zeros_like(beats), line)
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A row of OPERATORS.
+
+    replacement: what each perturbed point becomes, (record, lead, time), whichever others are
+    perturbed; None: a line between the points that are left. reason: why one would do this.
+    """
+
+    label: str
+    reason: str
+    replacement: Callable[[Beats], Tensor] | None
+
+
 OPERATORS = {
-    "add_noise": lambda beats, noise: beats + noise,
-    "replace_by_noise": lambda beats, noise: beats.mean(2, keepdim=True) + noise,
-    "zero": lambda beats, noise: torch.zeros_like(beats),
-    "lead_mean": lambda beats, noise: beats.mean(2, keepdim=True).expand_as(beats),
+    "add_noise": Operator(
+        "noise added",
+        "The published procedure: single samples are made implausible, which mostly shows where "
+        "the network reacts to roughness.",
+        lambda given: given.beats + given.noise,
+    ),
+    "zero": Operator(
+        "set to zero",
+        "The samples are put on the isoelectric line, as if nothing happened there.",
+        lambda given: torch.zeros_like(given.beats),
+    ),
+    "blur": Operator(
+        "blurred",
+        "A moving average of about 100 ms takes the detail and leaves the slow course.",
+        blurred,
+    ),
+    "other_record": Operator(
+        "of another record",
+        "The same samples of a training record: every value is one that the network knows.",
+        lambda given: given.other,
+    ),
+    "interpolate": Operator(
+        "interpolated",
+        "A straight line between the samples that are left: the smoothest way to take one out.",
+        None,
+    ),
 }
+
+
+def schedule(steps: int, points: int = POINTS) -> np.ndarray:
+    """How many points are perturbed at each column: (steps + 1,), beginning with 0.
+
+    The first 25 come one by one, so that the published areas up to there are exact; then the number
+    grows by a constant factor up to all points. With 25 steps or fewer it ends there. Raises
+    ValueError unless 0 <= steps <= points.
+    """
+    if not 0 <= steps <= points:
+        raise ValueError(f"got steps={steps}; allowed: 0 to {points}, the points of a beat")
+    single = min(steps, ONE_BY_ONE)
+    if steps == single:
+        return np.arange(steps + 1)
+    grown = np.geomspace(single, points, steps - single + 1)[1:].round().astype(int)
+    least = single + np.arange(1, len(grown) + 1)
+    return np.concatenate([np.arange(single + 1), np.maximum(grown, least)])
 
 
 def relevance_order(
@@ -61,21 +156,25 @@ def perturbation_curve(
     beats_uv: np.ndarray | Tensor,
     attribution: np.ndarray | Tensor,
     *,
-    steps: int,
+    steps: int | Sequence[int],
     noise_fraction: float = 0.2,
     order: str = "morf",
     operator: str = "add_noise",
     seed: int = 0,
     record_id: Sequence[str] | None = None,
+    donors: np.ndarray | None = None,
     batch_size: int | None = None,
     progress: bool = False,
 ) -> np.ndarray | Tensor:
     """Predict again and again while the points are perturbed in the order of their relevance.
 
-    beats_uv and attribution: (record, lead, time). Returns predictions (record, steps + 1) in
-    target unit; column k has k perturbed points, column 0 none. A record's curve depends on seed
-    and record_id (by default on the beat itself), not on the other records. Raises ValueError for
-    unknown names, shapes that differ, NaN, noise below zero, or more steps than points.
+    beats_uv and attribution: (record, lead, time). steps: a number gives predictions
+    (record, steps + 1) in target unit, where column k has k perturbed points and column 0 none; a
+    sequence of counts gives a column for each, and nothing else is computed. donors: (donor, lead,
+    time) in µV, from which ``other_record`` takes a beat for each record; without them it takes
+    another record of beats_uv. A record's curve depends on seed and record_id (by default on the
+    beat itself), not on the other records. Raises ValueError for unknown names, shapes that differ,
+    NaN, noise below zero, or more steps than points.
     """
     beats = check_beats(beats_uv)
     relevance = check_beats(attribution, "attribution")
@@ -84,13 +183,14 @@ def perturbation_curve(
             f"attribution has shape {tuple(relevance.shape)}; allowed: that of beats_uv, "
             f"{tuple(beats.shape)}"
         )
-    check_number("steps", steps, 0, beats.shape[1] * beats.shape[2], whole=True)
     check_number("noise_fraction", noise_fraction, 0)
     check_choice("order", order, ORDERS)
     check_choice("operator", operator, OPERATORS)
+    counts = _counts(steps, beats)
     ids = check_record_ids(record_id, beats)
+    other = _others(beats, donors, seed, ids) if operator == "other_record" else None
     model, device, dtype = ready(model)
-    out = torch.empty(len(beats), steps + 1, dtype=dtype)
+    out = torch.empty(len(beats), len(counts), dtype=dtype)
     batch_size = batch_of(batch_size, device)
 
     def compute(start: int, stop: int) -> None:
@@ -99,27 +199,69 @@ def perturbation_curve(
         ranked = relevance_order(
             relevance[chosen], order, seed=seed, record_id=names, device=device
         )
-        replaced = OPERATORS[operator](part, noise_field(part, noise_fraction, seed, names))
-        pair = part.to(device, dtype), replaced.to(device, dtype)
-        out[chosen] = _predict_steps(model, *pair, ranked, steps, batch_size)
+        noise = noise_field(part, noise_fraction, seed, names)
+        given = Beats(part, noise, other(chosen) if other else None)
+        function = OPERATORS[operator].replacement
+        replaced = function(given).to(device, dtype) if function else None
+        out[chosen] = _predict_steps(
+            model, part.to(device, dtype), replaced, ranked, counts.to(device), batch_size
+        )
 
     with torch.inference_mode():
-        records = max(1, 4 * batch_size // (steps + 1))
+        records = max(1, 4 * batch_size // max(1, len(counts)))
         in_batches(compute, len(beats), records, "perturbation", quiet=not progress)
     return like(out, beats_uv)
 
 
+def _counts(steps: int | Sequence[int], beats: Tensor) -> Tensor:
+    """The numbers of perturbed points, a column each."""
+    points = beats.shape[1] * beats.shape[2]
+    if np.ndim(steps) == 0:
+        return torch.arange(check_number("steps", steps, 0, points, whole=True) + 1)
+    counts = [check_number("steps", count, 0, points, whole=True) for count in steps]
+    return torch.tensor(counts, dtype=torch.long)
+
+
+def _others(
+    beats: Tensor, donors: np.ndarray | None, seed: int, ids: Sequence[str]
+) -> Callable[[slice], Tensor]:
+    """A function from a slice of the records to a beat of another record for each."""
+    draws = [generator(seed, "donor", i) for i in ids]
+    if donors is not None:
+        if donors.ndim != 3 or donors.shape[1:] != beats.shape[1:] or not len(donors):
+            raise ValueError(
+                f"donors have shape {donors.shape}; allowed: (donor, {beats.shape[1]}, "
+                f"{beats.shape[2]}) with at least one"
+            )
+        rows = np.array([int(draw.integers(len(donors))) for draw in draws])
+        return lambda part: torch.from_numpy(np.array(donors[rows[part]])).to(beats)
+    if len(beats) == 1:
+        raise ValueError("operator 'other_record' needs another record: give donors")
+    ahead = [int(draw.integers(1, max(len(beats), 2))) for draw in draws]
+    rows = (torch.arange(len(beats)) + torch.tensor(ahead, dtype=torch.long)) % max(len(beats), 1)
+    return lambda part: beats[rows[part]]
+
+
 def _predict_steps(
-    model: nn.Module, beats: Tensor, replaced: Tensor, ranked: Tensor, steps: int, batch_size: int
+    model: nn.Module,
+    beats: Tensor,
+    replaced: Tensor | None,
+    ranked: Tensor,
+    counts: Tensor,
+    batch_size: int,
 ) -> Tensor:
-    """Predictions (record, steps + 1) of beats whose first 0 … steps ranked points are replaced."""
+    """Predictions (record, count) of beats whose first ``count`` ranked points are perturbed."""
     rank = torch.empty_like(ranked)
     rank.scatter_(1, ranked, torch.arange(ranked.shape[1], device=ranked.device).expand_as(ranked))
     rank = rank.view_as(beats)
-    rows = torch.arange(len(beats) * (steps + 1), device=beats.device)
+    rows = torch.arange(len(beats) * len(counts), device=beats.device)
     out = torch.empty(len(rows), dtype=beats.dtype)
     for part in rows.split(batch_size):
-        record, step = part // (steps + 1), part % (steps + 1)
-        perturbed = torch.where(rank[record] < step[:, None, None], replaced[record], beats[record])
+        record, count = part // len(counts), counts[part % len(counts)]
+        chosen = rank[record] < count[:, None, None]
+        if replaced is None:
+            perturbed = interpolated(beats[record], chosen)
+        else:
+            perturbed = torch.where(chosen, replaced[record], beats[record])
         out[int(part[0]) : int(part[-1]) + 1] = model(perturbed).flatten().cpu()
-    return out.view(len(beats), steps + 1)
+    return out.view(len(beats), len(counts))

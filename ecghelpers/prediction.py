@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from .config import check_number, generator, progress
 from .ecg import BEAT_SHAPE
-from .model import StevenNet, evaluation_form
+from .model import RECORDS_A_PASS, StevenNet, evaluation_form
 
-BATCH_SIZE = {"cpu": 150, "cuda": 4096}  # beats at once; on the CPU see benchmarks/NOTES.md
+BATCH_SIZE = {"cpu": RECORDS_A_PASS["cpu"], "cuda": 4096}  # beats at once
 
 
 def check_beats(beats_uv: np.ndarray | Tensor, what: str = "beats_uv") -> Tensor:

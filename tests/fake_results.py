@@ -100,5 +100,12 @@ def _write_model(results, target, model, ids, beats, values, methods, steps, rng
         method: np.hstack([prediction[:, None], prediction[:, None] + drift[number].cumsum(1)])
         for number, method in enumerate(methods)
     }
-    content = store.Perturbation(np.array(ids), truth, curves, {"steps": steps, "seed": 1})
+    content = perturbation(np.array(ids), truth, curves, {"steps": steps, "seed": 1})
     store.write_perturbation(folder / "perturbation.h5", content)
+
+
+def perturbation(ids, truth, predictions, attributes):
+    """The content of a perturbation.h5 with nothing but the original's procedure."""
+    curves = {(m, "add_noise", "morf", "prediction"): p for m, p in predictions.items()}
+    points = np.arange(next(iter(predictions.values())).shape[1])
+    return store.Perturbation(ids, truth, points, curves, attributes, points[1:])

@@ -13,6 +13,7 @@ from ecghelpers.attribution import METHODS
 from ecghelpers.data import store
 from ecghelpers.ecg import FIDUCIALS, LEADS, TARGETS
 from ecghelpers.model import StevenNet, load_model
+from ecghelpers.perturbation import OPERATORS, ORDERS
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 
@@ -59,8 +60,13 @@ def test_a_network_and_what_explains_it(smoke, target):
             assert json.loads(file[method].attrs["parameters"])["multiply_by_inputs"] is True
             assert {"unit", "seconds"} <= set(file[method].attrs)
     with h5py.File(folder / "perturbation.h5") as file:
-        steps = file.attrs["steps"]
-        assert all(file[m]["prediction"].shape == (3, steps + 1) for m in METHODS)
+        shape = (3, len(file["points"]))
+        assert len(file["points"]) == file.attrs["steps"] + 1
+        for method in METHODS:
+            assert file[method]["prediction"].shape == shape
+            for operator in OPERATORS:
+                for order in ORDERS:
+                    assert file[method][operator][order]["prediction"].shape == shape
         assert {"seed", "noise_fraction", "order", "operator", "version"} <= set(file.attrs)
 
 

@@ -9,16 +9,17 @@ import pytest
 from networks import beats, steven_net
 from toy import ROOT
 
-from ecghelpers import explanation, files, fingerprint
+from ecghelpers import faithfulness, files, fingerprint
 from ecghelpers.data import build
 from ecghelpers.data.store import Block, Medians
 from ecghelpers.ecg import FIDUCIALS, TARGETS
+from ecghelpers.perturbation import OPERATORS, ORDERS
 
 BEATS = beats(2, seed=3, dtype=np.int16)
 LAST_CALLS = {
     "01_data": "build.forget_blocks(paths.medians)",
     "02_train": "training.forget_state(state)",
-    "06_perturbation": "explanation.forget_blocks(result_path)",
+    "06_perturbation": "faithfulness.forget_blocks(result_path)",
 }
 
 
@@ -54,7 +55,8 @@ def perturbed(path, medians=BEATS):
     tables = np.ones((2, len(TARGETS))), np.ones((2, len(FIDUCIALS)))
     split = np.array(["test", "test"])
     data = Medians(np.array(["a", "b"]), split, medians, *tables, {})
-    return explanation.perturb(steven_net(), data, "qt", path, methods=["random"], steps=2)
+    experiment = faithfulness.Experiment(steps=2)
+    return faithfulness.perturb(steven_net(), data, "qt", path, experiment, methods=["random"])
 
 
 @pytest.mark.parametrize("name", LAST_CALLS)
@@ -85,14 +87,16 @@ def test_blocks_of_a_collection_by_other_code_are_made_again(tmp_path, package):
 def test_blocks_of_curves_are_taken_up_only_for_the_same_beats_and_code(
     tmp_path, package, monkeypatch
 ):
-    computed, compute = [], explanation.perturbation_curve
-    draws = explanation.FLOOR_DRAWS
+    computed, compute = [], faithfulness.perturbation_curve
+    more = faithfulness.ORIGINAL_DRAWS - 1, faithfulness.FLOOR_DRAWS - 1
+    ways = len(OPERATORS) * len(ORDERS)
+    draws = ways + more[0] + (ways - 1) * more[1]
 
     def counted(model, medians, *given, **options):
         computed.append(medians)
         return compute(model, medians, *given, **options)
 
-    monkeypatch.setattr(explanation, "perturbation_curve", counted)
+    monkeypatch.setattr(faithfulness, "perturbation_curve", counted)
     path = tmp_path / "perturbation.h5"
     first = perturbed(path)
     np.testing.assert_array_equal(perturbed(path).prediction["random"], first.prediction["random"])

@@ -10,7 +10,8 @@ from ecghelpers import fingerprint
 # From the roof down. A room is a folder, or a module that stands on the floor itself.
 FLOORS = (
     {"run", "views", "study"},
-    {"data", "training", "evaluation", "scoring", "explanation", "randomisation"},
+    {"data", "training", "evaluation", "scoring", "explanation", "randomisation"}
+    | {"faithfulness", "gaps", "review"},
     {"attribution", "perturbation", "floors", "truth", "measurement"},
     {"prediction", "checksums"},
     {"model", "speed", "files", "fingerprint", "statistics", "config", "ecg"},

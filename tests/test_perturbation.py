@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import Linear, beats, steven_net
 
-from ecghelpers.perturbation import OPERATORS, noise_field, perturbation_curve, relevance_order
+from ecghelpers.config import generator
+from ecghelpers.perturbation import (
+    OPERATORS,
+    interpolated,
+    noise_field,
+    perturbation_curve,
+    relevance_order,
+    schedule,
+)
 
 RNG = np.random.default_rng(5)
 BEATS = beats(6, seed=3)[..., 180:300].copy()
@@ -131,15 +139,76 @@ def test_column_zero_is_the_untouched_beat_and_zero_steps_give_only_it():
     assert curve.shape == (6, 1)
 
 
+DONORS = beats(3, seed=8)[..., 180:300].copy()
+
+
+def replaced_by(operator, x):
+    """What two records' beats become when every point is perturbed, by NumPy alone."""
+    noise = noise_field(torch.from_numpy(x), 0.2, 0, ["a", "b"]).numpy()
+    donor = [int(generator(0, "donor", i).integers(len(DONORS))) for i in "ab"]
+    smooth = np.pad(x, ((0, 0), (0, 0), (25, 25)), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(smooth, 51, axis=-1)
+    return {
+        "add_noise": x + noise,
+        "zero": np.zeros_like(x),
+        "blur": windows.mean(-1),
+        "other_record": DONORS[donor],
+        "interpolate": np.zeros_like(x),
+    }[operator]
+
+
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_every_operator_perturbs_each_point_once(operator):
     x, relevance = BEATS[:2], RNG.normal(size=(2, 12, TIME))
-    curve = perturbation_curve(
-        Linear(WEIGHTS), x, relevance, steps=POINTS, operator=operator, record_id=["a", "b"]
-    )
-    noise = noise_field(torch.from_numpy(x), 0.2, 0, ["a", "b"])
-    replaced = OPERATORS[operator](torch.from_numpy(x), noise).numpy()
-    np.testing.assert_allclose(curve[:, -1], (WEIGHTS * replaced).sum((1, 2)), rtol=1e-9)
+    options = {"operator": operator, "record_id": ["a", "b"], "donors": DONORS}
+    curve = perturbation_curve(Linear(WEIGHTS), x, relevance, steps=[0, 3, POINTS], **options)
+    replaced = replaced_by(operator, x)
+    np.testing.assert_allclose(curve[:, -1], (WEIGHTS * replaced).sum((1, 2)), rtol=1e-7, atol=1e-6)
+    np.testing.assert_allclose(curve[:, 0], (WEIGHTS * x).sum((1, 2)), rtol=1e-9)
+    if operator != "interpolate":
+        first = relevance_order(relevance, record_id=["a", "b"])[:, :3].numpy()
+        change = (WEIGHTS * (replaced - x)).reshape(2, -1)
+        moved = np.take_along_axis(change, first, 1).sum(1)
+        np.testing.assert_allclose(curve[:, 1] - curve[:, 0], moved, rtol=1e-6, atol=1e-6)
+
+
+def test_straight_lines_are_those_of_numpy():
+    x, gone = BEATS[:3], RNG.random((3, 12, TIME)) < 0.8
+    gone[0, 0], gone[1, 1, :40], gone[1, 2, 70:], gone[2, 3] = True, True, True, False
+    found = interpolated(torch.from_numpy(x), torch.from_numpy(gone)).numpy()
+    time = np.arange(TIME)
+    for record, lead in np.ndindex(3, 12):
+        left = ~gone[record, lead]
+        line = np.interp(time, time[left], x[record, lead, left]) if left.any() else 0 * time
+        np.testing.assert_allclose(found[record, lead], line, atol=1e-9)
+
+
+def test_a_schedule_counts_singly_and_then_grows_to_all_points():
+    for steps in (0, 6, 25, 26, 40, 300, 7200):
+        points = schedule(steps)
+        assert len(points) == steps + 1 and (np.diff(points) > 0).all()
+        assert list(points[:26]) == list(range(min(steps, 25) + 1))
+        assert points[-1] == (7200 if steps > 25 else steps)
+    with pytest.raises(ValueError, match="allowed: 0 to 7200"):
+        schedule(7201)
+
+
+def test_a_list_of_counts_gives_the_same_columns_as_a_number():
+    network, relevance = steven_net(), RNG.normal(size=BEATS.shape)
+    every = perturbation_curve(network, BEATS, relevance, steps=30)
+    some = perturbation_curve(network, BEATS, relevance, steps=[0, 1, 7, 30])
+    np.testing.assert_allclose(some, every[:, [0, 1, 7, 30]], rtol=1e-9)
+
+
+def test_another_record_is_never_the_record_itself():
+    everything = np.ones(BEATS.shape)
+    points = [BEATS[0].size]
+    options = {"steps": points, "operator": "other_record"}
+    own = perturbation_curve(Linear(WEIGHTS), BEATS, everything, steps=0)
+    other = perturbation_curve(Linear(WEIGHTS), BEATS, everything, **options)
+    assert (np.abs(other - own) > 1e-6).all()
+    with pytest.raises(ValueError, match="give donors"):
+        perturbation_curve(Linear(WEIGHTS), BEATS[:1], everything[:1], **options)
 
 
 def test_the_given_arrays_are_not_changed():
@@ -175,7 +244,10 @@ def test_the_batch_is_never_exceeded():
         ({"noise_fraction": -0.1}, "noise_fraction is -0.1"),
         ({"batch_size": 0}, "batch_size is 0; allowed: a whole number of at least 1"),
         ({"order": "best"}, "choose one of morf, lerf"),
-        ({"operator": "blur"}, "choose one of add_noise"),
+        ({"operator": "spoil"}, "choose one of add_noise"),
+        ({"steps": [0, 1441]}, "from 0 to 1440"),
+        ({"steps": [0.5]}, "a whole number from 0 to 1440"),
+        ({"operator": "other_record", "donors": BEATS[:, :6]}, "donors have shape (6, 6, 120)"),
         ({"record_id": ["a"]}, "1 record ids for 6 records"),
     ],
 )

@@ -25,6 +25,7 @@ PARAMETERS = {
     "04_heatmaps": EACH + "multiply_by_inputs = True\n",
     "05_explore": COMMON,
     "06_perturbation": EACH + "multiply_by_inputs = True\nperturbation_steps = 3\n",
+    "08_review": COMMON,
 }
 # Each run leaves a line in runs.txt; {body} stands for what a test wants to happen first.
 CODE = """
@@ -50,7 +51,8 @@ FILES = {
     'for p in root.glob("*/model*/model.safetensors")))}',
     "04_heatmaps": f'{{{FOLDER}attributions.h5": str(multiply_by_inputs)}}',
     "05_explore": "{}",
-    "06_perturbation": f'{{{FOLDER}perturbation.h5": str(perturbation_steps), "aopc.csv": "ok"}}',
+    "06_perturbation": f'{{{FOLDER}perturbation.h5": str(perturbation_steps)}}',
+    "08_review": '{"review.csv": "ok", "aopc.csv": "ok"}',
 }
 SLURM = "check_seconds: 1\nevery: {cpus: 1, memory_gb: 1, minutes: 5}\n"
 PAGE = """import pathlib

@@ -274,27 +274,47 @@ def _details(path: str | Path, dataset: h5py.Dataset) -> dict:
 
 @dataclass(frozen=True)
 class Perturbation:
-    """What ``perturbation.h5`` holds for one network: method → prediction (record, step + 1).
+    """What ``perturbation.h5`` holds for one network.
 
-    floor: (draw, record, step + 1) of several random maps, where the file has them.
+    points: (step,) how many points are perturbed at each column; floor_points: the same for the
+    floors. curves: (method, operator, order, kind) → predictions, (record, step) for the kind
+    ``prediction``, (record, coarse step) for a floor, (draw, record, step) for random's ``draws``.
     """
 
     record_id: np.ndarray
     truth: np.ndarray
-    prediction: dict[str, np.ndarray]
+    points: np.ndarray
+    curves: dict[tuple[str, str, str, str], np.ndarray]
     attributes: dict
-    floor: np.ndarray | None = None
+    floor_points: np.ndarray
+
+    @property
+    def prediction(self) -> dict[str, np.ndarray]:
+        """Method → (record, step) of the original's procedure: noise, most relevant first."""
+        return {
+            method: curve
+            for (method, *how, kind), curve in self.curves.items()
+            if how == ["add_noise", "morf"] and kind == "prediction"
+        }
+
+    @property
+    def floor(self) -> np.ndarray | None:
+        """(draw, record, step) of several random maps in the original's procedure."""
+        return self.curves.get(("random", "add_noise", "morf", "draws"))
 
 
 def write_perturbation(path: str | Path, content: Perturbation) -> None:
     """Write ``perturbation.h5``; versions are added to its attributes."""
     with create_hdf5(path) as file:
-        for method, values in content.prediction.items():
-            file.create_group(method)["prediction"] = values.astype(np.float32)
-        if content.floor is not None:
-            file["random"]["draws"] = content.floor.astype(np.float32)
+        for (method, operator, order, kind), values in content.curves.items():
+            group = file.require_group(f"{method}/{operator}/{order}")
+            group[kind] = values.astype(np.float32)
+        for method in content.prediction:
+            file[method]["prediction"] = file[f"{method}/add_noise/morf/prediction"]
         write_texts(file, "record_id", content.record_id)
         file["truth"] = content.truth
+        file["points"] = np.asarray(content.points, dtype=np.int32)
+        file["floor_points"] = np.asarray(content.floor_points, dtype=np.int32)
         file.attrs.update(version=json.dumps(provenance()), **content.attributes)
 
 
@@ -302,19 +322,39 @@ def read_perturbation(path: str | Path) -> Perturbation:
     """Read ``perturbation.h5``."""
     with _opened(path) as file:
         beside = _beside(path, file, ("truth",))
-        records = len(beside["record_id"])
+        beside |= {n: _dataset(path, file, n, (None,)) for n in ("points", "floor_points")}
+        records, steps = len(beside["record_id"]), len(beside["points"])
         held = {
-            name: _dataset(path, _own(path, file, name, h5py.Group), "prediction", (records, None))
-            for name in file
-            if name not in beside
+            key: _dataset(path, group, kind, _curve_shape(kind, records, steps))
+            for method in file
+            if method not in beside
+            for key, group, kind in _curves_of(path, file, method)
         }
         _check_size(path, [*beside.values(), *held.values()])
-        curves = {name: dataset[:] for name, dataset in held.items()}
-        ids, truth = texts(beside["record_id"][:]), beside["truth"][:]
-        floor = None
-        if "draws" in file.get("random", {}):
-            floor = _dataset(path, file["random"], "draws", (None, records, None))[:]
-        return Perturbation(ids, truth, curves, dict(file.attrs), floor)
+        curves = {key: dataset[:] for key, dataset in held.items()}
+        ids = texts(beside.pop("record_id")[:])
+        rest = {name: dataset[:] for name, dataset in beside.items()}
+        return Perturbation(ids, curves=curves, attributes=dict(file.attrs), **rest)
+
+
+def _curves_of(path: str | Path, file: h5py.File, method: str) -> Iterator[tuple]:
+    """((method, operator, order, kind), group, kind) of everything that a method's group holds."""
+    operators = _own(path, file, method, h5py.Group)
+    for operator in operators:
+        if operator == "prediction":  # the original's procedure, which has its own group as well
+            continue
+        orders = _own(path, operators, operator, h5py.Group)
+        for order in orders:
+            group = _own(path, orders, order, h5py.Group)
+            for kind in group:
+                yield (method, operator, order, kind), group, kind
+
+
+def _curve_shape(kind: str, records: int, steps: int) -> tuple:
+    """The shape that curves of a kind have; None: any length."""
+    if kind == "draws":
+        return (None, records, None)
+    return (records, steps if kind == "prediction" else None)
 
 
 @contextlib.contextmanager

@@ -259,27 +259,25 @@ def _where_to_look(results: Path) -> None:
     if layout.site.exists():
         print(f"Page       {shown}/site/index.html")
     print(f"Notebooks  {shown}/notebooks/")
-    for path, title in ((layout.metrics, "Errors"), (layout.aopc, "Verdict")):
+    for path, title in ((layout.metrics, "Errors"), (layout.review, "Review")):
         if path.exists():
             print(f"{title:10} {short(path)}")
-    for target, methods in _better_than_random(layout.aopc).items():
-        print(f"  {target:14} better than random: {', '.join(methods) or 'no method'}")
+    for method, verdicts in _review(layout.review).items():
+        told = [f"{verdict}: {', '.join(tests)}" for verdict, tests in verdicts.items()]
+        print(f"  {method:20} {'; '.join(told)}")
 
 
-def _better_than_random(table: Path) -> dict[str, list[str]]:
-    """By target, the methods that beat random in every model of it."""
-    if not table.exists():
+def _review(table: Path) -> dict[str, dict[str, list[str]]]:
+    """Method → verdict → tests, over all targets; empty where the table cannot be read."""
+    if not table.is_file():
         return {}
-    with table.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row.get("beats_random")]
-    verdicts: dict[str, dict[str, set]] = {}
-    for row in rows:
-        methods = verdicts.setdefault(row["target"], {})
-        methods.setdefault(row["method"], set()).add(row["beats_random"])
-    return {
-        target: [method for method, said in methods.items() if said == {"yes"}]
-        for target, methods in verdicts.items()
-    }
+    methods: dict[str, dict[str, list[str]]] = {}
+    with table.open(encoding="utf-8", errors="replace", newline="") as file:
+        for row in csv.DictReader(file):
+            if row.get("target") == "all" and row.get("verdict"):
+                tests = methods.setdefault(row["method"], {}).setdefault(row["verdict"], [])
+                tests.append(row["test"].replace("_", " "))
+    return methods
 
 
 if __name__ == "__main__":

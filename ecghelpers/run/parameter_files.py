@@ -37,8 +37,6 @@ ALLOWED = {
     "perturbation_records": (1, 1_000_000),
     "perturbation_steps": (1, BEAT_SHAPE[0] * BEAT_SHAPE[1]),
     "perturbation_noise": (0.0, 10.0),
-    "perturbation_order": ("morf", "lerf"),
-    "perturbation_operator": ("add_noise", "replace_by_noise", "zero", "lead_mean"),
 }
 RUN_TIME = {"results", "device", "target", "model"}  # known only when a notebook runs
 # Folders whose modules only show: a change in them does not touch the numbers that steps save.
@@ -66,6 +64,7 @@ STEPS = (
     Step("04", "heatmaps", "04_heatmaps", draws=True),
     Step("05", "explore", "05_explore", draws=True),
     Step("06", "perturbation", "06_perturbation"),
+    Step("08", "review", "08_review"),
 )
 PAGE = Step("page", "page", "", draws=True)
 

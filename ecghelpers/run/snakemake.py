@@ -33,6 +33,8 @@ MADE_BY = {
     "metrics.csv": "evaluate",
     "attributions.h5": "heatmaps",
     "perturbation.h5": "perturbation",
+    "aopc.csv": "review",
+    "review.csv": "review",
     "index.html": "page",
 }
 # What Snakemake adds after it has said what failed.
@@ -191,7 +193,7 @@ def _summaries(results: Path) -> list[str]:
     if any(results.glob("*/model*/model.safetensors")):
         steps.append("evaluate")
         if any(results.glob("*/model*/attributions.h5")):
-            steps += ["explore", "page"]
+            steps += ["explore", "review", "page"]
     return steps
 
 

@@ -6,10 +6,11 @@ import stat
 import h5py
 import numpy as np
 import pytest
+from fake_results import perturbation
 
 from ecghelpers import files
 from ecghelpers.data import build, store
-from ecghelpers.data.store import Attributions, Block, Perturbation
+from ecghelpers.data.store import Attributions, Block
 from ecghelpers.ecg import FIDUCIALS, TARGETS
 
 RNG = np.random.default_rng(1)
@@ -206,10 +207,19 @@ def test_attributions_come_back_as_written(tmp_path):
 
 def test_perturbation_comes_back_as_written(tmp_path):
     curves = {m: RNG.normal(size=(2, 4)).astype(np.float32) for m in ("saliency", "random")}
-    written = Perturbation(np.array(["a", "b"]), np.array([1.0, 2]), curves, {"steps": 3})
+    ids, truth = np.array(["a", "b"]), np.array([1.0, 2])
+    written = perturbation(ids, truth, curves, {"steps": 3})
+    floor = RNG.normal(size=(5, 2, 4)).astype(np.float32)
+    written.curves["random", "add_noise", "morf", "draws"] = floor
+    written.curves["saliency", "zero", "lerf", "shifted"] = floor[0, :, 1:]
     store.write_perturbation(tmp_path / "p.h5", written)
     found = store.read_perturbation(tmp_path / "p.h5")
     np.testing.assert_array_equal(found.prediction["saliency"], curves["saliency"])
+    np.testing.assert_array_equal(found.floor, floor)
+    np.testing.assert_array_equal(
+        found.curves["saliency", "zero", "lerf", "shifted"], floor[0, :, 1:]
+    )
+    assert list(found.points) == [0, 1, 2, 3] and set(found.prediction) == set(curves)
     assert found.attributes["steps"] == 3 and "torch" in found.attributes["version"]
 
 

@@ -28,7 +28,7 @@ def test_runs_each_step_once_and_says_where_to_look(finished_project, whole):
     again = toy.run(whole, *TWO)
     assert again.returncode == 0
     assert toy.runs(whole) == []
-    for part in ("site/index.html", "notebooks/", "metrics.csv", "aopc.csv"):
+    for part in ("site/index.html", "notebooks/", "metrics.csv", "review.csv"):
         assert f"results/quick/{part}" in again.stdout
 
 
@@ -45,7 +45,8 @@ def test_a_changed_parameter_runs_what_it_touches_and_no_more(whole):
     plan = toy.run(whole, *TWO, "--dry-run").stdout
     assert "06_perturbation qt model1        changed: perturbation_steps=9 (was 3)" in plan
     assert toy.run(whole, *TWO).returncode == 0
-    assert sorted(toy.runs(whole)) == ["06_perturbation pr 1", "06_perturbation qt 1"]
+    ran = ["06_perturbation pr 1", "06_perturbation qt 1", "08_review"]
+    assert sorted(toy.runs(whole)) == ran
     assert (whole / "results/quick/qt/model1/perturbation.h5").read_text() == "9"
 
 
@@ -76,7 +77,7 @@ def test_force_runs_the_chosen_steps_again(whole):
 def test_dry_run_changes_nothing(project):
     plan = toy.run(project, *TWO, "--dry-run")
     assert plan.returncode == 0
-    assert "01_data" in plan.stdout and "10 to run" in plan.stdout
+    assert "01_data" in plan.stdout and "11 to run" in plan.stdout
     assert not (project / "results").exists()
 
 

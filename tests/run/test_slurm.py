@@ -151,6 +151,6 @@ def test_smoke_through_to_the_end_report(cluster, tmp_path):
     assert done.returncode == 0, done.stderr
     results = project / "results" / "smoke"
     assert (results / "site" / "index.html").exists()
-    assert "metrics.csv" in done.stdout and "aopc.csv" in done.stdout
+    assert "metrics.csv" in done.stdout and "review.csv" in done.stdout
     for target in ("qt", "pr"):
         assert (results / target / "model1" / "perturbation.h5").exists()

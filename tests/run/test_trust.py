@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from fake_results import perturbation
 
 from ecghelpers import checksums
 from ecghelpers.config import Results
@@ -15,6 +16,7 @@ from ecghelpers.ecg import FIDUCIALS, TARGETS
 from ecghelpers.model import StevenNet, load_model, save_model
 
 BEATS = (2, 12, 600)
+CURVE = "saliency/add_noise/morf"
 
 
 class Payload:
@@ -73,7 +75,7 @@ def write_attributions(path):
 
 def write_perturbation(path):
     curves = {"saliency": np.zeros((2, 4))}
-    store.write_perturbation(path, store.Perturbation(["a", "b"], np.zeros(2), curves, {}))
+    store.write_perturbation(path, perturbation(["a", "b"], np.zeros(2), curves, {}))
 
 
 def put(name, values=None, **how):
@@ -152,11 +154,11 @@ SPOILT = {
     "perturbation": [
         (put("truth", np.zeros((7, 7))), r"'truth' has shape \(7, 7\); allowed: \(2,\)"),
         (
-            put("saliency/prediction", np.zeros((9, 3, 3))),
-            r"'saliency/prediction' has shape \(9, 3, 3\); allowed: \(2, any\)",
+            put(f"{CURVE}/prediction", np.zeros((9, 3, 3))),
+            rf"'{CURVE}/prediction' has shape \(9, 3, 3\); allowed: \(2, 4\)",
         ),
         (link("saliency", h5py.ExternalLink("other.h5", "/")), "'saliency' is a link"),
-        (link("saliency/prediction", h5py.SoftLink("/truth")), "'saliency/prediction' is a link"),
+        (link(f"{CURVE}/prediction", h5py.SoftLink("/truth")), f"'{CURVE}/prediction' is a link"),
         (put("saliency", 1.0), "no group 'saliency'"),
     ],
 }

@@ -1,0 +1,224 @@
+"""All perturbation curves of one network: every method, operator and order, and the floors.
+
+What is a faithful map? One whose most relevant samples change the prediction more than its least
+relevant do, whichever way they are perturbed, and by more than a map that knows nothing.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from . import floors
+from .attribution import METHODS, attribute
+from .config import progress
+from .data.store import Medians, Perturbation
+from .evaluation import FLOOR
+from .files import Pieces, array_digest, remove_pieces, sha256
+from .fingerprint import code_digest
+from .perturbation import OPERATORS, ORDERS, perturbation_curve, schedule
+
+BLOCK_RECORDS = 16
+PUBLISHED = ("add_noise", "morf")  # the original's operator and order
+ORIGINAL_DRAWS = 5  # random maps whose mean curve the others have to beat there
+FLOOR_DRAWS = 3  # and in the gaps, under every operator
+COARSER = 2.5  # factor between the counts at which the floors are followed
+FLOORS = ("shifted", "other_record")
+
+
+def coarse(points: np.ndarray) -> np.ndarray:
+    """The columns of a schedule at which floors are followed: 1, 3, 8 … and the last.
+
+    The area of a gap is taken over these for all maps; the columns between hardly change it.
+    """
+    columns, last = [], 0
+    for column, count in enumerate(points):
+        if count and (not last or count >= COARSER * last or column == len(points) - 1):
+            columns.append(column)
+            last = count
+    return np.array(columns, dtype=int)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything but the network and the maps that a curve depends on.
+
+    steps: columns of the schedule beside the untouched beat; beats of other records come from
+    donors, (donor, lead, time) in µV.
+    """
+
+    steps: int
+    noise_fraction: float = 0.2
+    seed: int = 0
+    donors: np.ndarray | None = None
+
+    @property
+    def points(self) -> np.ndarray:
+        return schedule(self.steps)
+
+    def settings(self) -> dict:
+        """As JSON values; donors by their content."""
+        digest = array_digest(self.donors) if self.donors is not None else ""
+        return {
+            "steps": self.steps,
+            "noise_fraction": self.noise_fraction,
+            "seed": self.seed,
+            "donors": digest,
+        }
+
+    def curve(self, model, block: Medians, relevance, operator: str, order: str, counts):
+        """Predictions (record, count)."""
+        return perturbation_curve(
+            model,
+            block.medians,
+            relevance,
+            steps=counts,
+            operator=operator,
+            order=order,
+            noise_fraction=self.noise_fraction,
+            seed=self.seed,
+            donors=self.donors,
+            record_id=block.record_id,
+        )
+
+
+def perturb(
+    model: nn.Module,
+    data: Medians,
+    target: str,
+    path: str | Path,
+    experiment: Experiment,
+    *,
+    methods: Iterable[str] = METHODS,
+    model_file: str | Path | None = None,
+    **maps: float,
+) -> Perturbation:
+    """The perturbation curves of the records by every method, operator and order.
+
+    maps: the settings of attribute. Works block by block; finished blocks are kept beside path,
+    where a killed run finds them, as long as settings, records, their beats, the code and the
+    content of model_file agree. The caller removes them with forget_blocks(path) once the result
+    is written and checked.
+    """
+    methods, maps = list(methods), {"seed": experiment.seed} | maps
+    settings = {"target": target, **experiment.settings(), "attribution": maps}
+    decides = {"records": list(data.record_id), "beats": array_digest(data.medians)}
+    decides |= {"weights": sha256(model_file) if model_file else ""}
+    pieces = Pieces(path, {**settings, **decides, "code": code_digest("faithfulness")})
+    partners = floors.partners(data.record_id, experiment.seed, data.groups)
+    parts: dict[str, list[dict[str, np.ndarray]]] = {method: [] for method in methods}
+    tasks = [(first, m) for first in range(0, len(data.record_id), BLOCK_RECORDS) for m in methods]
+    with progress(len(tasks), f"perturbing {target}") as bar:
+        for first, method in tasks:
+            name = f"{method}.{first:06d}"
+            curves = pieces.load(name)
+            if curves is None:
+                rows = np.arange(len(data.record_id))[first : first + BLOCK_RECORDS]
+                drawn = partial(attribute, model, method=method, progress=False, **maps)
+                curves = dict(_curves(model, data, rows, partners[rows], method, drawn, experiment))
+                pieces.save(name, **curves)
+            parts[method].append(curves)
+            bar.update()
+    curves = {
+        (method, *key.split(".")): np.concatenate([part[key] for part in blocks], axis=-2)
+        for method, blocks in parts.items()
+        for key in (blocks[0] if blocks else ())
+    }
+    columns = coarse(experiment.points)
+    return Perturbation(
+        record_id=data.record_id,
+        truth=data.target(target),
+        points=experiment.points,
+        floor_points=experiment.points[columns],
+        curves=curves,
+        attributes={k: json.dumps(v) if isinstance(v, dict) else v for k, v in settings.items()}
+        | {"operator": PUBLISHED[0], "order": PUBLISHED[1]},
+    )
+
+
+def _curves(
+    model: nn.Module,
+    data: Medians,
+    rows: np.ndarray,
+    partners: np.ndarray,
+    method: str,
+    drawn,
+    experiment: Experiment,
+) -> Iterator[tuple[str, np.ndarray]]:
+    """All curves of one method on some records, named operator.order.kind.
+
+    drawn: (beats, record_id=) → maps of the method. kind: ``prediction`` (record, step), a floor
+    (record, coarse step), or ``draws`` (draw, record, coarse step) of several random maps.
+    """
+    block = data.subset(rows)
+    relevance = {"prediction": drawn(block.medians, record_id=block.record_id)}
+    if method == FLOOR:
+        for draw in range(1, ORIGINAL_DRAWS):
+            ids = [f"{record} draw {draw}" for record in block.record_id]
+            relevance[f"draw{draw}"] = drawn(block.medians, record_id=ids)
+    else:
+        relevance["shifted"] = floors.shifted(
+            relevance["prediction"], experiment.seed, block.record_id
+        )
+        # where there is no other record, its floor stays unknown
+        others = data.subset(np.where(partners < 0, rows, partners))
+        relevance["other_record"] = drawn(others.medians, record_id=others.record_id)
+    points = experiment.points
+    columns = coarse(points)
+    for operator in OPERATORS:
+        for order in ORDERS:
+            curve = partial(experiment.curve, model, block, operator=operator, order=order)
+            key = f"{operator}.{order}"
+            own = curve(relevance["prediction"], counts=points)
+            yield f"{key}.prediction", own
+            if method == FLOOR:
+                published = (operator, order) == PUBLISHED
+                counts = points if published else points[columns]
+                draws = range(1, ORIGINAL_DRAWS if published else FLOOR_DRAWS)
+                more = [curve(relevance[f"draw{draw}"], counts=counts) for draw in draws]
+                yield f"{key}.draws", np.stack([own if published else own[:, columns], *more])
+                continue
+            for floor in FLOORS:
+                found = curve(relevance[floor], counts=points[columns])
+                alone = (partners < 0) & (floor == "other_record")
+                yield f"{key}.{floor}", np.where(alone[:, None], np.nan, found)
+
+
+def all_ways(
+    model: nn.Module, data: Medians, relevance: np.ndarray, experiment: Experiment
+) -> dict[tuple[str, str], np.ndarray]:
+    """(operator, order) → (record, step) predictions of one map of every record."""
+    return {
+        (operator, order): experiment.curve(
+            model, data, relevance, operator, order, experiment.points
+        )
+        for operator in OPERATORS
+        for order in ORDERS
+    }
+
+
+def perturbed_beats(
+    data: Medians, relevance: np.ndarray, count: int, experiment: Experiment
+) -> dict[str, np.ndarray]:
+    """Operator → (lead, time) in µV: the first record with its ``count`` most relevant points
+    perturbed. To look at; what the network gets is the same."""
+    seen = []
+
+    class Looking(nn.Module):
+        def forward(self, beats):
+            seen.append(beats[0].numpy().copy())
+            return beats.flatten(1)[:, :1]
+
+    first = data.subset(slice(0, 1))
+    for operator in OPERATORS:
+        experiment.curve(Looking(), first, relevance[:1], operator, ORDERS[0], [count])
+    return dict(zip(OPERATORS, seen, strict=True))
+
+
+def forget_blocks(path: str | Path) -> None:
+    """Remove the finished blocks of perturb, once its result is written and checked."""
+    remove_pieces(path)

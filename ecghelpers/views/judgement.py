@@ -1,0 +1,233 @@
+"""Figures of the tests of maps: perturbed beats, their curves, and gaps against the floors.
+
+Matplotlib, so that an executed notebook shows them wherever it is opened.
+"""
+
+from collections.abc import Mapping, Sequence
+from textwrap import fill
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from ..ecg import LEADS, MS_PER_SAMPLE
+from ..perturbation import OPERATORS
+from ..review import TESTS
+from .heatmap import METHOD_LABELS, METHOD_STYLES
+from .picture import Picture
+
+GREY, BLACK = "#9a9a9a", "#000000"
+# Okabe and Ito's colours, told apart with any colour vision; each also has a sign.
+VERDICT_STYLES = {
+    "yes": ("#0072B2", "o", "better than the floor"),
+    "no": ("#D55E00", "X", "worse than the floor"),
+    "unclear": ("#8c8c8c", "s", "not told apart"),
+}
+ORDER_STYLES = {
+    "morf": ("#0072B2", "-", "most relevant first"),
+    "lerf": ("#E69F00", "--", "least relevant first"),
+}
+LOG_TICKS = (1, 5, 25, 150, 1000, 7200)
+
+
+def _log_points(axes: Axes, points: np.ndarray) -> None:
+    """A logarithmic axis of the number of points, with a few plain numbers on it."""
+    axes.set_xscale("log")
+    ticks = [tick for tick in LOG_TICKS if tick <= points[-1]]
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+
+
+def perturbed_beat(
+    beat_uv: np.ndarray,
+    perturbed: Mapping[str, np.ndarray],
+    first: np.ndarray,
+    *,
+    lead: int | None = None,
+) -> Picture:
+    """One lead of a beat and what every operator makes of it.
+
+    beat_uv: (lead, time) in µV; perturbed: operator → (lead, time); first: (point,) the points that
+    are perturbed, numbered lead by lead. The lead is the one with most of them unless given.
+    """
+    leads, times = np.divmod(first, beat_uv.shape[1])
+    lead = int(np.bincount(leads, minlength=len(LEADS)).argmax()) if lead is None else lead
+    time = np.arange(beat_uv.shape[1]) * MS_PER_SAMPLE
+    marked = times[leads == lead]
+    figure = Picture(2.9)
+    panels = figure.subplots(1, len(perturbed))
+    for axes, (operator, changed) in zip(np.atleast_1d(panels), perturbed.items(), strict=True):
+        axes.plot(time, beat_uv[lead] / 1000, color=GREY, lw=1.5, label="the beat")
+        axes.plot(time, changed[lead] / 1000, color="#0072B2", lw=0.8, label="perturbed")
+        axes.plot(
+            time[marked], changed[lead, marked] / 1000, "o", ms=2.5, color="#D55E00", label="points"
+        )
+        axes.set_title(OPERATORS[operator].label, fontsize=10)
+        axes.set_xlabel("Time (ms)")
+    np.atleast_1d(panels)[0].set_ylabel(f"Lead {LEADS[lead]} (mV)")
+    np.atleast_1d(panels)[-1].legend(fontsize=8, frameon=False)
+    figure.suptitle(f"{len(first)} points perturbed, {len(marked)} of them in {LEADS[lead]}")
+    return figure
+
+
+def operator_curves(
+    curves: Mapping[tuple[str, str], np.ndarray], points: np.ndarray, unit: str, title: str
+) -> Picture:
+    """Change of the prediction by both orders, a panel for each operator.
+
+    curves: (operator, order) → (step,) in target unit, at the numbers in points, all above zero.
+    """
+    operators = list(dict.fromkeys(operator for operator, _ in curves))
+    figure = Picture(3)
+    panels = np.atleast_1d(figure.subplots(1, len(operators), sharey=True))
+    for axes, operator in zip(panels, operators, strict=True):
+        for order, (colour, dash, label) in ORDER_STYLES.items():
+            if (operator, order) in curves:
+                axes.plot(points, curves[operator, order], dash, color=colour, label=label)
+        _log_points(axes, points)
+        axes.set_title(OPERATORS[operator].label, fontsize=10)
+        axes.set_xlabel("Points perturbed")
+    panels[0].set_ylabel(f"Change of the prediction ({unit})")
+    panels[0].legend(fontsize=8, frameon=False)
+    figure.suptitle(title)
+    return figure
+
+
+def error_curves(curves: Mapping, points: np.ndarray, unit: str, title: str) -> Picture:
+    """Mean absolute error against the number of points perturbed, a small panel a method.
+
+    curves: method → (mean, low, high), each (step,), as ``evaluation.error_curves`` gives; points:
+    (step,), beginning with 0, whose height is the dotted line. Random is black in every panel.
+    """
+    methods = [method for method in curves if method != "random"]
+    columns = min(5, max(1, len(methods)))
+    rows = -(-len(methods) // columns)
+    figure = Picture(0.6 + 2.5 * rows)
+    panels = np.atleast_1d(figure.subplots(rows, columns, sharey=True, sharex=True)).ravel()
+    for axes, method in zip(panels, methods, strict=False):
+        for name in ("random", method):
+            if name in curves:
+                colour = BLACK if name == "random" else METHOD_STYLES.get(name, (GREY,))[0]
+                mean, low, high = (np.asarray(part)[1:] for part in curves[name])
+                axes.fill_between(points[1:], low, high, color=colour, alpha=0.15, lw=0)
+                axes.plot(
+                    points[1:], mean, color=colour, lw=1.6, ls="--" if name != method else "-"
+                )
+        axes.axhline(curves[method][0][0], color=GREY, ls=":", lw=1)
+        _log_points(axes, points)
+        axes.set_title(METHOD_LABELS.get(method, method), fontsize=10)
+        axes.set_ylim(bottom=0)
+    for axes in panels[len(methods) :]:
+        axes.set_visible(False)
+    figure.supxlabel("Points perturbed (of 7200, logarithmic)", fontsize=10)
+    figure.supylabel(f"Mean absolute error ({unit})", fontsize=10)
+    figure.suptitle(f"{title}; black dashes: random, dots: the untouched beat")
+    return figure
+
+
+def gap_panels(table: pd.DataFrame, title: str) -> Picture:
+    """Gain over the random floor, a panel for each operator and their mean, a row a method.
+
+    table: of ``gaps.gap_table``, of one network.
+    """
+    rows = table[table.floor == "random"]
+    methods = list(dict.fromkeys(rows.method))[::-1]
+    operators = list(dict.fromkeys(rows.operator))
+    figure = Picture(1.7 + 0.32 * len(methods))
+    panels = np.atleast_1d(figure.subplots(1, len(operators), sharey=True, sharex=True))
+    for axes, operator in zip(panels, operators, strict=True):
+        part = rows[rows.operator == operator].set_index("method")
+        _intervals(axes, part, methods)
+        label = OPERATORS[operator].label if operator in OPERATORS else "all together"
+        axes.set_title(label, fontsize=10)
+    panels[0].set_yticks(range(len(methods)), [METHOD_LABELS.get(m, m) for m in methods])
+    figure.supxlabel("Gap between the orders, minus random's on the same ECGs (SD)", fontsize=10)
+    figure.suptitle(title)
+    figure.legend(*_verdict_legend(panels[0]), loc="outside upper right", ncols=3, frameon=False)
+    return figure
+
+
+def _intervals(axes: Axes, part: pd.DataFrame, methods: Sequence[str]) -> None:
+    axes.axvline(0, color=BLACK, lw=0.8)
+    for place, method in enumerate(methods):
+        row = part.loc[method]
+        colour, sign, _ = VERDICT_STYLES[row.verdict]
+        low, high = row.gain_low, row.gain_high
+        if np.isfinite([low, high]).all():
+            axes.plot([low, high], [place, place], color=colour, lw=1.6)
+        axes.plot(row.gain, place, sign, color=colour, ms=5)
+    axes.grid(axis="x", lw=0.4, alpha=0.5)
+
+
+def _verdict_legend(axes: Axes) -> tuple[list, list[str]]:
+    styles = VERDICT_STYLES.values()
+    return [axes.plot([], [], sign, color=colour, ms=6)[0] for colour, sign, _ in styles], [
+        label for *_, label in styles
+    ]
+
+
+CELL_STYLES = {"passes": ("#0072B2", "✓"), "fails": ("#D55E00", "✗"), "unclear": ("#e8e8e8", "?")}
+
+
+def review_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The review over all targets to read: a row a method, a column a test, sign and interval."""
+    rows = table[table.target == "all"]
+    cells = {
+        (METHOD_LABELS.get(row.method, row.method), TESTS[row.test].label): _cell_text(row)
+        for row in rows.itertuples()
+        if row.test in TESTS
+    }
+    methods = list(dict.fromkeys(method for method, _ in cells))
+    labels = [test.label for test in TESTS.values() if any(key[1] == test.label for key in cells)]
+    return pd.DataFrame(
+        [[cells.get((method, label), "") for label in labels] for method in methods],
+        index=pd.Index(methods, name="method"),
+        columns=labels,
+    )
+
+
+def _cell_text(row) -> str:
+    sign = CELL_STYLES[row.verdict][1] + " " if row.verdict in CELL_STYLES else ""
+    known = np.isfinite([row.low, row.high]).all()
+    interval = f" ({row.low:.2g} to {row.high:.2g})" if known else ""
+    chance = f"; chance {row.chance:.2g}" if np.isfinite(row.chance) else ""
+    return f"{sign}{row.value:.2g}{interval}{chance}"
+
+
+def review_figure(table: pd.DataFrame) -> Picture:
+    """The review over all targets as coloured cells with signs, values and intervals."""
+    rows = table[table.target == "all"]
+    tests = [name for name in TESTS if name in set(rows.test)]
+    methods = [name for name in METHOD_LABELS if name in set(rows.method)]
+    figure = Picture(1.6 + 0.48 * max(1, len(methods)))
+    axes = figure.subplots()
+    for row in rows.itertuples():
+        if row.test in tests and row.method in methods:
+            _cell(axes, row, tests.index(row.test), methods.index(row.method))
+    axes.set_xlim(0, max(1, len(tests)))
+    axes.set_ylim(max(1, len(methods)), 0)
+    labels = [fill(TESTS[test].label, 14) for test in tests]
+    axes.set_xticks(np.arange(len(tests)) + 0.5, labels, fontsize=9)
+    axes.xaxis.tick_top()
+    axes.set_yticks(np.arange(len(methods)) + 0.5, [METHOD_LABELS[m] for m in methods])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    words = {"passes": "passes", "fails": "fails", "unclear": "unclear, or differs between targets"}
+    handles = [Rectangle((0, 0), 1, 1, facecolor=CELL_STYLES[name][0]) for name in words]
+    names = [f"{CELL_STYLES[name][1]} {text}" for name, text in words.items()]
+    figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def _cell(axes: Axes, row, x: int, y: int) -> None:
+    """One cell of the review: colour and sign of the verdict, value, interval."""
+    colour, sign = CELL_STYLES.get(row.verdict, ("#ffffff", ""))
+    ink = "white" if row.verdict in ("passes", "fails") else "black"
+    axes.add_patch(Rectangle((x, y), 1, 1, facecolor=colour, edgecolor="white", lw=2))
+    how = {"ha": "center", "va": "center", "color": ink}
+    axes.text(x + 0.5, y + 0.36, f"{sign} {row.value:.2f}", **how)
+    if np.isfinite([row.low, row.high]).all():
+        axes.text(x + 0.5, y + 0.74, f"{row.low:.2f} to {row.high:.2f}", fontsize=7, **how)

@@ -1,0 +1,131 @@
+"""Gaps between the two orders: right for a model that is known, and silent where nothing is."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from networks import Linear
+
+from ecghelpers import faithfulness, gaps
+from ecghelpers.data.store import Medians, Perturbation
+from ecghelpers.ecg import FIDUCIALS, TARGETS
+from ecghelpers.perturbation import OPERATORS, ORDERS
+
+RNG = np.random.default_rng(2)
+RECORDS = 14
+# A few spots in a few leads decide; the rest does nothing.
+WEIGHTS = np.zeros((12, 600))
+WEIGHTS[1, 200:260], WEIGHTS[8, 380:430] = RNG.normal(size=60), RNG.normal(size=50)
+METHODS = {"right": 1.0, "shifted in time": 0.0, "inverted": -1.0}
+
+
+def medians():
+    smooth = np.cumsum(RNG.normal(0, 15, (RECORDS, 12, 600)), axis=-1)
+    tables = np.ones((RECORDS, len(TARGETS))), np.ones((RECORDS, len(FIDUCIALS)))
+    ids = np.array([f"r{number}" for number in range(RECORDS)])
+    return Medians(ids, np.array(["test"] * RECORDS), smooth.astype(np.int16), *tables, {})
+
+
+def drawn(model, beats_uv, method, record_id, progress=False, seed=0):
+    """Maps of a linear model: its weights, the same at another time, and their inverse."""
+    weights = np.broadcast_to(WEIGHTS, beats_uv.shape)
+    noise = 1e-3 * np.random.default_rng(1).random(beats_uv.shape)
+    if method == "random":
+        draws = [np.random.default_rng(abs(hash(i)) % 2**32).random((12, 600)) for i in record_id]
+        return np.stack(draws)
+    if method == "right":
+        return np.abs(weights) + noise
+    if method == "inverted":
+        return np.abs(weights).max() - np.abs(weights) + noise
+    return np.roll(np.abs(weights), 120, axis=-1) + noise
+
+
+@pytest.fixture(scope="module")
+def perturbed(tmp_path_factory):
+    patch = pytest.MonkeyPatch()
+    patch.setattr(faithfulness, "attribute", drawn)
+    path = tmp_path_factory.mktemp("curves") / "perturbation.h5"
+    donors = np.cumsum(RNG.normal(0, 15, (20, 12, 600)), axis=-1).astype(np.int16)
+    experiment = faithfulness.Experiment(steps=40, seed=3, donors=donors)
+    methods = [*METHODS, "random"]
+    result = faithfulness.perturb(
+        Linear(WEIGHTS), medians(), "qt", path, experiment, methods=methods
+    )
+    patch.undo()
+    return result
+
+
+def test_every_method_operator_and_order_has_its_curves(perturbed):
+    for method in METHODS:
+        for operator in OPERATORS:
+            for order in ORDERS:
+                assert perturbed.curves[method, operator, order, "prediction"].shape == (14, 41)
+                for floor in faithfulness.FLOORS:
+                    shape = (14, len(perturbed.floor_points))
+                    assert perturbed.curves[method, operator, order, floor].shape == shape
+    assert perturbed.floor.shape == (faithfulness.ORIGINAL_DRAWS, 14, 41)
+    assert perturbed.floor_points[0] == 1 and perturbed.floor_points[-1] == 7200
+
+
+def test_a_linear_model_comes_out_right_in_both_orders(perturbed):
+    """The true weights beat every floor that they can; wrong maps fail the test made for them."""
+    table = gaps.gap_table(perturbed, "qt", sd=10.0)
+    answers = table.set_index(["method", "floor", "operator"]).verdict
+    assert (answers["right"]["random"] == "yes").all()
+    assert answers["right", "shifted", "all"] == "yes"
+    assert answers["inverted", "random", "all"] == "no"
+    assert answers["shifted in time", "shifted", "all"] != "yes"
+    # the map of this model is the same for every ECG, so another one's says as much
+    assert answers["right", "other_record", "all"] == "unclear"
+    summary = gaps.faithfulness(table).set_index("method")
+    assert summary.loc["right", "verdict"] == "faithful"
+    assert summary.loc["inverted", "verdict"] == "worse than the floor"
+    sentence = gaps.faithfulness_sentence(summary.reset_index(), "QT interval", str)
+    assert "beats random under most operators: right" in sentence
+
+
+def test_the_area_counts_every_doubling_alike():
+    points = np.array([1, 2, 4, 8])
+    assert gaps.area_over_log(np.array([0.0, 1, 2, 3]), points) == pytest.approx(1.5)
+    finer = np.array([1, 2, 3, 4, 8])
+    straight = np.log2(finer)
+    assert gaps.area_over_log(straight, finer) == pytest.approx(1.5)
+    assert gaps.area_over_log(np.array([[5.0]]), points[:1]) == 5
+
+
+def test_without_another_patient_that_floor_is_unknown(perturbed):
+    curves = {
+        key: np.full_like(curve, np.nan) if key[-1] == "other_record" else curve
+        for key, curve in perturbed.curves.items()
+    }
+    alone = Perturbation(**{**vars(perturbed), "curves": curves})
+    summary = gaps.faithfulness(gaps.gap_table(alone, "qt", sd=10.0))
+    assert (summary.better_than_other_record == "unclear").all()
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "verdict"),
+    [
+        (5, 0, "faithful"),
+        (3, 0, "faithful"),
+        (2, 0, "depends on the operator"),
+        (4, 1, "depends on the operator"),
+        (0, 0, "unclear"),
+        (0, 3, "worse than the floor"),
+    ],
+)
+def test_what_operators_say_together(better, worse, verdict):
+    answers = ["yes"] * better + ["no"] * worse + ["unclear"] * (5 - better - worse)
+    rows = [
+        {"method": "m", "target": "qt", "floor": "random", "operator": operator, "verdict": answer}
+        for operator, answer in zip(OPERATORS, answers, strict=True)
+    ]
+    rows += [
+        {"method": "m", "target": "qt", "floor": floor, "operator": "all", "verdict": "unclear"}
+        for floor in gaps.FLOOR_KINDS
+    ]
+    table = pd.DataFrame(rows).assign(gain=0.1, gain_low=0.0, gain_high=0.2, p=0.5)
+    found = gaps.faithfulness(table)
+    assert found.verdict[0] == verdict
+    if verdict == "depends on the operator":
+        sentence = gaps.faithfulness_sentence(found, "QT", str)
+        assert "better with noise added, set to zero" in sentence
