@@ -7,7 +7,7 @@ it from there.
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -17,11 +17,27 @@ from torch import Tensor, nn
 from .config import check_choice, check_number, generator
 from .prediction import batch_of, check_beats, check_record_ids, in_batches, like, ready
 
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides a map besides network, method and record; ``attribute`` takes each by name.
+
+    multiply_by_inputs: for DeepLIFT, integrated gradients and gradient SHAP. attribution_noise: σ
+    of SmoothGrad and gradient SHAP as a fraction of the beat's max - min.
+    """
+
+    multiply_by_inputs: bool = True
+    seed: int = 0
+    smoothgrad_draws: int = 25
+    gradientshap_draws: int = 50
+    integrated_gradients_steps: int = 50
+    attribution_noise: float = 0.02
+
+
 DEFAULTS = {
-    "smoothgrad_draws": 25,
-    "gradientshap_draws": 50,
-    "integrated_gradients_steps": 50,
-    "attribution_noise": 0.02,  # σ as a fraction of the beat's max - min
+    field.name: field.default
+    for field in fields(Settings)
+    if field.name not in ("multiply_by_inputs", "seed")
 }
 
 

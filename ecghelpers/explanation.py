@@ -3,12 +3,13 @@
 import fcntl
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 from torch import nn
 
-from .attribution import METHODS, attribute, unit
+from .attribution import METHODS, Settings, attribute, unit
 from .config import Results, generator
 from .data.store import Attributions, Medians, read_perturbation
 from .ecg import TARGETS
@@ -48,21 +49,20 @@ def explain(
     model: nn.Module,
     data: Medians,
     target: str,
+    settings: Settings | None = None,
     *,
     methods: Iterable[str] = METHODS,
-    multiply_by_inputs: bool = True,
-    seed: int = 0,
-    **parameters: float,
 ) -> Attributions:
     """The maps of the records by every method, with their settings, units and seconds."""
     maps, details = {}, {}
-    options = {"multiply_by_inputs": multiply_by_inputs, "seed": seed, **parameters}
+    settings = settings or Settings()
+    options = asdict(settings)
     for method in methods:
         began = time.perf_counter()
         maps[method] = attribute(model, data.medians, method, record_id=data.record_id, **options)
         details[method] = {
             "parameters": options,
-            "unit": unit(method, TARGETS[target].unit, multiply_by_inputs),
+            "unit": unit(method, TARGETS[target].unit, settings.multiply_by_inputs),
             "seconds": time.perf_counter() - began,
         }
     return Attributions(

@@ -135,7 +135,7 @@ def _draw(page: Page, beat_uv, maps, scale, label, fiducials, lines) -> Picture:
     apart = " · " if page.width * mm > NARROW else "\n"
     lines = [*lines, f"{calibration(not crowded)}{apart}{RESEARCH_ONLY}"]
     text = "\n".join(filter(None, lines))
-    axes.set_title(text, fontsize=9, loc="left", parse_math=False)
+    picture.suptitle(text, x=0.01, ha="left", fontsize=9, parse_math=False)
     return picture
 
 

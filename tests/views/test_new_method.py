@@ -11,14 +11,14 @@ import torch
 from matplotlib.text import Text
 
 from ecghelpers import evaluation, explanation
-from ecghelpers.attribution import METHODS, Method, attribute, kind, unit
+from ecghelpers.attribution import METHODS, Method, Settings, attribute, kind, unit
 from ecghelpers.data import store
 from ecghelpers.model import load_model
 from ecghelpers.perturbation import perturbation_curve
 from ecghelpers.views import heatmap, offline_page, plots
 from ecghelpers.views.explorer import Explorer
 
-FEW = {"smoothgrad_draws": 2, "gradientshap_draws": 2, "integrated_gradients_steps": 2}
+FEW = Settings(smoothgrad_draws=2, gradientshap_draws=2, integrated_gradients_steps=2)
 LABEL, COLOUR = "Voltage cubed", "#8c510a"
 
 
@@ -38,7 +38,7 @@ def results(tmp_path_factory, added):
     folder = results.model_dir("qt", 1)
     network = load_model(folder / "model.safetensors")
     data = store.read_medians(results.medians).subset(slice(0, 1))
-    explained = explanation.explain(network, data, "qt", **FEW)
+    explained = explanation.explain(network, data, "qt", FEW)
     store.write_attributions(folder / "attributions.h5", explained)
     curves = {
         method: perturbation_curve(network, data.medians, values, steps=3)
