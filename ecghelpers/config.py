@@ -46,6 +46,14 @@ class Results:
         """The folder of the model-th training of one target."""
         return self.root / check_target(target) / f"model{int(model)}"
 
+    @property
+    def planted_scores(self) -> Path:
+        return self.root / "planted" / "scores.csv"
+
+    def planted_dir(self, plant: str) -> Path:
+        """The folder of the network that was trained on a plant."""
+        return self.root / "planted" / plant / "model1"
+
     def models(self) -> list[tuple[str, int]]:
         """(target, model) of every trained network, in the order of TARGETS."""
         found = []

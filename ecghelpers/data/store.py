@@ -23,6 +23,7 @@ FREE_BYTES = 16 * 2**20
 NUMBERS, TEXT = "numbers", "text"
 LEAST_VALUES = 2  # of a target, in each split
 ENOUGH_RECORDS = 40  # for the smallest split to get two of them
+PLANTED = {"beats": "int16", "mask": "uint8"}  # beside the maps of a planted network
 
 
 @dataclass
@@ -215,7 +216,8 @@ class Attributions:
     """What ``attributions.h5`` holds for one network.
 
     maps: method → (record, 12, 600) float32. details: method → ``parameters`` (dict), ``unit``,
-    ``seconds``. prediction and truth: (record,) in target unit.
+    ``seconds``. prediction and truth: (record,) in target unit. Of a planted network also beats
+    (record, 12, 600) int16, with the plant in them, and mask (record, 12, 600): where it is.
     """
 
     record_id: np.ndarray
@@ -224,6 +226,8 @@ class Attributions:
     maps: dict[str, np.ndarray]
     details: dict[str, dict]
     attributes: dict
+    beats: np.ndarray | None = None
+    mask: np.ndarray | None = None
 
 
 def write_attributions(path: str | Path, content: Attributions) -> None:
@@ -237,6 +241,9 @@ def write_attributions(path: str | Path, content: Attributions) -> None:
             dataset.attrs["seconds"] = details["seconds"]
         write_texts(file, "record_id", content.record_id)
         file["prediction"], file["truth"] = content.prediction, content.truth
+        for name, dtype in PLANTED.items():
+            if getattr(content, name) is not None:
+                file[name] = getattr(content, name).astype(dtype)
         file.attrs.update(version=json.dumps(provenance()), **content.attributes)
 
 
@@ -245,16 +252,18 @@ def read_attributions(path: str | Path, methods: Sequence[str] | None = None) ->
     with _opened(path) as file:
         beside = _beside(path, file, ("prediction", "truth"))
         records = len(beside["record_id"])
-        found = [name for name in file if name not in beside]
+        found = [name for name in file if name not in beside and name not in PLANTED]
         held = {
             name: _dataset(path, file, name, (records, *BEAT_SHAPE))
             for name in (found if methods is None else [m for m in methods if m in found])
         }
-        _check_size(path, [*beside.values(), *held.values()])
+        planted = {n: _dataset(path, file, n, (records, *BEAT_SHAPE)) for n in PLANTED if n in file}
+        _check_size(path, [*beside.values(), *held.values(), *planted.values()])
         details = {name: _details(path, file[name]) for name in found}
         maps = {name: dataset[:] for name, dataset in held.items()}
         ids = texts(beside.pop("record_id")[:])
         rest = {name: dataset[:] for name, dataset in beside.items()}
+        rest |= {name: dataset[:] for name, dataset in planted.items()}
         return Attributions(ids, **rest, maps=maps, details=details, attributes=dict(file.attrs))
 
 

@@ -15,10 +15,10 @@ from ..ecg import BEAT_SAMPLES, LEADS, MS_PER_SAMPLE
 
 TIME = np.arange(BEAT_SAMPLES)
 CHEST = [number for number, lead in enumerate(LEADS) if lead.startswith("V")]
-REACH = 12  # samples (24 ms) from the middle of a bump to its foot
+REACH = 20  # samples (40 ms) from the middle of a bump to its foot
 FOOT = 0.1  # of a bump's height, from which on it is in the mask
-HEIGHTS_UV = (50.0, 300.0)  # of the bump that is the label
-BUMP_UV = (200.0, 400.0)  # of bumps whose time is the label
+HEIGHTS_UV = (100.0, 600.0)  # of the bump that is the label
+BUMP_UV = (600.0, 800.0)  # of bumps whose time is the label
 GAPS = (60, 240)  # samples (120 to 480 ms) between two bumps
 MARKER_AT, MARKER_FOR_MS = 70, 400.0  # sample (140 ms, before P) at which a marker says 400 ms
 

@@ -1,0 +1,192 @@
+"""Networks trained on beats with something planted in them, and how well maps find it."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from .attribution import METHODS, attribute, unit
+from .config import Results, check_choice, generator, resolve_device
+from .data.store import Attributions, Medians, write_attributions
+from .ecg import SPLITS
+from .evaluation import model_errors
+from .files import provenance, whole_file, write_json
+from .model import load_model, save_model
+from .prediction import predict
+from .shortcut import Lean, lean, share_table
+from .training import Settings, Trainer, fit, forget_state
+from .truth.plants import PLANTS, Planted
+from .truth.table import score_table
+
+LEAST_R2 = 0.9
+TRAINING_RECORDS, MAP_RECORDS, EPOCHS = 960, 32, 6
+SCORE_COLUMNS = ("plant", "method", "score", "value", "low", "high", "chance")
+
+
+@dataclass(frozen=True)
+class PlantedNetwork:
+    """A network trained on a plant, and what was found.
+
+    r2: on the test records; learnt: whether that reaches the limit; sentence: which says so, or why
+    there is no network. scores: a row a method and score, empty unless learnt. lean: of a shortcut.
+    """
+
+    name: str
+    r2: float
+    learnt: bool
+    sentence: str
+    scores: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=SCORE_COLUMNS))
+    lean: Lean | None = None
+
+
+def planted_parts(
+    data: Medians, name: str, seed: int = 0, training_records: int = TRAINING_RECORDS
+) -> dict[str, tuple[Medians, Planted]]:
+    """Split → its records and what they are with the plant in them; a third of the training
+    records' number validates. Raises ValueError for an unknown plant, or too few records.
+    """
+    plant = PLANTS[check_choice("plant", name, PLANTS)]
+    most = {"train": training_records, "validation": -(-training_records // 3)}
+    parts = {}
+    for split in SPLITS:
+        own = plant.gives_away
+        records = data.labelled(own, split) if own else data.subset(data.split == split)
+        draw = [generator(seed, "planted records", i).random() for i in records.record_id]
+        records = records.subset(np.argsort(draw)[: most.get(split)])
+        labels = records.target(own) if own else None
+        planted = plant.plant(records.medians, records.record_id, seed, labels)
+        if len(np.unique(planted.values)) < 2:
+            raise ValueError(
+                f"plant {name}: {len(records.record_id)} {split} records"
+                f"{f' with a known {own}' if own else ''}; at least 2 are needed"
+            )
+        parts[split] = records, planted
+    return parts
+
+
+def plant_network(
+    results: Results,
+    data: Medians,
+    name: str,
+    *,
+    methods: Sequence[str] = tuple(METHODS),
+    least_r2: float = LEAST_R2,
+    training_records: int = TRAINING_RECORDS,
+    map_records: int = MAP_RECORDS,
+    epochs: int = EPOCHS,
+    batch_size: int = 32,
+    seed: int = 0,
+    device: str = "auto",
+    **parameters,
+) -> PlantedNetwork:
+    """Train a network on a plant, write it with its maps, and score the maps against the truth.
+
+    Writes ``planted/<name>/model1/``: model.safetensors, attributions.h5 (with the beats and the
+    masks) and metrics.json. A killed training goes on where it was. A network whose test R² is
+    below least_r2 is not judged: no scores, and the sentence says so; the same where there are too
+    few records. parameters: as attribute takes them.
+    """
+    try:
+        parts = planted_parts(data, name, seed, training_records)
+    except ValueError as error:
+        return PlantedNetwork(name, float("nan"), False, f"Not judged: {error}.")
+    folder = results.planted_dir(name)
+    settings = Settings(f"planted {name}", 1, "default", epochs, batch_size, 0.0, seed)
+    network = _trained(settings, parts, folder, device)
+    records, planted = parts["test"]
+    r2 = model_errors(planted.values, predict(network, planted.beats))["r2"]
+    learnt, sentence = _verdict(name, r2, least_r2)
+    chosen = slice(0, map_records)
+    options = {"methods": methods, "seed": seed, **parameters}
+    maps = _write_maps(network, name, records, planted, chosen, folder, options)
+    scores, leaning = PlantedNetwork(name, r2, learnt, sentence).scores, None
+    if learnt:
+        few = records.subset(chosen)
+        masks, edges = planted.masks[chosen], planted.edges
+        common = {"groups": few.groups, "seed": seed}
+        edges = None if edges is None else edges[chosen]
+        scores = score_table(maps, masks, few.record_id, edges=edges, **common)
+        if PLANTS[name].gives_away:
+            leaning = lean(network, records, name, seed)
+            share = share_table(maps, masks, few, PLANTS[name].gives_away, leaning)
+            scores = pd.concat([scores, share], ignore_index=True)
+        scores.insert(0, "plant", name)
+        rest = [column for column in scores if column not in SCORE_COLUMNS]
+        scores = scores[[*SCORE_COLUMNS, *rest]]
+    content = {"plant": name, "label": PLANTS[name].label, "unit": PLANTS[name].unit}
+    content |= {"r2": r2, "least_r2": least_r2, "learnt": learnt, "sentence": sentence}
+    content |= {"lean": asdict(leaning) if leaning else None, "training": asdict(settings)}
+    write_json(folder / "metrics.json", content | {"version": provenance()})
+    forget_state(folder / ".training.state")
+    return PlantedNetwork(name, r2, learnt, sentence, scores, leaning)
+
+
+def write_scores(results: Results, networks: Sequence[PlantedNetwork]) -> pd.DataFrame:
+    """Write ``planted/scores.csv`` from the networks of all plants, and return it."""
+    tables = [network.scores for network in networks if len(network.scores)]
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=SCORE_COLUMNS)
+    with whole_file(results.planted_scores) as temporary:
+        table.to_csv(temporary, index=False)
+    return table
+
+
+def _trained(settings: Settings, parts: dict, folder: Path, device: str) -> nn.Module:
+    """The network after its training, written and read back."""
+    beats = {split: (planted.beats, planted.values) for split, (_, planted) in parts.items()}
+    trainer = Trainer(settings, beats["train"], beats["validation"], resolve_device(device))
+    network = fit(trainer, folder / ".training.state")
+    details = {"settings": json.dumps(asdict(settings)), "version": json.dumps(provenance())}
+    save_model(folder / "model.safetensors", network, details)
+    return load_model(folder / "model.safetensors", resolve_device(device))
+
+
+def _verdict(name: str, r2: float, least_r2: float) -> tuple[bool, str]:
+    learnt = bool(r2 >= least_r2)
+    told = f"The network learnt the {name} (test R² {r2:.2f})."
+    missed = (
+        f"Not judged: the network has not learnt the {name} (test R² {r2:.2f}, at least "
+        f"{least_r2:g} needed), so no map of it can be right or wrong."
+    )
+    return learnt, told if learnt else missed
+
+
+def _write_maps(
+    network: nn.Module,
+    name: str,
+    records: Medians,
+    planted: Planted,
+    chosen: slice,
+    folder: Path,
+    options: dict,
+) -> dict[str, np.ndarray]:
+    """Every method's maps of the chosen records, written to attributions.h5 and returned."""
+    methods = options["methods"]
+    given = {key: value for key, value in options.items() if key != "methods"}
+    ids, beats = records.record_id[chosen], planted.beats[chosen]
+    maps, details = {}, {}
+    for method in methods:
+        began = time.perf_counter()
+        maps[method] = attribute(network, beats, method, record_id=ids, **given)
+        multiplied = given.get("multiply_by_inputs", True)
+        details[method] = {
+            "parameters": {"multiply_by_inputs": multiplied, **given},
+            "unit": unit(method, PLANTS[name].unit, multiplied),
+            "seconds": time.perf_counter() - began,
+        }
+    content = Attributions(
+        record_id=ids,
+        prediction=predict(network, beats),
+        truth=planted.values[chosen].astype(np.float32),
+        maps=maps,
+        details=details,
+        attributes={"target": f"planted {name}", "split": "test"},
+        beats=beats,
+        mask=planted.masks[chosen],
+    )
+    write_attributions(folder / "attributions.h5", content)
+    return maps
