@@ -15,7 +15,10 @@ from captum import attr
 from torch import Tensor, nn
 
 from .config import check_choice, check_number, generator
+from .ecg import INDEPENDENT_LEADS, LEADS, onto_independent_leads
 from .prediction import batch_of, check_beats, check_record_ids, in_batches, like, ready
+
+LEAD_CHOICES = ("twelve", "independent")
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,8 @@ class Method:
     rows: name of the parameter that says how many beats one record becomes. scaled: True if the map
     is in target unit, False if in target unit per µV, None if multiply_by_inputs decides. squared:
     the gradient (target unit per µV) times a class activation map (target unit). guided: the
-    gradient is changed on its way back, so that the sign of the map has no meaning.
+    gradient is changed on its way back, so that the sign of the map has no meaning. gradient: the
+    method whose map it multiplies by the voltages, if that is another one.
     """
 
     compute: Callable[[Run, Tensor], Tensor]
@@ -160,6 +164,7 @@ class Method:
     unitless: bool = False
     squared: bool = False
     guided: bool = False
+    gradient: str = ""
 
 
 # Colours are Okabe and Ito's, which colour-blind readers can tell apart; random is black.
@@ -196,6 +201,7 @@ METHODS = {
         ORANGE,
         "solid",
         scaled=True,
+        gradient="saliency",
     ),
     "integrated_gradients": Method(
         integrated_gradients,
@@ -287,6 +293,7 @@ def attribute(
     method: str,
     *,
     multiply_by_inputs: bool = True,
+    leads: str = "twelve",
     seed: int = 0,
     record_id: Sequence[str] | None = None,
     batch_size: int | None = None,
@@ -298,9 +305,23 @@ def attribute(
     beats_uv: (record, lead, time) in µV. Returns the same shape on the CPU, an array for an array
     and a tensor for a tensor, in the unit that unit() names. A record's map depends on seed and
     record_id (by default on the beat itself), not on the other records. batch_size: beats in the
-    network at once. parameters: any of DEFAULTS. Raises ValueError for an unknown method or
-    parameter and for beats that are not finite.
+    network at once. parameters: any of DEFAULTS.
+
+    leads: ``independent`` gives (record, 8, time) on I, II and V1 to V6. III, aVR, aVL and aVF are
+    linear in I and II, so how relevance is shared among the six is not determined by the data; what
+    it comes to on I and II is. Gradients (saliency, SmoothGrad) are folded exactly, by the chain
+    rule; deconvolution, guided backprop and guided Grad-CAM by the same sums, for what they pass
+    back. Methods in target unit fold the (mean) gradient or multiplier and multiply by the voltages
+    afterwards, which keeps the sum over all points (gradient SHAP: without the noise in that
+    factor). Random keeps its numbers in those leads.
+
+    Raises ValueError for an unknown method, parameter or choice of leads and for beats that are not
+    finite.
     """
+    if check_choice("leads", leads, LEAD_CHOICES) == "independent":
+        options = {"seed": seed, "record_id": record_id, "batch_size": batch_size}
+        options |= {"multiply_by_inputs": multiply_by_inputs, "progress": progress}
+        return _on_independent_leads(model, beats_uv, method, options | parameters)
     row = METHODS[check_choice("method", method, METHODS)]
     parameters = DEFAULTS | _check_parameters(parameters)
     beats = check_beats(beats_uv)
@@ -322,6 +343,22 @@ def attribute(
     records = max(1, batch_size // int(parameters[row.rows])) if row.rows else batch_size
     in_batches(compute, len(beats), records, method, quiet=not progress)
     return like(out, beats_uv)
+
+
+def _on_independent_leads(
+    model: nn.Module, beats_uv: np.ndarray | Tensor, method: str, options: dict
+) -> np.ndarray | Tensor:
+    """attribute with leads="independent": (record, 12, time) → (record, 8, time)."""
+    row = METHODS[check_choice("method", method, METHODS)]
+    beats = check_beats(beats_uv)
+    rows = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
+    times_voltage = options["multiply_by_inputs"] if row.scaled is None else row.scaled
+    gradient = row.gradient or method
+    maps = attribute(model, beats, gradient, **options | {"multiply_by_inputs": False})
+    if row.unitless:
+        return like(maps[:, rows], beats_uv)
+    folded = torch.from_numpy(onto_independent_leads(maps.numpy()))
+    return like(folded * beats[:, rows] if times_voltage else folded, beats_uv)
 
 
 def _check_parameters(parameters: dict) -> dict:

@@ -59,6 +59,23 @@ TARGETS = {
 }
 
 
+def onto_independent_leads(gradient: np.ndarray) -> np.ndarray:
+    """Fold gradients with respect to twelve leads onto the eight that are independent.
+
+    (..., 12, time) → (..., 8, time): by the chain rule, for what I and II put into III, aVR, aVL
+    and aVF as well. The adjoint of twelve_leads: it gives the same directional derivative for every
+    change of an ECG that keeps Einthoven's and Goldberger's equations. Raises ValueError for
+    another number of leads.
+    """
+    if gradient.shape[-2] != len(LEADS):
+        raise ValueError(
+            f"got {gradient.shape[-2]} leads in an array of shape {gradient.shape}; "
+            f"allowed: the {len(LEADS)} leads {' '.join(LEADS)}"
+        )
+    spread = twelve_leads(np.eye(len(INDEPENDENT_LEADS), dtype=gradient.dtype)[:, :, None])[..., 0]
+    return np.einsum("il,...lt->...it", spread, gradient)
+
+
 def twelve_leads(eight: np.ndarray) -> np.ndarray:
     """Derive the twelve standard leads from the eight independent ones.
 

@@ -8,6 +8,7 @@ from networks import Linear, beats, steven_net
 
 from ecghelpers import attribution
 from ecghelpers.attribution import METHODS, attribute, completeness_error, unit
+from ecghelpers.ecg import INDEPENDENT_LEADS, LEADS, twelve_leads
 from ecghelpers.prediction import predict
 
 FEW = {"smoothgrad_draws": 4, "gradientshap_draws": 4, "integrated_gradients_steps": 6}
@@ -231,3 +232,46 @@ def test_the_gpu_gives_the_map_of_the_cpu(method):
     wanted = maps_of(steven_net(), method)
     found = maps_of(steven_net(dtype=torch.float32).cuda(), method, BEATS[:2].astype(np.float32))
     assert_same(found, wanted, 1e-4)
+
+
+def random_change(seed):
+    """A change of an ECG that keeps the limb leads' equations: (12, time)."""
+    return twelve_leads(np.random.default_rng(seed).normal(size=(8, BEATS.shape[-1])))
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m != "random"])
+def test_folding_onto_eight_leads_keeps_what_a_map_says_of_a_change(method):
+    network, x = steven_net(), twelve_leads(BEATS[:2, [0, 1, 6, 7, 8, 9, 10, 11]])
+    options = {"multiply_by_inputs": False, "record_id": ["a", "b"], "progress": False}
+    options |= {"smoothgrad_draws": 3, "gradientshap_draws": 3, "integrated_gradients_steps": 4}
+    gradient = METHODS[method].gradient or method
+    twelve = attribute(network, x, gradient, **options)
+    eight = attribute(network, x, gradient, leads="independent", **options)
+    assert eight.shape == (2, 8, x.shape[-1])
+    change = random_change(1)
+    rows = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
+    np.testing.assert_allclose(
+        (twelve * change).sum((1, 2)), (eight * change[rows]).sum((1, 2)), rtol=1e-8
+    )
+    whole = {"deeplift", "inputxgradient", "integrated_gradients"}
+    if method in whole:  # contributions: the sum over all points is kept
+        options["multiply_by_inputs"] = True
+        total = attribute(network, x, method, **options).sum((1, 2))
+        folded = attribute(network, x, method, leads="independent", **options).sum((1, 2))
+        np.testing.assert_allclose(folded, total, rtol=1e-7)
+
+
+def test_folded_gradients_are_those_of_the_eight_leads():
+    """Against autograd through the equations themselves."""
+    network = steven_net()
+    eight = torch.from_numpy(BEATS[:2, [0, 1, 6, 7, 8, 9, 10, 11]].copy()).requires_grad_()
+    one, two = eight[:, :1], eight[:, 1:2]
+    limb = (one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2)
+    network(torch.cat((*limb, eight[:, 2:]), 1)).sum().backward()
+    beats = twelve_leads(eight.detach().numpy())
+    found = attribute(network, beats, "saliency", leads="independent", progress=False)
+    np.testing.assert_allclose(found, eight.grad.numpy(), rtol=1e-7, atol=1e-12)
+    with pytest.raises(ValueError, match="unknown leads 'eight'; choose one of twelve"):
+        attribute(network, beats, "saliency", leads="eight")
+    drawn = attribute(network, beats, "random", leads="independent", record_id=["a", "b"])
+    assert drawn.shape == (2, 8, beats.shape[-1])
