@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -99,31 +99,42 @@ def plant_network(
     settings = Settings(f"planted {name}", 1, "default", epochs, batch_size, 0.0, seed)
     network = _trained(settings, parts, folder, device)
     records, planted = parts["test"]
-    r2 = model_errors(planted.values, predict(network, planted.beats))["r2"]
+    r2 = float(model_errors(planted.values, predict(network, planted.beats))["r2"])
     learnt, sentence = _verdict(name, r2, least_r2)
-    chosen = slice(0, map_records)
-    options = {"methods": methods, "seed": seed, **parameters}
-    maps = _write_maps(network, name, records, planted, chosen, folder, options)
-    scores, leaning = PlantedNetwork(name, r2, learnt, sentence).scores, None
-    if learnt:
-        few = records.subset(chosen)
-        masks, edges = planted.masks[chosen], planted.edges
-        common = {"groups": few.groups, "seed": seed}
-        edges = None if edges is None else edges[chosen]
-        scores = score_table(maps, masks, few.record_id, edges=edges, **common)
-        if PLANTS[name].gives_away:
-            leaning = lean(network, records, name, seed)
-            share = share_table(maps, masks, few, PLANTS[name].gives_away, leaning)
-            scores = pd.concat([scores, share], ignore_index=True)
-        scores.insert(0, "plant", name)
-        rest = [column for column in scores if column not in SCORE_COLUMNS]
-        scores = scores[[*SCORE_COLUMNS, *rest]]
+    few = records.subset(slice(0, map_records)), planted.subset(slice(0, map_records))
+    maps = _write_maps(
+        network, name, *few, folder, {"methods": methods, "seed": seed, **parameters}
+    )
     content = {"plant": name, "label": PLANTS[name].label, "unit": PLANTS[name].unit}
     content |= {"r2": r2, "least_r2": least_r2, "learnt": learnt, "sentence": sentence}
-    content |= {"lean": asdict(leaning) if leaning else None, "training": asdict(settings)}
-    write_json(folder / "metrics.json", content | {"version": provenance()})
+    found = PlantedNetwork(name, r2, learnt, sentence)
+    if learnt:
+        leaning = lean(network, records, name, seed) if PLANTS[name].gives_away else None
+        found = replace(found, lean=leaning, scores=_scores(name, maps, *few, leaning, seed))
+        content["lean"] = asdict(leaning) if leaning else None
+    content |= {"training": asdict(settings), "version": provenance()}
+    write_json(folder / "metrics.json", content)
     forget_state(folder / ".training.state")
-    return PlantedNetwork(name, r2, learnt, sentence, scores, leaning)
+    return found
+
+
+def _scores(
+    name: str,
+    maps: dict[str, np.ndarray],
+    records: Medians,
+    planted: Planted,
+    leaning: Lean | None,
+    seed: int,
+) -> pd.DataFrame:
+    """The scores of a plant's maps; the columns of the contract come first."""
+    common = {"edges": planted.edges, "groups": records.groups, "seed": seed}
+    table = score_table(maps, planted.masks, records.record_id, **common)
+    if leaning:
+        share = share_table(maps, planted.masks, records, PLANTS[name].gives_away, leaning)
+        table = pd.concat([table, share], ignore_index=True)
+    table.insert(0, "plant", name)
+    rest = [column for column in table if column not in SCORE_COLUMNS]
+    return table[[*SCORE_COLUMNS, *rest]]
 
 
 def write_scores(results: Results, networks: Sequence[PlantedNetwork]) -> pd.DataFrame:
@@ -160,14 +171,13 @@ def _write_maps(
     name: str,
     records: Medians,
     planted: Planted,
-    chosen: slice,
     folder: Path,
     options: dict,
 ) -> dict[str, np.ndarray]:
-    """Every method's maps of the chosen records, written to attributions.h5 and returned."""
+    """Every method's maps of these records, written to attributions.h5 and returned."""
     methods = options["methods"]
     given = {key: value for key, value in options.items() if key != "methods"}
-    ids, beats = records.record_id[chosen], planted.beats[chosen]
+    ids, beats = records.record_id, planted.beats
     maps, details = {}, {}
     for method in methods:
         began = time.perf_counter()
@@ -181,12 +191,12 @@ def _write_maps(
     content = Attributions(
         record_id=ids,
         prediction=predict(network, beats),
-        truth=planted.values[chosen].astype(np.float32),
+        truth=planted.values.astype(np.float32),
         maps=maps,
         details=details,
         attributes={"target": f"planted {name}", "split": "test"},
         beats=beats,
-        mask=planted.masks[chosen],
+        mask=planted.masks,
     )
     write_attributions(folder / "attributions.h5", content)
     return maps

@@ -15,7 +15,7 @@ from .truth.edits import edit_beats
 from .truth.masks import definition_mask
 from .truth.plants import PLANTS
 from .truth.scores import mass_accuracy
-from .truth.similarity import summary
+from .truth.summary import summary
 
 DOSES = (-20.0, 20.0)
 SHARE = "marker share"

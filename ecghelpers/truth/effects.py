@@ -1,6 +1,6 @@
 """Does the network follow the definition? Its change of mind against edits of known effect."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,9 +8,9 @@ from torch import nn
 
 from ..measurement import measure_median
 from ..prediction import predict
-from ..statistics import bootstrap_weights, mean_interval
 from .edits import EDITS, edit_beats
 from .rhythm import SAMPLES_A_MINUTE, rr_samples
+from .summary import summary
 
 SLOPE = "slope"
 MEASURED_RECORDS = 32
@@ -71,17 +71,14 @@ def effects_table(
 
 
 def _means(measured: np.ndarray, predicted: np.ndarray, groups: Sequence | None) -> dict:
-    known = np.isfinite(predicted)
-    row = {"n": int(known.sum()), "predicted": _over_records(np.mean, predicted)}
-    row |= {"measured": _over_records(np.median, measured)}
-    row |= {"predicted_low": np.nan, "predicted_high": np.nan}
-    if known.sum() > 1:
-        of = None if groups is None else np.asarray(groups)[known]
-        _, low, high = mean_interval(
-            predicted[known], bootstrap_weights(int(known.sum()), groups=of)
-        )
-        row |= {"predicted_low": float(low), "predicted_high": float(high)}
-    return row
+    found, known = summary(predicted, groups), measured[np.isfinite(measured)]
+    return {
+        "n": found["n"],
+        "measured": float(np.median(known)) if len(known) else np.nan,
+        "predicted": found["value"],
+        "predicted_low": found["low"],
+        "predicted_high": found["high"],
+    }
 
 
 def _slopes(changes: np.ndarray, doses: Sequence[float]) -> np.ndarray:
@@ -118,12 +115,6 @@ def _measure(beat: np.ndarray, rr_ms: float, target: str) -> float:
 
 def _part(values: np.ndarray | None, rows: slice) -> np.ndarray | None:
     return None if values is None else values[rows]
-
-
-def _over_records(summary: Callable, values: np.ndarray) -> float:
-    """The mean or median of what is known, NaN if nothing is."""
-    known = values[np.isfinite(values)]
-    return float(summary(known)) if len(known) else float("nan")
 
 
 def follows_definition(table: pd.DataFrame, least: float = 0.8) -> tuple[bool, str]:

@@ -33,6 +33,11 @@ class Planted:
     masks: np.ndarray
     edges: np.ndarray | None = None
 
+    def subset(self, chosen: slice) -> "Planted":
+        """The records that a slice chooses."""
+        edges = None if self.edges is None else self.edges[chosen]
+        return Planted(self.beats[chosen], self.values[chosen], self.masks[chosen], edges)
+
 
 def plant_amplitude(
     beats: np.ndarray, record_id: Sequence[str], seed: int, labels: np.ndarray | None = None

@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 
 from ..ecg import MS_PER_SAMPLE
 from ..floors import other_record, shifted
-from ..statistics import bootstrap_weights, mean_interval, sign_flip_test
+from .summary import over_floor, summary
 
 WINDOW_MS = 20.0  # SD of the Gaussian window of SSIM
 LUMINANCE, CONTRAST = 0.01**2, 0.03**2  # SSIM's constants, for maps between 0 and 1
@@ -84,7 +84,7 @@ def similarity_table(
             for name, floor in floors.items():
                 worse = measure(maps[method], floor)
                 column = "other_record" if name == "other" else name
-                row |= {column: summary(worse)["value"]} | _gain(name, found - worse, groups)
+                row |= {column: summary(worse)["value"]} | over_floor(name, found - worse, groups)
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -121,25 +121,6 @@ def between_trainings(
     if not tables:
         return pd.DataFrame()
     return pd.concat(tables).groupby(["method", "score"], sort=False).mean().reset_index()
-
-
-def summary(values: np.ndarray, groups: Sequence | None = None) -> dict[str, float]:
-    """n, value (mean), low and high (95 % interval over records) of what is known of (record,)."""
-    known = np.isfinite(values)
-    count = int(known.sum())
-    row = {"n": count, "value": float(values[known].mean()) if count else np.nan}
-    row |= {"low": np.nan, "high": np.nan}
-    if count > 1:
-        of = None if groups is None else np.asarray(groups)[known]
-        _, low, high = mean_interval(values[known], bootstrap_weights(count, groups=of))
-        row |= {"low": float(low), "high": float(high)}
-    return row
-
-
-def _gain(floor: str, gains: np.ndarray, groups: Sequence | None) -> dict[str, float]:
-    test = sign_flip_test(gains, groups)
-    ends = {"": test.mean, "_low": test.low, "_high": test.high, "_p": test.p}
-    return {f"over_{floor}{end}": value for end, value in ends.items()}
 
 
 def _weights(

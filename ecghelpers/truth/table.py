@@ -8,8 +8,8 @@ from scipy.ndimage import gaussian_filter1d
 
 from ..ecg import MS_PER_SAMPLE
 from ..floors import other_record, shifted
-from ..statistics import bootstrap_weights, mean_interval, sign_flip_test
 from .scores import SCORES, edge_chance_ms, edge_error_ms
+from .summary import over_floor, summary
 
 BLUR_MS = 20.0  # SD of the Gaussian that blurs the oracle
 EDGE = "edge_ms"  # the one score of which less is better
@@ -62,7 +62,8 @@ def score_table(
             for floor, worse in beside.items():
                 if worse is not None:
                     floors[floor][score].append(worse[score])
-                    row |= _gain(floor.split()[0], score, found, worse[score], groups)
+                    gain = (worse[score] - found) if score == EDGE else (found - worse[score])
+                    row |= over_floor(floor.split()[0], gain, groups)
             rows.append(row)
     for name, oracle in zip(ORACLES, (masks.astype(float), blurred(masks)), strict=True):
         scores = _scores(oracle, masks, edges)
@@ -86,24 +87,7 @@ def _scores(
 def _row(
     method: str, score: str, found: np.ndarray, chance: float, groups: Sequence | None
 ) -> dict:
-    known = np.isfinite(found)
-    row = {"method": method, "score": score, "n": int(known.sum()), "value": _mean(found)}
-    row |= {"low": np.nan, "high": np.nan, "chance": chance}
-    if known.sum() > 1:
-        of = None if groups is None else np.asarray(groups)[known]
-        weights = bootstrap_weights(int(known.sum()), groups=of)
-        _, low, high = mean_interval(found[known], weights)
-        row |= {"low": float(low), "high": float(high)}
-    return row
-
-
-def _gain(
-    floor: str, score: str, found: np.ndarray, worse: np.ndarray, groups: Sequence | None
-) -> dict[str, float]:
-    """How much better a map is than its floor on the same records, and how sure that is."""
-    test = sign_flip_test((worse - found) if score == EDGE else (found - worse), groups)
-    ends = {"": test.mean, "_low": test.low, "_high": test.high, "_p": test.p}
-    return {f"over_{floor}{end}": value for end, value in ends.items()}
+    return {"method": method, "score": score} | summary(found, groups) | {"chance": chance}
 
 
 def _over_methods(several: list[np.ndarray]) -> np.ndarray:
