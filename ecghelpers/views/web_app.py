@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import secrets
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from ..config import Results
 from ..run.parameter_files import NOTEBOOKS, ROOT
 
 TOKEN, TAG = "WEB_APP_TOKEN", "web-app"
-# Voilà's pages ask a server on the internet for icons; with this the browser asks no one but us.
+# Besides: whatever a page would ask another server for, the browser refuses.
 POLICY = (
     "default-src 'self' data: blob:; "
     "script-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; "
@@ -50,7 +51,28 @@ def server(notebook: Path, token: str, options: argparse.Namespace):
     app.base_url = f"/{options.base_url.strip('/')}/".replace("//", "/")
     app.tornado_settings = {"headers": {"Content-Security-Policy": POLICY}}
     app.initialize([str(notebook)])
+    app.template_paths = [_without_links(app.template_paths, notebook.parent), *app.template_paths]
     return app
+
+
+def _without_links(template_paths: list[str], folder: Path) -> str:
+    """A folder with Voilà's own templates, less their links to fonts on the internet.
+
+    Only those that hold such a link stand in it; the first folder that has a template decides.
+    """
+    own = folder / "templates"
+    own.mkdir()
+    first: dict[str, Path] = {}
+    for place in filter(Path.is_dir, map(Path, template_paths)):
+        for path in place.iterdir():
+            if path.suffix in (".j2", ".html"):
+                first.setdefault(path.name, path)
+    for name, path in first.items():
+        text = path.read_text(encoding="utf-8")
+        plain = re.sub(r'<link[^>]*href="https?://[^>]*>', "", text)
+        if plain != text:
+            (own / name).write_text(plain, encoding="utf-8")
+    return str(own)
 
 
 def _notebook(results: Path, folder: Path) -> Path:
