@@ -35,6 +35,14 @@ def parse_label(name: str, value) -> float:
     return number if amplitude or number > 0 else math.nan
 
 
+def check_order(labels: np.ndarray) -> None:
+    """Raise Rejected for a wave of labels (13,) that ends before or where it begins."""
+    of = dict(zip(LABELS, labels, strict=True))
+    for onset, offset in zip(FIDUCIALS[::2], FIDUCIALS[1::2], strict=True):
+        if of[offset] <= of[onset]:
+            raise Rejected(f"fiducials: {offset} {of[offset]:g} is not after {onset} {of[onset]:g}")
+
+
 def check_sampling_rate(value) -> None:
     """Raise Rejected for a source's sampling rate that is given and is not 500 Hz.
 

@@ -15,9 +15,9 @@ from ..ecg import BEAT_SHAPE, TARGETS
 from ..files import listing
 from ..measurement import measure_median
 from . import ge12sl, hdf5_folder, wfdb_folder
-from .checks import Entry, Rejected
+from .checks import Entry, Rejected, short
 from .ge12sl import read_12sl_median
-from .label_table import LABELS
+from .label_table import LABELS, check_order
 from .parallel import PART, gather, processors, submit
 from .store import Block
 from .wfdb_folder import read_wfdb
@@ -56,7 +56,7 @@ class FileSource:
             "records": len(self.entries),
             "block_size": self.block_size,
             "measure_missing": self.measure_missing,
-            "files": [listing(path), _fingerprint(self.entries)],
+            "files": f"{listing(path)}; {_fingerprint(self.entries)}",
         }
         self.attributes = {"measure_missing": self.measure_missing}
         self._ahead: dict[int, list[Future]] = {}
@@ -96,10 +96,7 @@ def read_entries(name: str, entries: list[Entry], measure_missing: bool) -> Bloc
     ids, medians, labels, rejected, patients = [], [], [], [], []
     for entry in entries:
         try:
-            if entry.reason:
-                raise Rejected(entry.reason)
-            median, values = READERS[name].read(entry)
-            patient = entry.patient or (READERS[name].patient(entry) if name != "12sl" else "")
+            median, values, patient = _read_entry(name, entry)
         except Rejected as reason:
             rejected.append((entry.record_id, str(reason)))
             continue
@@ -111,6 +108,25 @@ def read_entries(name: str, entries: list[Entry], measure_missing: bool) -> Bloc
     beats = np.array(medians, np.int16).reshape(-1, *BEAT_SHAPE)
     tables = table[:, : len(TARGETS)], table[:, len(TARGETS) :]
     return Block(ids, beats, *tables, rejected, patients)
+
+
+def _read_entry(name: str, entry: Entry) -> tuple[np.ndarray, np.ndarray, str]:
+    """Median beat, labels and patient of one record.
+
+    Raises Rejected whatever is wrong with it: a file can be damaged in ways that a library notices
+    by any error, and no file may cost the others.
+    """
+    if entry.reason:
+        raise Rejected(entry.reason)
+    try:
+        median, values = READERS[name].read(entry)
+        check_order(values)
+        patient = entry.patient or (READERS[name].patient(entry) if name != "12sl" else "")
+    except (Rejected, MemoryError):
+        raise
+    except Exception as error:
+        raise Rejected(f"unreadable: {type(error).__name__}: {short(error)}") from None
+    return median, values, patient
 
 
 def fill_missing(median_uv: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 from ..ecg import INDEPENDENT_LEADS, LEADS, twelve_leads
 from ..measurement import RATES_HZ, SECONDS, measure
 from .checks import (
+    MOST_BYTES,
     Entry,
     Rejected,
     as_int16,
@@ -23,6 +24,11 @@ from .label_table import LABELS, id_key, read_patients
 
 MICROVOLT_IN = {"uv": 1, "µv": 1, "μv": 1, "mv": 1000, "v": 1_000_000}  # micro sign, Greek mu
 MOST_SIGNALS = 64
+MOST_HEADER_BYTES = 2**18
+LONGEST_LINE = 1000
+RATE = re.compile(r"\d+\.?\d*(/.*)?", re.ASCII)  # then the counter's, which does not matter
+SAMPLES = re.compile(r"\d{1,18}", re.ASCII)
+MOST_A_FRAME = 100  # samples of one signal
 PTB_XL = "ptbxl_database.csv"  # names each record's patient
 PATIENT_COMMENT = re.compile(r"#\s*<?patient[ _-]?id>?\s*[:=]?\s*(\S+)", re.IGNORECASE)
 
@@ -81,50 +87,73 @@ def read_wfdb(path: str | Path) -> tuple[np.ndarray, float]:
 
 def read_ecg(path: str | Path) -> tuple[np.ndarray, float]:
     """As read_wfdb, for a .hea file; raises Rejected."""
+    path = Path(path)
+    gains = _check_header(path)
     import wfdb  # takes a third of a second, which those without WFDB records need not spend
 
-    path = Path(path)
-    _check_header(path)
+    name = str(path.absolute().with_suffix(""))
     try:
-        record = wfdb.rdrecord(str(path.absolute().with_suffix("")))
-    except MemoryError:
+        _check_claims(wfdb.rdheader(name), path.parent)
+        record = wfdb.rdrecord(name)
+    except (Rejected, MemoryError):
         raise
     except Exception as error:  # the library raises whatever a malformed file leads it into
         reason = f"{type(error).__name__}: {short(error)}"
         raise Rejected(f"unreadable: header and signal do not fit each other ({reason})") from None
-    return _pick_leads(record), float(record.fs)
+    return _pick_leads(record, gains), float(record.fs)
 
 
-def _check_header(path: Path) -> None:
-    """Raise Rejected for what the header says that must not or need not be read."""
-    text = read_bytes(path).decode("utf-8", "replace")
-    lines = [line.split() for line in text.splitlines() if line.strip() and line[0] != "#"]
-    if not lines or len(lines[0]) < 2 or not re.fullmatch(r"\d+", lines[0][1]):
+def _check_header(path: Path) -> list[bool]:
+    """Whether each signal has a gain. Raises Rejected for a header that is not one ECG's."""
+    raw = read_bytes(path)
+    text = raw.decode("utf-8", "replace")
+    lines = [line for line in text.splitlines() if line.strip() and line.strip()[0] != "#"]
+    if len(raw) > MOST_HEADER_BYTES or any(len(line) > LONGEST_LINE for line in lines):
+        raise Rejected(f"unreadable: header of {len(raw)} bytes, or with a line of {LONGEST_LINE}")
+    first = lines[0].split() if lines else []
+    if len(first) < 2 or not re.fullmatch(r"\d+", first[1], re.ASCII):
         raise Rejected("unreadable: the header's first line names no record and number of signals")
-    if "/" in lines[0][0]:
+    if "/" in first[0]:
         raise Rejected("multi-segment: give one WFDB record an ECG")
-    first, signals = lines[0], lines[1:]
-    if not 1 <= int(first[1]) <= MOST_SIGNALS or len(signals) != int(first[1]):
-        raise Rejected(f"unreadable: header of {first[1]} signals has {len(signals)} signal lines")
-    try:
-        rate = float(re.split(r"[/(]", first[2])[0]) if len(first) > 2 else 250.0
-        samples = int(first[3]) if len(first) > 3 else 0
-    except ValueError:
-        raise Rejected("unreadable: the header's sampling rate or length is no number") from None
+    if not 1 <= int(first[1]) <= MOST_SIGNALS or len(lines) - 1 != int(first[1]):
+        raise Rejected(
+            f"unreadable: header of {first[1]} signals has {len(lines) - 1} signal lines"
+        )
+    # Of what is no number the library makes 250 Hz, the file's length, and a gain of 200.
+    wrong = [
+        text
+        for text, number in zip(first[2:], (RATE, SAMPLES), strict=False)
+        if not number.fullmatch(text)
+    ]
+    if wrong:
+        raise Rejected("unreadable: the header's sampling rate or length is no number")
+    gains = (re.match(r"\s*\S+\s+\S+\s+-?(\d*\.?\d*)", line, re.ASCII) for line in lines[1:])
+    return [bool(gain and gain[1].strip("0.")) for gain in gains]
+
+
+def _check_claims(header, folder: Path) -> None:
+    """Raise Rejected for what must not or need not be read, by what the library understands."""
+    rate, samples = float(header.fs), header.sig_len
     if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
         raise Rejected(f"sampling rate: {rate:g} Hz; allowed {RATES_HZ[0]} to {RATES_HZ[1]}")
     if samples and not SECONDS[0] <= samples / rate <= SECONDS[1]:
         raise Rejected(f"length: {samples / rate:g} s; allowed {SECONDS[0]} to {SECONDS[1]}")
-    for name in {signal[0] for signal in signals}:
+    frame, skew = max(header.samps_per_frame), max(value or 0 for value in header.skew)
+    if not 1 <= min(header.samps_per_frame) <= frame <= MOST_A_FRAME or skew > SECONDS[0] * rate:
+        raise Rejected(f"unreadable: header claims {frame} samples a frame, {skew} of skew")
+    for name in set(header.file_name):
         if not re.fullmatch(r"[\w.+-]+", name) or name.startswith("."):
             raise Rejected(f"unreadable: signal file {name[:40]!r} is no name in the same folder")
         try:
-            check_file(path.parent / name)
+            check_file(folder / name)
         except Rejected as reason:
             raise Rejected(f"{reason} ({name}, which the header names)") from None
+    size = sum((folder / name).stat().st_size for name in set(header.file_name))
+    if size > MOST_BYTES:
+        raise Rejected(f"too large: signal files of {size} bytes; allowed {MOST_BYTES}")
 
 
-def _pick_leads(record) -> np.ndarray:
+def _pick_leads(record, gains: list[bool]) -> np.ndarray:
     """(12, n) µV by lead name: the twelve, or the eight that the other four follow from."""
     names = [lead_of_name(str(name)) for name in record.sig_name]
     known = [name for name in names if name]
@@ -135,6 +164,8 @@ def _pick_leads(record) -> np.ndarray:
     if missing := [lead for lead in wanted if lead not in known]:
         raise Rejected(f"lead missing: {', '.join(missing)}")
     places = [names.index(lead) for lead in wanted]
+    if unknown := [lead for lead, place in zip(wanted, places, strict=True) if not gains[place]]:
+        raise Rejected(f"not calibrated: no gain, or 0, for lead {', '.join(unknown)}")
     ecg_uv = np.empty((len(wanted), len(record.p_signal)))
     for row, place in enumerate(places):
         unit = str(record.units[place]).strip().casefold()

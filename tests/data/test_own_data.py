@@ -1,18 +1,28 @@
 """Records of one's own go through the notebooks as generated ones do."""
 
+import csv
 import sys
 
 import h5py
 import numpy as np
 import pytest
 import toy
+from source_files import (
+    VALUES,
+    ecg_mv,
+    only_block,
+    reason_of,
+    write_export,
+    write_table,
+    write_wfdb,
+)
 
 sys.path.insert(0, str(toy.ROOT / "tests"))
 import forked
 
 from ecghelpers.config import Results
 from ecghelpers.data import store
-from ecghelpers.ecg import FIDUCIALS, TARGETS
+from ecghelpers.ecg import FIDUCIALS, TARGETS, twelve_leads
 
 STEPS = ("01_data", "02_train", "03_evaluate", "04_heatmaps", "06_perturbation")
 SMALL = {
@@ -77,3 +87,47 @@ def test_a_12sl_export_passes_through_the_notebooks(smoke, tmp_path, columns):
     for name in ("attributions.h5", "perturbation.h5"):
         with h5py.File(folder / name) as file:
             assert "deeplift" in file
+
+
+def odd_signals() -> dict:
+    """Recordings in whole files, but hardly or no ECG: name → (signal in mV, how written)."""
+    rng = np.random.default_rng(5)
+    ecg, still = ecg_mv(), twelve_leads(rng.normal(0, 0.003, (8, 5000))).T
+    return {
+        "asystole": (still, {}),
+        "one_beat": (np.roll(np.vstack([ecg[:400], still[400:]]), 2000, axis=0), {}),
+        "gain_7000": (ecg, {"gain": 7000.0}),
+        "low_voltage": (ecg / ecg.max() * 0.08, {}),
+        "huge": (ecg * 30, {"unit": "V", "gain": 10.0}),
+        "noise": (twelve_leads(rng.normal(0, 1, (8, 5000))).T, {}),
+        "upside_down": (-ecg, {}),
+    }
+
+
+def test_an_odd_record_costs_only_itself(tmp_path):
+    folder = tmp_path / "ecgs"
+    for number in range(6):
+        write_wfdb(folder, f"good{number}", ecg_mv(heart_rate=60 + 4 * number))
+    for name, (signal, how) in odd_signals().items():
+        write_wfdb(folder, name, signal, **how)
+    results = Results(tmp_path / "results")
+    own = {"source": "wfdb", "source_path": str(folder), "results": str(results.root)}
+    assert run(["01_data"], own) == 0
+    kept = set(store.read_medians(results.medians).record_id)
+    with open(results.medians.with_name("rejected.csv"), newline="", encoding="utf-8") as file:
+        rejected = {row["record_id"]: row["reason"] for row in csv.DictReader(file)}
+    assert kept | set(rejected) == {path.stem for path in folder.glob("*.hea")}
+    assert {f"good{number}" for number in range(6)} <= kept
+    assert {"asystole", "one_beat", "noise", "huge"} <= set(rejected)
+    for reason in rejected.values():
+        assert reason.startswith(("not measurable: ", "out of range: ")) and "\n" not in reason
+
+
+def test_waves_that_end_where_they_begin_are_a_line_in_rejected_csv(tmp_path):
+    folder, table = write_export(tmp_path)
+    rows = [{"patid": n, **VALUES} for n in (1, 2, 10)]
+    rows[1]["qoffset"] = rows[1]["qonset"]
+    rows[2] |= {"ponset": 0, "poffset": 0, "tonset": ""}  # not found, which is no fault
+    block = only_block("12sl", folder, write_table(table, rows))
+    assert block.record_id == ["1", "10"]
+    assert reason_of(block, "2") == "fiducials: qoffset 210 is not after qonset 210"
