@@ -3,7 +3,6 @@
 import threading
 from html import escape
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import anywidget
 import numpy as np
@@ -16,9 +15,10 @@ from .background import Background
 from .controls import AUTOMATIC, BESIDE, DIFFERENCE, METHODS_VIEW, MODELS_VIEW, ONE, Controls
 from .plotly_paper import heat_label
 from .plots import METHOD_LABELS
-from .results_folder import Case, Cases, read_own
+from .results_folder import Case, Cases
 from .screen import Screen
 from .study_panel import StudyPanel
+from .uploads import Upload, read_upload, read_uploads
 
 PHONE_PX = 600  # narrower than this, twelve leads go in two columns
 ASSETS = Path(__file__).parent / "assets"
@@ -177,29 +177,18 @@ class Explorer(Controls):
 
     def open(self, path) -> None:
         """Measure a 12SL CSV file or a WFDB record of the user's own, and show it."""
-        path = Path(path)
-        self.say(f"Reading {path.name} …")
-        try:
-            record = read_own(path)
-        except (ValueError, OSError) as error:
-            said = str(error).removeprefix(f"{path}: ").removeprefix(f"{path.with_suffix('')}: ")
-            self.say(f"{path.name}: {said.removeprefix(f'{path.name}: ')}")
-            return
-        self.go_to(self.cases.add(f"own: {Path(path).stem}", record))
+        self._take([read_upload(path)])
 
     def _uploaded(self, change) -> None:
-        files = {Path(file["name"]).name: bytes(file["content"]) for file in change["new"]}
-        records = [name for name in files if name.lower().endswith((".csv", ".hea"))]
-        if files and not records:
-            self.say(
-                f"{', '.join(files)}: choose a 12SL .csv file, or the .hea and .dat files of a "
-                "WFDB record together"
-            )
-        with TemporaryDirectory() as folder:
-            for name, content in files.items():
-                (Path(folder) / name).write_bytes(content)
-            for name in records:
-                self.open(Path(folder) / name)
+        self._take(read_uploads((file["name"], bytes(file["content"])) for file in change["new"]))
+
+    def _take(self, uploads: list[Upload]) -> None:
+        """Show the records, and say what is wrong with the other files."""
+        for upload in uploads:
+            if upload.record:
+                self.go_to(self.cases.add(f"own: {Path(upload.name).stem}", upload.record))
+        if refused := [f"{upload.name}: {upload.reason}" for upload in uploads if upload.reason]:
+            self.say("; ".join(refused))
 
     def lock(self, locked: bool) -> None:
         """While a reading study runs, only how a map is drawn may be changed."""

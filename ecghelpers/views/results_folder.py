@@ -11,10 +11,11 @@ import pandas as pd
 
 from ..config import Results
 from ..data import store
-from ..ecg import FIDUCIALS, TARGETS
+from ..ecg import TARGETS
 from ..files import sha256
 from ..study.blinding import text_hash
 from .plots import METHOD_LABELS
+from .uploads import OwnRecord
 
 KEPT_FILES = 8  # attributions of this many networks stay in memory
 
@@ -43,15 +44,6 @@ class Case:
     def error(self) -> float:
         """Prediction minus truth, in target unit."""
         return self.prediction - self.truth
-
-
-@dataclass(frozen=True)
-class OwnRecord:
-    """A record that is not in the results: (12, 600) µV, (6,) fiducials, measured targets."""
-
-    beat_uv: np.ndarray
-    fiducials: np.ndarray
-    targets: dict[str, float]
 
 
 class Cases:
@@ -230,26 +222,3 @@ class Cases:
     def _read_perturbation(self, target: str, model: int) -> store.Perturbation | None:
         path = self.results.model_dir(target, model) / "perturbation.h5"
         return store.read_perturbation(path) if path.is_file() else None
-
-
-def read_own(path: str | Path) -> OwnRecord:
-    """Read and measure a 12SL CSV file (``.csv``) or a WFDB record (its ``.hea`` or bare name).
-
-    Of a 12SL file only the median beat is known: its heart rate stays missing. Raises ValueError
-    saying what is wrong with the file.
-    """
-    from ..data.sources import UNKNOWN_RR_MS, read_12sl_median, read_wfdb
-    from ..measurement import measure, measure_median
-
-    path = Path(path)
-    if path.suffix.lower() == ".csv":
-        beat = read_12sl_median(path)
-        _, targets, marks, _ = measure_median(beat.astype(float), UNKNOWN_RR_MS)
-        targets = targets | {"VentRate": np.nan}
-    else:
-        bare = path.with_suffix("") if path.suffix.lower() in (".hea", ".dat") else path
-        measured = measure(*read_wfdb(bare))
-        beat, targets, marks = measured.median_uv, measured.targets, measured.fiducials
-    if not np.isfinite(beat).all():
-        raise ValueError(f"{path.name}: no median beat could be formed; whole, clear beats needed")
-    return OwnRecord(beat, np.array([marks[name] for name in FIDUCIALS], float), targets)
