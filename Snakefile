@@ -23,6 +23,8 @@ NETWORK = "{target}/model{model}/model.safetensors"
 HEATMAPS = "{target}/model{model}/attributions.h5"
 PERTURBATION = "{target}/model{model}/perturbation.h5"
 METRICS = "metrics.csv"
+TRUTH = "{target}/model{model}/truth.csv"
+PLANTED = "planted/{plant}/model1/attributions.h5"
 REVIEW = ["review.csv", "aopc.csv"]
 EXPLORED = "notebooks/.05_explore.whole"
 PAGE = "site/index.html"
@@ -39,6 +41,7 @@ MAKES = " --makes {output} >> {log.text} 2>&1"
 
 
 wildcard_constraints:
+    plant="[a-z_]+",
     target="[A-Za-z0-9_]+",
     model="[0-9]+",
 
@@ -49,6 +52,12 @@ def every(pattern):
     files = expand(
         pattern, target=config["targets"], model=range(1, config["models"] + 1)
     )
+    return [file for file in files if not config["partial"] or os.path.exists(file)]
+
+
+def planted(pattern):
+    """The files of a pattern for all plants; when some have failed, those that there are."""
+    files = expand(pattern, plant=config["plants"])
     return [file for file in files if not config["partial"] or os.path.exists(file)]
 
 
@@ -70,6 +79,8 @@ def results_of(step):
         "heatmaps": every(HEATMAPS),
         "explore": [EXPLORED],
         "perturbation": every(PERTURBATION),
+        "planted": planted(PLANTED),
+        "truth": every(TRUTH),
         "review": REVIEW,
         "page": [PAGE],
     }[step]
@@ -200,12 +211,59 @@ rule perturbation:
         SETUP % "perturbation" + RUN + ONE + MAKES
 
 
+rule planted:
+    message: "07_planted {wildcards.plant}"
+    input:
+        DATA,
+    output:
+        PLANTED,
+        "planted/{plant}/model1/model.safetensors",
+        "planted/{plant}/model1/metrics.json",
+        "planted/{plant}/model1/scores.csv",
+    log:
+        notebook="notebooks/07_planted.{plant}.ipynb",
+        text="logs/07_planted.{plant}.log",
+    params:
+        settings=settings("07_planted"),
+        code=config["code"]["planted"],
+    threads: config["threads"]["planted"]
+    resources:
+        **config["resources"]["planted"],
+    shell:
+        SETUP % "planted" + RUN + " plant={wildcards.plant}" + MAKES
+
+
+rule truth:
+    message: "07_truth {wildcards.target} model{wildcards.model}"
+    input:
+        DATA,
+        NETWORK,
+        HEATMAPS,
+        planted(PLANTED),
+    output:
+        TRUTH,
+        "{target}/model{model}/effects.csv",
+    log:
+        notebook=f"notebooks/07_truth.{EACH}.ipynb",
+        text=f"logs/07_truth.{EACH}.log",
+    params:
+        settings=settings("07_truth"),
+        code=config["code"]["truth"],
+    threads: config["threads"]["truth"]
+    resources:
+        **config["resources"]["truth"],
+    shell:
+        SETUP % "truth" + RUN + ONE + MAKES
+
+
 rule review:
     message: "08_review"
     input:
         DATA,
         METRICS,
         every(PERTURBATION),
+        every(TRUTH),
+        planted(PLANTED),
     output:
         REVIEW,
     log:

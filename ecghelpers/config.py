@@ -54,6 +54,23 @@ class Results:
         """The folder of the network that was trained on a plant."""
         return self.root / "planted" / plant / "model1"
 
+    def network(self, target: str, model: int) -> Path:
+        return self.model_dir(target, model) / "model.safetensors"
+
+    def attributions(self, target: str, model: int) -> Path:
+        return self.model_dir(target, model) / "attributions.h5"
+
+    def perturbation(self, target: str, model: int) -> Path:
+        return self.model_dir(target, model) / "perturbation.h5"
+
+    def effects(self, target: str, model: int) -> Path:
+        """What edits of known effect do to a network's prediction."""
+        return self.model_dir(target, model) / "effects.csv"
+
+    def truth(self, target: str, model: int) -> Path:
+        """Scores of a network's maps against what is known to be true."""
+        return self.model_dir(target, model) / "truth.csv"
+
     def models(self) -> list[tuple[str, int]]:
         """(target, model) of every trained network, in the order of TARGETS."""
         found = []

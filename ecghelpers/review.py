@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from . import gaps
+from .attribution import METHODS
 from .config import Results, generator
 from .data.store import Medians, Perturbation, read_perturbation
 from .ecg import TARGETS
@@ -19,6 +20,11 @@ ALL = "all"
 PASSES, FAILS, UNCLEAR = "passes", "fails", "unclear"
 FROM_ANSWER = {"yes": PASSES, "no": FAILS, "unclear": UNCLEAR, "": ""}
 RESAMPLES = 2000
+# Where a value that no test decides becomes a verdict; each stands in docs/truth.md with its reason.
+MOST_POINTS = 0.5  # of the points a map marks most: so many must lie on the plant
+MOST_SHARE = 0.5  # of the network's leaning on a marker: so much a map must show
+MOST_LEFT = 0.25  # rank correlation with the map of shuffled weights
+MOST_ALIKE = 0.5  # rank correlation between trainings
 
 
 @dataclass(frozen=True)
@@ -138,15 +144,70 @@ def from_readers(scores: pd.DataFrame) -> list[dict]:
     return rows
 
 
+def _beside(found, limit: float, above: bool = True) -> str:
+    """Passes where the whole interval lies on the right side of a limit, fails on the other."""
+    if not np.isfinite([found.low, found.high]).all():
+        return UNCLEAR
+    if found.low > limit:
+        return PASSES if above else FAILS
+    return UNCLEAR if found.high >= limit else FAILS if above else PASSES
+
+
+def from_planted(scores: pd.DataFrame) -> list[dict]:
+    """The tests by planted truth, from the scores of all planted networks that have learnt.
+
+    A method passes a plant if more than half of the points it marks most lie on it; it exposes the
+    shortcut if its share on the marker is at least half of what the marker counts for the network.
+    """
+    rows = []
+    for plant in ("amplitude", "interval"):
+        part = scores[(scores.plant == plant) & (scores.score == "rank")]
+        for found in part[part.method.isin(METHODS)].itertuples():
+            values = (found.value, found.low, found.high, found.chance)
+            verdict = "" if found.method == FLOOR else _beside(found, MOST_POINTS)
+            rows.append(row(ALL, found.method, f"planted_{plant}", *values, verdict))
+    part = scores[scores.score == "marker share"].set_index("method")
+    leaning = part.value.get("network", np.nan)
+    for found in part.reset_index().itertuples():
+        if found.method in METHODS:
+            values = (found.value, found.low, found.high, found.chance)
+            known = np.isfinite(leaning) and found.method != FLOOR
+            verdict = _beside(found, leaning * MOST_SHARE) if known else ""
+            rows.append(row(ALL, found.method, "shortcut", *values, verdict))
+    return rows
+
+
+def from_truth(results: Results) -> list[dict]:
+    """How each target's maps depend on its network's weights, and agree between its trainings."""
+    tables: dict[str, list[pd.DataFrame]] = {}
+    for target, model in results.models():
+        path = results.truth(target, model)
+        if path.is_file():
+            tables.setdefault(target, []).append(pd.read_csv(path))
+    rows = []
+    for target, several in tables.items():
+        whole = pd.concat(several)
+        whole = whole[(whole.score == "rank correlation") & whole.method.isin(METHODS)]
+        for part, test, limit, above in (
+            ("weights", "depends_on_weights", MOST_LEFT, False),
+            ("trainings", "consistent", MOST_ALIKE, True),
+        ):
+            means = whole[whole.part == part].groupby("method", sort=False)
+            for method, found in means[["value", "low", "high", "chance"]].mean().iterrows():
+                verdict = "" if method == FLOOR else _beside(found, limit, above)
+                rows.append(row(target, method, test, *found, verdict))
+    return rows
+
+
 def gather(
     results: Results,
     data: Medians,
     sd: Mapping[str, float],
-    others: Iterable[Callable[[], list[dict]]] = (),
+    shared: Iterable[dict] = (),
 ) -> pd.DataFrame:
     """Write ``review.csv`` from what a results folder holds, and return it.
 
-    sd: target → SD of its test values. others: further functions that give rows.
+    sd: target → SD of its test values. shared: rows that belong to no target.
     """
     patients = dict(zip(data.record_id, data.groups, strict=True))
     rows, networks = [], {}
@@ -157,10 +218,10 @@ def gather(
     for target, paths in networks.items():
         content = map(read_perturbation, paths)
         rows += from_perturbation(content, target, sd[target], patients)
-    for more in others:
-        rows += more()
+    rows += from_truth(results)
     table = pd.DataFrame(rows, columns=COLUMNS)
-    table = pd.concat([table, over_targets(table)], ignore_index=True)
+    parts = [table, over_targets(table), pd.DataFrame(shared, columns=COLUMNS)]
+    table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     write(results.review, table)
     return table
 

@@ -100,6 +100,7 @@ def plan(options: argparse.Namespace) -> Plan:
     settings |= place.settings | {
         "steps": [step.rule for step in chosen],
         "code": code,
+        "plants": list(parameter_files.PLANT_NAMES),
         "own_files": own_files,
         "device": device,
         "partial": False,

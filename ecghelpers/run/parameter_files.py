@@ -37,8 +37,15 @@ ALLOWED = {
     "perturbation_records": (1, 1_000_000),
     "perturbation_steps": (1, BEAT_SHAPE[0] * BEAT_SHAPE[1]),
     "perturbation_noise": (0.0, 10.0),
+    "planted_records": (2, 10_000_000),
+    "planted_epochs": (1, 10_000),
+    "planted_r2": (-1.0, 1.0),
+    "planted_maps": (1, 100_000),
+    "truth_records": (1, 1_000_000),
+    "shuffled_records": (1, 100_000),
 }
-RUN_TIME = {"results", "device", "target", "model"}  # known only when a notebook runs
+RUN_TIME = {"results", "device", "target", "model", "plant"}  # known only when a notebook runs
+PLANT_NAMES = ("amplitude", "interval", "shortcut")  # as in truth.plants, which takes torch
 # Folders whose modules only show: a change in them does not touch the numbers that steps save.
 SHOWING = ("views", "study")
 
@@ -64,6 +71,8 @@ STEPS = (
     Step("04", "heatmaps", "04_heatmaps", draws=True),
     Step("05", "explore", "05_explore", draws=True),
     Step("06", "perturbation", "06_perturbation"),
+    Step("planted", "planted", "07_planted"),
+    Step("07", "truth", "07_truth"),
     Step("08", "review", "08_review"),
 )
 PAGE = Step("page", "page", "", draws=True)

@@ -33,6 +33,8 @@ MADE_BY = {
     "metrics.csv": "evaluate",
     "attributions.h5": "heatmaps",
     "perturbation.h5": "perturbation",
+    "truth.csv": "truth",
+    "effects.csv": "truth",
     "aopc.csv": "review",
     "review.csv": "review",
     "index.html": "page",
@@ -149,7 +151,8 @@ def _to_mend(plan: Plan) -> tuple[list[str], list[str]]:
     """
     mended, others = [], []
     for name in checksums.damaged(plan.results):
-        rule, place = MADE_BY.get(Path(name).name), f"{short(plan.results / name)} is damaged"
+        rule = "planted" if name.startswith("planted/") else MADE_BY.get(Path(name).name)
+        place = f"{short(plan.results / name)} is damaged"
         folder = re.fullmatch(r"(\w+)/model(\d+)/.*", name)
         if folder and not (
             folder[1] in plan.settings["targets"] and int(folder[2]) <= plan.settings["models"]

@@ -1,0 +1,106 @@
+"""What 07 keeps of one network: its scores against known truth, as one table."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from .attribution import METHODS, attribute
+from .config import Results
+from .data.store import read_attributions
+from .files import whole_file
+from .planted import SCORE_COLUMNS
+from .truth.plants import PLANTS
+from .truth.similarity import SIMILARITIES, between_methods, between_trainings, summary
+
+# Few enough for the many maps of shuffled networks; the same for every network compared.
+FEW_DRAWS = {"smoothgrad_draws": 5, "gradientshap_draws": 5, "integrated_gradients_steps": 8}
+COLUMNS = ["part", "method", "score", "n", "value", "low", "high", "chance"]
+
+
+def other_trainings(results: Results, target: str) -> tuple[list[str], list[dict]]:
+    """The records that all finished networks of a target have maps of, and each network's maps."""
+    stored = [
+        read_attributions(path)
+        for path in sorted(results.model_dir(target, 1).parent.glob("model*/attributions.h5"))
+    ]
+    shared = [r for r in stored[0].record_id if all(r in s.record_id for s in stored)]
+    maps = []
+    for content in stored:
+        place = {record: row for row, record in enumerate(content.record_id)}
+        rows = [place[record] for record in shared]
+        maps.append({m: values[rows] for m, values in content.maps.items()})
+    return shared, maps
+
+
+def consistency(results: Results, target: str, seed: int = 0) -> pd.DataFrame:
+    """How alike the maps of several trainings are, of ``between_trainings``; empty for one."""
+    shared, maps = other_trainings(results, target)
+    return between_trainings(maps, shared, seed=seed) if len(maps) > 1 else pd.DataFrame()
+
+
+def disagreement(
+    model: nn.Module, beats_uv: np.ndarray, record_id: Sequence[str], **options
+) -> pd.DataFrame:
+    """Rank correlation of every two methods on twelve leads and on the eight independent ones.
+
+    beats_uv: (record, 12, 600) µV; options: as attribute takes them. Columns: method, other, n and,
+    for ``twelve`` and ``independent``, the mean; gain is what agreeing on the leads brought.
+    """
+    tables = []
+    for leads in ("twelve", "independent"):
+        given = {"record_id": record_id, "leads": leads, "progress": False, **options}
+        maps = {m: attribute(model, beats_uv, m, **given) for m in METHODS if m != "random"}
+        table = between_methods(maps).set_index(["method", "other"])
+        tables.append(table["value"].rename(leads))
+    both = pd.concat(tables, axis=1).reset_index()
+    return both.assign(gain=both["independent"] - both["twelve"])
+
+
+def against(maps: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Likeness of each method's maps to another network's on the same records: a row a method."""
+    rows = [
+        {"method": m, "score": score} | summary(measure(maps[m], others[m]))
+        for m in maps
+        for score, measure in SIMILARITIES.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def write(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV, whole or not at all."""
+    with whole_file(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+def planted_scores(results: Results) -> pd.DataFrame:
+    """The scores of all planted networks there are, one below the other."""
+    paths = [results.planted_dir(plant) / "scores.csv" for plant in PLANTS]
+    tables = [pd.read_csv(path) for path in paths if path.is_file()]
+    tables = [table for table in tables if len(table)]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=SCORE_COLUMNS)
+
+
+def planted_sentences(results: Results) -> dict[str, str]:
+    """What each planted network has learnt, or why it is not judged: plant → sentence."""
+    paths = {plant: results.planted_dir(plant) / "metrics.json" for plant in PLANTS}
+    return {
+        plant: json.loads(path.read_text(encoding="utf-8"))["sentence"]
+        for plant, path in paths.items()
+        if path.is_file()
+    }
+
+
+def collect(parts: Mapping[str, pd.DataFrame], path: Path) -> pd.DataFrame:
+    """Put the parts' tables below one another with the columns COLUMNS, and write them."""
+    tables = [
+        table.assign(part=part).reindex(columns=COLUMNS)
+        for part, table in parts.items()
+        if len(table)
+    ]
+    whole = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+    write(whole, path)
+    return whole
