@@ -21,6 +21,7 @@ from .evaluation import FLOOR
 from .files import Pieces, array_digest, remove_pieces, sha256
 from .fingerprint import code_digest
 from .perturbation import OPERATORS, ORDERS, perturbation_curve, schedule
+from .prediction import ready
 
 BLOCK_RECORDS = 16
 PUBLISHED = ("add_noise", "morf")  # the original's operator and order
@@ -104,6 +105,7 @@ def perturb(
     content of model_file agree. The caller removes them with forget_blocks(path) once the result
     is written and checked.
     """
+    model, *_ = ready(model)  # once, not for every curve
     methods, maps = list(methods), {"seed": experiment.seed} | maps
     settings = {"target": target, **experiment.settings(), "attribution": maps}
     decides = {"records": list(data.record_id), "beats": array_digest(data.medians)}
@@ -192,6 +194,7 @@ def all_ways(
     model: nn.Module, data: Medians, relevance: np.ndarray, experiment: Experiment
 ) -> dict[tuple[str, str], np.ndarray]:
     """(operator, order) → (record, step) predictions of one map of every record."""
+    model, *_ = ready(model)
     return {
         (operator, order): experiment.curve(
             model, data, relevance, operator, order, experiment.points

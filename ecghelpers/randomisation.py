@@ -11,6 +11,7 @@ import torch
 from .attribution import METHODS, attribute
 from .config import generator
 from .model import ResModule, StevenNet
+from .prediction import ready
 from .training import Settings, Trainer, fit
 from .truth.similarity import similarity_table
 
@@ -123,6 +124,7 @@ def randomisation_table(
     """
 
     def maps_of(network: StevenNet) -> dict[str, np.ndarray]:
+        network, *_ = ready(network)  # once, not for every map
         given = {"draws": draws, "noise": noise, "seed": seed, **options}
         return {m: smooth_maps(network, beats_uv, m, record_id, **given) for m in methods}
 

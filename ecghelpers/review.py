@@ -20,7 +20,7 @@ ALL = "all"
 PASSES, FAILS, UNCLEAR = "passes", "fails", "unclear"
 FROM_ANSWER = {"yes": PASSES, "no": FAILS, "unclear": UNCLEAR, "": ""}
 RESAMPLES = 2000
-# Where a value that no test decides becomes a verdict; each stands in docs/truth.md with its reason.
+# Where a value that no test decides becomes a verdict; the reasons stand in docs/truth.md.
 MOST_POINTS = 0.5  # of the points a map marks most: so many must lie on the plant
 MOST_SHARE = 0.5  # of the network's leaning on a marker: so much a map must show
 MOST_LEFT = 0.25  # rank correlation with the map of shuffled weights

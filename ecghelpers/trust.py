@@ -13,6 +13,7 @@ from .config import Results
 from .data.store import read_attributions
 from .files import whole_file
 from .planted import SCORE_COLUMNS
+from .prediction import ready
 from .truth.plants import PLANTS
 from .truth.similarity import SIMILARITIES, between_methods, between_trainings, summary
 
@@ -51,6 +52,7 @@ def disagreement(
     for ``twelve`` and ``independent``, the mean; gain is what agreeing on the leads brought.
     """
     tables = []
+    model, *_ = ready(model)
     for leads in ("twelve", "independent"):
         given = {"record_id": record_id, "leads": leads, "progress": False, **options}
         maps = {m: attribute(model, beats_uv, m, **given) for m in METHODS if m != "random"}

@@ -25,6 +25,8 @@ PARAMETERS = {
     "04_heatmaps": EACH + "multiply_by_inputs = True\n",
     "05_explore": COMMON,
     "06_perturbation": EACH + "multiply_by_inputs = True\nperturbation_steps = 3\n",
+    "07_planted": COMMON + 'plant = "amplitude"\n',
+    "07_truth": EACH,
     "08_review": COMMON,
 }
 # Each run leaves a line in runs.txt; {body} stands for what a test wants to happen first.
@@ -52,6 +54,9 @@ FILES = {
     "04_heatmaps": f'{{{FOLDER}attributions.h5": str(multiply_by_inputs)}}',
     "05_explore": "{}",
     "06_perturbation": f'{{{FOLDER}perturbation.h5": str(perturbation_steps)}}',
+    "07_planted": '{f"planted/{plant}/model1/{name}": "ok" for name in '
+    '("model.safetensors", "attributions.h5", "metrics.json", "scores.csv")}',
+    "07_truth": f'{{{FOLDER}truth.csv": "ok", {FOLDER}effects.csv": "ok"}}',
     "08_review": '{"review.csv": "ok", "aopc.csv": "ok"}',
 }
 SLURM = "check_seconds: 1\nevery: {cpus: 1, memory_gb: 1, minutes: 5}\n"
