@@ -111,7 +111,7 @@ class Trainer:
         seed = generator(s.seed, "weights", s.target, str(s.model)).integers(2**62)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(seed))
-            self.network = StevenNet().to(self.device)
+            self.network = self.untrained().to(self.device)
         rate = s.learning_rate or self.recipe.learning_rate
         self.optimiser = self.recipe.optimiser(self.network.parameters(), lr=rate)
         self.batches = -(-len(self.beats) // s.batch_size)
@@ -128,6 +128,14 @@ class Trainer:
         self.history: list[dict] = []
         self.best = (float("inf"), None)  # validation error, weights
 
+    def untrained(self) -> StevenNet:
+        """The network to begin with, its weights drawn from torch's generator."""
+        return StevenNet()
+
+    def loss(self, outputs: Tensor, wanted: Tensor) -> Tensor:
+        """What is made small: outputs (record, 1) against the scaled target (record,)."""
+        return nn.functional.mse_loss(outputs.flatten(), wanted)
+
     def order(self) -> Tensor:
         """The order of the records in this epoch, from the seed alone."""
         s = self.settings
@@ -140,7 +148,7 @@ class Trainer:
         inputs = self.beats[rows].float() * self.input_scale
         wanted = (self.values[rows] - self.mean) / self.std
         self.optimiser.zero_grad(set_to_none=True)
-        loss = nn.functional.mse_loss(self.network(inputs).flatten(), wanted)
+        loss = self.loss(self.network(inputs), wanted)
         loss.backward()
         self.optimiser.step()
         if self.recipe.schedule == "one cycle":

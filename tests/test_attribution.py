@@ -4,7 +4,7 @@ import captum.attr
 import numpy as np
 import pytest
 import torch
-from networks import Linear, beats, steven_net
+from small_networks import Linear, beats, steven_net
 
 from ecghelpers import attribution
 from ecghelpers.attribution import METHODS, attribute, completeness_error, unit

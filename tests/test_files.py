@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from networks import beats, steven_net
+from small_networks import beats, steven_net
 from toy import ROOT
 
 from ecghelpers import faithfulness, files, fingerprint

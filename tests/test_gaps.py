@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from networks import Linear
+from small_networks import Linear
 
 from ecghelpers import faithfulness, gaps
 from ecghelpers.data.store import Medians, Perturbation

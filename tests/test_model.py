@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from captum import attr
-from networks import beats, steven_net
 from safetensors.torch import save_file
+from small_networks import beats, steven_net
 from torch import nn
 
 from ecghelpers import model as model_module

@@ -54,7 +54,10 @@ def test_smoke_leaves_every_result(smoke):
 @pytest.mark.parametrize("step", parameter_files.STEPS, ids=lambda step: step.notebook)
 def test_the_executed_notebook_is_kept_and_whole(smoke, step):
     found = list((smoke.root / "notebooks").glob(f"{step.notebook}*.ipynb"))
-    assert len(found) == (2 if step.rule in ("train", "heatmaps", "perturbation") else 1)
+    targets_or_plants = {"planted": 3} | dict.fromkeys(
+        ("train", "heatmaps", "perturbation", "truth"), 2
+    )
+    assert len(found) == targets_or_plants.get(step.rule, 1)
     for path in found:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import Linear, beats, steven_net
+from small_networks import Linear, beats, steven_net
 
 from ecghelpers.config import generator
 from ecghelpers.perturbation import (

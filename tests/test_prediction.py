@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from networks import Linear
+from small_networks import Linear
 
 from ecghelpers.prediction import predict
 

@@ -7,7 +7,7 @@ import signal
 import numpy as np
 import pytest
 import torch
-from networks import beats
+from small_networks import beats
 
 from ecghelpers import files, training
 from ecghelpers.prediction import predict

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from networks import beats, steven_net
+from small_networks import beats, steven_net
 
 from ecghelpers.model import evaluation_form
 from ecghelpers.speed import convolution

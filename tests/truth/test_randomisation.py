@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from networks import beats, steven_net
 from scipy.stats import spearmanr
+from small_networks import beats, steven_net
 
 from ecghelpers.prediction import predict
 from ecghelpers.randomisation import (
