@@ -12,6 +12,7 @@ from .evaluation import model_errors
 from .files import provenance, whole_file, write_json
 from .model import load_model, read_metadata
 from .prediction import predict
+from .shipped import other_data
 
 
 def score_models(results: Results, data: Medians, device: str = "auto") -> pd.DataFrame:
@@ -38,6 +39,23 @@ def score_models(results: Results, data: Medians, device: str = "auto") -> pd.Da
     with whole_file(results.metrics) as temporary:
         table.to_csv(temporary, index=False)
     return table
+
+
+def origins(results: Results, data: Medians) -> list[str]:
+    """For every network, in a sentence, what it learnt from and how these records differ."""
+    told = []
+    for target, number in results.models():
+        metadata = read_metadata(results.network(target, number))
+        card = json.loads(metadata.get("settings", "{}")).get("card")
+        sentence = f"{target} model {number}: trained on this run's training records"
+        if card:
+            other = other_data(card, data.attributes)
+            sentence = (
+                f"{target} model {number}: shipped, trained on {card['data']['training']} other "
+                f"ECGs{'; ' + other if other else ', measured as these are'}"
+            )
+        told.append(sentence)
+    return told
 
 
 def mean_predictor(data: Medians) -> pd.Series:

@@ -1,21 +1,22 @@
-"""Makes the reference networks: python networks/make.py FOLDER, then once more with --publish.
+"""Makes the reference networks: python networks/make.py FOLDER
 
 FOLDER takes the generated ECGs and the states; a stopped run is continued by the same command.
 First one StevenNet with seven outputs learns all targets together, which teaches its layers more
-than one target does in the same time. It is then split into seven networks of one output each,
-and every one of them goes on alone, towards a small absolute error of its own target.
+than one target does in the same time. It is then split into seven networks of one output each;
+those that need it go on alone, towards a small absolute error of their own target.
 """
 
 import argparse
 import copy
 import json
+import platform
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ecghelpers import config, evaluation, training
+from ecghelpers import config, evaluation, files, shipped, training
 from ecghelpers.data import build, store
 from ecghelpers.ecg import TARGETS
 from ecghelpers.model import StevenNet, fold_scaling
@@ -24,9 +25,12 @@ from ecghelpers.training import Settings, Trainer
 
 TRAINING = {"records": 42_000, "seed": 101}
 TEST = {"records": 5_000, "seed": 102}
+FIRST = 200  # test records whose errors the card gives apart, to be found again quickly
 VALIDATION_RECORDS = 2_000
 JOINT_EPOCHS, JOINT_RATE = 10, 3e-3
 ALONE_EPOCHS, ALONE_RATE = 2, 1e-3
+ALONE = ("VentRate",)  # the targets that need it
+COMMAND = "python networks/make.py FOLDER"
 SMOOTH = 0.1  # standard deviations of the target below which an error counts as its square
 Data = tuple[np.ndarray, np.ndarray]
 
@@ -143,10 +147,60 @@ def train_alone(
 
 
 def errors(network: StevenNet, data: store.Medians, target: str) -> dict[str, float]:
-    """MAE, RMSE, R² and their n on the records whose target is known."""
+    """n, MAE, RMSE and R² on the records whose target is known."""
     known = data.subset(np.isfinite(data.target(target)))
     found = evaluation.model_errors(known.target(target), predict(network, known.medians))
-    return {name: round(float(value), 6) for name, value in found.items()}
+    return {"n": int(found.pop("n"))} | {name: round(float(v), 6) for name, v in found.items()}
+
+
+def card(target: str, data: store.Medians, joint: list, alone: list, command: str) -> dict:
+    """What is to be known of a network, but for its errors."""
+    learn = parts(data)[0]
+    known = learn.target(target)[np.isfinite(learn.target(target))].astype(np.float64)
+    together = [row | {"validation_mae": row["validation_mae"][target]} for row in joint]
+    further = [
+        {"epoch": len(joint) + row["epoch"]}
+        | {key: row[key] for key in ("validation_mae", "seconds")}
+        for row in alone  # another loss: not to be drawn in one line with the first
+    ]
+    stages = [("together", JOINT_RATE, joint), ("alone", ALONE_RATE, alone)]
+    return {
+        "target": target,
+        "unit": TARGETS[target].unit,
+        "model": 1,
+        "mean": float(known.mean()),
+        "sd": float(known.std()),
+        "data": {
+            "generator": data.attributes["generator"],
+            "seed": TRAINING["seed"],
+            "training": len(known),
+            "validation": len(data.record_id) - len(learn.record_id),
+            "test_seed": TEST["seed"],
+            "measurement": shipped.measurement_digest(),
+        },
+        "training": [
+            {"what": what, "epochs": len(rows), "highest_learning_rate": rate, "batch_size": 32}
+            for what, rate, rows in stages
+            if rows
+        ],
+        "history": together + further,
+        "hours": round(sum(row["seconds"] for row in [*joint, *alone]) / 3600, 2),
+        "machine": f"{torch.get_num_threads()} cores, {platform.machine()}, torch",
+        "version": files.provenance(),
+        "made_by": command,
+    }
+
+
+def publish(place: Path, network: StevenNet, test: store.Medians, content: dict) -> None:
+    """Write network and card; the errors are those of the network as it is read again."""
+    target = content["target"]
+    shipped.write_network(network, content, place)
+    again = shipped.load_network(target, device="cpu")
+    content |= {"test": errors(again, test, target), "test_32_bit": errors(network, test, target)}
+    first = test.subset(np.arange(min(FIRST, len(test.record_id))))
+    content["first_test"] = errors(again, first, target)
+    shipped.write_network(network, content, place)
+    print(target, content["test"], content["test_32_bit"], flush=True)
 
 
 def main() -> None:
@@ -154,17 +208,19 @@ def main() -> None:
     options.add_argument("folder", type=Path, help="takes the ECGs and the states")
     options.add_argument("--records", type=int, default=TRAINING["records"])
     options.add_argument("--epochs", type=int, default=JOINT_EPOCHS)
-    options.add_argument("--alone", type=int, default=ALONE_EPOCHS, help="epochs of each target")
-    options.add_argument("--only", nargs="+", default=list(TARGETS), choices=TARGETS)
+    options.add_argument("--alone", nargs="*", default=ALONE, choices=TARGETS)
+    options.add_argument("--networks", type=Path, default=Path(__file__).parent)
     given = options.parse_args()
+    shipped.BESIDE = given.networks.resolve()
     data = collected(given.folder, "train", given.records, TRAINING["seed"])
     test = collected(given.folder, "test", **TEST)
     networks, joint = train_joint(given.folder, data, given.epochs)
-    for target in given.only:
-        network, alone = networks[target], []
-        if given.alone:
-            network, alone = train_alone(given.folder, data, network, target, given.alone)
-        print(target, errors(networks[target], test, target), errors(network, test, target))
+    for target, network in networks.items():
+        alone = []
+        if target in given.alone:
+            network, alone = train_alone(given.folder, data, network, target, ALONE_EPOCHS)
+        content = card(target, data, joint, alone, COMMAND)
+        publish(given.networks, network, test, content)
 
 
 if __name__ == "__main__":

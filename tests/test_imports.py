@@ -11,7 +11,7 @@ from ecghelpers import fingerprint
 FLOORS = (
     {"run", "views", "study"},
     {"data", "training", "evaluation", "scoring", "explanation", "randomisation"}
-    | {"faithfulness", "gaps", "review", "planted", "shortcut", "trust"},
+    | {"faithfulness", "gaps", "review", "planted", "shortcut", "trust", "shipped"},
     {"attribution", "perturbation", "floors", "truth", "measurement"},
     {"prediction", "checksums"},
     {"model", "speed", "files", "fingerprint", "statistics", "config", "ecg"},

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-GROUND_FLOOR = ("__init__", "checksums", "config", "ecg", "files", "fingerprint")
+GROUND_FLOOR = ("__init__", "checksums", "config", "ecg", "files", "fingerprint", "shipped")
 
 COMMON = 'results = "results/quick"\ndevice = "auto"\nseed = 1\n'
 EACH = COMMON + 'target = "qt"\nmodel = 1\n'

@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from .. import fingerprint as code_of
+from .. import shipped
 from ..config import check_choice
 from ..ecg import BEAT_SHAPE, TARGETS
 
@@ -25,6 +26,7 @@ ALLOWED = {
     "seed": (0, 2**31 - 1),
     "source": ("gan", "12sl", "hdf5", "wfdb"),
     "records": (1, 10_000_000),
+    "network": ("trained", "shipped"),
     "recipe": ("default", "original"),
     "epochs": (1, 10_000),
     "batch_size": (1, 65_536),
@@ -224,6 +226,10 @@ def load(profile: str, targets: list[str]) -> dict:
         name: {target: _of_cell(cell, given) for target, given in values.items()}
         for name, cell in own.items()
     }
+    for target in targets:
+        if notebooks["02_train"][target].get("network") == "shipped":
+            for model in range(1, models + 1):
+                shipped.read_card(target, model)
     return {"profile": profile, "targets": targets, "models": models, "notebooks": notebooks}
 
 

@@ -16,8 +16,10 @@ import numpy as np
 import pandas as pd
 
 from .. import __version__
+from .. import review as all_tests
 from ..config import Results
 from ..ecg import TARGETS
+from ..evaluation import FLOOR
 from ..files import write_text
 from ..study import blinding
 from .plots import METHOD_LABELS, METHOD_STYLES
@@ -119,6 +121,7 @@ def _write_records(site: Path, cases: Cases, networks: list[dict], seed: int) ->
         ],
         "networks": [n | {"study": blinding.study_id(seed, n)} for n in networks],
         "records": {record: _record(cases, record) for record in ids},
+        "review": _review(cases.results),
     }
     write_text(site / "data" / "records.js", f"ECG.records({script_json(content)});\n")
 
@@ -140,9 +143,25 @@ def _ranking(results: Results, target: str, model: int) -> list[dict]:
     rows = table[(table["target"] == target) & (table["model"] == model)]
     rows = rows.sort_values("gain", ascending=False)
     return [
-        {"method": row.method, "aopc": float(row.aopc), "verdict": str(row.beats_random)}
+        {
+            "method": row.method,
+            "gain": float(row.gain),
+            "verdict": str(row.beats_random) or "the floor",
+        }
         for row in rows.itertuples()
     ]
+
+
+def _review(results: Results) -> dict | None:
+    """The answer in words and each method's tests in a line, from ``review.csv``; None without."""
+    if not results.review.is_file():
+        return None
+    table = pd.read_csv(results.review)
+    methods = [name for name in dict.fromkeys(table["method"]) if name != FLOOR]
+    return {
+        "answer": all_tests.answer(table, lambda name: METHOD_LABELS.get(name, name)),
+        "tests": [[name, all_tests.one_line(table, name)] for name in methods],
+    }
 
 
 def _number(value: float) -> float | None:

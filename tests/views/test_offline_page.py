@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ecghelpers import review
 from ecghelpers.views import offline_page
 from ecghelpers.views.plots import METHOD_LABELS
 
@@ -21,6 +22,10 @@ def results(tmp_path_factory):
     rows = [("qt", 1, "random", 3.0, 0.0, ""), ("qt", 1, "deeplift", 1.0, 2.0, "yes")]
     columns = ["target", "model", "method", "aopc", "gain", "beats_random"]
     pd.DataFrame(rows, columns=columns).to_csv(results.aopc, index=False)
+    values = (0.5, 0.3, 0.7, 0.0, "passes")
+    rows = [review.row("all", "deeplift", "faithful", *values)]
+    rows += [review.row("all", "saliency", "shortcut", *values[:4], "fails")]
+    review.write(results.review, pd.DataFrame(rows))
     offline_page.build_site(results)
     return results
 
@@ -67,6 +72,8 @@ def test_every_map_truth_and_curve_is_on_the_page(results):
     np.testing.assert_allclose(first, network["prediction"][0], rtol=1e-4)
     assert [row["method"] for row in network["ranking"]] == ["deeplift", "random"]
     assert network["test_mae"] == 4.2
+    assert "DeepLIFT pass" in data["review"]["answer"]
+    assert dict(data["review"]["tests"])["saliency"] == "fails: shortcut exposed"
     assert content(page / "data" / "pr-model2.js")["ranking"] == []
 
 

@@ -81,20 +81,28 @@ ECG.drawLegend = (list, curves) => {
   }));
 };
 
-// rows: [{label, auc, verdict}], best first.
+// rows: [{label, gain, verdict}], best first.
 ECG.drawRank = (place, rows, unit) => {
   if (!rows.length) return place.replaceChildren(ECG.element("p", "No ranking is stored for this network.", { className: "quiet" }));
   const table = ECG.element("table"), head = table.createTHead().insertRow();
-  for (const [text, number] of [["Rank"], ["Method"], [`AOPC (${unit})`, 1], ["Better than random?"]]) {
+  for (const [text, number] of [["Rank"], ["Method"], [`Gain (${unit})`, 1], ["Better than random?"]]) {
     head.append(ECG.element("th", text, { scope: "col", className: number ? "number" : "" }));
   }
   rows.forEach((row, index) => {
     const line = table.insertRow();
     line.insertCell().textContent = index + 1;
     line.insertCell().textContent = row.label;
-    Object.assign(line.insertCell(), { textContent: row.aopc.toPrecision(3), className: "number" });
+    Object.assign(line.insertCell(), { textContent: row.gain.toPrecision(2).replace("-", "−"), className: "number" });
     line.insertCell().textContent = row.verdict;
   });
-  place.replaceChildren(table);
+  const note = "Gain: how much more than random maps do the error grows while noise is added to the points that the map marks most.";
+  place.replaceChildren(table, ECG.element("p", note, { className: "quiet" }));
+};
+
+// review: {answer, tests: [[method, what it passes and fails]]}, of all targets.
+ECG.drawReview = (place, list, review, names) => {
+  place.textContent = review.answer;
+  list.replaceChildren(...review.tests.flatMap(([method, told]) =>
+    [ECG.element("dt", names.get(method) ?? method), ECG.element("dd", told)]));
 };
 }

@@ -218,6 +218,9 @@ function drawBeside(network, data, methods, panels) {
     const rows = data.ranking.map((entry) => ({ ...entry, label: names.get(entry.method) ?? entry.method }));
     ECG.drawRank($("rank"), rows, targetOf(network.target).unit);
   }
+  const review = ECG.data.review;
+  $("review").hidden = hidden || !review;
+  if (review && !hidden) ECG.drawReview($("answer"), $("tests"), review, names);
 }
 
 function tell(network, data) {
@@ -238,8 +241,7 @@ function measure(found) {
   const [a, b] = ["mark1", "mark2"].map((id) => Math.min(599, Math.max(0, Math.round(Number(value(id)) / 2))));
   [$("mark1").value, $("mark2").value] = [2 * a, 2 * b];
   const ms = Math.abs(b - a) * 2, mv = (found.samples[row * 600 + b] - found.samples[row * 600 + a]) / 1000;
-  const rate = ms >= 100 ? `, ${(60000 / ms).toFixed(0)} beats/min if this is one RR interval` : "";
-  $("measured").textContent = `${ms} ms, ${mv >= 0 ? "+" : "−"}${Math.abs(mv).toFixed(2)} mV in ${value("caliper-lead")}${rate}`;
+  $("measured").textContent = `${ms} ms, ${mv >= 0 ? "+" : "−"}${Math.abs(mv).toFixed(2)} mV in ${value("caliper-lead")}`;
 }
 
 let dragged = null;

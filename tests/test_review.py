@@ -1,0 +1,99 @@
+"""The review: verdicts need a whole interval, mixtures are unclear, nothing is said of nothing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ecghelpers import review, trust
+from ecghelpers.config import Results
+
+SCORES = ("plant", "method", "score", "value", "low", "high", "chance")
+
+
+def label(method):
+    return method.upper()
+
+
+def planted(*rows):
+    return pd.DataFrame(rows, columns=SCORES)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.6, 0.9, "passes"), (0.1, 0.4, "fails"), (0.4, 0.6, "unclear"), (np.nan, 0.9, "unclear")],
+)
+def test_a_plant_is_found_only_if_the_whole_interval_says_so(low, high, verdict):
+    table = planted(("amplitude", "saliency", "rank", 0.5, low, high, 0.01))
+    (row,) = review.from_planted(table)
+    assert (row["test"], row["target"], row["verdict"]) == ("planted_amplitude", "all", verdict)
+
+
+def test_a_shortcut_is_held_against_what_the_network_does_with_it():
+    """A network that leans by 0.8 on the marker: a share of 0.45 shows it, one of 0.3 does not."""
+    table = planted(
+        ("shortcut", "network", "marker share", 0.8, 0.7, 0.9, np.nan),
+        ("shortcut", "saliency", "marker share", 0.45, 0.42, 0.48, 0.01),
+        ("shortcut", "deeplift", "marker share", 0.3, 0.25, 0.35, 0.01),
+        ("shortcut", "random", "marker share", 0.01, 0.01, 0.01, 0.01),
+    )
+    verdicts = {row["method"]: row["verdict"] for row in review.from_planted(table)}
+    assert verdicts == {"saliency": "passes", "deeplift": "fails", "random": ""}
+    without = review.from_planted(table[table.method != "network"])
+    assert {row["verdict"] for row in without} == {""}
+
+
+def test_over_targets_most_decide_and_a_mixture_is_unclear():
+    def rows(method, *verdicts):
+        return [
+            review.row(target, method, "faithful", value, value - 0.1, value + 0.1, 0.0, verdict)
+            for target, value, verdict in zip(("qt", "pr", "qrs"), (1, 2, 3), verdicts, strict=True)
+        ]
+
+    table = pd.DataFrame(rows("saliency", "passes", "passes", "fails"))
+    mixed = pd.DataFrame(rows("deeplift", "passes", "unclear", "fails"))
+    over = review.over_targets(pd.concat([table, mixed])).set_index("method")
+    assert over.verdict.to_dict() == {"saliency": "passes", "deeplift": "unclear"}
+    assert (
+        over.value["saliency"] == 2 and 1 <= over.low["saliency"] < 2 < over.high["saliency"] <= 3
+    )
+    single = review.over_targets(table[table.target == "qt"]).iloc[0]
+    assert (single.low, single.high) == pytest.approx((0.9, 1.1))
+
+
+def test_readers_are_held_against_what_random_maps_got():
+    scores = pd.DataFrame(
+        [("saliency", 4, 3.5, 4.5), ("deeplift", 2, 1.0, 3.0), ("random", 2, 1.5, 2.5)],
+        columns=["method", "score", "low", "high"],
+    )
+    found = {row["method"]: (row["verdict"], row["chance"]) for row in review.from_readers(scores)}
+    assert found == {"saliency": ("passes", 2), "deeplift": ("unclear", 2), "random": ("", 2)}
+    assert review.from_readers(scores[:0]) == []
+
+
+def test_the_words_say_what_the_table_says():
+    assert "nothing to say" in review.answer(pd.DataFrame(columns=review.COLUMNS), label)
+    values = (0.5, 0.4, 0.6, 0.0)
+    table = pd.DataFrame(
+        [
+            review.row("all", "saliency", "faithful", *values, "passes"),
+            review.row("all", "deeplift", "faithful", *values, "fails"),
+            review.row("all", "deeplift", "shortcut", *values, "unclear"),
+            review.row("qt", "deeplift", "faithful", *values, "passes"),
+            review.row("pr", "deeplift", "faithful", *values, "fails"),
+        ]
+    )
+    said = review.answer(table, label)
+    assert "2 tests were made of 2 methods" in said and "Passing every one: SALIENCY" in said
+    assert "DEEPLIFT is faithful for QT interval, but worse than random for PR interval" in said
+    assert "too uncertain to say, or different between targets: shortcut exposed" in said.lower()
+    assert review.one_line(table, "deeplift") == "fails: faithful; unclear: shortcut exposed"
+    assert review.one_line(table, "smoothgrad") == "not tested"
+
+
+def test_a_folder_in_which_nothing_was_tested_gives_an_empty_review(tmp_path):
+    paths = Results(tmp_path)
+    assert trust.planted_scores(paths).empty and trust.planted_sentences(paths) == {}
+    kept = trust.collect({"definition": pd.DataFrame()}, tmp_path / "truth.csv")
+    assert kept.empty and list(kept.columns) == trust.COLUMNS
+    assert review.from_planted(trust.planted_scores(paths)) == []
+    assert review.from_truth(paths) == []
