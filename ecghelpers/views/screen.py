@@ -180,11 +180,10 @@ class Screen:
 
 
 def caliper_text(first: tuple[float, float], second: tuple[float, float]) -> str:
-    """What lies between two points on the paper (mm): ms, mV and, as an RR interval, the rate."""
+    """What lies between two points on the paper (mm): ms and mV."""
     ms = abs(second[0] - first[0]) / ecg_paper.MM_PER_S * 1000
     mv = (second[1] - first[1]) / ecg_paper.MM_PER_MV
-    rate = f", {60000 / ms:.0f} beats/min if this is one RR interval" if ms >= 100 else ""
-    return f"Between the marks: {ms:.0f} ms, {mv:+.2f} mV{rate}"
+    return f"Between the marks: {ms:.0f} ms, {mv:+.2f} mV"
 
 
 def _joint(first, second) -> dict:
