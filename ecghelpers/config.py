@@ -11,6 +11,7 @@ import numpy as np
 from .ecg import TARGETS
 
 DEVICES = ("auto", "cpu", "cuda")
+WEIGHTS, MAPS = "model.safetensors", "attributions.h5"
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,24 @@ class Results:
         """The folder of the network that was trained on a plant."""
         return self.root / "planted" / plant / "model1"
 
+    def planted_network(self, plant: str) -> Path:
+        return self.planted_dir(plant) / WEIGHTS
+
+    def planted_attributions(self, plant: str) -> Path:
+        return self.planted_dir(plant) / MAPS
+
     def network(self, target: str, model: int) -> Path:
-        return self.model_dir(target, model) / "model.safetensors"
+        return self.model_dir(target, model) / WEIGHTS
 
     def attributions(self, target: str, model: int) -> Path:
-        return self.model_dir(target, model) / "attributions.h5"
+        return self.model_dir(target, model) / MAPS
 
     def perturbation(self, target: str, model: int) -> Path:
         return self.model_dir(target, model) / "perturbation.h5"
+
+    def figures(self, target: str, model: int) -> Path:
+        """The folder of the pictures that are kept for reports."""
+        return self.model_dir(target, model) / "figures"
 
     def effects(self, target: str, model: int) -> Path:
         """What edits of known effect do to a network's prediction."""
@@ -71,14 +82,14 @@ class Results:
         """Scores of a network's maps against what is known to be true."""
         return self.model_dir(target, model) / "truth.csv"
 
-    def models(self) -> list[tuple[str, int]]:
-        """(target, model) of every trained network, in the order of TARGETS."""
+    def models(self, target: str | None = None) -> list[tuple[str, int]]:
+        """(target, model) of every trained network, or those of a target, in TARGETS' order."""
         found = []
-        for target in TARGETS:
-            for path in (self.root / target).glob("model*/model.safetensors"):
+        for name in [target] if target else TARGETS:
+            for path in (self.root / name).glob(f"model*/{WEIGHTS}"):
                 number = path.parent.name.removeprefix("model")
                 if number.isdigit():
-                    found.append((target, int(number)))
+                    found.append((name, int(number)))
         return sorted(found, key=lambda item: (list(TARGETS).index(item[0]), item[1]))
 
 

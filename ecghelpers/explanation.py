@@ -87,7 +87,7 @@ def gather_aopc(results: Results, sd: dict[str, float], data: Medians) -> pd.Dat
         fcntl.flock(lock, fcntl.LOCK_EX)
         tables, group = [], dict(zip(data.record_id, data.groups, strict=True))
         for target, model in results.models():
-            path = results.model_dir(target, model) / "perturbation.h5"
+            path = results.perturbation(target, model)
             if path.is_file():
                 found = read_perturbation(path)
                 groups = [group.get(record, record) for record in found.record_id]

@@ -6,7 +6,7 @@ relevant do, whichever way they are perturbed, and by more than a map that knows
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,12 +14,13 @@ import numpy as np
 from torch import nn
 
 from . import floors
-from .attribution import METHODS, attribute
+from .attribution import METHODS, Settings, attribute
 from .config import progress
 from .data.store import Medians, Perturbation
 from .evaluation import FLOOR
-from .files import Pieces, array_digest, remove_pieces, sha256
+from .files import Pieces, array_digest
 from .fingerprint import code_digest
+from .model import weights_digest
 from .perturbation import OPERATORS, ORDERS, perturbation_curve, schedule
 from .prediction import ready
 
@@ -93,23 +94,22 @@ def perturb(
     target: str,
     path: str | Path,
     experiment: Experiment,
+    maps: Settings | None = None,
     *,
     methods: Iterable[str] = METHODS,
-    model_file: str | Path | None = None,
-    **maps: float,
 ) -> Perturbation:
     """The perturbation curves of the records by every method, operator and order.
 
-    maps: the settings of attribute. Works block by block; finished blocks are kept beside path,
-    where a killed run finds them, as long as settings, records, their beats, the code and the
-    content of model_file agree. The caller removes them with forget_blocks(path) once the result
-    is written and checked.
+    maps: the settings of attribute, by default its own with the experiment's seed. Works block by
+    block; finished blocks are kept beside path (files.Pieces), where a killed run finds them, as
+    long as settings, records, their beats, the code and the weights agree.
     """
+    methods, weights = list(methods), weights_digest(model.state_dict())
     model, *_ = ready(model)  # once, not for every curve
-    methods, maps = list(methods), {"seed": experiment.seed} | maps
+    maps = asdict(maps or Settings(seed=experiment.seed))
     settings = {"target": target, **experiment.settings(), "attribution": maps}
     decides = {"records": list(data.record_id), "beats": array_digest(data.medians)}
-    decides |= {"weights": sha256(model_file) if model_file else ""}
+    decides |= {"weights": weights}
     pieces = Pieces(path, {**settings, **decides, "code": code_digest("faithfulness")})
     partners = floors.partners(data.record_id, experiment.seed, data.groups)
     parts: dict[str, list[dict[str, np.ndarray]]] = {method: [] for method in methods}
@@ -220,8 +220,3 @@ def perturbed_beats(
     for operator in OPERATORS:
         experiment.curve(Looking(), first, relevance[:1], operator, ORDERS[0], [count])
     return dict(zip(OPERATORS, seen, strict=True))
-
-
-def forget_blocks(path: str | Path) -> None:
-    """Remove the finished blocks of perturb, once its result is written and checked."""
-    remove_pieces(path)

@@ -184,7 +184,9 @@ def listing(path: str | Path) -> str:
 
 
 class Pieces:
-    """Finished pieces of a long computation, kept beside its output until that is whole.
+    """Finished pieces of a long computation, kept beside its output until its step is whole.
+
+    The runner of a step removes them then, with ``remove_pieces``.
 
     Each piece is a dict of arrays in a file of its own, so that a killed run goes on where it was.
     Pieces made with other settings are thrown away, so these hold all that decides the pieces:
@@ -192,7 +194,7 @@ class Pieces:
     """
 
     def __init__(self, output: str | Path, settings: dict):
-        self.folder = _pieces_folder(output)
+        self.folder = pieces_folder(output)
         wanted = json.dumps({**settings, "version": provenance()}, sort_keys=True)
         note = self.folder / "settings.json"
         # compared as bytes: a damaged note need not be text
@@ -218,9 +220,10 @@ class Pieces:
 
 def remove_pieces(output: str | Path) -> None:
     """Remove the pieces that were kept for an output."""
-    shutil.rmtree(_pieces_folder(output), ignore_errors=True)
+    shutil.rmtree(pieces_folder(output), ignore_errors=True)
 
 
-def _pieces_folder(output: str | Path) -> Path:
+def pieces_folder(output: str | Path) -> Path:
+    """Where whatever is kept of an unfinished output lies, beside it."""
     output = Path(output)
     return output.with_name(f".{output.name}.pieces")

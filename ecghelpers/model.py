@@ -164,15 +164,17 @@ def save_model(path: str | Path, model: StevenNet, metadata: dict[str, str] | No
         name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
     }
     with whole_file(path) as temporary:
-        save_file(weights, temporary, metadata=(metadata or {}) | {CHECKSUM: _checksum(weights)})
+        save_file(
+            weights, temporary, metadata=(metadata or {}) | {CHECKSUM: weights_digest(weights)}
+        )
 
 
-def _checksum(weights: dict[str, Tensor]) -> str:
+def weights_digest(weights: dict[str, Tensor]) -> str:
     """The SHA-256 of the names and values of all weights."""
     digest = hashlib.sha256()
     for name in sorted(weights):
         # Seen as bytes, because NumPy does not know all types that a file may hold.
-        values = weights[name].reshape(-1).view(torch.uint8)
+        values = weights[name].detach().cpu().reshape(-1).view(torch.uint8)
         digest.update(name.encode() + values.numpy().tobytes())
     return digest.hexdigest()
 
@@ -189,7 +191,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> StevenNe
         weights = _read_pt(path)
     else:
         weights, metadata = _read_safetensors(path)
-        if metadata.get(CHECKSUM, "") not in ("", _checksum(weights)):
+        if metadata.get(CHECKSUM, "") not in ("", weights_digest(weights)):
             raise _unreadable(path, "its checksum does not match, so it is damaged")
     model = StevenNet()
     wanted = model.state_dict()

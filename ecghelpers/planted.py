@@ -1,6 +1,5 @@
 """Networks trained on beats with something planted in them, and how well maps find it."""
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -10,22 +9,36 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
+from . import attribution
 from .attribution import METHODS, attribute, unit
 from .config import Results, check_choice, generator, resolve_device
 from .data.store import Attributions, Medians, write_attributions
 from .ecg import SPLITS
 from .evaluation import model_errors
 from .files import provenance, whole_file, write_json
-from .model import load_model, save_model
+from .model import load_model
 from .prediction import predict
 from .shortcut import Lean, lean, share_table
-from .training import Settings, Trainer, fit, forget_state
+from .training import Settings, Trainer, fit, state_of, write_network
 from .truth.plants import PLANTS, Planted
 from .truth.table import score_table
 
-LEAST_R2 = 0.9
-TRAINING_RECORDS, MAP_RECORDS, EPOCHS = 960, 32, 6
 SCORE_COLUMNS = ("plant", "method", "score", "value", "low", "high", "chance")
+
+
+@dataclass(frozen=True)
+class Planting:
+    """How a planted network is made: its training, on so many records, and the maps of how many.
+
+    least_r2: on the test records; below it a network has not learnt its plant.
+    """
+
+    training_records: int = 960
+    epochs: int = 6
+    batch_size: int = 32
+    least_r2: float = 0.9
+    map_records: int = 32
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,7 @@ class PlantedNetwork:
 
 
 def planted_parts(
-    data: Medians, name: str, seed: int = 0, training_records: int = TRAINING_RECORDS
+    data: Medians, name: str, seed: int = 0, training_records: int = Planting.training_records
 ) -> dict[str, tuple[Medians, Planted]]:
     """Split → its records and what they are with the plant in them; a third of the training
     records' number validates. Raises ValueError for an unknown plant, or too few records.
@@ -73,48 +86,46 @@ def plant_network(
     results: Results,
     data: Medians,
     name: str,
+    settings: Planting,
+    maps: attribution.Settings,
     *,
     methods: Sequence[str] = tuple(METHODS),
-    least_r2: float = LEAST_R2,
-    training_records: int = TRAINING_RECORDS,
-    map_records: int = MAP_RECORDS,
-    epochs: int = EPOCHS,
-    batch_size: int = 32,
-    seed: int = 0,
     device: str = "auto",
-    **parameters,
 ) -> PlantedNetwork:
     """Train a network on a plant, write it with its maps, and score the maps against the truth.
 
     Writes ``planted/<name>/model1/``: model.safetensors, attributions.h5 (with the beats and the
-    masks) and metrics.json. A killed training goes on where it was. A network whose test R² is
-    below least_r2 is not judged: no scores, and the sentence says so; the same where there are too
-    few records. parameters: as attribute takes them.
+    masks) and metrics.json. A killed training goes on where it was. A network that has not learnt
+    its plant is not judged: no scores, and the sentence says so; the same where there are too few
+    records.
     """
     try:
-        parts = planted_parts(data, name, seed, training_records)
+        parts = planted_parts(data, name, settings.seed, settings.training_records)
     except ValueError as error:
         return PlantedNetwork(name, float("nan"), False, f"Not judged: {error}.")
-    folder = results.planted_dir(name)
-    settings = Settings(f"planted {name}", 1, "default", epochs, batch_size, 0.0, seed)
-    network = _trained(settings, parts, folder, device)
+    training = Settings(
+        f"planted {name}",
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+    )
+    network = _trained(training, parts, results.planted_network(name), device)
     records, planted = parts["test"]
     r2 = float(model_errors(planted.values, predict(network, planted.beats))["r2"])
-    learnt, sentence = _verdict(name, r2, least_r2)
-    few = records.subset(slice(0, map_records)), planted.subset(slice(0, map_records))
-    maps = _write_maps(
-        network, name, *few, folder, {"methods": methods, "seed": seed, **parameters}
-    )
+    learnt, sentence = _verdict(name, r2, settings.least_r2)
+    first = slice(0, settings.map_records)
+    few = records.subset(first), planted.subset(first)
+    drawn = _write_maps(network, name, *few, results.planted_attributions(name), maps, methods)
     content = {"plant": name, "label": PLANTS[name].label, "unit": PLANTS[name].unit}
-    content |= {"r2": r2, "least_r2": least_r2, "learnt": learnt, "sentence": sentence}
+    content |= {"r2": r2, "least_r2": settings.least_r2, "learnt": learnt, "sentence": sentence}
     found = PlantedNetwork(name, r2, learnt, sentence)
     if learnt:
-        leaning = lean(network, records, name, seed) if PLANTS[name].gives_away else None
-        found = replace(found, lean=leaning, scores=_scores(name, maps, *few, leaning, seed))
+        leaning = lean(network, records, name, settings.seed) if PLANTS[name].gives_away else None
+        scores = _scores(name, drawn, *few, leaning, settings.seed)
+        found = replace(found, lean=leaning, scores=scores)
         content["lean"] = asdict(leaning) if leaning else None
-    content |= {"training": asdict(settings), "version": provenance()}
-    write_json(folder / "metrics.json", content)
-    forget_state(folder / ".training.state")
+    content |= {"training": asdict(training), "version": provenance()}
+    write_json(results.planted_dir(name) / "metrics.json", content)
     return found
 
 
@@ -146,14 +157,13 @@ def write_scores(results: Results, networks: Sequence[PlantedNetwork]) -> pd.Dat
     return table
 
 
-def _trained(settings: Settings, parts: dict, folder: Path, device: str) -> nn.Module:
+def _trained(settings: Settings, parts: dict, path: Path, device: str) -> nn.Module:
     """The network after its training, written and read back."""
     beats = {split: (planted.beats, planted.values) for split, (_, planted) in parts.items()}
     trainer = Trainer(settings, beats["train"], beats["validation"], resolve_device(device))
-    network = fit(trainer, folder / ".training.state")
-    details = {"settings": json.dumps(asdict(settings)), "version": json.dumps(provenance())}
-    save_model(folder / "model.safetensors", network, details)
-    return load_model(folder / "model.safetensors", resolve_device(device))
+    network = fit(trainer, state_of(path))
+    write_network(path, network, asdict(settings), trainer.history)
+    return load_model(path, resolve_device(device))
 
 
 def _verdict(name: str, r2: float, least_r2: float) -> tuple[bool, str]:
@@ -171,21 +181,19 @@ def _write_maps(
     name: str,
     records: Medians,
     planted: Planted,
-    folder: Path,
-    options: dict,
+    path: Path,
+    settings: attribution.Settings,
+    methods: Sequence[str],
 ) -> dict[str, np.ndarray]:
     """Every method's maps of these records, written to attributions.h5 and returned."""
-    methods = options["methods"]
-    given = {key: value for key, value in options.items() if key != "methods"}
-    ids, beats = records.record_id, planted.beats
+    ids, beats, options = records.record_id, planted.beats, asdict(settings)
     maps, details = {}, {}
     for method in methods:
         began = time.perf_counter()
-        maps[method] = attribute(network, beats, method, record_id=ids, **given)
-        multiplied = given.get("multiply_by_inputs", True)
+        maps[method] = attribute(network, beats, method, record_id=ids, **options)
         details[method] = {
-            "parameters": {"multiply_by_inputs": multiplied, **given},
-            "unit": unit(method, PLANTS[name].unit, multiplied),
+            "parameters": options,
+            "unit": unit(method, PLANTS[name].unit, settings.multiply_by_inputs),
             "seconds": time.perf_counter() - began,
         }
     content = Attributions(
@@ -198,5 +206,5 @@ def _write_maps(
         beats=beats,
         mask=planted.masks,
     )
-    write_attributions(folder / "attributions.h5", content)
+    write_attributions(path, content)
     return maps

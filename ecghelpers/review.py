@@ -212,7 +212,7 @@ def gather(
     patients = dict(zip(data.record_id, data.groups, strict=True))
     rows, networks = [], {}
     for target, model in results.models():
-        path = results.model_dir(target, model) / "perturbation.h5"
+        path = results.perturbation(target, model)
         if path.is_file():
             networks.setdefault(target, []).append(path)
     for target, paths in networks.items():

@@ -23,7 +23,7 @@ def score_models(results: Results, data: Medians, device: str = "auto") -> pd.Da
     """
     rows = []
     for target, number in results.models():
-        path = results.model_dir(target, number) / "model.safetensors"
+        path = results.network(target, number)
         network = load_model(path, resolve_device(device))
         mine = [{"target": target, "model": number, "split": split} for split in SPLITS]
         for row in mine:

@@ -2,6 +2,7 @@
 
 import copy
 import io
+import json
 import signal
 import threading
 import time
@@ -18,13 +19,15 @@ from torch import Tensor, nn
 from .config import check_choice, generator, progress
 from .files import (
     array_digest,
+    pieces_folder,
     provenance,
     read_checked,
     remove_temporaries,
     write_checked,
+    write_json,
 )
 from .fingerprint import code_digest
-from .model import StevenNet, fold_scaling
+from .model import StevenNet, fold_scaling, save_model
 from .prediction import predict
 
 MICROVOLT_TO_MILLIVOLT = 1e-3
@@ -240,9 +243,9 @@ def fit(
     """Train to the end and return the network to use: µV in, target unit out.
 
     state_path: where the state is kept, every save_every_s seconds, when SIGTERM or SIGUSR1 comes,
-    and at the end; a state found there is continued. The caller removes it with forget_state once
-    the network is written and checked; until then, doing this again ends at once with the same
-    weights. Raises Interrupted after such a signal, and OSError if the state cannot be written.
+    and at the end; a state found there is continued. While it is there, doing this again ends at
+    once with the same weights. Raises Interrupted after such a signal, and OSError if the state
+    cannot be written.
     """
     state_path = Path(state_path) if state_path else None
     if state_path:
@@ -270,6 +273,11 @@ def fit(
     return trainer.model(trainer.best[1])
 
 
+def state_of(network_path: str | Path) -> Path:
+    """Where the state of the training lies that makes a network: with what is kept of it."""
+    return pieces_folder(network_path) / "training.state"
+
+
 def save_state(trainer: Trainer, path: str | Path) -> None:
     """Write the trainer's state with a checksum, whole or not at all. Raises OSError."""
     packed = io.BytesIO()  # torch's own writing to files hides why it fails
@@ -277,10 +285,16 @@ def save_state(trainer: Trainer, path: str | Path) -> None:
     write_checked(path, packed.getvalue())
 
 
-def forget_state(path: str | Path) -> None:
-    """Remove the state of fit, once its network is written and checked."""
-    remove_temporaries(path)
-    Path(path).unlink(missing_ok=True)
+def write_network(
+    path: str | Path, network: StevenNet, settings: dict, history: list[dict]
+) -> None:
+    """Write weights, settings and versions to path, and the same with the history beside it.
+
+    settings: JSON values, as ``asdict(Settings)`` gives them. The history goes to training.json.
+    """
+    about = {"settings": settings, "version": provenance()}
+    save_model(path, network, {key: json.dumps(value) for key, value in about.items()})
+    write_json(Path(path).with_name("training.json"), about | {"history": history})
 
 
 def _keep(trainer: Trainer, path: Path | None, stopped: bool) -> None:
@@ -300,7 +314,7 @@ def _continue(trainer: Trainer, path: Path) -> None:
     remove_temporaries(path)  # of a run that was killed while it saved
     content = read_checked(path)
     if content is None or not trainer.restore(_unpacked(content)):
-        forget_state(path)
+        path.unlink(missing_ok=True)
 
 
 def _unpacked(content: bytes) -> object:

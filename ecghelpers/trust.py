@@ -26,7 +26,8 @@ def other_trainings(results: Results, target: str) -> tuple[list[str], list[dict
     """The records that all finished networks of a target have maps of, and each network's maps."""
     stored = [
         read_attributions(path)
-        for path in sorted(results.model_dir(target, 1).parent.glob("model*/attributions.h5"))
+        for path in (results.attributions(*network) for network in results.models(target))
+        if path.is_file()
     ]
     shared = [r for r in stored[0].record_id if all(r in s.record_id for s in stored)]
     maps = []

@@ -1,13 +1,11 @@
 """What is kept of an unfinished step: taken up only undamaged and only by the same step."""
 
-import json
 import os
 import shutil
 
 import numpy as np
 import pytest
 from small_networks import beats, steven_net
-from toy import ROOT
 
 from ecghelpers import faithfulness, files, fingerprint
 from ecghelpers.data import build
@@ -16,11 +14,6 @@ from ecghelpers.ecg import FIDUCIALS, TARGETS
 from ecghelpers.perturbation import OPERATORS, ORDERS
 
 BEATS = beats(2, seed=3, dtype=np.int16)
-LAST_CALLS = {
-    "01_data": "build.forget_blocks(paths.medians)",
-    "02_train": "training.forget_state(state)",
-    "06_perturbation": "faithfulness.forget_blocks(result_path)",
-}
 
 
 @pytest.fixture
@@ -59,28 +52,20 @@ def perturbed(path, medians=BEATS):
     return faithfulness.perturb(steven_net(), data, "qt", path, experiment, methods=["random"])
 
 
-@pytest.mark.parametrize("name", LAST_CALLS)
-def test_what_was_kept_is_given_up_only_after_the_checks(name):
-    content = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
-    cells = ["".join(c["source"]) for c in content["cells"] if c["cell_type"] == "code"]
-    assert cells[-1].splitlines()[-1] == LAST_CALLS[name]
-    assert not any("forget_" in source for source in cells[:-1])
-
-
-def test_the_blocks_of_a_collection_that_is_checked_later_are_kept(tmp_path):
+def test_the_blocks_of_a_collection_are_kept_until_its_step_is_whole(tmp_path):
     source, path = Counted(), tmp_path / "medians.h5"
     for _ in range(2):
-        build.collect(source, path, keep_blocks=True)
+        build.collect(source, path)
     assert source.asked == 1
-    build.forget_blocks(path)
+    files.remove_pieces(path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["medians.h5", "rejected.csv"]
 
 
 def test_blocks_of_a_collection_by_other_code_are_made_again(tmp_path, package):
     source, path = Counted(), tmp_path / "medians.h5"
-    build.collect(source, path, keep_blocks=True)
+    build.collect(source, path)
     (package / "measurement" / "targets.py").open("a").write("\nUNUSED = 1\n")
-    build.collect(source, path, keep_blocks=True)
+    build.collect(source, path)
     assert source.asked == 2
 
 

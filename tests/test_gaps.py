@@ -25,7 +25,7 @@ def medians():
     return Medians(ids, np.array(["test"] * RECORDS), smooth.astype(np.int16), *tables, {})
 
 
-def drawn(model, beats_uv, method, record_id, progress=False, seed=0):
+def drawn(model, beats_uv, method, record_id, **_):
     """Maps of a linear model: its weights, the same at another time, and their inverse."""
     weights = np.broadcast_to(WEIGHTS, beats_uv.shape)
     noise = 1e-3 * np.random.default_rng(1).random(beats_uv.shape)

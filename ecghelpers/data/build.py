@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from ..config import check_choice, progress
-from ..files import Pieces, remove_pieces, write_text
+from ..files import Pieces, write_text
 from ..fingerprint import code_digest
 from . import sources
 from .store import Block, write_medians
@@ -51,16 +51,13 @@ def open_source(
     return sources.open_source(name, path, labels_path, measure_missing)
 
 
-def collect(
-    source: Source, path: str | Path, *, keep_blocks: bool = False
-) -> list[tuple[str, str]]:
+def collect(source: Source, path: str | Path) -> list[tuple[str, str]]:
     """Write all of a source's records to ``medians.h5``.
 
     Returns (record id, reason) of the rejected, which also go to ``rejected.csv`` beside the file.
-    Finished blocks are kept beside it, where the next call finds them as long as the source's
-    settings and the code agree, until the file is whole; or, with keep_blocks, until the caller,
-    who has checked the file, removes them with forget_blocks(path). Memory holds one block at a
-    time. Raises ValueError if no record is left.
+    Finished blocks are kept beside it (files.Pieces), where the next call finds them as long as the
+    source's settings and the code agree. Memory holds one block at a time. Raises ValueError if no
+    record is left.
     """
     path = Path(path)
     decides = {"source": source.name, **source.settings, "code": code_digest("data.build")}
@@ -82,14 +79,7 @@ def collect(
         raise ValueError(f"source {source.name!r} gave no usable record{reason}")
     blocks = (_load(pieces, name) for name in names)
     write_medians(path, blocks, records, source=source.name, **source.attributes)
-    if not keep_blocks:
-        forget_blocks(path)
     return rejected
-
-
-def forget_blocks(path: str | Path) -> None:
-    """Remove the finished blocks that collect kept, once its file is written and checked."""
-    remove_pieces(path)
 
 
 def write_rejected(path: str | Path, rejected: list[tuple[str, str]]) -> None:

@@ -27,6 +27,7 @@ import papermill
 import psutil
 
 from ..checksums import forget, record
+from ..files import remove_pieces
 from .lock import die_with_parent
 from .parameter_files import NOTEBOOKS, ROOT
 
@@ -78,6 +79,8 @@ def _execute(options: argparse.Namespace, results: Path) -> None:
     if missing:
         raise FileNotFoundError(f"the notebook ended without making {', '.join(missing)}")
     record(results, options.makes)
+    for path in options.makes:
+        remove_pieces(results / path)  # its step is whole and checked: nothing goes on from there
 
 
 def usage(seconds: float) -> str:

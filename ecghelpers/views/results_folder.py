@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -103,11 +102,8 @@ class Cases:
 
     def _fingerprint(self, target: str, model: int, maps: store.Attributions) -> str:
         settings = {method: held["parameters"] for method, held in maps.details.items()}
-        weights = sha256(self._model_file(target, model))
+        weights = sha256(self.results.network(target, model))
         return f"{weights[:16]}.{text_hash(json.dumps(settings, sort_keys=True)):08x}"
-
-    def _model_file(self, target: str, model: int) -> Path:
-        return self.results.model_dir(target, model) / "model.safetensors"
 
     def record(self, record_id: str) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
         """Beat (12, 600) µV, fiducials (6,) and targets of a record. Raises ValueError."""
@@ -211,14 +207,14 @@ class Cases:
         from ..config import resolve_device
         from ..model import load_model
 
-        return load_model(self._model_file(target, model), resolve_device(self.device))
+        return load_model(self.results.network(target, model), resolve_device(self.device))
 
     def _read_attributions(
         self, target: str, model: int, methods: Sequence[str] | None = None
     ) -> store.Attributions | None:
-        path = self.results.model_dir(target, model) / "attributions.h5"
+        path = self.results.attributions(target, model)
         return store.read_attributions(path, methods) if path.is_file() else None
 
     def _read_perturbation(self, target: str, model: int) -> store.Perturbation | None:
-        path = self.results.model_dir(target, model) / "perturbation.h5"
+        path = self.results.perturbation(target, model)
         return store.read_perturbation(path) if path.is_file() else None

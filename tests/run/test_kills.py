@@ -109,16 +109,22 @@ def test_thirty_kills_end_in_the_results_of_an_undisturbed_run(start, undisturbe
 
 
 def test_killing_run_all_stops_everything_and_the_next_run_ends_well(kernel_project):
+    """What a step keeps of its unfinished work stays after a kill, and goes once it is whole."""
     project = kernel_project
-    toy.write_notebook(project, "02_train", body="time.sleep(3)")
+    keep = 'kept = root / target / "model1" / ".model.safetensors.pieces"'
+    body = f"{keep}\nkept.mkdir(parents=True, exist_ok=True)\ntime.sleep(3)"
+    toy.write_notebook(project, "02_train", body=body)
     run = toy.start(project, "--target", "qt")
     toy.wait_for(lambda: toy.has_run(project, "02_train"), 90)
     started = psutil.Process(run.pid).children(recursive=True)
     toy.kill(run)
     _, alive = psutil.wait_procs(started, timeout=20)
     assert not alive, f"outlived the run: {alive}"
+    kept = project / "results" / "quick" / "qt" / "model1" / ".model.safetensors.pieces"
+    assert kept.is_dir()
     done = toy.run(project, "--target", "qt")
     assert done.returncode == 0, done.stderr
+    assert not kept.exists()
     again = toy.run(project, "--target", "qt", "--dry-run")
     assert "Nothing to do" in again.stdout
     left = subprocess.run(["find", project, "-name", "*.new"], capture_output=True, text=True)

@@ -1,6 +1,7 @@
 """What is planted lies where the mask says and is as large as the label says; who leans on it."""
 
 import json
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -8,11 +9,12 @@ import pandas as pd
 import pytest
 from torch import nn
 
+from ecghelpers.attribution import Settings
 from ecghelpers.config import Results
 from ecghelpers.data.store import Medians, read_attributions
 from ecghelpers.ecg import SPLITS, twelve_leads
 from ecghelpers.model import StevenNet, load_model
-from ecghelpers.planted import SCORE_COLUMNS, plant_network, planted_parts, write_scores
+from ecghelpers.planted import SCORE_COLUMNS, Planting, plant_network, planted_parts, write_scores
 from ecghelpers.shortcut import SHARE, TRUTH, lean, share_table
 from ecghelpers.truth.plants import MARKER_AT, PLANTS
 
@@ -123,12 +125,17 @@ def test_a_map_of_the_marker_exposes_it_and_one_of_the_waves_hides_it(gan_beats)
     assert table.loc["hides", "value"] == 0
 
 
-QUICK = {"methods": ["saliency", "random"], "epochs": 1, "batch_size": 4, "map_records": 3}
+QUICK = Planting(training_records=8, epochs=1, batch_size=4, map_records=3)
+
+
+def planted(results, data, name, settings=QUICK):
+    maps = Settings(seed=settings.seed)
+    return plant_network(results, data, name, settings, maps, methods=["saliency", "random"])
 
 
 def test_a_network_that_was_not_trained_is_refused_a_verdict(gan_beats, tmp_path):
     results, data = Results(tmp_path), _data(gan_beats)
-    network = plant_network(results, data, "interval", training_records=8, **QUICK)
+    network = planted(results, data, "interval")
     assert not network.learnt and network.scores.empty and network.r2 < 0.9
     assert network.sentence.startswith("Not judged: the network has not learnt the interval")
     told = json.loads((results.planted_dir("interval") / "metrics.json").read_text())
@@ -139,8 +146,8 @@ def test_a_network_that_was_not_trained_is_refused_a_verdict(gan_beats, tmp_path
 
 def test_files_and_scores_of_a_network_that_counts_as_learnt(gan_beats, tmp_path):
     results, data = Results(tmp_path), _data(gan_beats)
-    options = QUICK | {"training_records": 8, "least_r2": -1e9, "seed": 2}
-    networks = [plant_network(results, data, name, **options) for name in PLANTS]
+    settings = replace(QUICK, least_r2=-1e9, seed=2)
+    networks = [planted(results, data, name, settings) for name in PLANTS]
     table = write_scores(results, networks)
     assert tuple(table)[:7] == SCORE_COLUMNS and set(table["plant"]) == set(PLANTS)
     assert {"saliency", "random", "oracle", "shifted", "other record"} <= set(table["method"])
@@ -157,7 +164,7 @@ def test_files_and_scores_of_a_network_that_counts_as_learnt(gan_beats, tmp_path
         np.testing.assert_array_equal(held.beats, again[1].beats[:3])
         np.testing.assert_array_equal(held.mask, again[1].masks[:3])
         np.testing.assert_allclose(held.truth, again[1].values[:3], rtol=1e-6)
-        assert network.learnt and not (folder / ".training.state").exists()
+        assert network.learnt and (folder / "training.json").exists()
         with h5py.File(folder / "attributions.h5") as file:
             assert file["mask"].shape == file["beats"].shape == (3, 12, 600)
 
@@ -165,7 +172,7 @@ def test_files_and_scores_of_a_network_that_counts_as_learnt(gan_beats, tmp_path
 def test_too_few_records_or_labels_are_told_in_a_sentence(gan_beats, tmp_path):
     data = _data(gan_beats)
     data.targets[:, 3] = np.nan  # QT, as in an export without it
-    network = plant_network(Results(tmp_path), data, "shortcut", **QUICK)
+    network = planted(Results(tmp_path), data, "shortcut")
     assert not network.learnt and "with a known qt; at least 2 are needed" in network.sentence
     assert not (tmp_path / "planted").exists()
     with pytest.raises(ValueError, match="unknown plant 'bump'; choose one of amplitude"):

@@ -50,7 +50,7 @@ def test_it_shows_the_stored_map_truth_and_prediction(explorer, results):
     explorer.target.value, explorer.model.value = "qt", 2
     explorer.record.value = fake_results.HOSTILE_IDS[3]
     explorer.method.value = 4
-    path = results.model_dir("qt", 2) / "attributions.h5"
+    path = results.attributions("qt", 2)
     stored = store.read_attributions(path)
     case = explorer.case
     np.testing.assert_array_equal(

@@ -35,11 +35,10 @@ def results(tmp_path_factory, added):
     """Results whose maps and curves are of all methods, as notebooks 04 and 06 make them."""
     root = tmp_path_factory.mktemp(added)
     results = fake_results.make(root, targets=("qt",), models=(1,), record_ids=("one",))
-    folder = results.model_dir("qt", 1)
-    network = load_model(folder / "model.safetensors")
+    network = load_model(results.network("qt", 1))
     data = store.read_medians(results.medians).subset(slice(0, 1))
     explained = explanation.explain(network, data, "qt", FEW)
-    store.write_attributions(folder / "attributions.h5", explained)
+    store.write_attributions(results.attributions("qt", 1), explained)
     curves = {
         method: perturbation_curve(network, data.medians, values, steps=3)
         for method, values in explained.maps.items()
@@ -50,7 +49,7 @@ def results(tmp_path_factory, added):
 
 
 def test_its_map_is_made_and_has_unit_and_kind(added, results):
-    stored = store.read_attributions(results.model_dir("qt", 1) / "attributions.h5")
+    stored = store.read_attributions(results.attributions("qt", 1))
     data = store.read_medians(results.medians).subset(slice(0, 1))
     np.testing.assert_allclose(stored.maps[added], data.medians.astype(float) ** 3, rtol=1e-6)
     assert stored.details[added]["unit"] == unit(added, "ms") == "ms/µV"
@@ -62,7 +61,7 @@ def test_it_is_judged_beside_the_others(added, results):
 
 
 def test_figures_name_and_colour_it(added, results):
-    stored = store.read_attributions(results.model_dir("qt", 1) / "attributions.h5")
+    stored = store.read_attributions(results.attributions("qt", 1))
     beat = store.read_medians(results.medians).medians[0]
     maps = {method: values[0] for method, values in stored.maps.items()}
     grid = heatmap.method_grid(beat, maps)

@@ -128,7 +128,7 @@ def test_a_new_page_replaces_the_old_one_only_when_whole(tmp_path, monkeypatch):
 
 def test_without_heatmaps_the_page_is_refused(tmp_path):
     results = fake_results.make(tmp_path, targets=("qt",), models=(1,))
-    (results.model_dir("qt", 1) / "attributions.h5").unlink()
+    results.attributions("qt", 1).unlink()
     with pytest.raises(ValueError, match=r"attributions\.h5"):
         offline_page.build_site(results)
     assert not results.site.exists()
