@@ -61,6 +61,12 @@ def planted(pattern):
     return [file for file in files if not config["partial"] or os.path.exists(file)]
 
 
+def trainings(wildcards):
+    """The maps of all trainings of one target: 07 compares them with each other."""
+    found = every(HEATMAPS)
+    return [file for file in found if file.startswith(f"{wildcards.target}/")]
+
+
 def settings(notebook):
     """The values of a notebook's parameters: a change in them runs the rule again."""
 
@@ -239,6 +245,7 @@ rule truth:
         DATA,
         NETWORK,
         HEATMAPS,
+        trainings,
         planted(PLANTED),
     output:
         TRUTH,

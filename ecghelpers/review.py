@@ -7,19 +7,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from . import gaps
+from . import gaps, shortcut
 from .attribution import METHODS
-from .config import Results, generator
+from .config import Results
 from .data.store import Medians, Perturbation, read_perturbation
 from .ecg import TARGETS
 from .evaluation import FLOOR
 from .files import whole_file
+from .truth.plants import PLANTS
+from .truth.summary import summary
 
 COLUMNS = ["target", "method", "test", "value", "low", "high", "chance", "verdict"]
 ALL = "all"
 PASSES, FAILS, UNCLEAR = "passes", "fails", "unclear"
 FROM_ANSWER = {"yes": PASSES, "no": FAILS, "unclear": UNCLEAR, "": ""}
-RESAMPLES = 2000
 # Where a value that no test decides becomes a verdict; the reasons stand in docs/truth.md.
 MOST_POINTS = 0.5  # of the points a map marks most: so many must lie on the plant
 MOST_SHARE = 0.5  # of the network's leaning on a marker: so much a map must show
@@ -36,22 +37,17 @@ class Test:
     unit: str
 
 
+def planted_test(name: str) -> str:
+    """What the test by a plant is called."""
+    return name if PLANTS[name].gives_away else f"planted_{name}"
+
+
 TESTS = {
-    "planted_amplitude": Test(
-        "planted amplitude",
-        "is a bump of known place, whose height is the label, what the map marks most?",
-        "rank accuracy",
-    ),
-    "planted_interval": Test(
-        "planted interval",
-        "are two bumps of known places, whose distance is the label, what the map marks most?",
-        "rank accuracy",
-    ),
-    "shortcut": Test(
-        "shortcut exposed",
-        "does the map show the marker that gave the label away in training?",
-        "share of the map",
-    ),
+    planted_test(name): Test(f"{name} exposed", plant.question, "share of the map")
+    if plant.gives_away
+    else Test(f"planted {name}", plant.question, "rank accuracy")
+    for name, plant in PLANTS.items()
+} | {
     "faithful": Test(
         "faithful",
         "does the map's order mean more to the network than a random one, under most operators?",
@@ -82,10 +78,10 @@ TESTS = {
 
 
 def row(target, method, test, value, low, high, chance, verdict) -> dict:
-    """A row of the review, with the contract's columns."""
-    return dict(
-        zip(COLUMNS, (target, method, test, value, low, high, chance, verdict), strict=True)
-    )
+    """A row of the review, with the contract's columns; an interval without ends is empty."""
+    low, high = (end if np.isfinite(end) else np.nan for end in (low, high))
+    values = target, method, test, value, low, high, chance, verdict
+    return dict(zip(COLUMNS, values, strict=True))
 
 
 def from_perturbation(
@@ -160,20 +156,17 @@ def from_planted(scores: pd.DataFrame) -> list[dict]:
     shortcut if its share on the marker is at least half of what the marker counts for the network.
     """
     rows = []
-    for plant in ("amplitude", "interval"):
-        part = scores[(scores.plant == plant) & (scores.score == "rank")]
+    for name, plant in PLANTS.items():
+        score = shortcut.SHARE if plant.gives_away else "rank"
+        part = scores[(scores.plant == name) & (scores.score == score)]
+        limit = MOST_POINTS
+        if plant.gives_away:
+            limit = MOST_SHARE * part.set_index("method").value.get(shortcut.TRUTH, np.nan)
         for found in part[part.method.isin(METHODS)].itertuples():
             values = (found.value, found.low, found.high, found.chance)
-            verdict = "" if found.method == FLOOR else _beside(found, MOST_POINTS)
-            rows.append(row(ALL, found.method, f"planted_{plant}", *values, verdict))
-    part = scores[scores.score == "marker share"].set_index("method")
-    leaning = part.value.get("network", np.nan)
-    for found in part.reset_index().itertuples():
-        if found.method in METHODS:
-            values = (found.value, found.low, found.high, found.chance)
-            known = np.isfinite(leaning) and found.method != FLOOR
-            verdict = _beside(found, leaning * MOST_SHARE) if known else ""
-            rows.append(row(ALL, found.method, "shortcut", *values, verdict))
+            judged = found.method != FLOOR and np.isfinite(limit)
+            verdict = _beside(found, limit) if judged else ""
+            rows.append(row(ALL, found.method, planted_test(name), *values, verdict))
     return rows
 
 
@@ -233,24 +226,22 @@ def write(path: Path, table: pd.DataFrame) -> None:
 
 
 def over_targets(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows ``all``: the mean over targets, with the 95 % interval of a bootstrap over targets.
+    """Rows ``all``: the mean over targets, with its 95 % interval over targets.
 
-    The verdict is that of most targets (more than half); a mixture is unclear. Tests that stand
-    under ``all`` already, because they belong to no target, are left as they are.
+    Fewer than six targets give no such interval: then it reaches from the lowest end to the highest
+    of their own. The verdict is that of most targets (more than half); a mixture is unclear. Tests
+    that stand under ``all`` already, because they belong to no target, are left as they are.
     """
     rows = []
     single = table[(table.target != ALL) & table.value.notna()]
     for (method, test), part in single.groupby(["method", "test"], sort=False):
-        values = part.value.to_numpy(float)
-        draws = generator(0, "targets", str(len(values))).integers(
-            len(values), size=(RESAMPLES, len(values))
-        )
-        low, high = np.quantile(values[draws].mean(1), (0.025, 0.975))
-        if len(values) == 1:
-            low, high = part.low.iloc[0], part.high.iloc[0]
+        over = summary(part.value.to_numpy(float))
+        low, high = over["low"], over["high"]
+        if not np.isfinite([low, high]).all():  # too few targets for an interval over them
+            low, high = part.low.min(), part.high.max()
         verdicts = part.verdict.value_counts()
         most = verdicts.idxmax() if verdicts.max() > len(part) / 2 else UNCLEAR
-        rows.append(row(ALL, method, test, values.mean(), low, high, part.chance.mean(), most))
+        rows.append(row(ALL, method, test, over["value"], low, high, part.chance.mean(), most))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -278,29 +269,39 @@ def answer(table: pd.DataFrame, label: Callable[[str], str]) -> str:
             words += f", {_names(failing, label)} fail"
         said.append(words)
     said += _only_some_targets(table, label)
-    open_ones = overall[overall.verdict == UNCLEAR]
+    open_ones = _without_mixtures(overall[overall.verdict == UNCLEAR], table)
     if len(open_ones):
         parts = [
             f"{TESTS[test].label} of {_names(list(part.method), label)}"
             for test, part in open_ones.groupby("test", sort=False)
         ]
-        said.append(f"too uncertain to say, or different between targets: {'; '.join(parts)}")
+        said.append(f"too uncertain to say: {'; '.join(parts)}")
     return ". ".join(text[0].upper() + text[1:] for text in said) + "."
 
 
 def _only_some_targets(table: pd.DataFrame, label: Callable[[str], str]) -> list[str]:
-    """Which methods are faithful for some targets and fail for others."""
-    part = table[(table.test == "faithful") & (table.target != ALL)]
+    """What holds for some targets only: a sentence a test, with the targets of each method."""
     said = []
-    for method, rows in part.groupby("method", sort=False):
-        good = [TARGETS[t].label for t in rows.target[rows.verdict == PASSES]]
-        bad = [TARGETS[t].label for t in rows.target[rows.verdict == FAILS]]
-        if good and bad:
-            said.append(
-                f"{label(method)} is faithful for {', '.join(good)}, but worse than random for "
-                f"{', '.join(bad)}"
-            )
+    for test, methods in table[table.target != ALL].groupby("test", sort=False):
+        parts = []
+        for method, rows in methods.groupby("method", sort=False):
+            answers = {
+                verdict: [TARGETS[t].label for t in rows.target[rows.verdict == verdict]]
+                for verdict in (PASSES, FAILS)
+            }
+            if max(map(len, answers.values())) not in (0, len(rows)):
+                told = [f"{v} for {', '.join(names)}" for v, names in answers.items() if names]
+                parts.append(f"{label(method)} {' and '.join(told)}")
+        if parts:
+            said.append(f"{TESTS[test].label}, for some targets only: {'; '.join(parts)}")
     return said
+
+
+def _without_mixtures(rows: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Of rows over all targets, those of which no target has a verdict."""
+    known = table[(table.target != ALL) & table.verdict.isin([PASSES, FAILS])]
+    mixed = set(zip(known.method, known.test, strict=True))
+    return rows[[pair not in mixed for pair in zip(rows.method, rows.test, strict=True)]]
 
 
 def _names(methods: list[str], label: Callable[[str], str]) -> str:

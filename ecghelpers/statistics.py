@@ -18,7 +18,9 @@ CONFIDENCE = 0.95
 RESAMPLES = 2000
 EXACT_UP_TO = 14  # groups: all their sign patterns are counted
 FLIPS = 20_000  # sign patterns drawn for more
+SIGNS_AT_ONCE = 2**24  # held in memory: thousands of records have more signs than fit
 LEAST = 6  # groups: with five, the smallest two-sided p is 2 / 2^5 > ALPHA
+HALVINGS = 32  # of the way in which an end of the interval is looked for
 STEADY = 3.0  # standard errors of a drawn p by which it must miss a limit to say anything
 
 
@@ -79,8 +81,7 @@ def sign_flip_test(differences: np.ndarray, groups: Sequence | None = None) -> P
     _, number = np.unique(groups, return_inverse=True)
     sums = np.bincount(number, differences)
     sizes = np.bincount(number).astype(float)
-    signs, exact = _signs(len(sums))
-    flipped, counted = signs @ sums, signs @ sizes
+    (flipped, counted), exact = _flipped(sums, sizes)
     mean = float(differences.mean())
 
     def p_of(shift: float) -> float:
@@ -90,7 +91,7 @@ def sign_flip_test(differences: np.ndarray, groups: Sequence | None = None) -> P
         return float(reached.mean()) if exact else float((reached.sum() + 1) / (len(reached) + 1))
 
     p = p_of(0.0)
-    error = 0.0 if exact else float(np.sqrt(p * (1 - p) / len(signs)))
+    error = 0.0 if exact else float(np.sqrt(p * (1 - p) / len(flipped)))
     if len(sums) < LEAST:
         return PairedTest(mean, -np.inf, np.inf, p, error)
     reach = 4 * np.abs(differences - mean).max() + 1e-12
@@ -98,18 +99,24 @@ def sign_flip_test(differences: np.ndarray, groups: Sequence | None = None) -> P
     return PairedTest(mean, low, high, p, error)
 
 
-def _signs(groups: int) -> tuple[np.ndarray, bool]:
-    """(pattern, group) of ±1, and whether these are all there are up to a common sign."""
+def _flipped(*values: np.ndarray) -> tuple[np.ndarray, bool]:
+    """(value, pattern) sums of values (group,) each, the groups' signs flipped together by every
+    pattern, and whether these are all patterns there are, up to a common sign."""
+    columns, groups = np.stack(values, 1), len(values[0])
     if groups <= EXACT_UP_TO:
         patterns = np.arange(2 ** (groups - 1))[:, None]
-        return 1.0 - 2.0 * ((patterns >> np.arange(groups)) & 1), True
-    drawn = generator(0, "sign flips", str(groups)).integers(0, 2, (FLIPS, groups))
-    return 1.0 - 2.0 * drawn, False
+        negative, exact = [(patterns >> np.arange(groups)) & 1], True
+    else:
+        draw, exact = generator(0, "sign flips", str(groups)), False
+        rows = max(1, SIGNS_AT_ONCE // groups)
+        counts = [min(rows, FLIPS - first) for first in range(0, FLIPS, rows)]
+        negative = (draw.integers(0, 2, (count, groups), np.int8) for count in counts)
+    return columns.sum(0)[:, None] - 2 * np.vstack([part @ columns for part in negative]).T, exact
 
 
 def _limit(p_of, inside: float, outside: float) -> float:
     """Where p falls to ALPHA between a mean that is not rejected and one that is, by halving."""
-    for _ in range(50):
+    for _ in range(HALVINGS):
         middle = (inside + outside) / 2
         inside, outside = (middle, outside) if p_of(middle) > ALPHA else (inside, middle)
     return inside

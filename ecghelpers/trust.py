@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from .attribution import METHODS, attribute
+from .attribution import LEAD_CHOICES, METHODS, attribute
 from .config import Results
 from .data.store import read_attributions
 from .files import whole_file
 from .planted import SCORE_COLUMNS
 from .prediction import ready
 from .truth.plants import PLANTS
-from .truth.similarity import SIMILARITIES, between_methods, between_trainings, summary
+from .truth.similarity import between_methods, between_trainings
 
 # Few enough for the many maps of shuffled networks; the same for every network compared.
 FEW_DRAWS = {"smoothgrad_draws": 5, "gradientshap_draws": 5, "integrated_gradients_steps": 8}
@@ -38,39 +38,38 @@ def other_trainings(results: Results, target: str) -> tuple[list[str], list[dict
     return shared, maps
 
 
-def consistency(results: Results, target: str, seed: int = 0) -> pd.DataFrame:
-    """How alike the maps of several trainings are, of ``between_trainings``; empty for one."""
+def consistency(
+    results: Results, target: str, patients: Mapping[str, str], seed: int = 0
+) -> pd.DataFrame:
+    """How alike the maps of several trainings are, of ``between_trainings``; empty for one.
+
+    patients: record id → patient.
+    """
     shared, maps = other_trainings(results, target)
-    return between_trainings(maps, shared, seed=seed) if len(maps) > 1 else pd.DataFrame()
+    groups = [patients[record] for record in shared]
+    return between_trainings(maps, shared, groups=groups, seed=seed)
 
 
 def disagreement(
-    model: nn.Module, beats_uv: np.ndarray, record_id: Sequence[str], **options
+    model: nn.Module, beats_uv: np.ndarray, record_id: Sequence[str], seed: int = 0, **options
 ) -> pd.DataFrame:
     """Rank correlation of every two methods on twelve leads and on the eight independent ones.
 
-    beats_uv: (record, 12, 600) µV; options: as attribute takes them. Columns: method, other, n and,
-    for ``twelve`` and ``independent``, the mean; gain is what agreeing on the leads brought.
+    beats_uv: (record, 12, 600) µV; options: as attribute takes them. Columns: method, other, for
+    ``twelve`` and ``independent`` the mean over records, the same with the second map at the wrong
+    time and of another record (``…_shifted``, ``…_other_record``); gain is what agreeing on the
+    leads brought.
     """
     tables = []
     model, *_ = ready(model)
-    for leads in ("twelve", "independent"):
-        given = {"record_id": record_id, "leads": leads, "progress": False, **options}
+    for leads in LEAD_CHOICES:
+        given = {"record_id": record_id, "leads": leads, "seed": seed, "progress": False, **options}
         maps = {m: attribute(model, beats_uv, m, **given) for m in METHODS if m != "random"}
-        table = between_methods(maps).set_index(["method", "other"])
-        tables.append(table["value"].rename(leads))
+        table = between_methods(maps, record_id, seed=seed).set_index(["method", "other"])
+        table = table[["value", "shifted", "other_record"]].add_prefix(f"{leads}_")
+        tables.append(table.rename(columns={f"{leads}_value": leads}))
     both = pd.concat(tables, axis=1).reset_index()
     return both.assign(gain=both["independent"] - both["twelve"])
-
-
-def against(maps: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Likeness of each method's maps to another network's on the same records: a row a method."""
-    rows = [
-        {"method": m, "score": score} | summary(measure(maps[m], others[m]))
-        for m in maps
-        for score, measure in SIMILARITIES.items()
-    ]
-    return pd.DataFrame(rows)
 
 
 def write(table: pd.DataFrame, path: Path) -> None:

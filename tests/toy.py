@@ -150,6 +150,8 @@ def make_project(folder: Path, kernel: bool = False) -> Path:
     shutil.copytree(ROOT / "ecghelpers" / "run", folder / "ecghelpers" / "run")
     if not kernel:
         (folder / "ecghelpers" / "run" / "notebook.py").write_text(RUNNER)
+    (folder / "ecghelpers" / "truth").mkdir()
+    shutil.copy(ROOT / "ecghelpers" / "truth" / "plants.py", folder / "ecghelpers" / "truth")
     views = folder / "ecghelpers" / "views"
     views.mkdir()
     shutil.copy(ROOT / "ecghelpers" / "views" / "__init__.py", views)

@@ -100,7 +100,7 @@ def plan(options: argparse.Namespace) -> Plan:
     settings |= place.settings | {
         "steps": [step.rule for step in chosen],
         "code": code,
-        "plants": list(parameter_files.PLANT_NAMES),
+        "plants": parameter_files.plant_names(),
         "own_files": own_files,
         "device": device,
         "partial": False,

@@ -47,7 +47,6 @@ ALLOWED = {
     "shuffled_records": (1, 100_000),
 }
 RUN_TIME = {"results", "device", "target", "model", "plant"}  # known only when a notebook runs
-PLANT_NAMES = ("amplitude", "interval", "shortcut")  # as in truth.plants, which takes torch
 # Folders whose modules only show: a change in them does not touch the numbers that steps save.
 SHOWING = ("views", "study")
 
@@ -78,6 +77,17 @@ STEPS = (
     Step("08", "review", "08_review"),
 )
 PAGE = Step("page", "page", "", draws=True)
+
+
+def plant_names() -> list[str]:
+    """The rows of truth.plants.PLANTS, read from its code: importing it would take torch."""
+    tree = ast.parse((code_of.PACKAGE / "truth" / "plants.py").read_text(encoding="utf-8"))
+    (rows,) = (
+        node.value.keys
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PLANTS"
+    )
+    return [ast.literal_eval(name) for name in rows]
 
 
 def profile_names() -> list[str]:

@@ -120,16 +120,19 @@ def _part(values: np.ndarray | None, rows: slice) -> np.ndarray | None:
 def follows_definition(table: pd.DataFrame, least: float = 0.8) -> tuple[bool, str]:
     """Whether a table's slope allows a definition's mask to be held against a map, and a sentence.
 
-    It does if the slope's interval reaches into least … 2 - least around 1. Not where no record
-    could be edited.
+    It does if the whole interval of the slope lies within least … 2 - least; where the interval
+    reaches over a limit, or there is none for too few records, that cannot be told.
     """
     slope = table[table["edit"] == SLOPE].iloc[0]
     if not slope["n"]:
         return False, "no record could be edited, so the definition cannot be tested"
-    several, told = slope["n"] > 1, f"slope {slope['predicted']:.2f}"
-    if several:
-        told += f" (95 % interval {slope['predicted_low']:.2f} to {slope['predicted_high']:.2f})"
-    low, high = (slope[f"predicted_{e}" if several else "predicted"] for e in ("low", "high"))
+    low, high, told = slope["predicted_low"], slope["predicted_high"], f"{slope['predicted']:.2f}"
+    if not np.isfinite([low, high]).all():
+        few = f"{slope['n']:.0f} edited ECGs are too few"
+        return False, f"{few} to tell whether the network follows the definition: slope {told} of 1"
+    told += f" (95 % interval {low:.2f} to {high:.2f}) of 1"
     if high < least or low > 2 - least:
-        return False, f"the network does not follow the definition: {told} of 1"
-    return True, f"the network follows the definition: {told} of 1"
+        return False, f"the network does not follow the definition: slope {told}"
+    if low < least or high > 2 - least:
+        return False, f"it cannot be told whether the network follows the definition: slope {told}"
+    return True, f"the network follows the definition: slope {told}"

@@ -106,17 +106,34 @@ def _with_bumps(
 
 @dataclass(frozen=True)
 class Plant:
-    """A row of the table: how it is planted, what the label is called and its unit, and whether the
-    label is one of the beats' own targets that the plant gives away."""
+    """A row of the table: how it is planted, what the label is called and its unit, what the review
+    asks of a map, and whether the label is a target of the beats that the plant gives away."""
 
     plant: Callable[[np.ndarray, Sequence[str], int, np.ndarray | None], Planted]
     label: str
     unit: str
+    question: str
     gives_away: str | None = None
 
 
 PLANTS = {
-    "amplitude": Plant(plant_amplitude, "height of a bump at one place", "µV"),
-    "interval": Plant(plant_interval, "time between two bumps", "ms"),
-    "shortcut": Plant(plant_shortcut, "QT interval, with a marker that tells it", "ms", "qt"),
+    "amplitude": Plant(
+        plant_amplitude,
+        "height of a bump at one place",
+        "µV",
+        "is a bump of known place, whose height is the label, what the map marks most?",
+    ),
+    "interval": Plant(
+        plant_interval,
+        "time between two bumps",
+        "ms",
+        "are two bumps of known places, whose distance is the label, what the map marks most?",
+    ),
+    "shortcut": Plant(
+        plant_shortcut,
+        "QT interval, with a marker that tells it",
+        "ms",
+        "does the map show the marker that gave the label away in training?",
+        "qt",
+    ),
 }

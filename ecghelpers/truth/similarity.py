@@ -89,15 +89,33 @@ def similarity_table(
     return pd.DataFrame(rows)
 
 
-def between_methods(maps: Mapping[str, np.ndarray], groups: Sequence | None = None) -> pd.DataFrame:
-    """Rank correlation of every two methods' maps: columns method, other, n, value, low, high."""
+def between_methods(
+    maps: Mapping[str, np.ndarray],
+    record_id: Sequence[str],
+    *,
+    groups: Sequence | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Rank correlation of every two methods' maps: columns method, other, n, value, low, high.
+
+    Beside it stand shifted and other_record: the same with the second map at the wrong time, and of
+    another record. groups: (record,) patients.
+    """
     names = list(maps)
-    pairs = [(a, b) for number, a in enumerate(names) for b in names[number + 1 :]]
-    rows = [
-        {"method": a, "other": b} | summary(rank_correlation(maps[a], maps[b]), groups)
-        for a, b in pairs
-    ]
-    return pd.DataFrame(rows, columns=["method", "other", "n", "value", "low", "high"])
+    rows = []
+    for number, method in enumerate(names):
+        for other in names[number + 1 :]:
+            floors = {
+                "shifted": shifted(maps[other], seed, record_id),
+                "other_record": other_record(maps[other], seed, record_id, groups),
+            }
+            row = {"method": method, "other": other}
+            row |= summary(rank_correlation(maps[method], maps[other]), groups)
+            for name, floor in floors.items():
+                row[name] = summary(rank_correlation(maps[method], floor))["value"]
+            rows.append(row)
+    columns = ["method", "other", "n", "value", "low", "high", "shifted", "other_record"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def between_trainings(

@@ -82,8 +82,9 @@ def test_trainings_that_agree_stand_out_from_the_floors_and_others_do_not():
     first = table.loc[("same", "rank correlation"), "value"]
     assert mean.loc[("same", "rank correlation"), "value"] == pytest.approx((2 * first + 1) / 3)
     assert between_trainings([maps], IDS).empty
-    pairs = between_methods({"a": SMOOTH, "b": -SMOOTH, "c": SMOOTH[::-1]})
+    pairs = between_methods({"a": SMOOTH, "b": -SMOOTH, "c": SMOOTH[::-1]}, IDS)
     assert list(pairs["value"] > 0.99) == [True, False, False]
+    assert (pairs[["shifted", "other_record"]].abs() < 0.1).all(axis=None)
 
 
 def test_the_cascade_shuffles_from_the_output_down_and_leaves_the_network_as_it_was():
