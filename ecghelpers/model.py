@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .ecg import LEADS
+from .ecg import BEAT_SAMPLES, LEADS, MS_PER_SAMPLE
 from .files import whole_file
 from .speed.convolution import FFTConv1d, records_at_once, uses_fft
 from .speed.fused import can_fuse, run_blocks
@@ -279,3 +279,31 @@ def _check_values(path: Path, found: dict[str, Tensor], wanted: dict[str, Tensor
 
 def _plain(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
+
+
+def architecture(model: StevenNet) -> list[dict[str, object]]:
+    """What a beat passes through, a row a layer that has weights.
+
+    taps: samples that each convolution spans; gives: channels × samples of a beat of 600; weights:
+    how many; sees_ms: how much of the beat a value of the layer can depend on.
+    """
+    rows, sees, apart, samples = [], 1, 1, BEAT_SAMPLES
+    for name, layer in model.named_children():
+        convolutions = [part for part in layer.modules() if isinstance(part, nn.Conv1d)]
+        sees += apart * sum(convolution.kernel_size[0] - 1 for convolution in convolutions)
+        if isinstance(layer, nn.AvgPool1d):
+            sees, apart, samples = sees + apart, 2 * apart, samples // 2
+        weights = sum(weight.numel() for weight in layer.parameters())
+        if not weights:
+            continue
+        whole = not convolutions  # after the mean over time
+        rows.append(
+            {
+                "layer": name,
+                "taps": " + ".join(str(part.kernel_size[0]) for part in convolutions),
+                "gives": "1" if whole else f"{convolutions[-1].out_channels} × {samples}",
+                "weights": weights,
+                "sees_ms": (BEAT_SAMPLES if whole else min(sees, BEAT_SAMPLES)) * MS_PER_SAMPLE,
+            }
+        )
+    return rows

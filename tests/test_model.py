@@ -15,6 +15,7 @@ from torch import nn
 from ecghelpers import model as model_module
 from ecghelpers.model import (
     StevenNet,
+    architecture,
     evaluation_form,
     fold_scaling,
     load_model,
@@ -291,3 +292,20 @@ def test_cuda_gives_what_the_cpu_gives(network, plain):
     fast = evaluation_form(copy.deepcopy(network).cuda())
     with torch.inference_mode():
         assert relative(fast(x.cuda()).cpu(), plain(x.double())) < 1e-4
+
+
+def test_the_architecture_tells_the_weights_and_what_a_value_sees(network):
+    rows = {row["layer"]: row for row in architecture(network)}
+    assert sum(row["weights"] for row in rows.values()) == sum(
+        weight.numel() for weight in network.parameters()
+    )
+    x = torch.randn(1, 12, 600, requires_grad=True)
+    out = network.init_block(x)
+    for name in ("init_block", "block1", "block2"):
+        out = network.pool(out) if name == "block1" else out
+        out = network.get_submodule(name)(out) if name != "init_block" else out
+        assert rows[name]["gives"] == f"{out.shape[1]} × {out.shape[2]}"
+        (gradient,) = torch.autograd.grad(out[..., out.shape[2] // 2].sum(), x, retain_graph=True)
+        seen = np.flatnonzero(gradient.abs().sum((0, 1)))
+        span = 2 * (seen[-1] - seen[0] + 1)
+        assert 0.9 * rows[name]["sees_ms"] <= span <= rows[name]["sees_ms"], name

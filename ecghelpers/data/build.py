@@ -28,6 +28,8 @@ class Source(Protocol):
 
     def block(self, number: int) -> Block: ...
 
+    def recording(self, record_id: str) -> np.ndarray | None: ...  # (8, time) µV at 500 Hz, if any
+
 
 def open_source(
     name: str,

@@ -87,3 +87,7 @@ class GanSource:
         ids = self.ids[number * self.block_size : (number + 1) * self.block_size]
         ecgs = synthesize(ids, network=self.network, device=self.device)
         return measured_block(ids, ecgs, SAMPLING_RATE_HZ)
+
+    def recording(self, record_id: str) -> np.ndarray:
+        """The whole ECG of a record: (8, time) in µV at 500 Hz, leads as INDEPENDENT_LEADS."""
+        return synthesize([record_id], network=self.network, device=self.device)[0]

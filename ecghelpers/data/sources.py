@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from ..config import check_choice
-from ..ecg import BEAT_SHAPE, TARGETS
+from ..ecg import BEAT_SHAPE, INDEPENDENT_LEADS, LEADS, TARGETS
 from ..files import listing
 from ..measurement import measure_median
+from ..measurement.filters import to_500_hz
 from . import ge12sl, hdf5_folder, wfdb_folder
 from .checks import Entry, Rejected, short
 from .ge12sl import read_12sl_median
@@ -82,6 +83,17 @@ class FileSource:
         blocks = gather(futures)
         self._ahead = ahead
         return _joined(blocks)
+
+    def recording(self, record_id: str) -> np.ndarray | None:
+        """The whole ECG of a record: (8, time) in µV at 500 Hz, leads as INDEPENDENT_LEADS.
+
+        None where the source holds ready median beats. Raises ValueError where it cannot be read.
+        """
+        if self.name != "wfdb":
+            return None
+        path = next(entry.path for entry in self.entries if entry.record_id == record_id)
+        ecg_uv, rate = read_wfdb(path)
+        return to_500_hz(ecg_uv[[LEADS.index(lead) for lead in INDEPENDENT_LEADS]], rate)
 
     def _part(self, number: int) -> list[Entry]:
         return self.entries[number * self.block_size : (number + 1) * self.block_size]

@@ -114,7 +114,7 @@ def _draw(page: Page, beat_uv, maps, scale, label, fiducials, lines) -> Picture:
     mm = min((WIDTH_INCHES - AROUND[0]) / page.width, MOST_MM_INCHES)
     picture = Picture(page.height * mm + AROUND[1], max(page.width * mm + AROUND[0], 7))
     axes, crowded = picture.subplots(), mm < CROWDED
-    _grid(axes, page, crowded)
+    draw_grid(axes, page.left, page.width, page.height, crowded)
     if maps is not None:
         left, right = page.heat_span
         rows = heat_colours(page.heat(maps) / scale)
@@ -149,15 +149,21 @@ def _colour_bar(picture: Picture, axes: Axes, scale: float, label: str) -> None:
     bar.ax.tick_params(labelsize=8)
 
 
-def _grid(axes: Axes, page: Page, crowded: bool) -> None:
-    right, bottom = page.left + page.width, -page.height
-    for step, alpha, width in ((1, MINOR_ALPHA, 0.3), (5, MAJOR_ALPHA, 0.5))[crowded:]:
+def draw_grid(axes: Axes, left: float, width: float, height: float, crowded: bool) -> None:
+    """Paper from left to left + width and from 0 down to -height, in mm; crowded: no 1 mm lines."""
+    right, bottom = left + width, -height
+    for step, alpha, thick in ((1, MINOR_ALPHA, 0.3), (5, MAJOR_ALPHA, 0.5))[crowded:]:
         colour = (*(part / 255 for part in LINES), alpha)
-        upright = [[(x, bottom), (x, 0)] for x in np.arange(page.left, right + 1, step)]
-        level = [[(page.left, y), (right, y)] for y in np.arange(0, bottom - 1, -step)]
-        axes.add_collection(
-            LineCollection(upright + level, colors=colour, linewidths=width, zorder=0)
-        )
+        upright = [[(x, bottom), (x, 0)] for x in np.arange(left, right + 1, step)]
+        level = [[(left, y), (right, y)] for y in np.arange(0, bottom - 1, -step)]
+        lines = LineCollection(upright + level, colors=colour, linewidths=thick, zorder=0)
+        axes.add_collection(lines)
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, 0)
+    axes.set_aspect("equal")
+    axes.set_facecolor(PAPER)
+    axes.tick_params(length=2)
+    axes.spines[:].set_visible(False)
 
 
 def _axes(axes: Axes, page: Page, crowded: bool) -> None:
@@ -169,10 +175,3 @@ def _axes(axes: Axes, page: Page, crowded: bool) -> None:
     axes.set_yticks(list(levels), [str(mv) for mv in levels.values()], fontsize=size)
     axes.set_xlabel("Time in the beat (ms), 25 mm/s", fontsize=9)
     axes.set_ylabel("Voltage (mV), 10 mm/mV", fontsize=9)
-    axes.set_xlim(page.left, page.left + page.width)
-    axes.set_ylim(-page.height, 0)
-    axes.set_aspect("equal")
-    axes.set_facecolor(PAPER)
-    axes.tick_params(length=2)
-    for spine in axes.spines.values():
-        spine.set_visible(False)

@@ -3,39 +3,55 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..ecg import BEAT_SAMPLES, FIDUCIALS, LEADS, MS_PER_SAMPLE
-from .picture import Picture
+from ..ecg import BEAT_SAMPLES, FIDUCIALS, INDEPENDENT_LEADS, LEADS, MS_PER_SAMPLE
+from .ecg_paper import MM_PER_S, MM_PER_SAMPLE, MM_PER_UV
+from .heatmap import INK, PAPER, draw_grid
+from .picture import WIDTH_INCHES, Picture
 from .plots import WAVE_COLORS
 
-INK, PALE = "#1a1a1a", "#9a9a9a"
+PALE = "#9a9a9a"
+TOP_MM = 5  # of paper above a lead; the marks of the beats lie there
 BEAT_MS = np.arange(BEAT_SAMPLES) * MS_PER_SAMPLE
 
 
 def recording(
     ecg_uv: np.ndarray, r: np.ndarray, title: str = "", leads=("II", "V1", "V5")
 ) -> Picture:
-    """A recording (12, time) in µV at 500 Hz with its beats at samples r, a strip a lead."""
-    seconds = np.arange(ecg_uv.shape[1]) * MS_PER_SAMPLE / 1000
-    picture = Picture(0.8 + 1.3 * len(leads))
-    strips = picture.subplots(len(leads), 1, sharex=True, squeeze=False).ravel()
-    for axes, lead in zip(strips, leads, strict=True):
-        signal = ecg_uv[LEADS.index(lead)] / 1000
-        axes.plot(seconds, signal, color=INK, lw=0.8)
-        top = np.full(len(r), signal.max() + 0.1 * np.ptp(signal))
-        axes.plot(seconds[np.asarray(r, int)], top, "v", color="#D55E00", ms=6)
-        axes.set_ylabel(f"{lead} (mV)")
-        axes.spines[["top", "right"]].set_visible(False)
-    strips[-1].set_xlabel("Time (s)")
-    strips[-1].set_xlim(0, seconds[-1])
-    strips[0].set_title(f"{title} · triangles: beats found", fontsize=10, parse_math=False)
+    """A recording (8, time) in µV at 500 Hz on paper, its beats at samples r marked on top.
+
+    Leads as INDEPENDENT_LEADS; those that are named are drawn, one below the other.
+    """
+    mm = np.arange(ecg_uv.shape[1]) * MM_PER_SAMPLE
+    signals = [ecg_uv[INDEPENDENT_LEADS.index(lead)] * MM_PER_UV for lead in leads]
+    heights = [5 * np.ceil(signal.max() / 5) + TOP_MM for signal in signals]
+    depths = [5 * np.ceil(max(-signal.min(), 1) / 5) for signal in signals]
+    height, width = sum(heights) + sum(depths), 5 * np.ceil(mm[-1] / 5)
+    inches = WIDTH_INCHES / (width + 12)  # a mm
+    picture = Picture(0.8 + height * inches)
+    axes = picture.subplots()
+    draw_grid(axes, 0, width, height, crowded=False)
+    axes.plot(mm[np.asarray(r, int)], np.full(len(r), -2), "v", color="#D55E00", ms=6)
+    levels = -np.cumsum(heights) - np.cumsum([0, *depths[:-1]])
+    for lead, signal, level in zip(leads, signals, levels, strict=True):
+        axes.plot(mm, level + signal, color=INK, lw=0.8)
+        axes.text(1, level + 5, lead, fontsize=10, bbox={"fc": PAPER, "ec": "none", "pad": 1})
+    axes.set_xticks(
+        np.arange(0, width + 1, MM_PER_S), np.arange(0, width // MM_PER_S + 1, dtype=int)
+    )
+    axes.set_yticks([y for level in levels for y in (level, level + 10)], ["0", "1"] * len(leads))
+    axes.set_xlabel("Time (s), 25 mm/s")
+    axes.set_ylabel("Voltage (mV), 10 mm/mV")
+    axes.set_title(f"{title} · triangles: beats found", fontsize=10, parse_math=False)
     return picture
 
 
 def beats_and_median(windows: np.ndarray, median_uv: np.ndarray, fiducials, lead: str) -> Picture:
-    """Aligned beats (beat, 600) of one lead in µV, and the median beat (12, 600) with its waves.
+    """Aligned beats (beat, 8, 600) in µV, one lead of them, and the median beat with its waves.
 
-    fiducials: (6,) sample indices, NaN where missing.
+    Leads as INDEPENDENT_LEADS. median_uv: (12, 600); fiducials: (6,) sample indices, NaN where
+    missing.
     """
+    windows = windows[:, INDEPENDENT_LEADS.index(lead)]
     picture = Picture(3.6)
     left, right = picture.subplots(1, 2, sharey=True)
     left.plot(BEAT_MS, windows.T / 1000, color=PALE, lw=0.8)

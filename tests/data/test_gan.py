@@ -5,6 +5,7 @@ import pytest
 
 from ecghelpers.data import build, gan
 from ecghelpers.ecg import TARGETS
+from ecghelpers.measurement import measure
 
 
 def test_an_ecg_depends_on_its_id_alone():
@@ -24,6 +25,8 @@ def test_medians_lie_in_the_published_population():
     assert source.block_count == 1
     found = source.block(0)
     assert len(found.record_id) >= 62
+    again = measure(source.recording(found.record_id[5])).median_uv
+    np.testing.assert_allclose(again, found.medians[5], atol=1)  # whole µV
     for column, target in enumerate(TARGETS.values()):
         values = found.targets[:, column]
         assert np.isfinite(values).mean() > 0.95, target.name

@@ -31,6 +31,9 @@ def test_record_comes_back_by_lead_name(tmp_path):
     assert rate == 500 and ecg_uv.shape == (12, 5000)
     np.testing.assert_allclose(ecg_uv, signal.T * 1000, atol=1e-6)
     np.testing.assert_array_equal(read_wfdb(tmp_path / "a")[0], ecg_uv)
+    recording = sources.open_source("wfdb", tmp_path).recording("a")
+    eight = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
+    np.testing.assert_array_equal(recording, ecg_uv[eight])
 
 
 def test_eight_leads_in_microvolt_among_others(tmp_path):

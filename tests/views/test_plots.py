@@ -10,10 +10,9 @@ from fake_results import FIDUCIALS, beat
 from matplotlib.text import Text
 from PIL import Image
 
-from ecghelpers.ecg import TARGETS
+from ecghelpers.ecg import INDEPENDENT_LEADS, TARGETS
 from ecghelpers.views import plots, signals
 from ecghelpers.views.interactive import CONFIG
-from ecghelpers.views.picture import Picture
 
 TRUTH = np.array([400, 410, np.nan, 380.0])
 
@@ -102,11 +101,15 @@ def test_waves_are_shaded_where_they_are_known():
     assert "$a_1$" in texts(picture) and len(picture.png()) > 1000
 
 
-def test_a_recording_marks_every_beat():
-    ecg = np.random.default_rng(0).normal(0, 100, (12, 5000))
-    picture = signals.recording(ecg, np.array([200, 700]), "one")
-    assert [len(axes.lines[1].get_xdata()) for axes in picture.axes] == [2, 2, 2]
-    assert isinstance(picture, Picture)
-    windows = np.zeros((4, 600))
+def test_a_recording_marks_every_beat_and_lies_on_true_paper():
+    ecg = np.random.default_rng(0).normal(0, 100, (8, 5000))
+    ecg[INDEPENDENT_LEADS.index("V5"), 500] = 2000  # 1 s, 2 mV
+    axes = signals.recording(ecg, np.array([200, 700]), "one").axes[0]
+    marks, _, _, v5 = axes.lines
+    np.testing.assert_allclose(marks.get_xdata(), [10, 35])  # mm
+    rest = np.median(v5.get_ydata())
+    assert (v5.get_xdata()[500], v5.get_ydata()[500] - rest) == pytest.approx((25, 20), abs=0.5)
+    assert axes.get_aspect() == 1 and [text.get_text() for text in axes.texts] == ["II", "V1", "V5"]
+    windows = np.zeros((4, 8, 600))
     both = signals.beats_and_median(windows, beat(np.random.default_rng(1)), FIDUCIALS, "II")
     assert "4 beats in II" in texts(both)
