@@ -2,7 +2,7 @@
 
 Started by run_all.sh, in the results folder, with a configuration that ecghelpers.run.cli has
 checked: ``profile`` ``targets`` ``models`` ``notebooks`` (parameter values by notebook and target),
-``code`` (fingerprints), ``own_files`` (digests of their listings), ``steps``, ``device``, ``run``,
+``code`` (fingerprints), ``own_files`` and ``readings`` (digests of their listings), ``steps``, ``device``, ``run``,
 ``partial``, ``threads``, ``resources``, ``setup``.
 """
 
@@ -278,6 +278,7 @@ rule review:
         text="logs/08_review.log",
     params:
         settings=settings("08_review"),
+        readings=config["readings"],
         code=config["code"]["review"],
     threads: config["threads"]["review"]
     resources:

@@ -40,6 +40,11 @@ class Results:
         return self.root / "review.csv"
 
     @property
+    def readings(self) -> Path:
+        """The folder of the files of the reading study's readers."""
+        return self.root / "readings"
+
+    @property
     def site(self) -> Path:
         return self.root / "site" / "index.html"
 

@@ -123,21 +123,17 @@ def from_perturbation(
 
 
 def from_readers(scores: pd.DataFrame) -> list[dict]:
-    """The readers' mean scores, of ``reading_study.scores``; chance is what random maps got.
-
-    Empty without ratings. passes: the interval lies above the score of random maps.
-    """
-    if scores.empty:
-        return []
-    table = scores.set_index("method")
-    chance = float(table.score.get(FLOOR, np.nan))
-    rows = []
-    for method, found in table.iterrows():
-        verdict = PASSES if found.low > chance else FAILS if found.high < chance else UNCLEAR
-        verdict = "" if method == FLOOR or np.isnan(chance) else verdict
-        values = (found.score, found.low, found.high, chance)
-        rows.append(row(ALL, method, "readers", *values, verdict))
-    return rows
+    """The readers' mean scores, of ``study.results.scores``; chance is what random maps got."""
+    return [
+        row(
+            ALL,
+            found.method,
+            "readers",
+            *(found.score, found.low, found.high, found.chance),
+            FROM_ANSWER[found.verdict],
+        )
+        for found in scores.itertuples()
+    ]
 
 
 def _beside(found, limit: float, above: bool = True) -> str:

@@ -76,11 +76,22 @@ def test_over_targets_most_decide_and_a_mixture_is_unclear():
 
 def test_readers_are_held_against_what_random_maps_got():
     scores = pd.DataFrame(
-        [("saliency", 4, 3.5, 4.5), ("deeplift", 2, 1.0, 3.0), ("random", 2, 1.5, 2.5)],
-        columns=["method", "score", "low", "high"],
+        [
+            ("saliency", 4, 3.5, 4.5, 2, "yes"),
+            ("deeplift", 2, 1.0, 3.0, 2, "unclear"),
+            ("smoothgrad", 1, 1.0, 1.5, 2, "no"),
+            ("random", 2, 1.5, 2.5, 2, ""),
+        ],
+        columns=["method", "score", "low", "high", "chance", "verdict"],
     )
-    found = {row["method"]: (row["verdict"], row["chance"]) for row in review.from_readers(scores)}
-    assert found == {"saliency": ("passes", 2), "deeplift": ("unclear", 2), "random": ("", 2)}
+    rows = review.from_readers(scores)
+    assert {row["method"]: row["verdict"] for row in rows} == {
+        "saliency": "passes",
+        "deeplift": "unclear",
+        "smoothgrad": "fails",
+        "random": "",
+    }
+    assert {row["chance"] for row in rows} == {2} and {row["target"] for row in rows} == {"all"}
     assert review.from_readers(scores[:0]) == []
 
 

@@ -110,6 +110,7 @@ def plan(options: argparse.Namespace) -> Plan:
     if own_files and results.is_relative_to((ROOT / origin["source_path"]).resolve()):
         raise Refusal(f"{short(results)} lies inside source_path: name another with --results")
     _check_same_source(results, settings, origin)
+    settings["readings"] = _readings(results)
     return Plan(settings, results, place.flags, options.force, options.dry_run, bool(steps))
 
 
@@ -206,6 +207,12 @@ def _own_files(parameters: dict) -> list[str]:
         if path and not (ROOT / path).exists():
             raise Refusal(f"{key} is {path!r}: there is no such file or folder")
     return [f"{key} holds={listing(ROOT / path)}" for key, path in given.items() if path]
+
+
+def _readings(results: Path) -> str:
+    """What the reading study's readers have rated: more of it runs the review again."""
+    folder = Results(results).readings
+    return f"readings={listing(folder) if folder.is_dir() else 'none'}"
 
 
 def _check_same_source(results: Path, settings: dict, origin: dict) -> None:

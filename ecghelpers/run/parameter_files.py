@@ -48,7 +48,7 @@ ALLOWED = {
 }
 RUN_TIME = {"results", "device", "target", "model", "plant"}  # known only when a notebook runs
 # Folders whose modules only show: a change in them does not touch the numbers that steps save.
-SHOWING = ("views", "study")
+SHOWING = ("views",)
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,17 @@
-"""The reading study: what is rated in which order, the ratings' file, and what they say.
+"""The reading study: what is rated in which order, and the ratings' files.
 
 Reader files come from the explorer (a row as each rating is given) and from the page (its export);
 both have COLUMNS. A row names the method by its letter alone, so that a file cannot unblind its
 reader; ``mark`` tells here which method it was, whatever the reader is called by now, and whether
 the row still says what was rated. ``beside`` is the letter of the map that stood beside the rated
-one, empty where it stood alone.
+one, empty where it stood alone; ``settings`` what the reader was asked to rate, empty or absent in
+files of earlier versions.
 """
 
 import csv
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,15 +20,16 @@ import numpy as np
 import pandas as pd
 
 from .. import __version__
-from ..config import generator
+from ..files import whole_file
 from .blinding import LETTERS, letters, mark, shuffled, study_id, text_hash
+from .settings import Settings, reader_name
 
 COLUMNS = ("reader", "time", "version", "study", "target", "model", "record", "code")
-COLUMNS += ("beside", "score", "text", "mark")
+COLUMNS += ("beside", "score", "text", "mark", "settings")
+EARLIER = COLUMNS[:-1]
 SCORES = (1, 2, 3, 4, 5)
 PLACE = ["target", "model", "record", "code", "mark"]
 MAP = ["reader", "target", "model", "record", "method"]
-RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Study:
         self.names = {(n["target"], n["model"]): study_id(seed, n) for n in self.networks}
 
     def items(self, reader: str) -> list[Item]:
-        """All maps in the order in which this reader sees them."""
+        """All maps in the order in which this reader, named by reader_name, sees them."""
         found = {}
         for network in self.networks:
             target, model = network["target"], network["model"]
@@ -83,25 +86,54 @@ class Study:
             pairs[key] = (*pairs.get(key, ()), item)
         return [pairs[key] for key in shuffled(list(pairs), f"{self.seed}|{reader}|pairs")]
 
-    def row(self, reader: str, item: Item, score: int, text: str, beside: str = "") -> dict:
+    def row(
+        self, reader: str, item: Item, score: int, text: str, beside: str = "", settings: str = ""
+    ) -> dict:
         """One rating as a row of a reader's file."""
         if score not in SCORES:
             raise ValueError(f"score is {score!r}; allowed: 1 to 5")
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         name = self.names[item.target, item.model]
         signed = mark(name, *item.key, item.method)
-        values = (reader, now, __version__, name, *item.key, beside, score, text, signed)
+        values = (reader, now, __version__, name, *item.key, beside, score, text, signed, settings)
         return dict(zip(COLUMNS, values, strict=True))
+
+    def keep(self, folder: str | Path, row: Mapping) -> Path:
+        """Add a view's row to its reader's file in a folder, and return the file.
+
+        Raises ValueError for a row that does not fit the maps, OSError where none can be written.
+        """
+        checked = {name: str(row.get(name, "")) for name in COLUMNS}
+        checked["reader"] = reader_name(checked["reader"])
+        if not checked["reader"]:
+            raise ValueError("a rating needs its reader: initials, for example")
+        with io.StringIO() as text:
+            _write(text, checked, header=True)
+            table = _read(io.StringIO(text.getvalue()), "the rating")
+        if reasons := self._why_left_out(table):
+            raise ValueError("; ".join(reasons))
+        path = reader_file(folder, checked["reader"])
+        append_rating(path, checked)
+        return path
+
+    def rows_of(self, folder: str | Path, reader: str) -> list[dict]:
+        """The ratings of one reader in all files of a folder, as rows: what she need not repeat."""
+        table, _ = self.gather(folder)
+        mine = table[table["reader"] == reader_name(reader)]
+        return mine[list(COLUMNS)].to_dict("records")
 
     def read(self, paths: Sequence[str | Path]) -> pd.DataFrame:
         """The ratings of all readers' files, with the method that each letter hid.
 
         Ratings of other maps than these (see ``others``), and those that do not fit the map that
-        they name, are left out. Of several ratings of one map by one reader the latest counts,
-        whatever file it is in. Raises ValueError naming the file for other columns, or a score
-        that is none.
+        they name, are left out. Readers are told apart without regard to case; of several ratings
+        of one map by one reader the latest counts, whatever file it is in. Raises ValueError naming
+        the file for other columns, or a score that is none.
         """
-        tables = [table for table in map(_read, paths) if len(table)]
+        return self._read_all([_read(path) for path in paths])
+
+    def _read_all(self, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+        tables = [table for table in tables if len(table)]
         if not tables:
             return pd.DataFrame(columns=[*COLUMNS, "method"])
         table = pd.concat(tables, ignore_index=True).sort_values("time", kind="stable")
@@ -116,17 +148,17 @@ class Study:
 
     def gather(self, folder: str | Path) -> tuple[pd.DataFrame, dict[str, str]]:
         """The ratings of all readers' files in a folder; by file, what was left out and why."""
-        usable, left_out = [], {}
+        tables, left_out = [], {}
         for path in sorted(Path(folder).glob("*.csv")):
             try:
                 table = _read(path)
             except (ValueError, OSError) as error:
                 left_out[path.name] = str(error)
                 continue
-            usable.append(path)
+            tables.append(table)
             if reasons := self._why_left_out(table):
                 left_out[path.name] = "; ".join(reasons)
-        return self.read(usable), left_out
+        return self._read_all(tables), left_out
 
     def _why_left_out(self, table: pd.DataFrame) -> list[str]:
         """In words: maps that are absent, that have become other ones, rows that do not fit."""
@@ -166,16 +198,18 @@ class Study:
         return [known.get(row) for row in rows]
 
 
-def _read(path: str | Path) -> pd.DataFrame:
+def _read(file: str | Path | io.StringIO, name: str = "") -> pd.DataFrame:
+    name = name or file
     types = dict.fromkeys(COLUMNS, str)
-    table = pd.read_csv(path, dtype=types, keep_default_na=False, encoding="utf-8-sig")
-    if tuple(table.columns) != COLUMNS:
-        raise ValueError(f"{path} has columns {list(table.columns)}; allowed: {list(COLUMNS)}")
+    table = pd.read_csv(file, dtype=types, keep_default_na=False, encoding="utf-8-sig")
+    if tuple(table.columns) not in (COLUMNS, EARLIER):
+        raise ValueError(f"{name} has columns {list(table.columns)}; allowed: {list(COLUMNS)}")
     wrong = [value for value in table["score"] if value not in map(str, SCORES)]
     wrong += [value for value in table["model"] if not re.fullmatch("[0-9]{1,9}", value)]
     if wrong:
-        raise ValueError(f"{path} holds {wrong[0]!r}; a score is 1 to 5, a model a whole number")
-    return table.astype({"score": int, "model": int})
+        raise ValueError(f"{name} holds {wrong[0]!r}; a score is 1 to 5, a model a whole number")
+    table = table.reindex(columns=COLUMNS, fill_value="").astype({"score": int, "model": int})
+    return table.assign(reader=table["reader"].map(reader_name))
 
 
 def reader_file(folder: str | Path, reader: str) -> Path:
@@ -184,71 +218,40 @@ def reader_file(folder: str | Path, reader: str) -> Path:
     return Path(folder) / f"ratings-{plain}-{text_hash(reader):08x}.csv"
 
 
-def append_rating(path: str | Path, row: dict) -> None:
-    """Add one row to a reader's file, made with its header if it is not there."""
+def append_rating(path: str | Path, row: Mapping) -> None:
+    """Add one row to a reader's file, made with its header if it is not there.
+
+    A file of an earlier version gets the columns that it lacks.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, quoting=csv.QUOTE_ALL)
-        if file.tell() == 0:
-            writer.writeheader()
-        writer.writerow(row)
+    with open(path, "a+", newline="", encoding="utf-8") as file:
+        file.seek(0)
+        header = next(csv.reader(file), [])
+        if not header or tuple(header) == COLUMNS:
+            return _write(file, row, header=not header)
+    table = _read(path)
+    with whole_file(path) as temporary:
+        table.to_csv(temporary, index=False, quoting=csv.QUOTE_ALL)
+    append_rating(path, row)
 
 
-def scores(ratings: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Mean score of every method with a 95 % interval: columns method, n, score, low, high.
+def _write(file, row: Mapping, header: bool) -> None:
+    writer = csv.DictWriter(file, COLUMNS, quoting=csv.QUOTE_ALL)
+    if header:
+        writer.writeheader()
+    writer.writerow(row)
 
-    n counts maps. Readers are averaged within a map first; the interval is a percentile bootstrap
-    over records, each with all its maps (up to one a target), so it speaks of other records and not
-    of other readers.
+
+def progress(ratings: pd.DataFrame, networks: Sequence[Mapping]) -> pd.DataFrame:
+    """How far each reader has come with what she was asked last: reader, settings, rated, of.
+
+    networks: of the study. of: the maps that the settings ask for, 0 where a file does not tell.
     """
-    maps = ratings.groupby(["method", "target", "model", "record"])["score"].mean()
     rows = []
-    for method, values in maps.groupby("method"):
-        _, record = np.unique(values.index.get_level_values("record"), return_inverse=True)
-        values = values.to_numpy()
-        sums, counts = np.bincount(record, values), np.bincount(record)
-        draws = generator(seed, "scores", method).integers(
-            len(counts), size=(RESAMPLES, len(counts))
-        )
-        means = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
-        low, high = np.quantile(means, (0.025, 0.975))
-        row = {"method": method, "n": len(values), "score": values.mean(), "low": low, "high": high}
-        rows.append(row)
-    columns = ["method", "n", "score", "low", "high"]
-    return pd.DataFrame(rows, columns=columns).sort_values("score", ascending=False)
-
-
-def agreement(ratings: pd.DataFrame) -> float:
-    """Krippendorff's α (ordinal) between readers over all maps; NaN with fewer than two readers.
-
-    1: they agree, 0: as chance would have it, below: worse than chance.
-    """
-    import krippendorff
-
-    table = ratings.pivot_table("score", "reader", ["target", "model", "record", "method"])
-    shared = table.loc[:, table.notna().sum() > 1].to_numpy()
-    if np.unique(shared[np.isfinite(shared)]).size < 2:  # one reader, or one value throughout
-        return float("nan")
-    return float(krippendorff.alpha(table.to_numpy(), level_of_measurement="ordinal"))
-
-
-def rank_correlation(ratings: pd.DataFrame, aopc: pd.DataFrame) -> pd.DataFrame:
-    """Spearman's ρ between the methods' scores and their AOPC: columns target, methods, rho, p.
-
-    aopc: columns target, model, method, aopc (``aopc.csv``). One row a target with at least three
-    rated methods.
-    """
-    from scipy.stats import spearmanr
-
-    rows = []
-    for (target, model), part in ratings.groupby(["target", "model"], sort=False):
-        chosen = aopc[(aopc["target"] == target) & (aopc["model"] == model)]
-        both = pd.concat(
-            [part.groupby("method")["score"].mean(), chosen.set_index("method")["aopc"]], axis=1
-        ).dropna()
-        if len(both) >= 3:
-            found = spearmanr(both["score"], both["aopc"])
-            row = {"target": target, "methods": len(both)}
-            rows.append(row | {"rho": float(found.statistic), "p": float(found.pvalue)})
-    return pd.DataFrame(rows, columns=["target", "methods", "rho", "p"])
+    for reader, part in ratings.sort_values("time").groupby("reader"):
+        text = part["settings"].iloc[-1]
+        settings = Settings.parse(text)
+        asked = settings.maps(networks) if settings else 0
+        rows.append({"reader": reader, "settings": text, "rated": len(part), "of": asked})
+    return pd.DataFrame(rows, columns=["reader", "settings", "rated", "of"])

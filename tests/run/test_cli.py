@@ -50,6 +50,20 @@ def test_a_changed_parameter_runs_what_it_touches_and_no_more(whole):
     assert (whole / "results/quick/qt/model1/perturbation.h5").read_text() == "9"
 
 
+@pytest.mark.parametrize("name", ["review", "08", "8", "08_review"])
+def test_new_ratings_run_the_review_again_and_nothing_else(whole, name):
+    readings = whole / "results" / "quick" / "readings"
+    readings.mkdir()
+    (readings / "ratings-AB.csv").write_text("reader,time\n")
+    plan = toy.run(whole, *TWO, "--only", name, "--dry-run").stdout
+    assert "08_review" in plan and "readings=1 files" in plan and "(was none)" in plan
+    if name == "review":
+        assert toy.run(whole, *TWO, "--only", name).returncode == 0
+        assert toy.runs(whole) == ["08_review"]
+        assert toy.run(whole, *TWO, "--only", name).returncode == 0
+        assert toy.runs(whole) == []
+
+
 def test_a_target_can_have_parameters_of_its_own(whole):
     (whole / "parameters" / "qt.yaml").write_text("epochs: 7\n")
     plan = toy.run(whole, *TWO, "--dry-run").stdout

@@ -1,10 +1,11 @@
-"""The arithmetic of the reading study, proved on two made-up readers' files."""
+"""The reading study's files: what is rated, by whom, and what a row may say."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ecghelpers.study import reading_study
+from ecghelpers.ecg import TARGETS
+from ecghelpers.study import reading_study, settings
 from ecghelpers.study.blinding import letters, shuffled, text_hash
 
 METHODS = ["saliency", "deeplift", "random"]
@@ -61,54 +62,6 @@ def test_every_map_of_the_first_models_is_rated_once(study):
     assert sorted(i.key for i in items) != [i.key for i in items]
 
 
-def test_two_readers_who_agree(study, tmp_path):
-    paths = [write(study, tmp_path, r, lambda i: TRUE_SCORES[i.method]) for r in ("AB", "C/D")]
-    table = study.read(paths)
-    assert len(table) == 30 and set(table["reader"]) == {"AB", "C/D"}
-    assert all(table["score"] == table["method"].map(TRUE_SCORES))
-    scores = reading_study.scores(table).set_index("method")
-    assert scores["score"].to_dict() == TRUE_SCORES and list(scores.index)[0] == "deeplift"
-    assert (scores["low"] == scores["score"]).all() and (scores["n"] == 5).all()
-    assert reading_study.agreement(table) == pytest.approx(1)
-    aopc = pd.DataFrame({"target": "qt", "model": 1, "method": METHODS, "aopc": [2.0, 3.0, 1.0]})
-    [row] = reading_study.rank_correlation(table, aopc).to_dict("records")
-    assert row["target"] == "qt" and row["rho"] == pytest.approx(1)
-    aopc["aopc"] *= -1
-    assert reading_study.rank_correlation(table, aopc)["rho"][0] == pytest.approx(-1)
-
-
-def test_alpha_of_two_readers_in_closed_form(study, tmp_path):
-    """Two values, two readers, no gaps: α = 1 − (2N − 1) · mixed / (ones · twos) for 2N ratings."""
-    first = write(study, tmp_path, "AB", lambda i: 1 + (i.method == "deeplift"))
-    flip = {(i.target, i.record) for i in study.items("AB") if i.record == "a"}
-    second = write(
-        study,
-        tmp_path,
-        "CD",
-        lambda i: 1 + ((i.method == "deeplift") != ((i.target, i.record) in flip)),
-    )
-    table = study.read([first, second])
-    pair = table.pivot(index=["target", "record", "method"], columns="reader", values="score")
-    mixed = (pair["AB"] != pair["CD"]).sum() * 2
-    ones, twos = (table["score"] == 1).sum(), (table["score"] == 2).sum()
-    expected = 1 - (len(table) - 1) * mixed / 2 / (ones * twos)
-    assert mixed > 0 and reading_study.agreement(table) == pytest.approx(expected)
-
-
-def test_intervals_cover_the_spread_between_maps(study, tmp_path):
-    path = write(study, tmp_path, "AB", lambda i: 1 if i.record == "a" else 5)
-    scores = reading_study.scores(study.read([path]))
-    assert (scores["low"] < scores["score"]).all() and (scores["score"] < scores["high"]).all()
-    np.testing.assert_allclose(scores["score"], (1 + 1 + 5 + 5 + 5) / 5)
-
-
-def test_one_reader_or_one_value_has_no_agreement(study, tmp_path):
-    same = [write(study, tmp_path, reader, lambda i: 3) for reader in ("AB", "CD")]
-    assert np.isnan(reading_study.agreement(study.read(same[:1])))
-    assert np.isnan(reading_study.agreement(study.read(same)))
-    assert reading_study.scores(study.read([])).empty
-
-
 def test_last_rating_of_a_map_counts(study, tmp_path):
     path = write(study, tmp_path, "AB", lambda i: 1)
     item = study.items("AB")[0]
@@ -150,7 +103,7 @@ def test_a_renamed_reader_keeps_her_ratings(study, tmp_path, name):
     path = write(study, tmp_path, "AB", lambda i: TRUE_SCORES[i.method])
     path.write_text(path.read_text(encoding="utf-8").replace('"AB"', f'"{name}"'), encoding="utf-8")
     table, left_out = study.gather(tmp_path)
-    assert len(table) == 15 and set(table["reader"]) == {name} and not left_out
+    assert len(table) == 15 and set(table["reader"]) == {name.upper()} and not left_out
     assert all(table["score"] == table["method"].map(TRUE_SCORES))
 
 
@@ -222,25 +175,6 @@ def test_gathering_a_folder_leaves_out_other_studies_and_damaged_files(study, tm
     )
     nothing, left_out = study.gather(tmp_path / "none")
     assert not len(nothing) and not left_out
-    assert not len(reading_study.scores(nothing)) and not len(
-        reading_study.rank_correlation(nothing, nothing)
-    )
-
-
-def test_the_interval_is_over_records_and_not_over_their_maps():
-    """Seven targets of one record say little more than one of it."""
-    random = np.random.default_rng(1)
-    rows = [
-        {"method": "saliency", "target": target, "model": 1, "record": record, "score": score}
-        for record, score in enumerate(random.integers(1, 6, 12))
-        for target in ("a", "b", "c", "d", "e", "f", "g")
-    ]
-    many, one = (
-        reading_study.scores(pd.DataFrame(part)).iloc[0]
-        for part in (rows, [row for row in rows if row["target"] == "a"])
-    )
-    assert many["score"] == pytest.approx(one["score"]) and many["n"] == 7 * one["n"]
-    assert many["high"] - many["low"] == pytest.approx(one["high"] - one["low"], rel=0.1)
 
 
 def test_ratings_of_maps_that_are_not_there_yet_are_not_called_others(study, tmp_path):
@@ -251,3 +185,72 @@ def test_ratings_of_maps_that_are_not_there_yet_are_not_called_others(study, tmp
     reason = left_out[path.name]
     assert reason.startswith("6 of 15") and "pr model1" in reason and "run 04" in reason
     assert "other maps" not in reason
+
+
+def test_a_reader_is_one_whatever_the_case(study, tmp_path):
+    assert settings.reader_name("  a\u030ab  Cd\n") == "ÅB CD"
+    item = study.items("AB")[0]
+    for name, score in (("AB", 2), (" ab", 4)):
+        study.keep(tmp_path, study.row(name, item, score, ""))
+    [path] = tmp_path.iterdir()
+    table, left_out = study.gather(tmp_path)
+    assert list(table["score"]) == [4] and list(table["reader"]) == ["AB"] and not left_out
+    # a page's file of the same reader under another name of the same letters
+    older = study.row("Ab", study.items("AB")[1], 1, "") | {"time": "2026-01-01T00:00:00.000Z"}
+    reading_study.append_rating(tmp_path / "ratings-page.csv", older)
+    assert [row["score"] for row in study.rows_of(tmp_path, "aB ")] == [1, 4]
+    assert study.rows_of(tmp_path, "CD") == []
+
+
+def test_settings_are_kept_with_the_ratings_and_read_back(study, tmp_path):
+    asked = settings.Settings(("qt",), 2, 2)
+    assert settings.Settings.parse(asked.text) == asked and asked.maps(NETWORKS[:2]) == 6
+    for wrong in ("", "targets=qt", "targets=qt; records=2; maps=3", asked.text + ";"):
+        assert settings.Settings.parse(wrong) is None
+    row = study.row("AB", study.items("AB")[0], 2, "", settings=asked.text)
+    study.keep(tmp_path, row)
+    table, _ = study.gather(tmp_path)
+    [told] = reading_study.progress(table, NETWORKS[:2]).to_dict("records")
+    assert told == {"reader": "AB", "settings": asked.text, "rated": 1, "of": 6}
+
+
+def test_what_is_proposed_leaves_the_rate_out():
+    networks = [{"target": t, "records": ["a"] * 12, "methods": METHODS} for t in TARGETS]
+    proposed = settings.default(networks)
+    assert set(TARGETS) - set(proposed.targets) == {"VentRate"} and proposed.records == 10
+    assert settings.default(networks[:1]).targets == ("VentRate",), "unless there is nothing else"
+    assert settings.question("qt") == "Does it mark where you would measure the QT interval?"
+    assert len({settings.question(target) for target in TARGETS}) == len(TARGETS)
+
+
+def test_files_of_earlier_versions_are_read_and_go_on(study, tmp_path):
+    """They have no column for the settings."""
+    path = write(study, tmp_path, "AB", lambda i: TRUE_SCORES[i.method], 3)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join(line.rsplit(",", 1)[0] for line in lines) + "\n", encoding="utf-8")
+    assert pd.read_csv(path).columns[-1] == "mark"
+    assert len(study.read([path])) == 3
+    row = study.row("AB", study.items("AB")[3], 1, "", settings="targets=qt; records=1; maps=1")
+    assert study.keep(tmp_path, row) == path
+    table = study.read([path])
+    assert list(table["settings"]) == ["", "", "", row["settings"]]
+    assert list(table["text"])[0] == f'{study.items("AB")[0].record}, "ok"'
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("score", 6, "1 to 5"),
+        ("score", "", "1 to 5"),
+        ("reader", "  ", "reader"),
+        ("mark", "0" * 8, "do not fit"),
+        ("record", "../x", "do not fit"),
+        ("target", "qrs", "not there"),
+        ("study", "0" * 8, "other maps"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_not_kept(study, tmp_path, column, value, message):
+    row = study.row("AB", study.items("AB")[0], 3, "") | {column: value}
+    with pytest.raises(ValueError, match=message):
+        study.keep(tmp_path, row)
+    assert not list(tmp_path.iterdir())
