@@ -6,11 +6,13 @@ run/          what ./run_all.sh does: checks, Snakemake, Slurm, one notebook as 
 views/        what people look at: figures, explorer, offline page, web app
 study/        the blinded reading study
 
+judging/      which heatmaps can be believed: every test of them, and the review of all
+
 data/         records from every source to one medians.h5
-training      a StevenNet from median beats; evaluation: its errors, and the tests of the heatmaps
+training      a StevenNet from median beats; evaluation: its errors; attribution_maps: all its maps
 
 attribution   nine methods and random: which samples mattered; perturbation: what goes without them
-truth/        edits, masks and scores: is a map right? floors: maps that are wrong on purpose
+truth/        edits, masks and scores: is a map right? and maps that are wrong on purpose
 measurement/  from an ECG to its median beat, fiducials and targets
 
 model         the network; prediction, and speed/: the same numbers faster

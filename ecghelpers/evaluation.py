@@ -1,19 +1,18 @@
-"""Errors of the models, curves of the perturbation, and how sure both are."""
+"""How good are the networks? Errors of predictions, and of all networks of a results folder."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.integrate import trapezoid
 
-from .ecg import TARGETS
-from .perturbation import ONE_BY_ONE
-from .statistics import bootstrap_weights, mean_interval, sign_flip_test, verdicts
-from .truth.masks import neighbouring_beats
-
-AUC_STEPS = (5, 10, 15, 25)
-FLOOR = "random"
-NEIGHBOURS = "neighbouring beats"
+from .config import Results, resolve_device
+from .data.medians import Medians
+from .ecg import SPLITS, TARGETS
+from .files import provenance, whole_file, write_json
+from .model import load_model, read_metadata
+from .prediction import predict
+from .shipped import other_data
 
 
 def model_errors(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
@@ -24,7 +23,7 @@ def model_errors(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
     """
     if not len(truth):
         raise ValueError("no records with a known target in this split; use more records")
-    _check_predictions(truth, {"prediction": prediction}, ())
+    check_predictions(truth, {"prediction": prediction}, ())
     error = prediction.astype(np.float64) - truth
     variance = np.square(truth - truth.mean(dtype=np.float64)).mean()
     mse = np.square(error).mean()
@@ -32,7 +31,7 @@ def model_errors(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
     return {"n": len(truth), "mae": np.abs(error).mean(), "rmse": mse**0.5, "r2": r2}
 
 
-def _check_predictions(
+def check_predictions(
     truth: np.ndarray, predictions: Mapping[str, np.ndarray], more: tuple = (None,)
 ) -> None:
     """Raise ValueError unless all are finite, (record,) and (record, *more); None: any number."""
@@ -46,159 +45,65 @@ def _check_predictions(
             raise ValueError(f"{name} holds NaN or infinity; allowed: finite values")
 
 
-def absolute_errors(truth: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-    """|y - ŷ| in target unit: (record,) and (record, step + 1) → (record, step + 1)."""
-    return np.abs(predictions.astype(np.float64) - truth[:, None])
+def score_models(results: Results, data: Medians, device: str = "auto") -> pd.DataFrame:
+    """Write ``metrics.json`` beside every network and ``metrics.csv``; return the latter.
 
-
-def error_curves(
-    truth: np.ndarray,
-    predictions: Mapping[str, np.ndarray],
-    groups: Sequence | None = None,
-) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Mean absolute error against step for every method, with its interval over ECGs.
-
-    predictions: method → (record, step + 1); groups: (record,) patients. Returns method → (mean,
-    low, high), each (step + 1,).
+    Columns: target, model, split, n, mae, rmse (target unit), r2. Raises ValueError if there is no
+    network or a split is empty.
     """
-    weights = bootstrap_weights(len(truth), groups=groups)
-    return {m: mean_interval(absolute_errors(truth, p), weights) for m, p in predictions.items()}
-
-
-def area(curves: np.ndarray, steps: int) -> np.ndarray:
-    """Area under curves (..., step + 1) from 0 to `steps` by the trapezium rule, per step.
-
-    Dividing by the number of steps makes it the mean height, in the unit of the curve.
-    """
-    return trapezoid(curves[..., : steps + 1], axis=-1) / steps
-
-
-def aopc(predictions: np.ndarray) -> np.ndarray:
-    """Area over the perturbation curve of every record: mean over steps of |ŷ_k - ŷ_0|.
-
-    Samek et al., IEEE TNNLS 28:2660, equation 12, with the absolute change of the prediction in
-    place of a class score's drop: a measured value may err either way. (record, step + 1) →
-    (record,) in target unit.
-    """
-    return np.abs(predictions[:, 1:] - predictions[:, :1]).mean(1, dtype=np.float64)
-
-
-def perturbation_table(
-    truth: np.ndarray,
-    predictions: Mapping[str, np.ndarray],
-    target: str,
-    sd: float,
-    *,
-    order: str = "morf",
-    floor: np.ndarray | None = None,
-    groups: Sequence | None = None,
-) -> pd.DataFrame:
-    """One row a method: AOPC, areas under the error curve, and the verdict against random.
-
-    predictions: method → (record, step + 1), points perturbed in this order: a good map makes the
-    error rise sooner than random's where the most relevant come first (``morf``), later where the
-    least relevant do (``lerf``). floor: (draw, record, step + 1) of several random maps, whose mean
-    error is what to beat; the curve of ``random`` alone if not given. sd: the target's SD, for
-    comparison between targets. groups: (record,) patients. Columns ending in ``_low`` and ``_high``
-    are 95 % intervals over ECGs. gain: by how much the mean error over all steps lies on the right
-    side of random's; p: of a sign-flip test; beats_random: "yes", "no" or "unclear", all methods of
-    the table corrected for together (Holm). Raises ValueError for other shapes, and for values that
-    are not finite.
-    """
-    _check_predictions(truth, predictions)
-    if floor is not None:
-        _check_predictions(truth, {f"draw {n} of the floor": p for n, p in enumerate(floor)})
-    weights = bootstrap_weights(len(truth), groups=groups)
-    steps = next(iter(predictions.values())).shape[1] - 1
-    errors = {m: absolute_errors(truth, p) for m, p in predictions.items()}
     rows = []
-    for method, predicted in predictions.items():
-        row = {"target": target, "method": method, "order": order, "n": len(truth)}
-        row |= {"steps": steps, "sd": sd} | _with_interval("aopc", aopc(predicted), weights)
-        row["aopc_sd"] = row["aopc"] / sd
-        for count in sorted({min(k, steps) for k in AUC_STEPS}):
-            row |= _with_interval(f"auc{count}", area(errors[method], count), weights)
-        rows.append(row)
+    for target, number in results.models():
+        path = results.network(target, number)
+        network = load_model(path, resolve_device(device))
+        mine = [{"target": target, "model": number, "split": split} for split in SPLITS]
+        for row in mine:
+            part = data.labelled(target, row["split"])
+            row |= model_errors(part.target(target), predict(network, part.medians))
+        settings = json.loads(read_metadata(path).get("settings", "{}"))
+        content = {"errors": mine, "unit": TARGETS[target].unit, "training": settings}
+        write_json(path.with_name("metrics.json"), content | {"version": provenance()})
+        rows += mine
+    if not rows:
+        raise ValueError(f"no trained network in {results.root}; run 02_train first")
     table = pd.DataFrame(rows)
-    if FLOOR in errors:
-        draws = [errors[FLOOR]] if floor is None else [absolute_errors(truth, p) for p in floor]
-        chance = np.mean([area(draw, steps) for draw in draws], axis=0)
-        side = 1 if order == "morf" else -1
-        gains = {m: side * (area(e, steps) - chance) for m, e in errors.items()}
-        table = table.merge(_against_chance(gains, groups), on="method")
+    with whole_file(results.metrics) as temporary:
+        table.to_csv(temporary, index=False)
     return table
 
 
-def published_table(perturbed, target: str, sd: float, groups=None) -> pd.DataFrame:
-    """perturbation_table of the original's procedure: noise on 1 to 25 points, most relevant first.
-
-    perturbed: the content of ``perturbation.h5``.
-    """
-    single = slice(0, ONE_BY_ONE + 1)
-    floor = None if perturbed.floor is None else perturbed.floor[..., single]
-    curves = {method: curve[:, single] for method, curve in perturbed.prediction.items()}
-    return perturbation_table(perturbed.truth, curves, target, sd, floor=floor, groups=groups)
-
-
-def _against_chance(gains: Mapping[str, np.ndarray], groups: Sequence | None) -> pd.DataFrame:
-    """gain, its interval, p and verdict of every method but the floor; gains: (record,) each."""
-    tests = {m: sign_flip_test(g, groups) for m, g in gains.items() if m != FLOOR}
-    answers = dict(zip(tests, verdicts(list(tests.values())), strict=True))
-    rows = [
-        {"method": m, "gain": test.mean, "gain_low": test.low, "gain_high": test.high, "p": test.p}
-        for m, test in tests.items()
-    ]
-    rows.append({"method": FLOOR, "gain": float(gains[FLOOR].mean())})
-    table = pd.DataFrame(rows)
-    return table.assign(beats_random=table["method"].map(answers).fillna(""))
+def origins(results: Results, data: Medians) -> list[str]:
+    """For every network, in a sentence, what it learnt from and how these records differ."""
+    told = []
+    for target, number in results.models():
+        metadata = read_metadata(results.network(target, number))
+        card = json.loads(metadata.get("settings", "{}")).get("card")
+        sentence = f"{target} model {number}: trained on this run's training records"
+        if card:
+            other = other_data(card, data.attributes)
+            sentence = (
+                f"{target} model {number}: shipped, trained on {card['data']['training']} other "
+                f"ECGs{'; ' + other if other else ', measured as these are'}"
+            )
+        told.append(sentence)
+    return told
 
 
-def _with_interval(name: str, values: np.ndarray, weights: np.ndarray) -> dict[str, float]:
-    mean, low, high = mean_interval(values, weights)
-    return {name: float(mean), f"{name}_low": float(low), f"{name}_high": float(high)}
+def mean_predictor(data: Medians) -> pd.Series:
+    """Test MAE of always predicting the mean of the training records, by target; NaN if missing."""
+    return pd.Series({target: _error_of_mean(data, target) for target in TARGETS})
 
 
-def verdict_sentence(table: pd.DataFrame, label) -> str:
-    """The verdict of one target in words. label: method name → what people call it."""
-    title = TARGETS[table["target"].iloc[0]].label
-    parts = []
-    for answer, words in (
-        ("yes", "better than random"),
-        ("unclear", "not told apart from random"),
-        ("no", "worse than random"),
-    ):
-        names = [label(m) for m in table.loc[table["beats_random"] == answer, "method"]]
-        if names:
-            parts.append(f"{words}: {', '.join(names)}")
-    return f"{title} — " + "; ".join(parts) + "."
+def _error_of_mean(data: Medians, target: str) -> float:
+    train, test = (data.labelled(target, split).target(target) for split in ("train", "test"))
+    if not (len(train) and len(test)):
+        return float("nan")
+    return float(np.abs(test - train.mean(dtype=np.float64)).mean())
 
 
-def wave_mass(
-    maps: np.ndarray, fiducials: np.ndarray, rate: np.ndarray | None = None
-) -> pd.DataFrame:
-    """Share of |attribution| that falls on each wave, and the share of the time it takes.
-
-    maps: (record, lead, time); fiducials: (record, 6) sample index, NaN = missing (that wave's
-    share is NaN); rate: (record,) beats/min, without which the neighbouring beats (up to the end of
-    the T wave before, and from the next P or, where there is none, QRS) count as elsewhere. Returns
-    one row a record with columns P, QRS, T, neighbouring beats, elsewhere and ``time_…``.
-    """
-    weight = np.abs(maps).sum(1, dtype=np.float64)
-    total = weight.sum(1)
-    total[total == 0] = np.nan
-    time = np.arange(maps.shape[-1])
-    columns: dict[str, np.ndarray] = {}
-    for number, wave in enumerate(("P", "QRS", "T")):
-        onset, offset = fiducials[:, 2 * number, None], fiducials[:, 2 * number + 1, None]
-        inside = (time >= onset) & (time <= offset)
-        missing = ~(np.isfinite(onset) & np.isfinite(offset))[:, 0]
-        columns[wave] = np.where(missing, np.nan, (weight * inside).sum(1) / total)
-        columns[f"time_{wave}"] = np.where(missing, np.nan, inside.mean(1))
-    if rate is not None:
-        inside = neighbouring_beats(fiducials, rate, time)
-        columns[NEIGHBOURS] = (weight * inside).sum(1) / total
-        columns[f"time_{NEIGHBOURS}"] = inside.mean(1)
-    named = [name for name in columns if not name.startswith("time_")]
-    columns["elsewhere"] = 1 - sum(columns[name] for name in named)
-    columns["time_elsewhere"] = 1 - sum(columns[f"time_{name}"] for name in named)
-    return pd.DataFrame(columns)
+def test_sd(data: Medians) -> dict[str, float]:
+    """SD of every target over the test records; NaN if it is missing in all of them."""
+    values = {target: data.labelled(target, "test").target(target) for target in TARGETS}
+    return {
+        target: float(known.std(dtype=np.float64)) if len(known) else float("nan")
+        for target, known in values.items()
+    }

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from ecghelpers import config, evaluation, files, shipped, training
-from ecghelpers.data import build, store
+from ecghelpers.data import build
+from ecghelpers.data.medians import Medians, read_medians
 from ecghelpers.ecg import TARGETS
 from ecghelpers.model import StevenNet, fold_scaling
 from ecghelpers.prediction import predict
@@ -108,23 +109,23 @@ class Alone(Trainer):
         return nn.functional.smooth_l1_loss(outputs.flatten(), wanted, beta=SMOOTH)
 
 
-def collected(folder: Path, name: str, records: int, seed: int) -> store.Medians:
+def collected(folder: Path, name: str, records: int, seed: int) -> Medians:
     """Generated ECGs, measured; from the folder if they are there."""
     path = folder / name / "medians.h5"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         build.collect(build.open_source("gan", records=records, seed=seed), path)
-    return store.read_medians(path)
+    return read_medians(path)
 
 
-def parts(data: store.Medians) -> tuple[store.Medians, store.Medians]:
+def parts(data: Medians) -> tuple[Medians, Medians]:
     """Records to learn from and, at the end, those to choose by. The test records are others."""
     count = len(data.record_id)
     last = min(VALIDATION_RECORDS, count // 5)
     return data.subset(np.arange(count - last)), data.subset(np.arange(count - last, count))
 
 
-def train_joint(folder: Path, data: store.Medians, epochs: int) -> tuple[dict, list]:
+def train_joint(folder: Path, data: Medians, epochs: int) -> tuple[dict, list]:
     """Target → network, and the history, of the network that learnt all targets together."""
     settings = Settings("qt", epochs=epochs, learning_rate=JOINT_RATE, seed=TRAINING["seed"])
     learn, choose = ((part.medians, part.targets) for part in parts(data))
@@ -134,7 +135,7 @@ def train_joint(folder: Path, data: store.Medians, epochs: int) -> tuple[dict, l
 
 
 def train_alone(
-    folder: Path, data: store.Medians, start: StevenNet, target: str, epochs: int
+    folder: Path, data: Medians, start: StevenNet, target: str, epochs: int
 ) -> tuple[StevenNet, list]:
     """The network of one target, gone on alone, and its history."""
     known = data.subset(np.isfinite(data.target(target)))
@@ -146,14 +147,14 @@ def train_alone(
     return network, trainer.history
 
 
-def errors(network: StevenNet, data: store.Medians, target: str) -> dict[str, float]:
+def errors(network: StevenNet, data: Medians, target: str) -> dict[str, float]:
     """n, MAE, RMSE and R² on the records whose target is known."""
     known = data.subset(np.isfinite(data.target(target)))
     found = evaluation.model_errors(known.target(target), predict(network, known.medians))
     return {"n": int(found.pop("n"))} | {name: round(float(v), 6) for name, v in found.items()}
 
 
-def card(target: str, data: store.Medians, joint: list, alone: list, command: str) -> dict:
+def card(target: str, data: Medians, joint: list, alone: list, command: str) -> dict:
     """What is to be known of a network, but for its errors."""
     learn = parts(data)[0]
     known = learn.target(target)[np.isfinite(learn.target(target))].astype(np.float64)
@@ -191,7 +192,7 @@ def card(target: str, data: store.Medians, joint: list, alone: list, command: st
     }
 
 
-def publish(place: Path, network: StevenNet, test: store.Medians, content: dict) -> None:
+def publish(place: Path, network: StevenNet, test: Medians, content: dict) -> None:
     """Write network and card; the errors are those of the network as it is read again."""
     target = content["target"]
     shipped.write_network(network, content, place)

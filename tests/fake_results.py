@@ -8,7 +8,13 @@ import pandas as pd
 import torch
 
 from ecghelpers.config import Results
-from ecghelpers.data import store
+from ecghelpers.data.maps_and_curves import (
+    Attributions,
+    Perturbation,
+    write_attributions,
+    write_perturbation,
+)
+from ecghelpers.data.medians import Block, write_medians
 from ecghelpers.ecg import LEADS, TARGETS
 from ecghelpers.model import StevenNet, save_model
 from ecghelpers.prediction import predict
@@ -62,8 +68,8 @@ def make(
         [rng.normal((t.published or (100, 40))[0], 10, len(ids)) for t in TARGETS.values()]
     ).astype(np.float32)
     marks = np.tile(np.array(FIDUCIALS, np.float32), (len(ids), 1))
-    block = store.Block(ids, beats, values, marks)
-    store.write_medians(results.medians, iter([block]), len(ids), source="made up")
+    block = Block(ids, beats, values, marks)
+    write_medians(results.medians, iter([block]), len(ids), source="made up")
     rows, count = [], len(record_ids)
     for target in targets:
         for model in models:
@@ -90,8 +96,8 @@ def _write_model(results, target, model, ids, beats, values, methods, steps, rng
     }
     unit = TARGETS[target].unit
     details = {m: {"parameters": {}, "unit": f"{unit}/µV", "seconds": 0.1} for m in methods}
-    content = store.Attributions(np.array(ids), prediction, truth, maps, details, {"seed": 1})
-    store.write_attributions(folder / "attributions.h5", content)
+    content = Attributions(np.array(ids), prediction, truth, maps, details, {"seed": 1})
+    write_attributions(folder / "attributions.h5", content)
     drift = (
         rng.normal(0, 1, (len(methods), len(ids), steps))
         * np.arange(1, len(methods) + 1)[:, None, None]
@@ -101,11 +107,11 @@ def _write_model(results, target, model, ids, beats, values, methods, steps, rng
         for number, method in enumerate(methods)
     }
     content = perturbation(np.array(ids), truth, curves, {"steps": steps, "seed": 1})
-    store.write_perturbation(folder / "perturbation.h5", content)
+    write_perturbation(folder / "perturbation.h5", content)
 
 
 def perturbation(ids, truth, predictions, attributes):
     """The content of a perturbation.h5 with nothing but the original's procedure."""
     curves = {(m, "add_noise", "morf", "prediction"): p for m, p in predictions.items()}
     points = np.arange(next(iter(predictions.values())).shape[1])
-    return store.Perturbation(ids, truth, points, curves, attributes, points[1:])
+    return Perturbation(ids, truth, points, curves, attributes, points[1:])

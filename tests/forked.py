@@ -14,8 +14,8 @@ SLOW_IMPORTS = [
     "plotly.graph_objects",
     "ecghelpers.data.build",
     "ecghelpers.views.plots",
-    "ecghelpers.explanation",
-    "ecghelpers.scoring",
+    "ecghelpers.judging.aopc",
+    "ecghelpers.evaluation",
     "ecghelpers.data.gan",
     "ecghelpers.training",
 ]

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from ecghelpers.attribution import METHODS
-from ecghelpers.data import store
+from ecghelpers.data.hdf5_checks import texts
+from ecghelpers.data.maps_and_curves import read_attributions, read_perturbation
+from ecghelpers.data.medians import read_medians
 from ecghelpers.ecg import FIDUCIALS, LEADS, TARGETS
 from ecghelpers.model import StevenNet, load_model
 from ecghelpers.perturbation import OPERATORS, ORDERS
@@ -38,7 +40,7 @@ def test_medians(smoke):
         assert file["fiducials"].shape == (count, 6) and file["fiducials"].dtype == np.float32
         assert list(file["targets"].attrs["columns"]) == list(TARGETS)
         assert list(file["fiducials"].attrs["columns"]) == list(FIDUCIALS)
-        assert set(store.texts(file["split"][:])) == {"train", "validation", "test"}
+        assert set(texts(file["split"][:])) == {"train", "validation", "test"}
         assert list(file.attrs["leads"]) == list(LEADS) and file.attrs["units"] == "µV"
         assert file.attrs["sampling_rate"] == 500 and file.attrs["source"] == "gan"
         assert {"version", "seed", "generator"} <= set(file.attrs)
@@ -46,10 +48,10 @@ def test_medians(smoke):
 
 @pytest.mark.parametrize("target", ["qt", "pr"])
 def test_a_network_and_what_explains_it(smoke, target):
-    folder, data = smoke.model_dir(target, 1), store.read_medians(smoke.medians)
+    folder, data = smoke.model_dir(target, 1), read_medians(smoke.medians)
     assert type(load_model(folder / "model.safetensors")) is StevenNet
-    maps = store.read_attributions(folder / "attributions.h5")
-    curves = store.read_perturbation(folder / "perturbation.h5")
+    maps = read_attributions(folder / "attributions.h5")
+    curves = read_perturbation(folder / "perturbation.h5")
     assert set(maps.maps) == set(curves.prediction) == set(METHODS)
     for content in (maps, curves):
         rows = np.isin(data.record_id, content.record_id)

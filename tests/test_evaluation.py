@@ -4,16 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecghelpers.evaluation import (
-    aopc,
-    area,
-    error_curves,
-    model_errors,
-    perturbation_table,
-    verdict_sentence,
-    wave_mass,
-)
+from ecghelpers.evaluation import model_errors
+from ecghelpers.judging.aopc import aopc, area, error_curves, perturbation_table, verdict_sentence
 from ecghelpers.statistics import RESAMPLES, bootstrap_weights, mean_interval
+from ecghelpers.truth.masks import wave_mass
 
 RNG = np.random.default_rng(2)
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from small_networks import beats, steven_net
 
-from ecghelpers import faithfulness, files, fingerprint
+from ecghelpers import files, fingerprint
 from ecghelpers.data import build
-from ecghelpers.data.store import Block, Medians
+from ecghelpers.data.medians import Block, Medians
 from ecghelpers.ecg import FIDUCIALS, TARGETS
+from ecghelpers.judging import perturbation_curves
 from ecghelpers.perturbation import OPERATORS, ORDERS
 
 BEATS = beats(2, seed=3, dtype=np.int16)
@@ -48,8 +49,10 @@ def perturbed(path, medians=BEATS):
     tables = np.ones((2, len(TARGETS))), np.ones((2, len(FIDUCIALS)))
     split = np.array(["test", "test"])
     data = Medians(np.array(["a", "b"]), split, medians, *tables, {})
-    experiment = faithfulness.Experiment(steps=2)
-    return faithfulness.perturb(steven_net(), data, "qt", path, experiment, methods=["random"])
+    experiment = perturbation_curves.Experiment(steps=2)
+    return perturbation_curves.perturb(
+        steven_net(), data, "qt", path, experiment, methods=["random"]
+    )
 
 
 def test_the_blocks_of_a_collection_are_kept_until_its_step_is_whole(tmp_path):
@@ -72,8 +75,8 @@ def test_blocks_of_a_collection_by_other_code_are_made_again(tmp_path, package):
 def test_blocks_of_curves_are_taken_up_only_for_the_same_beats_and_code(
     tmp_path, package, monkeypatch
 ):
-    computed, compute = [], faithfulness.perturbation_curve
-    more = faithfulness.ORIGINAL_DRAWS - 1, faithfulness.FLOOR_DRAWS - 1
+    computed, compute = [], perturbation_curves.perturbation_curve
+    more = perturbation_curves.ORIGINAL_DRAWS - 1, perturbation_curves.FLOOR_DRAWS - 1
     ways = len(OPERATORS) * len(ORDERS)
     draws = ways + more[0] + (ways - 1) * more[1]
 
@@ -81,7 +84,7 @@ def test_blocks_of_curves_are_taken_up_only_for_the_same_beats_and_code(
         computed.append(medians)
         return compute(model, medians, *given, **options)
 
-    monkeypatch.setattr(faithfulness, "perturbation_curve", counted)
+    monkeypatch.setattr(perturbation_curves, "perturbation_curve", counted)
     path = tmp_path / "perturbation.h5"
     first = perturbed(path)
     np.testing.assert_array_equal(perturbed(path).prediction["random"], first.prediction["random"])

@@ -10,9 +10,9 @@ from ecghelpers import fingerprint
 # From the roof down. A room is a folder, or a module that stands on the floor itself.
 FLOORS = (
     {"run", "views", "study"},
-    {"data", "training", "evaluation", "scoring", "explanation", "randomisation"}
-    | {"faithfulness", "gaps", "review", "planted", "shortcut", "trust", "shipped"},
-    {"attribution", "perturbation", "floors", "truth", "measurement"},
+    {"judging"},
+    {"data", "training", "evaluation", "attribution_maps", "shipped"},
+    {"attribution", "attribution_methods", "perturbation", "truth", "measurement"},
     {"prediction", "checksums"},
     {"model", "speed", "files", "fingerprint", "statistics", "config", "ecg"},
 )

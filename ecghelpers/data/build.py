@@ -8,10 +8,10 @@ from typing import Protocol
 import numpy as np
 
 from ..config import check_choice, progress
+from ..data import sources
 from ..files import Pieces, write_text
 from ..fingerprint import code_digest
-from . import sources
-from .store import Block, write_medians
+from .medians import Block, write_medians
 
 SOURCES = ("gan", *sources.READERS)
 

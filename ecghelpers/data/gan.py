@@ -8,8 +8,8 @@ import torch
 
 from ..config import generator, resolve_device
 from ..ecg import INDEPENDENT_LEADS, SAMPLING_RATE_HZ
+from .medians import Block
 from .parallel import measured_block
-from .store import Block
 
 ECG_SAMPLES = 5000  # 10 s at 500 Hz
 MICROVOLT = 6000  # the generator's output is scaled by this

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from ..config import cores
 from ..ecg import BEAT_SHAPE, FIDUCIALS, TARGETS
 from ..measurement import Measurement, measure
-from .store import Block
+from .medians import Block
 
 WORTH_A_POOL = 256  # starting the processes takes as long as measuring about this many
 PART = 32  # records that a process is given at a time

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from ..config import check_choice
+from ..data import ge12sl, hdf5_folder, wfdb_folder
 from ..ecg import BEAT_SHAPE, INDEPENDENT_LEADS, LEADS, TARGETS
 from ..files import listing
 from ..measurement import measure_median
 from ..measurement.filters import to_500_hz
-from . import ge12sl, hdf5_folder, wfdb_folder
 from .checks import Entry, Rejected, short
 from .ge12sl import read_12sl_median
 from .label_table import LABELS, check_order
+from .medians import Block
 from .parallel import PART, gather, processors, submit
-from .store import Block
 from .wfdb_folder import read_wfdb
 
 __all__ = ["READERS", "FileSource", "open_source", "read_12sl_median", "read_wfdb"]

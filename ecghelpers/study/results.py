@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ..evaluation import FLOOR
-from ..review import ALL, TESTS
+from ..attribution import FLOOR
+from ..judging.review import ALL, TESTS
 from ..statistics import sign_flip_test, verdicts
 
 LEAST_RECORDS = 9  # with fewer, not even one of nine methods can be told from random maps

@@ -3,6 +3,7 @@
 from .edits import EDITS, edit_beats
 from .effects import effects_table, follows_definition
 from .masks import definition_edges, definition_mask, neighbouring_beats
+from .method_scores import blurred, score_table
 from .rhythm import rr_samples
 from .scores import (
     SCORES,
@@ -17,7 +18,6 @@ from .scores import (
     time_accuracy,
 )
 from .similarity import between_methods, between_trainings, rank_correlation, similarity_table, ssim
-from .table import blurred, score_table
 
 __all__ = [
     "EDITS",

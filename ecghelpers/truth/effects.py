@@ -8,9 +8,9 @@ from torch import nn
 
 from ..measurement import measure_median
 from ..prediction import predict
+from ..statistics import summary
 from .edits import EDITS, edit_beats
 from .rhythm import SAMPLES_A_MINUTE, rr_samples
-from .summary import summary
 
 SLOPE = "slope"
 MEASURED_RECORDS = 32

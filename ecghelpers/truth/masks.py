@@ -7,6 +7,7 @@ edits (see effects) have shown that the network follows the definition.
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 
 from ..config import check_target
 from ..ecg import BEAT_SAMPLES, BEAT_SHAPE, FIDUCIALS, LEADS, MS_PER_SAMPLE
@@ -16,6 +17,7 @@ EDGE_MS = 20.0  # to each side of an edge that belong to it
 PEAK_MS = 10.0  # to each side of a peak or a level
 V5 = LEADS.index("V5")
 TIME = np.arange(BEAT_SAMPLES)
+NEIGHBOURS = "neighbouring beats"
 EDGES = {
     "pr": ("ponset", "qonset"),
     "qrs": ("qonset", "qoffset"),
@@ -92,3 +94,34 @@ def _around(places: np.ndarray, reach_ms: float) -> np.ndarray:
     """(record, place) samples → (record, 600) whether within so many ms of any of them."""
     distance = np.abs(TIME - places[:, :, None])
     return (distance <= reach_ms / MS_PER_SAMPLE).any(1)
+
+
+def wave_mass(
+    maps: np.ndarray, fiducials: np.ndarray, rate: np.ndarray | None = None
+) -> pd.DataFrame:
+    """Share of |attribution| that falls on each wave, and the share of the time it takes.
+
+    maps: (record, lead, time); fiducials: (record, 6) sample index, NaN = missing (that wave's
+    share is NaN); rate: (record,) beats/min, without which the neighbouring beats (up to the end of
+    the T wave before, and from the next P or, where there is none, QRS) count as elsewhere. Returns
+    one row a record with columns P, QRS, T, neighbouring beats, elsewhere and ``time_…``.
+    """
+    weight = np.abs(maps).sum(1, dtype=np.float64)
+    total = weight.sum(1)
+    total[total == 0] = np.nan
+    time = np.arange(maps.shape[-1])
+    columns: dict[str, np.ndarray] = {}
+    for number, wave in enumerate(("P", "QRS", "T")):
+        onset, offset = fiducials[:, 2 * number, None], fiducials[:, 2 * number + 1, None]
+        inside = (time >= onset) & (time <= offset)
+        missing = ~(np.isfinite(onset) & np.isfinite(offset))[:, 0]
+        columns[wave] = np.where(missing, np.nan, (weight * inside).sum(1) / total)
+        columns[f"time_{wave}"] = np.where(missing, np.nan, inside.mean(1))
+    if rate is not None:
+        inside = neighbouring_beats(fiducials, rate, time)
+        columns[NEIGHBOURS] = (weight * inside).sum(1) / total
+        columns[f"time_{NEIGHBOURS}"] = inside.mean(1)
+    named = [name for name in columns if not name.startswith("time_")]
+    columns["elsewhere"] = 1 - sum(columns[name] for name in named)
+    columns["time_elsewhere"] = 1 - sum(columns[f"time_{name}"] for name in named)
+    return pd.DataFrame(columns)

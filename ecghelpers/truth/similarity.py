@@ -12,8 +12,8 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.stats import rankdata
 
 from ..ecg import MS_PER_SAMPLE
-from ..floors import other_record, shifted
-from .summary import over_floor, summary
+from ..statistics import over_floor, summary
+from .floor_maps import other_record, shifted
 
 WINDOW_MS = 20.0  # SD of the Gaussian window of SSIM
 LUMINANCE, CONTRAST = 0.01**2, 0.03**2  # SSIM's constants, for maps between 0 and 1

@@ -13,8 +13,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from ..ecg import LEADS, MS_PER_SAMPLE
+from ..judging.review import TESTS
 from ..perturbation import OPERATORS
-from ..review import TESTS
 from .heatmap import METHOD_LABELS, METHOD_STYLES
 from .picture import Picture
 

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 
 from .. import __version__
-from .. import review as all_tests
+from ..attribution import FLOOR
 from ..config import Results
 from ..ecg import TARGETS
-from ..evaluation import FLOOR
 from ..files import write_text
+from ..judging import review as all_tests
 from ..study import blinding
 from .plots import METHOD_LABELS, METHOD_STYLES
 from .results_folder import Cases

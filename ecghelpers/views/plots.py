@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from plotly.subplots import make_subplots
 
-from ..attribution import METHODS, Method
+from ..attribution_methods import METHODS, Method
 from ..ecg import TARGETS
 from .interactive import plain
 from .picture import Picture

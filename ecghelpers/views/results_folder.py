@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ..config import Results
-from ..data import store
+from ..data.maps_and_curves import Attributions, Perturbation, read_attributions, read_perturbation
+from ..data.medians import read_medians
 from ..ecg import TARGETS
 from ..files import sha256
 from ..study.blinding import text_hash
@@ -57,7 +58,7 @@ class Cases:
                 f"{self.results.root} holds no trained network (<target>/model<k>/"
                 "model.safetensors); run the analysis first, or name another results folder"
             )
-        self.medians = store.read_medians(self.results.medians)
+        self.medians = read_medians(self.results.medians)
         self._row = {record: row for row, record in enumerate(self.medians.record_id)}
         self.own: dict[str, OwnRecord] = {}
         self._computed: dict[tuple, np.ndarray] = {}
@@ -100,7 +101,7 @@ class Cases:
             found.append(network | {"maps": self._fingerprint(target, model, maps)})
         return found
 
-    def _fingerprint(self, target: str, model: int, maps: store.Attributions) -> str:
+    def _fingerprint(self, target: str, model: int, maps: Attributions) -> str:
         settings = {method: held["parameters"] for method, held in maps.details.items()}
         weights = sha256(self.results.network(target, model))
         return f"{weights[:16]}.{text_hash(json.dumps(settings, sort_keys=True)):08x}"
@@ -211,10 +212,10 @@ class Cases:
 
     def _read_attributions(
         self, target: str, model: int, methods: Sequence[str] | None = None
-    ) -> store.Attributions | None:
+    ) -> Attributions | None:
         path = self.results.attributions(target, model)
-        return store.read_attributions(path, methods) if path.is_file() else None
+        return read_attributions(path, methods) if path.is_file() else None
 
-    def _read_perturbation(self, target: str, model: int) -> store.Perturbation | None:
+    def _read_perturbation(self, target: str, model: int) -> Perturbation | None:
         path = self.results.perturbation(target, model)
-        return store.read_perturbation(path) if path.is_file() else None
+        return read_perturbation(path) if path.is_file() else None

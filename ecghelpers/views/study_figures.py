@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..evaluation import FLOOR
-from ..review import TESTS
+from ..attribution import FLOOR
+from ..judging.review import TESTS
 from ..study import results
 from .heatmap import METHOD_LABELS
 from .picture import Picture

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..attribution import METHODS
 from ..config import Results
-from ..data.store import read_attributions
+from ..data.maps_and_curves import read_attributions
 from ..ecg import LEADS, MS_PER_SAMPLE
 from ..truth.effects import SLOPE
 from .picture import Picture

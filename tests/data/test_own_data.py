@@ -21,7 +21,7 @@ sys.path.insert(0, str(toy.ROOT / "tests"))
 import forked
 
 from ecghelpers.config import Results
-from ecghelpers.data import store
+from ecghelpers.data.medians import Medians, read_medians
 from ecghelpers.ecg import FIDUCIALS, TARGETS, twelve_leads
 
 STEPS = ("01_data", "02_train", "03_evaluate", "04_heatmaps", "06_perturbation")
@@ -38,7 +38,7 @@ SMALL = {
 }
 
 
-def write_12sl(folder, data: store.Medians, columns) -> dict:
+def write_12sl(folder, data: Medians, columns) -> dict:
     """What 12SL would have exported for these records: a CSV a record, and the label table."""
     (folder / "csv").mkdir(parents=True)
     names = [f"{number:04d}" for number in range(len(data.record_id))]
@@ -69,11 +69,11 @@ def run(names, parameters) -> int:
 
 @pytest.mark.parametrize("columns", [(*TARGETS, *FIDUCIALS), ("qt",)], ids=["all", "qt alone"])
 def test_a_12sl_export_passes_through_the_notebooks(smoke, tmp_path, columns):
-    generated = store.read_medians(smoke.medians)
+    generated = read_medians(smoke.medians)
     own = write_12sl(tmp_path, generated, columns)
     results = Results(tmp_path / "results")
     assert run(STEPS, SMALL | own | {"results": str(results.root)}) == 0
-    data = store.read_medians(results.medians)
+    data = read_medians(results.medians)
     assert data.attributes["source"] == "12sl"
     np.testing.assert_array_equal(data.medians, generated.medians)
     np.testing.assert_allclose(data.target("qt"), generated.target("qt"), rtol=1e-6)
@@ -113,7 +113,7 @@ def test_an_odd_record_costs_only_itself(tmp_path):
     results = Results(tmp_path / "results")
     own = {"source": "wfdb", "source_path": str(folder), "results": str(results.root)}
     assert run(["01_data"], own) == 0
-    kept = set(store.read_medians(results.medians).record_id)
+    kept = set(read_medians(results.medians).record_id)
     with open(results.medians.with_name("rejected.csv"), newline="", encoding="utf-8") as file:
         rejected = {row["record_id"]: row["reason"] for row in csv.DictReader(file)}
     assert kept | set(rejected) == {path.stem for path in folder.glob("*.hea")}

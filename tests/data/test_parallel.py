@@ -10,7 +10,7 @@ import pytest
 
 from ecghelpers.config import cores
 from ecghelpers.data import parallel
-from ecghelpers.data.store import read_medians
+from ecghelpers.data.medians import read_medians
 
 TWO = os.environ | {"OMP_NUM_THREADS": "2", "TQDM_DISABLE": "1"}
 COLLECT = """

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from source_files import VALUES, beat, csv_text, ecg_mv, write_hdf5, write_table, write_wfdb
 
-from ecghelpers import explanation
 from ecghelpers.data import sources
 from ecghelpers.data.build import collect
-from ecghelpers.data.store import read_medians, split_of
+from ecghelpers.data.medians import choose_records, is_complete, read_medians, split_of
 
 
 def collected(tmp_path, *source):
@@ -84,9 +83,9 @@ def test_who_has_no_p_wave_is_judged_by_but_looked_at_last(tmp_path):
         write_hdf5(tmp_path / f"{number}.h5", beat(number).T, labels)
     data = collected(tmp_path, "hdf5", tmp_path)
     tested = (data.split == "test").sum()
-    looked_at = explanation.choose_records(data, "VentRate", tested, 1, complete_first=True)
-    complete = explanation.is_complete(looked_at)
+    looked_at = choose_records(data, "VentRate", tested, 1, complete_first=True)
+    complete = is_complete(looked_at)
     assert complete.any() and not complete.all()
     assert (np.diff(complete.astype(int)) <= 0).all()
-    judged = explanation.choose_records(data, "VentRate", tested, 1)
-    assert (np.diff(explanation.is_complete(judged).astype(int)) > 0).any()
+    judged = choose_records(data, "VentRate", tested, 1)
+    assert (np.diff(is_complete(judged).astype(int)) > 0).any()

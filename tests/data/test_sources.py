@@ -20,7 +20,7 @@ from source_files import (
 
 from ecghelpers.data import sources
 from ecghelpers.data.build import collect
-from ecghelpers.data.store import read_medians
+from ecghelpers.data.medians import read_medians
 
 
 @pytest.fixture

@@ -11,7 +11,14 @@ from fake_results import perturbation
 
 from ecghelpers import checksums
 from ecghelpers.config import Results
-from ecghelpers.data import store
+from ecghelpers.data.maps_and_curves import (
+    Attributions,
+    read_attributions,
+    read_perturbation,
+    write_attributions,
+    write_perturbation,
+)
+from ecghelpers.data.medians import Block, read_medians, write_medians
 from ecghelpers.ecg import FIDUCIALS, TARGETS
 from ecghelpers.model import StevenNet, load_model, save_model
 
@@ -48,7 +55,7 @@ def test_a_file_that_claims_more_than_it_holds_is_refused_before_reading(tmp_pat
             file.create_dataset(name, (count,), h5py.string_dtype(), chunks=(1000,))
     assert path.stat().st_size < 10**6
     with pytest.raises(ValueError, match="would take .* bytes of memory; allowed: "):
-        store.read_medians(path)
+        read_medians(path)
 
 
 def test_values_that_are_no_numbers_are_refused(tmp_path):
@@ -57,25 +64,25 @@ def test_values_that_are_no_numbers_are_refused(tmp_path):
         file["record_id"] = np.array(["a"], h5py.string_dtype())
         file.create_dataset("truth", (1,), h5py.ref_dtype)
     with pytest.raises(ValueError, match="allowed: numbers"):
-        store.read_perturbation(path)
+        read_perturbation(path)
 
 
-def write_medians(path):
+def make_medians(path):
     arrays = (np.zeros(BEATS, np.int16), np.zeros((2, len(TARGETS))), np.zeros((2, len(FIDUCIALS))))
-    store.write_medians(path, iter([store.Block(["a", "b"], *arrays)]), 2, source="gan")
+    write_medians(path, iter([Block(["a", "b"], *arrays)]), 2, source="gan")
 
 
-def write_attributions(path):
+def make_attributions(path):
     details = {"saliency": {"parameters": {}, "unit": "ms", "seconds": 1.0}}
-    content = store.Attributions(
+    content = Attributions(
         ["a", "b"], np.zeros(2), np.zeros(2), {"saliency": np.zeros(BEATS)}, details, {}
     )
-    store.write_attributions(path, content)
+    write_attributions(path, content)
 
 
-def write_perturbation(path):
+def make_perturbation(path):
     curves = {"saliency": np.zeros((2, 4))}
-    store.write_perturbation(path, perturbation(["a", "b"], np.zeros(2), curves, {}))
+    write_perturbation(path, perturbation(["a", "b"], np.zeros(2), curves, {}))
 
 
 def put(name, values=None, **how):
@@ -168,8 +175,8 @@ CASES = [(kind, *case) for kind, cases in SPOILT.items() for case in cases]
 @pytest.mark.parametrize(("kind", "change", "said"), CASES)
 def test_a_spoilt_file_is_refused_in_one_line_that_names_it(tmp_path, kind, change, said):
     path = tmp_path / f"{kind}.h5"
-    globals()[f"write_{kind}"](path)
-    read = getattr(store, f"read_{kind}")
+    globals()[f"make_{kind}"](path)
+    read = globals()[f"read_{kind}"]
     read(path)
     with h5py.File(path, "r+") as file:
         change(file)
@@ -188,7 +195,7 @@ def _drop_checksum(path):
 def test_a_packed_file_may_not_claim_far_more_than_it_holds(tmp_path):
     """Each chunk is as small as gzip makes it, but the beats together are 700 MB."""
     path, count, rows = tmp_path / "medians.h5", 50_000, 1000
-    write_medians(path)
+    make_medians(path)
     with h5py.File(path, "r+") as file:
         for name in ("targets", "fiducials", "record_id", "split"):
             put(name, shape=(count, *file[name].shape[1:]), dtype=file[name].dtype)(file)
@@ -201,20 +208,18 @@ def test_a_packed_file_may_not_claim_far_more_than_it_holds(tmp_path):
             file["medians"].id.write_direct_chunk((start, 0, 0), chunk)
     _drop_checksum(path)
     with pytest.raises(ValueError, match="would take 72.* bytes of memory; allowed: ") as refusal:
-        store.read_medians(path)
+        read_medians(path)
     assert str(path) in str(refusal.value) and "\n" not in str(refusal.value)
 
 
 def test_a_file_packed_by_another_program_is_read(tmp_path):
     path = tmp_path / "attributions.h5"
-    write_attributions(path)
-    whole = store.read_attributions(path)
+    make_attributions(path)
+    whole = read_attributions(path)
     with h5py.File(path, "r+") as file:
         put("saliency", whole.maps["saliency"], compression="gzip")(file)
     _drop_checksum(path)
-    np.testing.assert_array_equal(
-        store.read_attributions(path).maps["saliency"], whole.maps["saliency"]
-    )
+    np.testing.assert_array_equal(read_attributions(path).maps["saliency"], whole.maps["saliency"])
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"", b"0" * 64, None])

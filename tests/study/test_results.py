@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecghelpers import review
+from ecghelpers.judging import review
 from ecghelpers.study import results
 
 METHODS = ("saliency", "deeplift", "random")

@@ -5,7 +5,6 @@ import pytest
 import xaitimesynth.metrics as reference
 from sklearn.metrics import average_precision_score
 
-from ecghelpers.floors import shifted
 from ecghelpers.truth import (
     SCORES,
     auroc,
@@ -19,6 +18,7 @@ from ecghelpers.truth import (
     score_table,
     time_accuracy,
 )
+from ecghelpers.truth.floor_maps import shifted
 
 RNG = np.random.default_rng(5)
 

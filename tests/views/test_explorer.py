@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ecghelpers.attribution import attribute
-from ecghelpers.data import store
+from ecghelpers.data.maps_and_curves import read_attributions
 from ecghelpers.ecg import LEADS
 from ecghelpers.views import controls, ecg_paper
 from ecghelpers.views.explorer import Explorer
@@ -51,7 +51,7 @@ def test_it_shows_the_stored_map_truth_and_prediction(explorer, results):
     explorer.record.value = fake_results.HOSTILE_IDS[3]
     explorer.method.value = 4
     path = results.attributions("qt", 2)
-    stored = store.read_attributions(path)
+    stored = read_attributions(path)
     case = explorer.case
     np.testing.assert_array_equal(
         case.maps["integrated_gradients"], stored.maps["integrated_gradients"][3]

@@ -1,4 +1,4 @@
-"""A method added in one place, the table of attribution.py, is seen wherever there are methods."""
+"""A method added in one place, the table METHODS, is seen wherever there are methods."""
 
 import json
 import re
@@ -10,9 +10,12 @@ import pytest
 import torch
 from matplotlib.text import Text
 
-from ecghelpers import evaluation, explanation
-from ecghelpers.attribution import METHODS, Method, Settings, attribute, kind, unit
-from ecghelpers.data import store
+from ecghelpers.attribution import METHODS, Settings, attribute, kind, unit
+from ecghelpers.attribution_maps import explain
+from ecghelpers.attribution_methods import Method
+from ecghelpers.data.maps_and_curves import read_attributions, write_attributions
+from ecghelpers.data.medians import read_medians
+from ecghelpers.judging import aopc
 from ecghelpers.model import load_model
 from ecghelpers.perturbation import perturbation_curve
 from ecghelpers.views import heatmap, offline_page, plots
@@ -36,21 +39,21 @@ def results(tmp_path_factory, added):
     root = tmp_path_factory.mktemp(added)
     results = fake_results.make(root, targets=("qt",), models=(1,), record_ids=("one",))
     network = load_model(results.network("qt", 1))
-    data = store.read_medians(results.medians).subset(slice(0, 1))
-    explained = explanation.explain(network, data, "qt", FEW)
-    store.write_attributions(results.attributions("qt", 1), explained)
+    data = read_medians(results.medians).subset(slice(0, 1))
+    explained = explain(network, data, "qt", FEW)
+    write_attributions(results.attributions("qt", 1), explained)
     curves = {
         method: perturbation_curve(network, data.medians, values, steps=3)
         for method, values in explained.maps.items()
     }
-    table = evaluation.perturbation_table(data.target("qt"), curves, "qt", 1.0)
+    table = aopc.perturbation_table(data.target("qt"), curves, "qt", 1.0)
     table.assign(model=1).to_csv(results.aopc, index=False)
     return results
 
 
 def test_its_map_is_made_and_has_unit_and_kind(added, results):
-    stored = store.read_attributions(results.attributions("qt", 1))
-    data = store.read_medians(results.medians).subset(slice(0, 1))
+    stored = read_attributions(results.attributions("qt", 1))
+    data = read_medians(results.medians).subset(slice(0, 1))
     np.testing.assert_allclose(stored.maps[added], data.medians.astype(float) ** 3, rtol=1e-6)
     assert stored.details[added]["unit"] == unit(added, "ms") == "ms/µV"
     assert kind(added) == "sensitivity"
@@ -61,8 +64,8 @@ def test_it_is_judged_beside_the_others(added, results):
 
 
 def test_figures_name_and_colour_it(added, results):
-    stored = store.read_attributions(results.attributions("qt", 1))
-    beat = store.read_medians(results.medians).medians[0]
+    stored = read_attributions(results.attributions("qt", 1))
+    beat = read_medians(results.medians).medians[0]
     maps = {method: values[0] for method, values in stored.maps.items()}
     grid = heatmap.method_grid(beat, maps)
     assert LABEL in [text.get_text() for text in grid.findobj(Text)]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecghelpers import review
+from ecghelpers.judging import review
 from ecghelpers.views import offline_page
 from ecghelpers.views.plots import METHOD_LABELS
 

@@ -11,11 +11,18 @@ from torch import nn
 
 from ecghelpers.attribution import Settings
 from ecghelpers.config import Results
-from ecghelpers.data.store import Medians, read_attributions
+from ecghelpers.data.maps_and_curves import read_attributions
+from ecghelpers.data.medians import Medians
 from ecghelpers.ecg import SPLITS, twelve_leads
+from ecghelpers.judging.planted_networks import (
+    SCORE_COLUMNS,
+    Planting,
+    plant_network,
+    planted_parts,
+    write_scores,
+)
+from ecghelpers.judging.shortcut import SHARE, TRUTH, lean, share_table
 from ecghelpers.model import StevenNet, load_model
-from ecghelpers.planted import SCORE_COLUMNS, Planting, plant_network, planted_parts, write_scores
-from ecghelpers.shortcut import SHARE, TRUTH, lean, share_table
 from ecghelpers.truth.plants import MARKER_AT, PLANTS
 
 IDS = [f"r{i}" for i in range(40)]

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecghelpers import review, trust
 from ecghelpers.config import Results
 from ecghelpers.ecg import TARGETS
-from ecghelpers.truth.summary import summary
+from ecghelpers.judging import agreement, planted_networks, review
+from ecghelpers.statistics import summary
 
 SCORES = ("plant", "method", "score", "value", "low", "high", "chance")
 
@@ -117,8 +117,11 @@ def test_the_words_say_what_the_table_says():
 
 def test_a_folder_in_which_nothing_was_tested_gives_an_empty_review(tmp_path):
     paths = Results(tmp_path)
-    assert trust.planted_scores(paths).empty and trust.planted_sentences(paths) == {}
-    kept = trust.collect({"definition": pd.DataFrame()}, tmp_path / "truth.csv")
-    assert kept.empty and list(kept.columns) == trust.COLUMNS
-    assert review.from_planted(trust.planted_scores(paths)) == []
+    assert (
+        planted_networks.planted_scores(paths).empty
+        and planted_networks.planted_sentences(paths) == {}
+    )
+    kept = agreement.collect({"definition": pd.DataFrame()}, tmp_path / "truth.csv")
+    assert kept.empty and list(kept.columns) == agreement.COLUMNS
+    assert review.from_planted(planted_networks.planted_scores(paths)) == []
     assert review.from_truth(paths) == []

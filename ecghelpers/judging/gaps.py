@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy.integrate import trapezoid
 
-from .data.store import Perturbation
-from .evaluation import FLOOR
-from .perturbation import OPERATORS, ORDERS
-from .statistics import bootstrap_weights, mean_interval, sign_flip_test, verdicts
+from ..attribution import FLOOR
+from ..data.maps_and_curves import Perturbation
+from ..perturbation import OPERATORS, ORDERS
+from ..statistics import bootstrap_weights, mean_interval, sign_flip_test, verdicts
 
 FLOOR_KINDS = {"random": "prediction", "shifted": "shifted", "other_record": "other_record"}
 FLOOR_QUESTIONS = {

@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from . import floors
-from .attribution import METHODS, Settings, attribute
-from .config import progress
-from .data.store import Medians, Perturbation
-from .evaluation import FLOOR
-from .files import Pieces, array_digest
-from .fingerprint import code_digest
-from .model import weights_digest
-from .perturbation import OPERATORS, ORDERS, perturbation_curve, schedule
-from .prediction import ready
+from ..attribution import FLOOR, METHODS, Settings, attribute
+from ..config import progress
+from ..data.maps_and_curves import Perturbation
+from ..data.medians import Medians
+from ..files import Pieces, array_digest
+from ..fingerprint import code_digest
+from ..model import weights_digest
+from ..perturbation import OPERATORS, ORDERS, perturbation_curve, schedule
+from ..prediction import ready
+from ..truth import floor_maps
 
 BLOCK_RECORDS = 16
 PUBLISHED = ("add_noise", "morf")  # the original's operator and order
@@ -110,8 +110,9 @@ def perturb(
     settings = {"target": target, **experiment.settings(), "attribution": maps}
     decides = {"records": list(data.record_id), "beats": array_digest(data.medians)}
     decides |= {"weights": weights}
-    pieces = Pieces(path, {**settings, **decides, "code": code_digest("faithfulness")})
-    partners = floors.partners(data.record_id, experiment.seed, data.groups)
+    decides |= {"code": code_digest("judging.perturbation_curves")}
+    pieces = Pieces(path, {**settings, **decides})
+    partners = floor_maps.partners(data.record_id, experiment.seed, data.groups)
     parts: dict[str, list[dict[str, np.ndarray]]] = {method: [] for method in methods}
     tasks = [(first, m) for first in range(0, len(data.record_id), BLOCK_RECORDS) for m in methods]
     with progress(len(tasks), f"perturbing {target}") as bar:
@@ -163,7 +164,7 @@ def _curves(
             ids = [f"{record} draw {draw}" for record in block.record_id]
             relevance[f"draw{draw}"] = drawn(block.medians, record_id=ids)
     else:
-        relevance["shifted"] = floors.shifted(
+        relevance["shifted"] = floor_maps.shifted(
             relevance["prediction"], experiment.seed, block.record_id
         )
         # where there is no other record, its floor stays unknown

@@ -7,9 +7,9 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter1d
 
 from ..ecg import MS_PER_SAMPLE
-from ..floors import other_record, shifted
+from ..statistics import over_floor, summary
+from .floor_maps import other_record, shifted
 from .scores import SCORES, edge_chance_ms, edge_error_ms
-from .summary import over_floor, summary
 
 BLUR_MS = 20.0  # SD of the Gaussian that blurs the oracle
 EDGE = "edge_ms"  # the one score of which less is better

@@ -1,6 +1,5 @@
-"""What 07 keeps of one network: its scores against known truth, as one table."""
+"""How alike are maps of other networks, trainings and methods? And ``truth.csv`` of 07."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,14 +7,12 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from .attribution import LEAD_CHOICES, METHODS, attribute
-from .config import Results
-from .data.store import read_attributions
-from .files import whole_file
-from .planted import SCORE_COLUMNS
-from .prediction import ready
-from .truth.plants import PLANTS
-from .truth.similarity import between_methods, between_trainings
+from ..attribution import LEAD_CHOICES, METHODS, attribute
+from ..config import Results
+from ..data.maps_and_curves import read_attributions
+from ..files import whole_file
+from ..prediction import ready
+from ..truth.similarity import between_methods, between_trainings
 
 # Few enough for the many maps of shuffled networks; the same for every network compared.
 FEW_DRAWS = {"smoothgrad_draws": 5, "gradientshap_draws": 5, "integrated_gradients_steps": 8}
@@ -76,24 +73,6 @@ def write(table: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV, whole or not at all."""
     with whole_file(path) as temporary:
         table.to_csv(temporary, index=False)
-
-
-def planted_scores(results: Results) -> pd.DataFrame:
-    """The scores of all planted networks there are, one below the other."""
-    paths = [results.planted_dir(plant) / "scores.csv" for plant in PLANTS]
-    tables = [pd.read_csv(path) for path in paths if path.is_file()]
-    tables = [table for table in tables if len(table)]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=SCORE_COLUMNS)
-
-
-def planted_sentences(results: Results) -> dict[str, str]:
-    """What each planted network has learnt, or why it is not judged: plant → sentence."""
-    paths = {plant: results.planted_dir(plant) / "metrics.json" for plant in PLANTS}
-    return {
-        plant: json.loads(path.read_text(encoding="utf-8"))["sentence"]
-        for plant, path in paths.items()
-        if path.is_file()
-    }
 
 
 def collect(parts: Mapping[str, pd.DataFrame], path: Path) -> pd.DataFrame:

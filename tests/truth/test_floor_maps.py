@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecghelpers.floors import other_record, partners, shifted, shifts
+from ecghelpers.truth.floor_maps import other_record, partners, shifted, shifts
 
 IDS = [f"r{number}" for number in range(40)]
 RNG = np.random.default_rng(0)

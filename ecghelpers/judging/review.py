@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..attribution import FLOOR, METHODS
+from ..config import Results
+from ..data.maps_and_curves import Perturbation, read_perturbation
+from ..data.medians import Medians
+from ..ecg import TARGETS
+from ..files import whole_file
+from ..statistics import summary
+from ..truth.plants import PLANTS
 from . import gaps, shortcut
-from .attribution import METHODS
-from .config import Results
-from .data.store import Medians, Perturbation, read_perturbation
-from .ecg import TARGETS
-from .evaluation import FLOOR
-from .files import whole_file
-from .truth.plants import PLANTS
-from .truth.summary import summary
 
 COLUMNS = ["target", "method", "test", "value", "low", "high", "chance", "verdict"]
 ALL = "all"

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .config import generator
-from .ecg import SAMPLING_RATE_HZ
+from ..config import generator
+from ..ecg import SAMPLING_RATE_HZ
 
 LEAST_SHIFT_MS = 100
 

@@ -9,9 +9,24 @@ import pytest
 from fake_results import perturbation
 
 from ecghelpers import files
-from ecghelpers.data import build, store
-from ecghelpers.data.store import Attributions, Block
-from ecghelpers.ecg import FIDUCIALS, TARGETS
+from ecghelpers.data import build
+from ecghelpers.data.maps_and_curves import (
+    Attributions,
+    read_attributions,
+    read_perturbation,
+    write_attributions,
+    write_perturbation,
+)
+from ecghelpers.data.medians import (
+    ENOUGH_RECORDS,
+    LEAST_VALUES,
+    Block,
+    Medians,
+    read_medians,
+    split_of,
+    write_medians,
+)
+from ecghelpers.ecg import FIDUCIALS, SPLITS, TARGETS
 
 RNG = np.random.default_rng(1)
 
@@ -46,7 +61,7 @@ class Listed:
 @pytest.fixture
 def medians(tmp_path):
     path = tmp_path / "data" / "medians.h5"
-    store.write_medians(path, iter([block("abc"), block("de")]), 5, source="gan")
+    write_medians(path, iter([block("abc"), block("de")]), 5, source="gan")
     return path
 
 
@@ -54,8 +69,8 @@ def test_medians_come_back_as_written(tmp_path):
     blocks = [block(["a", "b/../c"]), block(["<ü>"])]
     blocks[0].targets[1, 1] = np.nan
     path = tmp_path / "medians.h5"
-    store.write_medians(path, iter(blocks), 3, source="gan", seed=7)
-    found = store.read_medians(path)
+    write_medians(path, iter(blocks), 3, source="gan", seed=7)
+    found = read_medians(path)
     assert list(found.record_id) == ["a", "b/../c", "<ü>"]
     np.testing.assert_array_equal(found.medians[:2], blocks[0].medians)
     np.testing.assert_array_equal(found.targets[2:], blocks[1].targets)
@@ -83,7 +98,7 @@ def test_too_few_records_for_training_are_told_with_where_they_went(splits, valu
     one.targets[:, 1] = 160
     one.targets[:, list(TARGETS).index("qt")] = values
     arrays = (one.medians, one.targets, one.fiducials)
-    data = store.Medians(np.array(one.record_id, object), splits, *arrays, {})
+    data = Medians(np.array(one.record_id, object), splits, *arrays, {})
     with pytest.raises(ValueError, match=said) as error:
         data.for_training("qt")
     assert "\n" not in str(error.value)
@@ -93,40 +108,40 @@ def test_forty_records_are_enough_for_each_split():
     shares = np.array(
         [
             [
-                sum(store.split_of(f"{study}-{i}") == split for i in range(store.ENOUGH_RECORDS))
-                for split in store.SPLITS
+                sum(split_of(f"{study}-{i}") == split for i in range(ENOUGH_RECORDS))
+                for split in SPLITS
             ]
             for study in range(300)
         ]
     )
-    assert np.mean((shares >= store.LEAST_VALUES).all(axis=1)) > 0.98
+    assert np.mean((shares >= LEAST_VALUES).all(axis=1)) > 0.98
 
 
 def test_the_split_depends_on_the_record_id_alone(tmp_path):
     ids = [f"r{i}" for i in range(3000)]
-    share = {s: np.mean([store.split_of(i) == s for i in ids]) for s in ("train", "validation")}
+    share = {s: np.mean([split_of(i) == s for i in ids]) for s in ("train", "validation")}
     assert abs(share["train"] - 0.6) < 0.03 and abs(share["validation"] - 0.2) < 0.03
     found = {}
     for order in (ids[:9], ids[8::-1]):
         one = block(order)
         one.targets[:, RNG.integers(7)] = np.nan
-        store.write_medians(tmp_path / "m.h5", iter([one]), 9, source="gan")
-        data = store.read_medians(tmp_path / "m.h5")
+        write_medians(tmp_path / "m.h5", iter([one]), 9, source="gan")
+        data = read_medians(tmp_path / "m.h5")
         splits = dict(zip(data.record_id, data.split, strict=True))
         assert splits == (found or splits)
         found = splits
-    assert store.split_of("r0") == "train"  # on every machine and with every version
+    assert split_of("r0") == "train"  # on every machine and with every version
 
 
 def test_beats_left_in_the_file_are_the_same(medians):
-    whole, mapped = store.read_medians(medians), store.read_medians(medians, mapped=True)
+    whole, mapped = read_medians(medians), read_medians(medians, mapped=True)
     assert isinstance(mapped.medians, np.memmap) and not isinstance(whole.medians, np.memmap)
     np.testing.assert_array_equal(mapped.medians, whole.medians)
     np.testing.assert_array_equal(mapped.subset(whole.split == "train").targets.shape[1:], (7,))
 
 
 def test_labelled_records_of_a_split(medians):
-    data = store.read_medians(medians)
+    data = read_medians(medians)
     data.targets[0] = np.nan
     for split in ("train", "validation", "test"):
         part = data.labelled("qt", split)
@@ -136,7 +151,7 @@ def test_labelled_records_of_a_split(medians):
 def test_an_id_that_comes_twice_is_refused_and_nothing_is_left(tmp_path):
     path = tmp_path / "medians.h5"
     with pytest.raises(ValueError, match="'a' comes twice"):
-        store.write_medians(path, iter([block("ab"), block("a")]), 3, source="gan")
+        write_medians(path, iter([block("ab"), block("a")]), 3, source="gan")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -147,7 +162,7 @@ def test_any_flipped_bit_is_found(medians):
         spoilt[position] ^= 1 << RNG.integers(8)
         medians.write_bytes(spoilt)
         with pytest.raises(ValueError, match="checksum does not match"):
-            store.read_medians(medians)
+            read_medians(medians)
 
 
 @pytest.mark.parametrize("keep", [0, 100, 600, 0.5, 0.999])
@@ -155,13 +170,13 @@ def test_a_truncated_file_is_named(medians, keep):
     content = medians.read_bytes()
     medians.write_bytes(content[: int(keep * len(content)) if keep < 1 else keep])
     with pytest.raises(ValueError) as caught:
-        store.read_medians(medians)
+        read_medians(medians)
     assert "medians.h5" in str(caught.value) and "run the step" in str(caught.value)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="medians.h5 does not exist; run the step"):
-        store.read_medians(tmp_path / "medians.h5")
+        read_medians(tmp_path / "medians.h5")
 
 
 @pytest.mark.parametrize(
@@ -181,7 +196,7 @@ def test_a_file_of_another_make_is_refused(medians, change, told):
     content[:512] = bytes(512)  # no checksum, as in a file that something else wrote
     medians.write_bytes(content)
     with pytest.raises(ValueError) as caught:
-        store.read_medians(medians)
+        read_medians(medians)
     assert told in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -197,12 +212,12 @@ def test_attributions_come_back_as_written(tmp_path):
     written = Attributions(
         np.array(["a", "b"]), values, values + 1, maps, details, {"target": "qt"}
     )
-    store.write_attributions(tmp_path / "a.h5", written)
-    found = store.read_attributions(tmp_path / "a.h5")
+    write_attributions(tmp_path / "a.h5", written)
+    found = read_attributions(tmp_path / "a.h5")
     assert list(found.record_id) == ["a", "b"] and found.attributes["target"] == "qt"
     np.testing.assert_array_equal(found.maps["random"], maps["random"])
     assert found.details["saliency"] == details["saliency"]
-    assert list(store.read_attributions(tmp_path / "a.h5", ["random", "none"]).maps) == ["random"]
+    assert list(read_attributions(tmp_path / "a.h5", ["random", "none"]).maps) == ["random"]
 
 
 def test_perturbation_comes_back_as_written(tmp_path):
@@ -212,8 +227,8 @@ def test_perturbation_comes_back_as_written(tmp_path):
     floor = RNG.normal(size=(5, 2, 4)).astype(np.float32)
     written.curves["random", "add_noise", "morf", "draws"] = floor
     written.curves["saliency", "zero", "lerf", "shifted"] = floor[0, :, 1:]
-    store.write_perturbation(tmp_path / "p.h5", written)
-    found = store.read_perturbation(tmp_path / "p.h5")
+    write_perturbation(tmp_path / "p.h5", written)
+    found = read_perturbation(tmp_path / "p.h5")
     np.testing.assert_array_equal(found.prediction["saliency"], curves["saliency"])
     np.testing.assert_array_equal(found.floor, floor)
     np.testing.assert_array_equal(

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from small_networks import Linear
 
-from ecghelpers import faithfulness, gaps
-from ecghelpers.data.store import Medians, Perturbation
+from ecghelpers.data.maps_and_curves import Perturbation
+from ecghelpers.data.medians import Medians
 from ecghelpers.ecg import FIDUCIALS, TARGETS
+from ecghelpers.judging import gaps, perturbation_curves
 from ecghelpers.perturbation import OPERATORS, ORDERS
 
 RNG = np.random.default_rng(2)
@@ -42,12 +43,12 @@ def drawn(model, beats_uv, method, record_id, **_):
 @pytest.fixture(scope="module")
 def perturbed(tmp_path_factory):
     patch = pytest.MonkeyPatch()
-    patch.setattr(faithfulness, "attribute", drawn)
+    patch.setattr(perturbation_curves, "attribute", drawn)
     path = tmp_path_factory.mktemp("curves") / "perturbation.h5"
     donors = np.cumsum(RNG.normal(0, 15, (20, 12, 600)), axis=-1).astype(np.int16)
-    experiment = faithfulness.Experiment(steps=40, seed=3, donors=donors)
+    experiment = perturbation_curves.Experiment(steps=40, seed=3, donors=donors)
     methods = [*METHODS, "random"]
-    result = faithfulness.perturb(
+    result = perturbation_curves.perturb(
         Linear(WEIGHTS), medians(), "qt", path, experiment, methods=methods
     )
     patch.undo()
@@ -59,10 +60,10 @@ def test_every_method_operator_and_order_has_its_curves(perturbed):
         for operator in OPERATORS:
             for order in ORDERS:
                 assert perturbed.curves[method, operator, order, "prediction"].shape == (14, 41)
-                for floor in faithfulness.FLOORS:
+                for floor in perturbation_curves.FLOORS:
                     shape = (14, len(perturbed.floor_points))
                     assert perturbed.curves[method, operator, order, floor].shape == shape
-    assert perturbed.floor.shape == (faithfulness.ORIGINAL_DRAWS, 14, 41)
+    assert perturbed.floor.shape == (perturbation_curves.ORIGINAL_DRAWS, 14, 41)
     assert perturbed.floor_points[0] == 1 and perturbed.floor_points[-1] == 7200
 
 

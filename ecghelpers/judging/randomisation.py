@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .attribution import METHODS, attribute
-from .config import generator
-from .model import ResModule, StevenNet
-from .prediction import ready
-from .training import Settings, Trainer, fit
-from .truth.similarity import similarity_table
+from ..attribution import METHODS, attribute
+from ..config import generator
+from ..model import ResModule, StevenNet
+from ..prediction import ready
+from ..training import Settings, Trainer, fit
+from ..truth.similarity import similarity_table
 
 STAGES = ("fc1", *(f"block{number}" for number in range(8, 0, -1)), "init_block")
 DRAWS, NOISE = 4, 0.02  # noisy copies a map is averaged over; their σ as a fraction of the range

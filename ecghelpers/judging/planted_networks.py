@@ -1,5 +1,6 @@
 """Networks trained on beats with something planted in them, and how well maps find it."""
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -9,19 +10,20 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from . import attribution
-from .attribution import METHODS, attribute, unit
-from .config import Results, check_choice, generator, resolve_device
-from .data.store import Attributions, Medians, write_attributions
-from .ecg import SPLITS
-from .evaluation import model_errors
-from .files import provenance, whole_file, write_json
-from .model import load_model
-from .prediction import predict
+from .. import attribution
+from ..attribution import METHODS, attribute, unit
+from ..config import Results, check_choice, generator, resolve_device
+from ..data.maps_and_curves import Attributions, write_attributions
+from ..data.medians import Medians
+from ..ecg import SPLITS
+from ..evaluation import model_errors
+from ..files import provenance, whole_file, write_json
+from ..model import load_model
+from ..prediction import predict
+from ..training import Settings, Trainer, fit, state_of, write_network
+from ..truth.method_scores import score_table
+from ..truth.plants import PLANTS, Planted
 from .shortcut import Lean, lean, share_table
-from .training import Settings, Trainer, fit, state_of, write_network
-from .truth.plants import PLANTS, Planted
-from .truth.table import score_table
 
 SCORE_COLUMNS = ("plant", "method", "score", "value", "low", "high", "chance")
 
@@ -208,3 +210,21 @@ def _write_maps(
     )
     write_attributions(path, content)
     return maps
+
+
+def planted_scores(results: Results) -> pd.DataFrame:
+    """The scores of all planted networks there are, one below the other."""
+    paths = [results.planted_dir(plant) / "scores.csv" for plant in PLANTS]
+    tables = [pd.read_csv(path) for path in paths if path.is_file()]
+    tables = [table for table in tables if len(table)]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=SCORE_COLUMNS)
+
+
+def planted_sentences(results: Results) -> dict[str, str]:
+    """What each planted network has learnt, or why it is not judged: plant → sentence."""
+    paths = {plant: results.planted_dir(plant) / "metrics.json" for plant in PLANTS}
+    return {
+        plant: json.loads(path.read_text(encoding="utf-8"))["sentence"]
+        for plant, path in paths.items()
+        if path.is_file()
+    }

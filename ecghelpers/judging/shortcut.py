@@ -7,15 +7,14 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from .data.store import Medians
-from .evaluation import model_errors
-from .prediction import predict
-from .statistics import CONFIDENCE, bootstrap_weights
-from .truth.edits import edit_beats
-from .truth.masks import definition_mask
-from .truth.plants import PLANTS
-from .truth.scores import mass_accuracy
-from .truth.summary import summary
+from ..data.medians import Medians
+from ..evaluation import model_errors
+from ..prediction import predict
+from ..statistics import CONFIDENCE, bootstrap_weights, summary
+from ..truth.edits import edit_beats
+from ..truth.masks import definition_mask
+from ..truth.plants import PLANTS
+from ..truth.scores import mass_accuracy
 
 DOSES = (-20.0, 20.0)
 SHARE = "marker share"

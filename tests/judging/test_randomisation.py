@@ -6,14 +6,14 @@ import torch
 from scipy.stats import spearmanr
 from small_networks import beats, steven_net
 
-from ecghelpers.prediction import predict
-from ecghelpers.randomisation import (
+from ecghelpers.judging.randomisation import (
     STAGES,
     cascade,
     randomisation_table,
     smooth_maps,
     train_on_permuted_labels,
 )
+from ecghelpers.prediction import predict
 from ecghelpers.training import Settings
 from ecghelpers.truth import (
     between_methods,
