@@ -29,7 +29,8 @@ ORDER_STYLES = {
     "morf": ("#0072B2", "-", "most relevant first"),
     "lerf": ("#E69F00", "--", "least relevant first"),
 }
-LOG_TICKS = (1, 5, 25, 150, 1000, 7200)
+LOG_TICKS = (1, 10, 100, 1000)
+MARGIN_MS = 60  # of the beat before and after the points that are shown
 
 
 def _log_points(axes: Axes, points: np.ndarray) -> None:
@@ -41,34 +42,62 @@ def _log_points(axes: Axes, points: np.ndarray) -> None:
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
 
 
-def perturbed_beat(
-    beat_uv: np.ndarray,
-    perturbed: Mapping[str, np.ndarray],
-    first: np.ndarray,
-    *,
-    lead: int | None = None,
-) -> Picture:
-    """One lead of a beat and what every operator makes of it.
+def first_points(beat_uv: np.ndarray, first: np.ndarray, title: str) -> Picture:
+    """Where the points lie that are perturbed first, in the four leads with most of them.
 
-    beat_uv: (lead, time) in µV; perturbed: operator → (lead, time); first: (point,) the points that
-    are perturbed, numbered lead by lead. The lead is the one with most of them unless given.
+    beat_uv: (12, time) in µV; first: (point,) in their order, numbered lead by lead. The lighter a
+    dot, the later its point comes.
     """
     leads, times = np.divmod(first, beat_uv.shape[1])
-    lead = int(np.bincount(leads, minlength=len(LEADS)).argmax()) if lead is None else lead
+    counts = np.bincount(leads, minlength=len(LEADS))
+    chosen = sorted(np.argsort(-counts, kind="stable")[: min(4, np.count_nonzero(counts))])
+    picture = Picture(3)
+    panels = np.atleast_1d(picture.subplots(1, len(chosen), sharex=True))
+    shown = times[np.isin(leads, chosen)]
+    reach = round(MARGIN_MS / MS_PER_SAMPLE)
+    part = slice(max(0, shown.min() - reach), shown.max() + reach)
     time = np.arange(beat_uv.shape[1]) * MS_PER_SAMPLE
-    marked = times[leads == lead]
-    figure = Picture(2.9)
-    panels = figure.subplots(1, len(perturbed))
-    for axes, (operator, changed) in zip(np.atleast_1d(panels), perturbed.items(), strict=True):
-        axes.plot(time, beat_uv[lead] / 1000, color=GREY, lw=1.5, label="the beat")
-        axes.plot(time, changed[lead] / 1000, color="#0072B2", lw=0.8, label="perturbed")
-        axes.plot(
-            time[marked], changed[lead, marked] / 1000, "o", ms=2.5, color="#D55E00", label="points"
-        )
-        axes.set_title(OPERATORS[operator].label, fontsize=10)
+    for axes, lead in zip(panels, chosen, strict=True):
+        axes.plot(time[part], beat_uv[lead, part] / 1000, color=GREY, lw=1, zorder=0)
+        mine = np.flatnonzero(leads == lead)[::-1]  # the first on top
+        at = times[mine]
+        dots = {"c": mine + 1, "cmap": "viridis", "vmin": 1, "vmax": len(first), "s": 22}
+        drawn = axes.scatter(time[at], beat_uv[lead, at] / 1000, **dots)
+        axes.set_title(f"{LEADS[lead]}: {len(mine)} of {len(first)}", fontsize=10)
         axes.set_xlabel("Time (ms)")
-    np.atleast_1d(panels)[0].set_ylabel(f"Lead {LEADS[lead]} (mV)")
-    np.atleast_1d(panels)[-1].legend(fontsize=8, frameon=False)
+    panels[0].set_ylabel("Voltage (mV)")
+    picture.colorbar(drawn, ax=panels, pad=0.01).set_label("Perturbed as number", fontsize=9)
+    picture.suptitle(title, fontsize=11)
+    return picture
+
+
+def perturbed_beat(
+    beat_uv: np.ndarray, perturbed: Mapping[str, np.ndarray], first: np.ndarray
+) -> Picture:
+    """What every operator makes of the points in the lead with most of them, and of its neighbours.
+
+    beat_uv: (lead, time) in µV; perturbed: operator → (lead, time); first: (point,) the points that
+    are perturbed, numbered lead by lead. Drawn is the part of the beat with the points in it.
+    """
+    leads, times = np.divmod(first, beat_uv.shape[1])
+    lead = int(np.bincount(leads, minlength=len(LEADS)).argmax())
+    time, beat = np.arange(beat_uv.shape[1]) * MS_PER_SAMPLE, beat_uv[lead] / 1000
+    marked = np.sort(times[leads == lead])
+    figure = Picture(4.6)
+    grid = figure.subplots(2, -(-(len(perturbed) + 1) // 2), sharex=True).ravel()
+    grid[0].plot(time, beat, color=GREY, lw=1)
+    grid[0].plot(time[marked], beat[marked], "o", ms=3, color="#D55E00")
+    grid[0].set_title("the beat, and the points to be perturbed", fontsize=10)
+    for axes, (operator, changed) in zip(grid[1:], perturbed.items(), strict=False):
+        axes.plot(time, beat, color=GREY, lw=3, label="the beat", alpha=0.6)
+        axes.plot(time, changed[lead] / 1000, color="#0072B2", lw=1, label="perturbed")
+        axes.set_title(OPERATORS[operator].label, fontsize=10)
+    grid[0].set_xlim(time[marked[0]] - MARGIN_MS, time[marked[-1]] + MARGIN_MS)
+    grid[1].legend(fontsize=8, frameon=False)
+    for axes in grid[len(perturbed) + 1 :]:
+        axes.set_axis_off()
+    figure.supxlabel("Time (ms)", fontsize=10)
+    figure.supylabel(f"Lead {LEADS[lead]} (mV)", fontsize=10)
     figure.suptitle(f"{len(first)} points perturbed, {len(marked)} of them in {LEADS[lead]}")
     return figure
 
