@@ -173,9 +173,9 @@ def gap_panels(table: pd.DataFrame, title: str) -> Picture:
         label = OPERATORS[operator].label if operator in OPERATORS else "all together"
         axes.set_title(label, fontsize=10)
     panels[0].set_yticks(range(len(methods)), [METHOD_LABELS.get(m, m) for m in methods])
-    figure.supxlabel("Gap between the orders, minus random's on the same ECGs (SD)", fontsize=10)
-    figure.suptitle(title)
-    figure.legend(*_verdict_legend(panels[0]), loc="outside upper right", ncols=3, frameon=False)
+    what = "Gap between the orders, minus random's on the same ECGs (SD of the target)"
+    figure.suptitle(f"{title}\n{what}", fontsize=11)
+    figure.legend(*_verdict_legend(panels[0]), loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 

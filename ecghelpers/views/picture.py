@@ -8,6 +8,7 @@ import json
 from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
+from textwrap import wrap
 
 import plotly.graph_objects as go
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -17,6 +18,7 @@ from PIL import Image
 from .interactive import CONFIG, save_html
 
 WIDTH_INCHES, SCREEN_DPI = 10.5, 100  # 1050 pixels: JupyterLab's cell in a window of 1280
+LETTER_EMS = 0.55  # mean width of a letter, in its font size
 COLOURS = 256  # of the PNG on screen: a quarter as large as in full colour, and looks the same
 
 
@@ -28,6 +30,12 @@ class Picture(Figure):
     def __init__(self, height: float, width: float = WIDTH_INCHES):
         super().__init__(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(self)
+
+    def suptitle(self, t: str, fontsize: float = 11, **how):
+        """The title of the whole picture, broken into lines that fit its width."""
+        most = int(self.get_figwidth() * 72 / (LETTER_EMS * fontsize))
+        lines = [part for line in t.splitlines() for part in wrap(line, most) or [""]]
+        return super().suptitle("\n".join(lines), fontsize=fontsize, **how)
 
     def png(self) -> bytes:
         """The picture for a screen, in few colours."""

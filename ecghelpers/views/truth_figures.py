@@ -79,7 +79,9 @@ def scores(table: pd.DataFrame, names: Mapping[str, str], title: str) -> Picture
 
     table: columns method, score, value, low, high, chance; names: score → its name on the panel.
     """
-    methods = list(dict.fromkeys(table.method))[::-1]
+    there = list(dict.fromkeys(table.method))
+    methods = sorted(there, key=lambda m: list(METHODS).index(m) if m in METHODS else len(METHODS))
+    methods = methods[::-1]
     figure = Picture(1.3 + 0.28 * len(methods))
     if not methods or not names:
         figure.suptitle(f"{title}: nothing to score", fontsize=11)

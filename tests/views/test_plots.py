@@ -13,6 +13,7 @@ from PIL import Image
 from ecghelpers.ecg import INDEPENDENT_LEADS, TARGETS
 from ecghelpers.views import plots, signals
 from ecghelpers.views.interactive import CONFIG
+from ecghelpers.views.picture import Picture
 
 TRUTH = np.array([400, 410, np.nan, 380.0])
 
@@ -28,6 +29,13 @@ def test_a_picture_is_shown_as_png_and_where_it_can_as_plotly():
     plot = bundle["application/vnd.plotly.v1+json"]
     assert plot["config"] == CONFIG and plot["data"][0]["text"] == ["a", "b", "d"]
     assert set(plots.missing_bar({"qt": TRUTH})._repr_mimebundle_()) == {"image/png"}
+
+
+def test_a_long_title_stays_within_its_picture():
+    picture = Picture(2, 4)
+    title = picture.suptitle("many words " * 20 + "\nsecond line")
+    assert title.get_window_extent().width < picture.bbox.width
+    assert title.get_text().endswith("\nsecond line")
 
 
 def test_hovering_is_kept_beside_the_png(tmp_path):
