@@ -28,6 +28,11 @@ class Results:
         return self.root / "data" / "medians.h5"
 
     @property
+    def strips(self) -> Path:
+        """Rhythm strips of the records to look at, where the source has any."""
+        return self.root / "data" / "strips.h5"
+
+    @property
     def metrics(self) -> Path:
         return self.root / "metrics.csv"
 

@@ -1,4 +1,4 @@
-"""The static page: heatmaps, curves and the reading study, from a file, without a network.
+"""The offline page: the view with its data in files, without a network.
 
 A browser that opens a page from a file may not fetch others, so that all data come in as scripts:
 one with the records, and one for each network, loaded when it is chosen. Values are JSON in which
@@ -13,26 +13,15 @@ from base64 import b64encode
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from .. import __version__
-from ..attribution import FLOOR
 from ..config import Results
-from ..ecg import TARGETS
 from ..files import write_text
-from ..judging import review as all_tests
-from ..study import blinding
-from .plots import METHOD_LABELS, METHOD_STYLES
-from .results_folder import Cases
+from . import content
+from .bundle import ASSETS, page_script
+from .results_folder import Case, Cases
 
-ASSETS = Path(__file__).parent / "assets" / "site"
-SOURCES = {
-    "gan": "Generated ECGs (Pulse2Pulse GAN)",
-    "12sl": "ECGs from a 12SL export",
-    "hdf5": "ECGs from a folder of HDF5 files",
-    "wfdb": "ECGs from WFDB records",
-}
 LEVELS = 127  # of one signed byte
+OF_A_RECORD = ("fiducials", "measurements")  # of a case's content: the same under every network
 
 
 def build_site(results: Results | str | Path, *, records: int = 50, seed: int = 1) -> Path:
@@ -43,8 +32,8 @@ def build_site(results: Results | str | Path, *, records: int = 50, seed: int = 
     whole. Raises ValueError where no heatmaps are stored.
     """
     cases = Cases(results, seed=seed)
-    networks = cases.networks(records)
-    if not networks:
+    overview = content.overview(cases, records, seed)
+    if not any(network["study"] for network in overview["networks"]):
         raise ValueError(
             f"{cases.results.root} holds no attributions.h5; run the heatmaps before the page"
         )
@@ -52,10 +41,11 @@ def build_site(results: Results | str | Path, *, records: int = 50, seed: int = 
     site.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".site.", dir=site.parent) as folder:
         fresh = Path(folder) / "site"
-        shutil.copytree(ASSETS, fresh)
-        for network in networks:
+        _write_frame(fresh)
+        for network in overview["networks"]:
+            network["script"] = _script_name(network)
             _write_network(fresh, cases, network)
-        _write_records(fresh, cases, networks, seed)
+        _write_records(fresh, cases, overview)
         fresh.chmod(0o755)
         if site.exists():
             site.rename(Path(folder) / "old")
@@ -63,8 +53,20 @@ def build_site(results: Results | str | Path, *, records: int = 50, seed: int = 
     return cases.results.site
 
 
+def _write_frame(site: Path) -> None:
+    """Write what holds the data: the page, its style and its script."""
+    site.mkdir()
+    for name in ("index.html", "view.css"):
+        shutil.copy(ASSETS / name, site / name)
+    write_text(site / "view.js", page_script())
+
+
+def _script_name(network: dict) -> str:
+    return f"{network['target'].replace(' ', '-')}-model{network['model']}.js"
+
+
 def script_json(value) -> str:
-    """JSON that is safe within a script, whatever texts it holds."""
+    """JSON that may stand in a script: no text in it can end the script or start another."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in ("<", ">", "&", "\u2028", "\u2029"):
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -82,95 +84,68 @@ def quantise(values: np.ndarray) -> tuple[float, str]:
 
 
 def _write_network(site: Path, cases: Cases, network: dict) -> None:
-    """Write the script of one network: maps, curves and what is known of its errors."""
+    """Write the script of one network: maps, curves and what holds for all its records."""
     target, model, ids = network["target"], network["model"], network["records"]
     shown = [cases.case(target, model, record) for record in ids]
+    told = [content.case_content(cases, case) for case in shown]
     maps = {}
     for method in network["methods"]:
         peaks, data = zip(*(quantise(case.maps[method]) for case in shown), strict=True)
         maps[method] = {"peak": peaks, "data": data}
-    curves = {
-        method: [_rounded(case.curves.get(method)) for case in shown]
-        for method in {name: None for case in shown for name in case.curves}
-    }
-    content = {
+    methods = {name: None for case in told for name in case["curves"]}
+    data = content.network_content(cases, target, model, network["methods"]) | {
         "records": ids,
-        "prediction": [_number(case.prediction) for case in shown],
-        "units": shown[0].units,
+        "truth": [case["truth"] for case in told],
+        "prediction": [case["prediction"] for case in told],
         "maps": maps,
-        "curves": curves,
-        "ranking": _ranking(cases.results, target, model),
-        "test_mae": _number(cases.test_error(target, model)),
+        "points": next((case["points"] for case in told if case["points"]), []),
+        "curves": {m: [case["curves"].get(m) for case in told] for m in methods},
     }
-    script = f"ECG.network({script_json(f'{target}|{model}')},{script_json(content)});\n"
-    write_text(site / "data" / f"{target}-model{model}.js", script)
+    if network["planted"]:  # its beats are no record's
+        data["cases"] = [
+            {name: case_told[name] for name in OF_A_RECORD}
+            | {"beat": _int16(case.beat_uv), "mask": runs(case.mask), "rhythm": None}
+            for case, case_told in zip(shown, told, strict=True)
+        ]
+    script = f"ECG.network({script_json(f'{target}|{model}')},{script_json(data)});\n"
+    write_text(site / "data" / network["script"], script)
 
 
-def _write_records(site: Path, cases: Cases, networks: list[dict], seed: int) -> None:
-    ids = list(dict.fromkeys(record for network in networks for record in network["records"]))
-    source = str(cases.medians.attributes.get("source", ""))
-    content = {
-        "version": __version__,
-        "source": SOURCES.get(source, source),
-        "seed": seed,
-        "labels": dict(METHOD_LABELS),
-        "styles": dict(METHOD_STYLES),
-        "targets": [
-            {"name": name, "label": TARGETS[name].label, "unit": TARGETS[name].unit}
-            for name in dict.fromkeys(network["target"] for network in networks)
-        ],
-        "networks": [n | {"study": blinding.study_id(seed, n)} for n in networks],
-        "records": {record: _record(cases, record) for record in ids},
-        "review": _review(cases.results),
-    }
-    write_text(site / "data" / "records.js", f"ECG.records({script_json(content)});\n")
-
-
-def _record(cases: Cases, record_id: str) -> dict:
-    beat, fiducials, targets = cases.record(record_id)
-    return {
-        "beat": b64encode(np.asarray(beat).astype("<i2").tobytes()).decode(),
-        "fiducials": [_number(mark) for mark in fiducials],
-        "truth": {name: _number(value) for name, value in targets.items()},
-    }
-
-
-def _ranking(results: Results, target: str, model: int) -> list[dict]:
-    """Methods by gain over random, best first, from ``aopc.csv``; empty where it does not tell."""
-    if not results.aopc.is_file():
-        return []
-    table = pd.read_csv(results.aopc, keep_default_na=False)
-    rows = table[(table["target"] == target) & (table["model"] == model)]
-    rows = rows.sort_values("gain", ascending=False)
+def runs(mask: np.ndarray) -> list[list[int]]:
+    """Where a mask (12, 600) holds, as [lead, from, to) in order."""
+    edges = np.diff(np.pad(mask > 0, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    starts, ends = np.argwhere(edges == 1), np.argwhere(edges == -1)
     return [
-        {
-            "method": row.method,
-            "gain": float(row.gain),
-            "verdict": str(row.beats_random) or "the floor",
-        }
-        for row in rows.itertuples()
+        [int(lead), int(start), int(end)]
+        for (lead, start), (_, end) in zip(starts, ends, strict=True)
     ]
 
 
-def _review(results: Results) -> dict | None:
-    """The answer in words and each method's tests in a line, from ``review.csv``; None without."""
-    if not results.review.is_file():
-        return None
-    table = pd.read_csv(results.review)
-    methods = [name for name in dict.fromkeys(table["method"]) if name != FLOOR]
-    return {
-        "answer": all_tests.answer(table, lambda name: METHOD_LABELS.get(name, name)),
-        "tests": [[name, all_tests.one_line(table, name)] for name in methods],
+def _write_records(site: Path, cases: Cases, overview: dict) -> None:
+    networks = [network for network in overview["networks"] if not network["planted"]]
+    first = {}
+    for network in networks:
+        for record in network["records"]:
+            first.setdefault(record, (network["target"], network["model"]))
+    records = {id: _record(cases, cases.case(*place, id)) for id, place in first.items()}
+    text = script_json(overview | {"records": records})
+    write_text(site / "data" / "records.js", f"ECG.records({text});\n")
+
+
+def _record(cases: Cases, case: Case) -> dict:
+    told, strip = content.case_content(cases, case), cases.strip(case.record_id)
+    rhythm = strip and {
+        "rate": strip.rate,
+        "leads": {lead: _int16(values) for lead, values in strip.by_lead.items()},
+    }
+    return {name: told[name] for name in OF_A_RECORD} | {
+        "beat": _int16(case.beat_uv),
+        "rhythm": rhythm,
     }
 
 
-def _number(value: float) -> float | None:
-    """A number for JSON, None for NaN."""
-    return float(f"{value:.7g}") if np.isfinite(value) else None
-
-
-def _rounded(curve: np.ndarray | None) -> list[float] | None:
-    return None if curve is None else [float(f"{value:.5g}") for value in curve]
+def _int16(values: np.ndarray) -> str:
+    return b64encode(np.asarray(values).astype("<i2").tobytes()).decode()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,15 @@ import pandas as pd
 from ..config import Results
 from ..data.maps_and_curves import Attributions, Perturbation, read_attributions, read_perturbation
 from ..data.medians import read_medians
+from ..data.rhythm import Strip, read_strips
 from ..ecg import TARGETS
 from ..files import sha256
 from ..study.blinding import text_hash
+from ..truth.plants import PLANTS
 from .plots import METHOD_LABELS
 from .uploads import OwnRecord
 
+PLANTED = "planted "  # before the name of a plant, as a target
 KEPT_FILES = 8  # attributions of this many networks stay in memory
 
 
@@ -25,8 +29,9 @@ class Case:
     """One record under one network.
 
     beat_uv: (12, 600). fiducials: (6,) sample indices, NaN = missing. truth and prediction in
-    target unit, NaN where unknown. maps: method → (12, 600); units: method → unit.
-    curves: method → predictions (steps + 1,), empty where none are stored.
+    target unit, NaN where unknown. maps: method → (12, 600); units: method → unit. curves: method →
+    predictions (step,) at so many perturbed points (step,), empty where none are stored. mask:
+    where the truth of a planted network lies, (12, 600), else None.
     """
 
     target: str
@@ -39,6 +44,8 @@ class Case:
     maps: dict[str, np.ndarray] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
     curves: dict[str, np.ndarray] = field(default_factory=dict)
+    points: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+    mask: np.ndarray | None = None
 
     @property
     def error(self) -> float:
@@ -66,6 +73,7 @@ class Cases:
         self._perturbation = lru_cache(KEPT_FILES)(self._read_perturbation)
         self.network = lru_cache(KEPT_FILES)(self._read_network)
         self._predicted = lru_cache(1000)(self._predict)
+        self.strips = read_strips(self.results.strips)
 
     @property
     def targets(self) -> list[str]:
@@ -82,6 +90,18 @@ class Cases:
         if stored is not None:
             return list(stored.record_id)
         return list(self.medians.record_id[self.medians.split == "test"])
+
+    def planted_networks(self, records: int = 50) -> list[dict]:
+        """As ``networks``, those that read a plant; their target is "planted <name>"."""
+        found = []
+        for name in PLANTS:
+            target = f"{PLANTED}{name}"
+            maps = self._read_attributions(target, 1, ())
+            if maps is not None and maps.mask is not None and len(maps.record_id):
+                methods = [m for m in METHOD_LABELS if m in maps.details]
+                ids = list(maps.record_id[:records])
+                found.append({"target": target, "model": 1, "records": ids, "methods": methods})
+        return found
 
     def networks(self, records: int = 50) -> list[dict]:
         """Target, model, records, methods and maps of every network with heatmaps.
@@ -103,8 +123,20 @@ class Cases:
 
     def _fingerprint(self, target: str, model: int, maps: Attributions) -> str:
         settings = {method: held["parameters"] for method, held in maps.details.items()}
-        weights = sha256(self.results.network(target, model))
+        weights = sha256(self._file(target, model, "model.safetensors"))
         return f"{weights[:16]}.{text_hash(json.dumps(settings, sort_keys=True)):08x}"
+
+    def _file(self, target: str, model: int, name: str) -> Path:
+        """A file of one network, planted or not."""
+        if target.startswith(PLANTED):
+            return self.results.planted_dir(target.removeprefix(PLANTED)) / name
+        return self.results.model_dir(target, model) / name
+
+    def strip(self, record_id: str) -> Strip | None:
+        """The rhythm strip of a record, None where the source has none or it was not kept."""
+        if record_id in self.own:
+            return self.own[record_id].strip
+        return self.strips.get(record_id)
 
     def record(self, record_id: str) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
         """Beat (12, 600) µV, fiducials (6,) and targets of a record. Raises ValueError."""
@@ -139,14 +171,18 @@ class Cases:
             case.prediction = float(stored.prediction[row])
             case.maps = {method: maps[row] for method, maps in stored.maps.items()}
             case.units = {method: held["unit"] for method, held in stored.details.items()}
+            if stored.mask is not None:
+                case.beat_uv, case.mask = stored.beats[row], stored.mask[row]
+                case.truth = float(stored.truth[row])
         for (*key, method), values in self._computed.items():
             if key == [target, model, record_id]:
                 case.maps[method] = values
-                case.units[method] = self._unit(target, model, method)
+                case.units[method] = self.unit(target, model, method)
         perturbed = self._perturbation(target, model)
         if perturbed is not None and record_id in perturbed.record_id:
             row = list(perturbed.record_id).index(record_id)
             case.curves = {name: curve[row] for name, curve in perturbed.prediction.items()}
+            case.points = perturbed.points
         return case
 
     def _bare(self, target: str, model: int, record_id: str) -> Case:
@@ -161,18 +197,23 @@ class Cases:
         key = (case.target, case.model, case.record_id)
         network = self.network(case.target, case.model)
         beats = np.asarray(case.beat_uv, np.float32)[None]
-        options = self._options(case.target, case.model)
+        options = self.settings(case.target, case.model)
         maps = attribute(
             network, beats, method, record_id=[case.record_id], progress=False, **options
         )
         self._computed[(*key, method)] = case.maps[method] = maps[0]
-        case.units[method] = self._unit(case.target, case.model, method)
+        case.units[method] = self.unit(case.target, case.model, method)
         if not np.isfinite(case.prediction):
             case.prediction = self.predicted(case)
 
     def predicted(self, case: Case) -> float:
         """What the network predicts for the case now, in target unit."""
         return self._predicted(case.target, case.model, case.record_id)
+
+    def perturbed_records(self, target: str, model: int) -> int:
+        """How many ECGs were perturbed for a network."""
+        perturbed = self._perturbation(target, model)
+        return 0 if perturbed is None else len(perturbed.record_id)
 
     def test_error(self, target: str, model: int) -> float:
         """The network's MAE on the test split, NaN where ``metrics.csv`` does not tell."""
@@ -182,7 +223,7 @@ class Cases:
         rows = table.query("target == @target and model == @model and split == 'test'")
         return float(rows["mae"].iloc[0]) if len(rows) else np.nan
 
-    def _options(self, target: str, model: int) -> dict:
+    def settings(self, target: str, model: int) -> dict:
         """The settings of the stored maps, so that computed ones compare with them."""
         stored = self._attributions(target, model)
         if stored is None or not stored.details:
@@ -190,12 +231,18 @@ class Cases:
         settings = next(iter(stored.details.values()))["parameters"]
         return {"seed": self.seed} | settings
 
-    def _unit(self, target: str, model: int, method: str) -> str:
-        """Of a computed map, which has the settings of the stored ones."""
+    def unit(self, target: str, model: int, method: str) -> str:
+        """Of a map, computed or stored: computed ones have the settings of the stored."""
         from ..attribution import unit
 
-        multiply = self._options(target, model).get("multiply_by_inputs", True)
-        return unit(method, TARGETS[target].unit, multiply)
+        stored = self._attributions(target, model)
+        if stored is not None and method in stored.details:
+            return stored.details[method]["unit"]
+        return unit(
+            method,
+            TARGETS[target].unit,
+            self.settings(target, model).get("multiply_by_inputs", True),
+        )
 
     def _predict(self, target: str, model: int, record_id: str) -> float:
         from ..prediction import predict
@@ -208,14 +255,15 @@ class Cases:
         from ..config import resolve_device
         from ..model import load_model
 
-        return load_model(self.results.network(target, model), resolve_device(self.device))
+        path = self._file(target, model, "model.safetensors")
+        return load_model(path, resolve_device(self.device))
 
     def _read_attributions(
         self, target: str, model: int, methods: Sequence[str] | None = None
     ) -> Attributions | None:
-        path = self.results.attributions(target, model)
+        path = self._file(target, model, "attributions.h5")
         return read_attributions(path, methods) if path.is_file() else None
 
     def _read_perturbation(self, target: str, model: int) -> Perturbation | None:
-        path = self.results.perturbation(target, model)
+        path = self._file(target, model, "perturbation.h5")
         return read_perturbation(path) if path.is_file() else None

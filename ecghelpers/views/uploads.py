@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from ..data.checks import read_bytes, short
+from ..data.rhythm import Strip, strip_of
 from ..ecg import FIDUCIALS
 
 LONGEST_NAME = 80
@@ -18,11 +19,15 @@ CHOOSE = "choose a 12SL .csv file, or the .hea and .dat files of a WFDB record t
 
 @dataclass(frozen=True)
 class OwnRecord:
-    """A record that is not in the results: (12, 600) µV, (6,) fiducials, measured targets."""
+    """A record that is not in the results: (12, 600) µV, (6,) fiducials, measured targets.
+
+    strip: its rhythm strip, None where the file holds a median beat alone.
+    """
 
     beat_uv: np.ndarray
     fiducials: np.ndarray
     targets: dict[str, float]
+    strip: Strip | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,7 @@ def _measure_own(path: Path) -> OwnRecord:
     from ..data.wfdb_folder import read_ecg
     from ..measurement import measure, measure_median
 
+    strip = None
     if path.suffix.lower() == ".csv":
         beat = parse_median(read_bytes(path))
         _, targets, marks, reasons = measure_median(beat.astype(float), UNKNOWN_RR_MS)
@@ -106,9 +112,10 @@ def _measure_own(path: Path) -> OwnRecord:
         header = (
             path.with_suffix(".hea") if path.suffix.lower() in (".hea", ".dat") else f"{path}.hea"
         )
-        measured = measure(*read_ecg(header))
+        ecg_uv, sampling_rate = read_ecg(header)
+        measured, strip = measure(ecg_uv, sampling_rate), strip_of(ecg_uv, sampling_rate)
         beat, targets, marks = measured.median_uv, measured.targets, measured.fiducials
         reasons = measured.reasons
     if not (np.isfinite(beat).all() and np.isfinite(marks["qonset"])):
         raise ValueError(f"no beat to show: {reasons.get('qonset', 'none could be formed')}")
-    return OwnRecord(beat, np.array([marks[name] for name in FIDUCIALS], float), targets)
+    return OwnRecord(beat, np.array([marks[name] for name in FIDUCIALS], float), targets, strip)

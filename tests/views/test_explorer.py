@@ -1,8 +1,7 @@
-"""The explorer without a browser: what it shows, computes, hides and saves."""
+"""The explorer's Python without a browser: what it answers, computes, measures and saves."""
 
-import csv
 import json
-from datetime import UTC, datetime
+import threading
 
 import fake_results
 import numpy as np
@@ -11,12 +10,11 @@ import pytest
 from ecghelpers.attribution import attribute
 from ecghelpers.data.maps_and_curves import read_attributions
 from ecghelpers.ecg import LEADS
-from ecghelpers.views import controls, ecg_paper
 from ecghelpers.views.explorer import Explorer
 from ecghelpers.views.plots import METHOD_LABELS
-from ecghelpers.views.screen import caliper_text
 
 STORED = tuple(m for m in fake_results.METHODS if m != "guided_backprop")
+FIRST = fake_results.HOSTILE_IDS[0]
 
 
 @pytest.fixture(scope="module")
@@ -31,173 +29,104 @@ def partial(tmp_path_factory):
     return fake_results.make(folder, targets=("qt",), models=(1,), methods=STORED)
 
 
+class Browser:
+    """What a browser does with an explorer: asks, and waits for the answer."""
+
+    def __init__(self, explorer: Explorer):
+        self.explorer, self.answers, self.arrived = explorer, {}, threading.Condition()
+        explorer.send = self._take
+
+    def _take(self, content, buffers=()):
+        json.dumps(content, allow_nan=False)  # which is all that a browser can read
+        with self.arrived:
+            self.answers[content["number"]] = content, buffers
+            self.arrived.notify()
+
+    def ask(self, kind, buffers=(), **content):
+        """The content and the arrays of the answer; raises ValueError where it is an error."""
+        number = len(self.answers) + 1
+        self.explorer._asked(None, {"number": number, "ask": kind, **content}, list(buffers))
+        with self.arrived:
+            assert self.arrived.wait_for(lambda: number in self.answers, timeout=120)
+        answer, arrays = self.answers[number]
+        if "error" in answer:
+            raise ValueError(answer["error"])
+        return answer["content"], [np.frombuffer(part, "<f4") for part in arrays]
+
+    def case(self, record, target="qt", model=1):
+        """The content of a case, and its arrays by name."""
+        told, arrays = self.ask("case", target=target, model=model, record=record)
+        return told, dict(zip(told["buffers"], arrays, strict=True))
+
+
 @pytest.fixture
-def explorer(results):
-    return Explorer(results)
+def browser(results):
+    return Browser(Explorer(results))
 
 
-def heat(explorer) -> list[str]:
-    return [image.source for image in explorer.screen.figure.layout.images]
+def test_a_case_is_what_the_files_hold(browser, results):
+    record = fake_results.HOSTILE_IDS[3]
+    told, arrays = browser.case(record, "qt", 2)
+    stored = read_attributions(results.attributions("qt", 2))
+    for method, maps in stored.maps.items():
+        np.testing.assert_array_equal(arrays[f"map {method}"], maps[3].ravel())
+    beat = browser.explorer.cases.record(record)[0]
+    np.testing.assert_array_equal(arrays["beat"], beat.ravel())
+    assert told["truth"] == pytest.approx(stored.truth[3])
+    assert told["prediction"] == pytest.approx(stored.prediction[3])
+    assert told["fiducials"] == list(fake_results.FIDUCIALS)
+    assert told["points"][0] == 0 and len(told["curves"]["saliency"]) == len(told["points"])
+    [row] = [row for row in told["measurements"] if row["name"] == "qt"]
+    assert row["value"] == told["truth"]
 
 
-def all_text(explorer) -> str:
-    """Everything that the browser is sent."""
-    controls_text = [str(c.options) for c in (explorer.method, explorer.second)]
-    return explorer.screen.figure.to_json() + explorer.status.value + "".join(controls_text)
+def test_what_colours_mean_is_told_for_each_method(browser):
+    told, _ = browser.ask("network", target="qt", model=1)
+    assert told["meanings"]["saliency"].startswith("Sensitivity: a higher voltage")
+    assert told["meanings"]["deeplift"].startswith("Contribution: orange pushed")
+    assert "neither up nor down" in told["meanings"]["guided_backprop"]
+    assert told["units"]["saliency"] == "ms/µV" and told["test_mae"] == 4.2
 
 
-def test_it_shows_the_stored_map_truth_and_prediction(explorer, results):
-    explorer.target.value, explorer.model.value = "qt", 2
-    explorer.record.value = fake_results.HOSTILE_IDS[3]
-    explorer.method.value = 4
-    path = results.attributions("qt", 2)
-    stored = read_attributions(path)
-    case = explorer.case
-    np.testing.assert_array_equal(
-        case.maps["integrated_gradients"], stored.maps["integrated_gradients"][3]
-    )
-    scale = ecg_paper.heat_scale(case.maps["integrated_gradients"])
-    assert explorer.screen.figure.data[0].marker.cmax == pytest.approx(scale)
-    assert f"{stored.truth[3]:.1f} ms" in explorer.status.value
-    assert f"{stored.prediction[3]:.1f} ms" in explorer.status.value
-    assert f"{stored.prediction[3] - stored.truth[3]:+.1f} ms" in explorer.status.value
-    assert "4.20 ms" in explorer.status.value
+def test_missing_map_is_computed(partial):
+    browser = Browser(Explorer(partial))
+    told, arrays = browser.case("extra-1")
+    assert "map saliency" not in arrays and told["curves"] == {}
+    browser.explorer._asked(None, {"ask": "wanted", "number": 0, "turn": 3}, [])
+    where = {"target": "qt", "model": 1, "record": FIRST, "method": "guided_backprop"}
+    told, [values] = browser.ask("compute", **where)
+    cases = browser.explorer.cases
+    beats = cases.record(FIRST)[0][None].astype(np.float32)
+    options = {"record_id": [FIRST], "progress": False}
+    expected = attribute(cases.network("qt", 1), beats, "guided_backprop", **options)[0]
+    np.testing.assert_array_equal(values, expected.ravel())
+    assert "map guided_backprop" in browser.case(FIRST)[1], "it was not kept"
 
 
-def test_every_control_changes_the_picture(explorer):
-    changes = {
-        "target": "qt",
-        "model": 2,
-        "record": fake_results.HOSTILE_IDS[2],
-        "method": 3,
-        "mode": "averaged",
-        "layout": "6x2",
-        "percentile": 90,
-        "view": controls.DIFFERENCE,
-        "second": 7,
-    }
-    for name, value in changes.items():
-        before = heat(explorer)
-        getattr(explorer, name).value = value
-        assert heat(explorer) != before, name
-    marks = explorer.screen.figure.data[1]
-    assert len(marks.x) > 10
-    explorer.fiducials.value = False
-    assert len(explorer.screen.figure.data[1].x) == 0
-
-
-@pytest.mark.parametrize(("view", "panels"), [(controls.METHODS_VIEW, 10), (controls.BESIDE, 2)])
-def test_views_with_several_panels(explorer, view, panels):
-    explorer.view.value = view
-    titles = [text for text in explorer.screen.figure.data[4].text if text.startswith("<b>")]
-    assert len(titles) == panels and "<b>Saliency</b>" in titles
-    explorer.view.value = controls.MODELS_VIEW
-    titles = [text for text in explorer.screen.figure.data[4].text if text.startswith("<b>")]
-    assert titles == ["<b>Saliency, model 1</b>", "<b>Saliency, model 2</b>"]
-
-
-def test_difference_of_a_map_with_itself_is_nothing(explorer):
-    explorer.view.value = controls.DIFFERENCE
-    explorer.second.value = explorer.method.value = 2
-    clear = heat(explorer)
-    explorer.second.value = 3
-    assert heat(explorer) != clear
-
-
-def test_records_go_round(explorer):
-    ids = list(explorer.record.options)
-    explorer.previous.click()
-    assert explorer.record.value == ids[-1]
-    explorer.next.click()
-    assert explorer.record.value == ids[0]
-
-
-def test_keys_change_record_method_and_blinding(explorer):
-    press = iter(range(1, 100))
-
-    def key(name):
-        explorer.keys.pressed = [name, next(press)]
-
-    first = explorer.record.value
-    key("ArrowRight")
-    assert explorer.record.value != first
-    key("ArrowLeft")
-    assert explorer.record.value == first
-    key("4")
-    assert explorer.method.label == "Input × gradient"
-    key("0")
-    assert explorer.method.label == "Random"
-    key("b")
-    assert explorer.blind.value and explorer.method.label == "J"
-    key("n")
-    assert explorer.method.label.startswith("J: ")
-
-
-def test_blinding_hides_every_name_unit_and_colour(explorer):
-    explorer.blind.value = True
-    for view in controls.VIEWS:
-        explorer.view.value = view
-        sent = all_text(explorer)
-        assert not [label for label in METHOD_LABELS.values() if label in sent], view
-        assert "/µV" not in explorer.screen.figure.data[0].marker.colorbar.title.text
-        curves = [t for t in explorer.screen.figure.data[5:] if t.visible]
-        assert curves and {(t.line.color, t.line.dash) for t in curves} == {("#666666", "dashdot")}
-    explorer.names.value = True
-    assert "Saliency" in all_text(explorer)
-
-
-def test_blinded_order_differs_between_records_and_readers_but_not_between_runs(results):
-    one, again = (Explorer(results, seed=5, reader="AB") for _ in range(2))
-    other = Explorer(results, seed=5, reader="CD")
-    orders = []
-    for explorer in (one, again, other):
-        explorer.blind.value = True
-        orders.append(explorer.order())
-    assert orders[0] == orders[1] != orders[2]
-    assert sorted(orders[0]) == sorted(METHOD_LABELS)
-    one.step(1)
-    assert one.order() != orders[0]
-
-
-def test_missing_map_is_computed_and_drawn(partial):
+def test_what_is_no_longer_wanted_is_not_computed(partial):
     explorer = Explorer(partial)
-    with explorer._lock:  # the picture is not drawn again before this is let go
-        explorer.method.value = list(METHOD_LABELS).index("guided_backprop")
-        waiting, bar = heat(explorer), explorer.background.widget.layout.display
-        assert "…" in explorer.screen.figure.layout.title.text and bar == ""
-    explorer.background.wait()
-    case = explorer.case
-    beats = case.beat_uv[None].astype(np.float32)
-    options = {"record_id": [case.record_id], "progress": False}
-    network = explorer.cases.network("qt", 1)
-    expected = attribute(network, beats, "guided_backprop", **options)[0]
-    np.testing.assert_array_equal(case.maps["guided_backprop"], expected)
-    assert case.units["guided_backprop"] == "ms/µV"
-    assert heat(explorer) != waiting and "…" not in explorer.screen.figure.layout.title.text
-    assert explorer.background.widget.layout.display == "none"
+    told, arrays = explorer._computed({}, explorer._turn - 1)
+    assert told == {} and arrays == []
 
 
-def test_a_map_that_cannot_be_computed_is_told(partial):
-    explorer = Explorer(partial)
+def test_what_goes_wrong_is_told(partial):
+    browser = Browser(Explorer(partial))
 
     def fail(*_):
         raise ValueError("no <memory>")
 
-    explorer.background.compute = fail
-    explorer.method.value = list(METHOD_LABELS).index("guided_backprop")
-    explorer.background.wait()
-    assert "Guided backprop could not be computed: no &lt;memory&gt;" in explorer.message.value
+    browser.explorer.cases.compute = fail
+    where = {"target": "qt", "model": 1, "record": FIRST, "method": "guided_backprop"}
+    with pytest.raises(ValueError, match="no <memory>"):
+        browser.ask("compute", **where)
 
 
 def test_any_record_of_the_data_can_be_shown(partial):
-    explorer = Explorer(partial)
-    explorer.find.value = "extra-1"
-    assert explorer.record.value == "extra-1"
-    explorer.background.wait()
-    assert "saliency" in explorer.case.maps
-    assert "no perturbation curve" in explorer.screen.figure.layout.annotations[0].text
-    explorer.find.value = "<b>nobody</b>"
-    assert "&lt;b&gt;nobody" in explorer.message.value and explorer.record.value == "extra-1"
+    browser = Browser(Explorer(partial))
+    browser.ask("find", record="extra-1")
+    assert browser.explorer.added == ["extra-1"]
+    with pytest.raises(ValueError, match="no record '<b>nobody</b>'"):
+        browser.ask("find", record="<b>nobody</b>")
 
 
 def write_12sl(path, beat):
@@ -205,137 +134,35 @@ def write_12sl(path, beat):
     path.write_text(f"header,1,\n12 lead medians\n{rows}\n")
 
 
-def test_own_12sl_file_is_measured_predicted_and_explained(partial, tmp_path):
+def test_own_12sl_file_is_measured_and_predicted(partial, tmp_path):
     beat = fake_results.beat(np.random.default_rng(11))
     write_12sl(tmp_path / "mine.csv", beat)
-    explorer = Explorer(partial)
-    content = (tmp_path / "mine.csv").read_bytes()
-    file = {"name": "../mine.csv", "content": content, "size": len(content), "type": "text/csv"}
-    explorer.upload.value = (file | {"last_modified": datetime.now(UTC)},)
-    explorer.background.wait()
-    assert explorer.record.value == "own: mine"
-    case = explorer.case
-    np.testing.assert_array_equal(case.beat_uv, beat)
-    assert "Measured here" in explorer.status.value and "saliency" in case.maps
-    assert 300 < case.truth < 550  # QT in ms of a beat with QRS at 220 … 260 and T until 425
-    assert len(heat(explorer)) == 3
+    browser = Browser(Explorer(partial))
+    told, _ = browser.ask("open", [(tmp_path / "mine.csv").read_bytes()], names=["../mine.csv"])
+    assert told == {"records": ["own: mine"], "refused": []}
+    told, arrays = browser.case("own: mine")
+    np.testing.assert_array_equal(arrays["beat"], beat.ravel())
+    assert 300 < told["truth"] < 550  # QT in ms of a beat with QRS at 220 … 260 and T until 425
+    assert np.isfinite(told["prediction"]) and told["rhythm"] is None
+    values = {row["label"]: row["value"] for row in told["measurements"]}
+    assert values["Heart rate"] is None and values["QTc Bazett"] is None  # of one beat, no rate
 
 
-def test_own_wfdb_record_is_measured(partial, tmp_path):
+def test_own_wfdb_record_is_measured_and_has_its_strip(partial, tmp_path):
     wfdb = pytest.importorskip("wfdb")
     beat = fake_results.beat(np.random.default_rng(4))[:, 100:500].astype(float)
-    strip = np.tile(beat - beat[:, :1], 12)
+    ecg = np.tile(beat - beat[:, :1], 12)
     wfdb.wrsamp(
-        "rhythm", fs=500, units=["uV"] * 12, sig_name=list(LEADS), p_signal=strip.T,
+        "rhythm", fs=500, units=["uV"] * 12, sig_name=list(LEADS), p_signal=ecg.T,
         fmt=["16"] * 12, write_dir=str(tmp_path),
     )  # fmt: skip
     explorer = Explorer(partial)
-    explorer.open(tmp_path / "rhythm.hea")
-    explorer.background.wait()
-    assert explorer.record.value == "own: rhythm"
-    rate = explorer.cases.own["own: rhythm"].targets["VentRate"]
-    assert rate == pytest.approx(75, abs=1)  # 400 samples at 500 Hz
-
-
-@pytest.mark.parametrize("name", ["x.csv", "x.hea", "x.exe"])
-def test_broken_own_files_are_refused_with_a_reason(explorer, tmp_path, name):
-    (tmp_path / name).write_text("<script>nonsense</script>")
-    before = explorer.record.value
-    explorer.open(tmp_path / name)
-    assert explorer.message.value and "<script" not in explorer.message.value
-    assert "Reading" not in explorer.message.value and explorer.record.value == before
-
-
-def test_calipers_tell_time_voltage_and_rate(explorer):
-    explorer.calipers.value = True
-    assert "400 ms" in explorer.measured.value
-    shapes = [dict(shape.to_plotly_json()) for shape in explorer.screen.figure.layout.shapes]
-    shapes[0] |= {"x0": 5, "x1": 25, "y0": -20, "y1": -15}
-    explorer.screen.figure.layout.shapes = shapes
-    assert list(explorer.screen.figure.data[-1].x) == [5, 25], "the rings stay behind"
-    assert "800 ms, +0.50 mV" in explorer.measured.value
-    explorer.calipers.value = False
-    assert not explorer.screen.figure.layout.shapes and not explorer.measured.value
-    assert "rate" not in caliper_text((0, 0), (1, 0)) and "beats" not in caliper_text(
-        (0, 0), (1, 0)
-    )
-
-
-def test_one_figure_widget_is_reused(explorer):
-    figure = explorer.screen.figure
-    explorer.view.value = controls.METHODS_VIEW
-    explorer.step(1)
-    assert explorer.screen.figure is figure and len(figure.data) == 16
-    for width in (360, 1800):
-        explorer.keys.room = [width, 800]
-        assert figure.layout.width == width
-
-
-def test_results_without_networks_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="holds no trained network"):
-        Explorer(tmp_path)
-
-
-def test_reading_study_saves_row_by_row_and_resumes(tmp_path):
-    results = fake_results.make(tmp_path, targets=("qt",), models=(1, 2), methods=STORED[:3])
-    explorer = Explorer(results, seed=7)
-    panel = explorer.study
-    panel.begin()
-    assert "Write who reads" in panel.told.value and not explorer.locked
-    panel.reader.value = "A/../B"
-    panel.begin()
-    given = []
-    for score in (1, 5, 3):
-        item = panel.items[0]
-        assert explorer.locked and explorer.blind.value and not explorer.names.value
-        assert explorer.order()[explorer.method.value] == item.method
-        assert (explorer.record.value, explorer.method.label) == (item.record, item.code)
-        assert explorer.model.value == 1 and explorer.record.disabled
-        assert not any(trace.visible for trace in explorer.screen.figure.data[5:15]), "a hint"
-        rating = panel.ratings[0]
-        rating.score.value, rating.text.value = score, 'odd, "really"'
-        panel.save.click()
-        given.append((item, score))
-    panel.save.click()
-    assert "score" in panel.told.value  # none was chosen for the fourth
-    panel.stop.click()
-    assert not explorer.locked and not explorer.record.disabled
-    assert any(trace.visible for trace in explorer.screen.figure.data[5:15])
-    [path] = (tmp_path / "readings").iterdir()
-    rows = list(csv.DictReader(path.open(newline="", encoding="utf-8")))
-    assert [int(row["score"]) for row in rows] == [1, 5, 3]
-    assert rows[0]["reader"] == "A/../B" and rows[0]["text"] == 'odd, "really"'
-    assert not [m for m in STORED if m in path.read_text(encoding="utf-8")]
-    table = panel.study.read([path])
-    assert list(table["method"]) == [item.method for item, _ in given]
-    resumed = Explorer(results, seed=7).study
-    resumed.reader.value = "A/../B"
-    resumed.begin()
-    assert resumed.told.value == "3 of 15 maps rated"
-    assert resumed.items == (panel.study.items("A/../B")[3],)
-
-
-def test_a_study_takes_no_record_from_the_list(tmp_path):
-    results = fake_results.make(tmp_path, targets=("qt", "pr"), models=(1,), methods=STORED[:2])
-    explorer = Explorer(results, seed=7)
-    explorer.find.value = "extra-1"
-    assert explorer.record.value == "extra-1" and explorer.find.value == ""
-    explorer.study.reader.value = "AB"
-    explorer.study.begin()
-    assert explorer.choosing_rows[0].layout.display == "none"
-    explorer.study.end()
-    assert "extra-1" in explorer.record.options and explorer.choosing_rows[0].layout.display == ""
-    explorer.target.value = "pr"
-    assert "extra-1" in explorer.record.options
-
-
-def test_twelve_rows_are_broad_enough_to_read(explorer):
-    explorer.keys.room = [1246, 800]
-    for layout, least in (("12x1", 200), ("6x2", 380), ("3x4", 450)):
-        explorer.layout.value = layout
-        figure = explorer.screen.figure.layout
-        inner = figure.width - figure.margin.l - figure.margin.r
-        assert figure.xaxis.domain[1] * inner >= least
+    assert explorer.open_file(tmp_path / "rhythm.hea") == ["own: rhythm"]
+    told, arrays = Browser(explorer).case("own: rhythm")
+    values = {row["label"]: row["value"] for row in told["measurements"]}
+    assert values["Heart rate"] == pytest.approx(75, abs=1)  # 400 samples at 500 Hz
+    assert told["rhythm"] == 500 and len(arrays["rhythm II"]) == ecg.shape[1]
+    np.testing.assert_allclose(arrays["rhythm V5"], ecg[LEADS.index("V5")], atol=1)
 
 
 @pytest.mark.parametrize(
@@ -347,39 +174,37 @@ def test_twelve_rows_are_broad_enough_to_read(explorer):
         (["flat.csv"], "flat.csv: "),
     ],
 )
-def test_what_is_wrong_with_an_upload_is_told_without_paths(explorer, names, said):
+def test_what_is_wrong_with_an_upload_is_told_without_paths(browser, names, said):
     content = {
         "only.hea": b"only 1 500 5000\nonly.dat 16 200(0)/mV 16 0 0 0 0 I\n",
         "flat.csv": b"12 lead medians\n" + b"0,0,0,0,0,0,0,0,0,0,0,0,\n" * 600,
     }
-    uploaded = [{"name": name, "content": content.get(name, b"x")} for name in names]
-    explorer._uploaded({"new": uploaded})
-    assert said in explorer.message.value and "/tmp" not in explorer.message.value
+    told, _ = browser.ask("open", [content.get(name, b"x") for name in names], names=names)
+    [reason] = told["refused"]
+    assert said in reason and "/tmp" not in reason and told["records"] == []
 
 
-def test_reading_study_in_pairs(tmp_path):
-    results = fake_results.make(tmp_path, targets=("qt",), models=(1,), methods=STORED[:3])
-    explorer = Explorer(results, seed=7)
-    panel = explorer.study
-    panel.reader.value, panel.together.value = "AB", 2
-    panel.begin()
-    layout = explorer.screen.figure.layout
-    assert layout.xaxis2.domain[0] > 0.99 and layout.yaxis2.domain[1] < 0.01, "covers the paper"
-    for pair in panel.study.screens("AB", 2):
-        assert panel.items == pair
-        shown = (explorer.method, explorer.second)[: len(pair)]
-        assert [control.label for control in shown] == [item.code for item in pair]
-        assert (explorer.view.value == "Two side by side") == (len(pair) == 2)
-        panel.ratings[0].score.value = 4
-        if len(pair) == 2:
-            panel.save.click()
-            assert "score" in panel.told.value and panel.items == pair
-            panel.ratings[1].score.value = 2
-        panel.save.click()
-    assert panel.told.value == "15 of 15 maps rated" and not explorer.locked
-    table = panel.study.read(list((tmp_path / "readings").iterdir()))
-    assert sorted(table["score"]) == [2] * 5 + [4] * 10
-    assert (table["beside"] == "").sum() == 5
+def test_results_without_networks_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="holds no trained network"):
+        Explorer(tmp_path)
+
+
+def test_ratings_are_checked_and_written(tmp_path):
+    results = fake_results.make(tmp_path, targets=("qt",), models=(1, 2), methods=STORED[:3])
+    browser = Browser(Explorer(results, seed=7))
+    study, reader = browser.explorer.study, "A/../B"
+    given = study.items(reader)[:3]
+    for item, score in zip(given, (1, 5, 3), strict=True):
+        row = study.row(reader, item, score, 'odd, "really"')
+        browser.ask("keep", row=row)
+    [path] = (tmp_path / "readings").iterdir()
+    assert path.parent == tmp_path / "readings", "a reader's name is no path"
+    assert list(study.read([path])["method"]) == [item.method for item in given]
+    assert not [m for m in STORED if m in path.read_text(encoding="utf-8")]
+    told, _ = Browser(Explorer(results, seed=7)).ask("ratings", reader="a/../b")
+    assert [(row["record"], row["code"]) for row in told] == [(i.record, i.code) for i in given]
+    with pytest.raises(ValueError, match="do not fit"):
+        browser.ask("keep", row=row | {"mark": "forged"})
 
 
 def test_notebook_of_the_explorer_is_clean():
@@ -392,10 +217,7 @@ def test_notebook_of_the_explorer_is_clean():
     assert "widgets" not in notebook["metadata"]
 
 
-@pytest.mark.parametrize("mode", ["all leads", "averaged", "V5 only"])
-def test_everything_sent_is_json(explorer, mode):
-    explorer.mode.value, explorer.layout.value = mode, "3x4"
-    explorer._repr_mimebundle_()  # the figure stores what was drawn into it
-    state = explorer.screen.figure.get_state()
-    plain = json.dumps(state, default=lambda _: None, allow_nan=False)  # arrays travel beside it
-    assert '"images"' in plain and explorer.record.value[1:7] in plain
+def test_every_method_has_its_words(browser):
+    methods = browser.explorer.overview["methods"]
+    assert list(methods) == list(METHOD_LABELS)
+    assert all(row["label"] and row["sentence"].endswith(".") for row in methods.values())

@@ -1,0 +1,59 @@
+"""Rhythm strips: 10 s of leads II and V5, which a median beat comes from, of records to look at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ..ecg import INDEPENDENT_LEADS, LEADS
+from ..files import create_hdf5, open_hdf5
+
+STRIP_LEADS = ("II", "V5")
+SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Strip:
+    """leads_uv: (2, time) int16 µV of STRIP_LEADS; rate: samples a second."""
+
+    leads_uv: np.ndarray
+    rate: float
+
+    @property
+    def by_lead(self) -> dict[str, np.ndarray]:
+        """Lead → its samples (time,)."""
+        return dict(zip(STRIP_LEADS, self.leads_uv, strict=True))
+
+
+def strip_of(ecg_uv: np.ndarray, rate: float) -> Strip:
+    """The first 10 s of leads II and V5 of an ECG of 8 or 12 leads (lead, time) in µV."""
+    names = LEADS if len(ecg_uv) == len(LEADS) else INDEPENDENT_LEADS
+    rows = [names.index(lead) for lead in STRIP_LEADS]
+    values = np.nan_to_num(np.asarray(ecg_uv)[rows, : round(SECONDS * rate)])
+    limits = np.iinfo(np.int16)
+    return Strip(np.rint(values).clip(limits.min, limits.max).astype(np.int16), float(rate))
+
+
+def write_strips(path: str | Path, strips: Mapping[str, Strip]) -> None:
+    """Write ``strips.h5``: record ids, and for each record a dataset with its rate."""
+    with create_hdf5(path) as file:
+        file.create_dataset("record_id", data=list(strips), dtype=h5py.string_dtype())
+        file.attrs["leads"], file.attrs["units"] = list(STRIP_LEADS), "µV"
+        for number, strip in enumerate(strips.values()):
+            file.create_dataset(f"strips/{number}", data=strip.leads_uv)
+            file[f"strips/{number}"].attrs["rate"] = strip.rate
+
+
+def read_strips(path: str | Path) -> dict[str, Strip]:
+    """Record id → strip; empty where the file is not there."""
+    if not Path(path).is_file():
+        return {}
+    with open_hdf5(path) as file:
+        ids = [record.decode() for record in file["record_id"][:]]
+        found = {}
+        for number, record in enumerate(ids):
+            held = file[f"strips/{number}"]
+            found[record] = Strip(held[:], float(held.attrs["rate"]))
+        return found

@@ -1,0 +1,45 @@
+// Elements and numbers as text.
+
+export function element(tag, text, options) {
+  const node = document.createElement(tag);
+  if (text !== undefined && text !== null) node.textContent = text;
+  return Object.assign(node, options);
+}
+
+// Gives a <select> other options, [[text, value], …], and chooses one.
+export function fill(select, options, chosen) {
+  const old = [...select.options].map((option) => `${option.text}|${option.value}`).join("\n");
+  if (old !== options.map(([text, value]) => `${text}|${value}`).join("\n")) {
+    select.replaceChildren(...options.map(([text, value]) => element("option", text, { value })));
+  }
+  select.value = String(chosen);
+}
+
+export const minus = (text) => text.replace("-", "−");
+
+// Three digits, whatever the size.
+export const short = (x) => minus(x !== 0 && (Math.abs(x) < 1e-3 || Math.abs(x) >= 1e5) ? x.toExponential(1) : String(+x.toPrecision(3)));
+
+export const signed = (text) => text.startsWith("-") ? minus(text) : `+${text}`;
+
+// A value as an electrocardiograph prints it.
+export function printed(value, unit, digits) {
+  return value === null || value === undefined || Number.isNaN(value) ? "–" : `${minus(value.toFixed(digits))}${unit ? ` ${unit}` : ""}`;
+}
+
+export function save(blob, name) {
+  const link = element("a", undefined, { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+// An element with children: h("label", { className: "x" }, "text", node, …).
+export function h(tag, options, ...children) {
+  const node = element(tag);
+  for (const [name, value] of Object.entries(options ?? {})) {
+    if (name.includes("-") || name === "role" || name === "name") node.setAttribute(name, value);
+    else node[name] = value;
+  }
+  node.append(...children.filter((child) => child !== null));
+  return node;
+}

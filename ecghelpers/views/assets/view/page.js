@@ -1,0 +1,107 @@
+// Host of the offline page: data come in through <script> elements, ratings stay in this browser.
+import { showView } from "./view.js";
+
+let overview = null, records = null;
+const chunks = new Map(); // "qt|1" → data of a network, or a promise of it
+const kept = (reader) => `ecg-study|${reader}`;
+
+function load(target, model) {
+  const key = `${target}|${model}`;
+  if (!chunks.has(key)) {
+    const { script: name } = overview.networks.find((one) => one.target === target && one.model === model);
+    const script = Object.assign(document.createElement("script"), { src: `data/${name}` }), entry = {};
+    entry.promise = new Promise((resolve, reject) => {
+      entry.done = resolve;
+      script.onerror = () => { chunks.delete(key); reject(new Error(`data/${name} is missing`)); };
+    });
+    chunks.set(key, entry);
+    document.head.append(script);
+  }
+  return chunks.get(key).promise;
+}
+
+function bytes(text) {
+  const raw = atob(text), out = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) out[i] = raw.charCodeAt(i);
+  return out.buffer;
+}
+
+const beatOf = (text) => Float32Array.from(new Int16Array(bytes(text)));
+
+// A map was stored as sign · round(127 · √(|value| / peak)), one byte a sample.
+function mapOf(stored, row) {
+  const peak = stored.peak[row] / 127 ** 2;
+  return Float32Array.from(new Int8Array(bytes(stored.data[row])), (q) => q * Math.abs(q) * peak);
+}
+
+// A record under a network, its maps decoded when they are asked for.
+function caseOf(data, id) {
+  const row = data.records.indexOf(id), known = data.planted ? data.cases[row] : records[id];
+  const decoded = new Map();
+  return {
+    beat: beatOf(known.beat), fiducials: known.fiducials, measurements: known.measurements,
+    rhythm: known.rhythm && { rate: known.rhythm.rate, leads: Object.fromEntries(Object.entries(known.rhythm.leads).map(([lead, text]) => [lead, beatOf(text)])) },
+    truth: data.truth[row], prediction: data.prediction[row],
+    mask: known.mask ? maskOf(known.mask) : null,
+    curve: (method) => data.curves[method]?.[row] ? { points: data.points, values: data.curves[method][row] } : null,
+    map(method) {
+      if (!data.maps[method]) return null;
+      if (!decoded.has(method)) decoded.set(method, mapOf(data.maps[method], row));
+      return decoded.get(method);
+    },
+  };
+}
+
+// [[row, from, to], …] as a mask (7200).
+function maskOf(runs) {
+  const mask = new Uint8Array(7200);
+  for (const [row, from, to] of runs) mask.fill(1, row * 600 + from, row * 600 + to);
+  return mask;
+}
+
+const cases = new Map();
+
+const host = {
+  keptWhere: "Ratings stay in this browser until you export them.",
+  network: load,
+  async case(target, model, record) {
+    const key = JSON.stringify([target, model, record]);
+    if (cases.size > 60) cases.clear();
+    if (!cases.has(key)) cases.set(key, caseOf(await load(target, model), record));
+    return cases.get(key);
+  },
+  async ratings(reader) {
+    try {
+      const rows = JSON.parse(localStorage.getItem(kept(reader)));
+      return Array.isArray(rows) ? rows : [];
+    } catch {
+      return [];
+    }
+  },
+  // A second rating of the same map replaces the first.
+  async keepRating(row) {
+    const same = (old) => ["study", "target", "model", "record", "code"].every((name) => String(old[name]) === String(row[name]));
+    const rows = (await host.ratings(row.reader)).filter((old) => !same(old));
+    try {
+      localStorage.setItem(kept(row.reader), JSON.stringify([...rows, row]));
+    } catch (error) {
+      throw new Error(`This browser does not keep ratings (${error.message}); allow site data for this file.`);
+    }
+  },
+  // The state stands in the address, so that a view can be reloaded and linked.
+  state: {
+    get: () => location.hash.slice(1),
+    set: (text) => { if (text !== location.hash.slice(1)) history.replaceState(null, "", `#${text}`); },
+    changed: (react) => window.addEventListener("hashchange", react),
+  },
+  keys: document,
+};
+
+window.ECG = {
+  records(content) {
+    ({ records, ...overview } = content);
+    host.overview = overview;
+    showView(document.getElementById("view"), host);
+  },
+  network: (key, data) => chunks.get(key).done(data),
+};

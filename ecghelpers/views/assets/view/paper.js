@@ -1,0 +1,196 @@
+// ECG paper on a canvas: 25 mm/s, 10 mm/mV, a heatmap behind the trace.
+import { BEAT, FIDUCIALS, GAP, LEADS, MM_PER_SAMPLE, MM_PER_UV, MS, SAMPLES, WAVES } from "./leads.js";
+import { heatRow } from "./heat.js";
+
+export const INK = "#1a1a1a", PAPER = "#fffdfc", FONT = "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
+export const CALIPER = "#6a00a8";
+const MARK = "#3b6e4f", TRUTH = "#007a3d";
+
+export function drawGrid(pen, width, height, k) {
+  const steps = k >= 2.6 ? [[1, 0.14, 0.6], [5, 0.3, 1]] : [[5, 0.25, 0.7]];
+  for (const [step, alpha, thick] of steps) {
+    pen.strokeStyle = `rgba(200,50,50,${alpha})`;
+    pen.lineWidth = thick * Math.max(1, k / 12);
+    pen.beginPath();
+    for (let x = 0; x <= width; x += step) { pen.moveTo(x * k, 0); pen.lineTo(x * k, height * k); }
+    for (let y = 0; y <= height; y += step) { pen.moveTo(0, y * k); pen.lineTo(width * k, y * k); }
+    pen.stroke();
+  }
+}
+
+let strip = null;
+
+function drawHeat(pen, cell, values, scale, k) {
+  strip ??= Object.assign(document.createElement("canvas"), { width: SAMPLES, height: 1 });
+  strip.getContext("2d").putImageData(heatRow(values, cell.rows[0], scale), 0, 0);
+  const half = MM_PER_SAMPLE / 2;
+  pen.drawImage(strip, (cell.left - half) * k, cell.top * k, BEAT * k, (cell.bottom - cell.top) * k);
+}
+
+const lineWidth = (k) => k > 20 ? k / 5 : Math.min(1.7, Math.max(0.9, k / 3));
+
+export function drawLine(pen, values, start, count, left, baseline, k, mmPerSample = MM_PER_SAMPLE) {
+  pen.strokeStyle = INK;
+  pen.lineWidth = lineWidth(k);
+  pen.lineJoin = "round";
+  pen.beginPath();
+  for (let i = 0; i < count; i++) pen.lineTo((left + i * mmPerSample) * k, (baseline - values[start + i] * MM_PER_UV) * k);
+  pen.stroke();
+}
+
+function upright(pen, cell, samples, k, style, dash, width) {
+  pen.strokeStyle = style;
+  pen.lineWidth = width * Math.max(1, k / 12);
+  pen.setLineDash(dash.map((part) => part * Math.max(1, k / 12)));
+  pen.beginPath();
+  for (const sample of samples) {
+    const x = (cell.left + sample * MM_PER_SAMPLE) * k;
+    pen.moveTo(x, cell.top * k);
+    pen.lineTo(x, cell.bottom * k);
+  }
+  pen.stroke();
+  pen.setLineDash([]);
+}
+
+export const textSize = (k, mm, least, most) => k > 20 ? mm * k : Math.min(most, Math.max(least, k * mm));
+
+// P, QRS and T above their waves, between dotted lines.
+function drawMarks(pen, cell, fiducials, k) {
+  upright(pen, cell, fiducials.filter((mark) => mark !== null), k, MARK, [2, 2], k >= 2.6 ? 1 : 0.6);
+  if (k < 2.4) return;
+  pen.fillStyle = MARK;
+  pen.textAlign = "center";
+  pen.font = `${textSize(k, 2.2, 9, 13)}px ${FONT}`;
+  WAVES.forEach((wave, number) => {
+    const [from, to] = fiducials.slice(2 * number, 2 * number + 2);
+    if (from !== null && to !== null) pen.fillText(wave, (cell.left + (from + to) / 2 * MM_PER_SAMPLE) * k, (cell.top - 0.5) * k);
+  });
+}
+
+// Frames where the truth of a planted network lies.
+function drawTruth(pen, cell, mask, k) {
+  pen.strokeStyle = TRUTH;
+  pen.lineWidth = 2 * Math.max(1, k / 12);
+  for (const row of cell.rows) {
+    let from = -1;
+    for (let i = 0; i <= SAMPLES; i++) {
+      const inside = i < SAMPLES && mask[row * SAMPLES + i] > 0;
+      if (inside && from < 0) from = i;
+      if (!inside && from >= 0) {
+        const left = cell.left + (from - 0.5) * MM_PER_SAMPLE, wide = Math.max((i - from) * MM_PER_SAMPLE, 0.4);
+        pen.strokeRect(left * k, (cell.top + 0.3) * k, wide * k, (cell.bottom - cell.top - 0.6) * k);
+        from = -1;
+      }
+    }
+  }
+}
+
+function drawCalipers(pen, cell, calipers, k) {
+  const [a, b] = calipers.at.map((ms) => (cell.left + ms / MS * MM_PER_SAMPLE) * k), y = (cell.bottom - 1.2) * k;
+  upright(pen, cell, calipers.at.map((ms) => ms / MS), k, CALIPER, [], 2);
+  pen.beginPath();
+  pen.moveTo(a, y);
+  pen.lineTo(b, y);
+  pen.stroke();
+  pen.font = `600 ${textSize(k, 2.4, 11, 15)}px ${FONT}`;
+  pen.textAlign = "center";
+  const middle = (a + b) / 2, wide = pen.measureText(calipers.text).width;
+  pen.fillStyle = "rgba(255,255,255,.85)";
+  pen.fillRect(middle - wide / 2 - 3, y - 19, wide + 6, 17);
+  pen.fillStyle = CALIPER;
+  pen.fillText(calipers.text, middle, y - 6);
+}
+
+function drawName(pen, cell, k, corner) {
+  pen.fillStyle = INK;
+  pen.font = `600 ${textSize(k, 2.8, 10, 16)}px ${FONT}`;
+  pen.textAlign = "left";
+  // Zoomed in, the name stays in sight as long as its lead does.
+  const x = Math.min(Math.max(cell.left * k, corner.x * k + 4), (cell.left + BEAT) * k - 20);
+  const y = Math.min(Math.max((cell.top - 0.8) * k, corner.y * k + 14), cell.bottom * k);
+  pen.fillText(cell.name, x, y);
+}
+
+function drawScale(pen, page, cell, k) {
+  if (cell.bottom + GAP >= page.height - 0.01) {
+    pen.fillStyle = INK;
+    pen.textAlign = "center";
+    pen.font = `${textSize(k, 2.2, 9, 12)}px ${FONT}`;
+    for (const time of k >= 3.2 ? [0, 400, 800] : [0, 800]) {
+      pen.fillText(time + (time === 800 || k >= 5.5 && time ? " ms" : ""), (cell.left + time / 40) * k, (page.height - 1) * k);
+    }
+  }
+  if (!cell.first) return;
+  pen.strokeStyle = INK;
+  pen.lineWidth = lineWidth(k) * 0.8;
+  pen.beginPath();
+  for (const [x, y] of [[1, 0], [2, 0], [2, -10], [7, -10], [7, 0], [8, 0]]) pen.lineTo(x * k, (cell.baseline + y) * k);
+  pen.stroke();
+  if (k < 2.8) return;
+  pen.fillStyle = INK;
+  pen.textAlign = "left";
+  pen.font = `${textSize(k, 2, 8, 11)}px ${FONT}`;
+  pen.fillText("1 mV", 1.2 * k, (cell.baseline + 3) * k);
+}
+
+// Draws the paper of a page at k px a mm. what: {beat, map, scale, fiducials, mask, calipers}, parts may be null.
+// corner: the point (mm) at the upper left.
+export function drawPaper(pen, page, what, k, corner = { x: 0, y: 0 }) {
+  pen.save();
+  pen.translate(-corner.x * k, -corner.y * k);
+  if (what.map) for (const cell of page.cells) drawHeat(pen, cell, what.map, what.scale, k);
+  drawGrid(pen, page.width, page.height, k);
+  for (const cell of page.cells) {
+    if (what.fiducials) drawMarks(pen, cell, what.fiducials, k);
+    if (what.mask) drawTruth(pen, cell, what.mask, k);
+    for (const row of cell.rows) drawLine(pen, what.beat, row * SAMPLES, SAMPLES, cell.left, cell.baseline, k);
+    drawName(pen, cell, k, corner);
+    drawScale(pen, page, cell, k);
+  }
+  const measured = what.calipers && page.cells.find((cell) => cell.name === what.calipers.lead);
+  if (measured) drawCalipers(pen, measured, what.calipers, k);
+  pen.restore();
+}
+
+// Sets a canvas to so many CSS pixels and returns its pen, in CSS pixels, on blank paper.
+export function blankCanvas(canvas, width, height, colour = PAPER) {
+  const ratio = window.devicePixelRatio || 1;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
+  const pen = canvas.getContext("2d");
+  pen.scale(ratio, ratio);
+  pen.fillStyle = colour;
+  pen.fillRect(0, 0, width, height);
+  return pen;
+}
+
+// A panel of so many px a mm; lens: {zoom, x, y}, the point (mm) at its upper left.
+export function drawPanel(canvas, page, what, fit, lens) {
+  const pen = blankCanvas(canvas, page.width * fit, page.height * fit);
+  drawPaper(pen, page, what, fit * lens.zoom, lens);
+  Object.assign(canvas, { page, fit, lens });
+}
+
+// The lead and the sample under a pointer event, or null; also x and y in mm.
+export function locate(canvas, event) {
+  const box = canvas.getBoundingClientRect(), { page, lens } = canvas, k = canvas.fit * lens.zoom;
+  const x = (event.clientX - box.left) / k + lens.x, y = (event.clientY - box.top) / k + lens.y;
+  for (const cell of page.cells) {
+    const sample = Math.round((x - cell.left) / MM_PER_SAMPLE);
+    if (sample >= 0 && sample < SAMPLES && y >= cell.top - GAP && y <= cell.bottom) {
+      return { name: cell.name, row: cell.rows[0], single: cell.rows.length === 1, sample, x, y };
+    }
+  }
+  return null;
+}
+
+// What stands near a sample: "T end" and the like, or "".
+export function markAt(fiducials, sample) {
+  const near = fiducials.map((mark, k) => [mark === null ? Infinity : Math.abs(mark - sample), FIDUCIALS[k]]);
+  const [distance, name] = near.sort((a, b) => a[0] - b[0])[0];
+  return distance <= 3 ? name : "";
+}
+
+export const leadRow = (lead) => LEADS.indexOf(lead);

@@ -1,0 +1,50 @@
+"""The view's JavaScript: modules in assets/view, as one script for whoever cannot import modules.
+
+A page opened from a file may not import ES modules, and a widget's code is one text. The modules
+use so little of the language's import and export that joining them needs no tool: one ``import {…}
+from "./other.js";`` a line, ``export`` before a declaration, and no name twice.
+"""
+
+import re
+from pathlib import Path
+
+ASSETS = Path(__file__).parent / "assets" / "view"
+IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(?:const|let|function|async) )", re.MULTILINE)
+NAME = re.compile(r"^(?:async )?(?:const|let|function) (\w+)", re.MULTILINE)
+
+
+def bundle(entry: str) -> str:
+    """A module and all that it imports, each after those that it needs, as one module's text.
+
+    Raises ValueError for a name that two modules declare.
+    """
+    texts: dict[str, str] = {}
+    _gather(entry, texts)
+    seen: dict[str, str] = {}
+    for module, text in texts.items():
+        for name in NAME.findall(text):
+            if name in seen:
+                raise ValueError(f"{name} is declared in {seen[name]} and in {module}; rename one")
+            seen[name] = module
+    return "\n".join(f"// {module}\n{text}" for module, text in texts.items())
+
+
+def page_script() -> str:
+    """The script of the offline page, for a classic <script>."""
+    return f'"use strict";\n(() => {{\n{bundle("page.js")}}})();\n'
+
+
+def widget_module() -> str:
+    """The module of the widget."""
+    return bundle("widget.js")
+
+
+def _gather(module: str, texts: dict[str, str]) -> None:
+    """Put a module's text after those of the modules that it imports."""
+    if module in texts:
+        return
+    text = (ASSETS / module).read_text(encoding="utf-8")
+    for needed in IMPORT.findall(text):
+        _gather(needed, texts)
+    texts[module] = EXPORT.sub("", IMPORT.sub("", text))

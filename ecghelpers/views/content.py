@@ -1,0 +1,200 @@
+"""What the view is told, in words and numbers: the same for the offline page and the widget."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from .. import __version__
+from ..attribution import FLOOR, MEANINGS, METHODS, kind
+from ..ecg import TARGETS
+from ..judging import review as all_tests
+from ..study.blinding import study_id
+from ..truth.plants import PLANTS
+from .plots import METHOD_LABELS
+from .printout import measurements
+from .results_folder import PLANTED, Case, Cases
+
+SOURCES = {
+    "gan": "Generated ECGs (Pulse2Pulse GAN)",
+    "12sl": "ECGs from a 12SL export",
+    "hdf5": "ECGs from a folder of HDF5 files",
+    "wfdb": "ECGs from WFDB records",
+}
+READING = (
+    "Paper: 25 mm/s and 10 mm/mV; a large box is 200 ms × 0.5 mV, a small one 40 ms × 0.1 mV, the "
+    "pulse on the left 1 mV × 200 ms. P, QRS and T lie between dotted lines. QTc: QT / RR^(1/3) "
+    "after Fridericia, QT / RR^½ after Bazett (RR in s); axes from the net areas in I and aVF."
+)
+SIGNS = (
+    "Orange and blue: up and down in contributions and sensitivities; in guided methods and "
+    "random, colour means strength alone."
+)
+THAN_RANDOM = ("worse", "not told apart", "better")
+
+
+def overview(cases: Cases, records: int = 50, seed: int = 1) -> dict:
+    """What there is: methods, targets, networks with their records, the review; JSON values."""
+    networks = cases.networks(records)
+    rated = [
+        {name: n[name] for name in ("target", "model", "records", "methods")}
+        | {"study": study_id(seed, n), "planted": False}
+        for n in networks
+    ]
+    planted = [n | {"study": None, "planted": True} for n in cases.planted_networks(records)]
+    names = list(dict.fromkeys(n["target"] for n in [*rated, *planted]))
+    source = str(cases.medians.attributes.get("source", ""))
+    shown = {record for n in rated for record in n["records"]}
+    return {
+        "version": __version__,
+        "about": f"{SOURCES.get(source, source)}: {len(shown)} records, {len(rated)} networks "
+        f"(version {__version__})",
+        "beat": "Median beat of a 10 s ECG",
+        "reading": READING,
+        "seed": seed,
+        "methods": {
+            name: {"label": row.label, "sentence": row.sentence, "style": [row.colour, row.dash]}
+            for name, row in METHODS.items()
+        },
+        "targets": [_target(name) for name in names],
+        "networks": [*rated, *planted],
+        "review": review(cases),
+    }
+
+
+def _target(name: str) -> dict:
+    if name.startswith(PLANTED):
+        plant = PLANTS[name.removeprefix(PLANTED)]
+        label, unit = f"Planted: {plant.label}", plant.unit
+    else:
+        label, unit = TARGETS[name].label, TARGETS[name].unit
+    return {"name": name, "label": label, "unit": unit, "digits": 0}
+
+
+def network_content(cases: Cases, target: str, model: int, methods) -> dict:
+    """What holds for every record of a network: what colours mean, its error, the ranking."""
+    multiply = cases.settings(target, model).get("multiply_by_inputs", True)
+    units = {method: cases.unit(target, model, method) for method in methods if method in METHODS}
+    meanings = {}
+    for method in units:
+        what = kind(method, multiply)
+        meanings[method] = f"{what.capitalize()}: {MEANINGS[what]}"
+    planted = target.startswith(PLANTED)
+    return {
+        "units": units,
+        "meanings": meanings,
+        "signs": SIGNS,
+        "planted": planted,
+        "test_mae": None if planted else number(cases.test_error(target, model)),
+        "ranking": _of_plant(cases, target) if planted else _of_network(cases, target, model),
+    }
+
+
+def case_content(cases: Cases, case: Case) -> dict:
+    """The numbers of a record under a network but for its arrays."""
+    if case.target.startswith(PLANTED):
+        rows = [_target(case.target) | {"value": case.truth}]
+    else:
+        rows = measurements(case.beat_uv, case.fiducials, cases.record(case.record_id)[2])
+    if not np.isfinite(case.prediction):
+        case.prediction = cases.predicted(case)
+    return {
+        "fiducials": [number(mark) for mark in case.fiducials],
+        "truth": number(case.truth),
+        "prediction": number(case.prediction),
+        "measurements": [row | {"value": number(row["value"])} for row in rows],
+        "points": [int(count) for count in case.points],
+        "curves": {m: [float(f"{v:.5g}") for v in curve] for m, curve in case.curves.items()},
+    }
+
+
+def _of_network(cases: Cases, target: str, model: int) -> dict:
+    """Methods by their gap over random maps: of ``review.csv``, else of ``aopc.csv``."""
+    title, count = "Does a map's order matter?", cases.perturbed_records(target, model)
+    if cases.results.review.is_file():
+        table = pd.read_csv(cases.results.review)
+        rows = table[(table.target == target) & (table.test == "faithful")]
+        if len(rows):
+            note = (
+                "Gap: how many SD further the prediction moves when the points that a map marks "
+                "most are perturbed first, than last; beyond random maps, mean over the ways of "
+                f"perturbing and over {count} test ECGs. {_interval(count)}"
+            )
+            found = rows[["method", "value", "low", "high"]].itertuples(index=False)
+            return _ranking(title, "Gap (SD)", note, list(found))
+    if cases.results.aopc.is_file():
+        table = pd.read_csv(cases.results.aopc)
+        rows = table[(table.target == target) & (table.model == model) & (table.method != FLOOR)]
+        if len(rows):
+            rows = rows.reindex(columns=["method", "gain", "gain_low", "gain_high"])
+            note = (
+                "Gain: how much more than with random maps the error grows while noise is added to "
+                f"the points that a map marks most; mean over {count} test ECGs. {_interval(count)}"
+            )
+            found = rows.itertuples(index=False)
+            return _ranking(title, f"Gain ({TARGETS[target].unit})", note, list(found))
+    return {"title": title, "columns": [], "rows": [], "note": "Not tested yet for this network."}
+
+
+def _interval(count: int) -> str:
+    return (
+        f"95 %: had {count} other ECGs of this kind been taken again and again, 95 of 100 such "
+        "intervals would hold the true mean."
+    )
+
+
+def _ranking(title: str, measure: str, note: str, found: list) -> dict:
+    """Rows by their value, best first, and the verdict of the same value's interval."""
+    found = sorted(found, key=lambda row: -row[1])
+    rows = []
+    for method, value, low, high in found:
+        side = 0 if not np.isfinite([low, high]).all() else int(low > 0) - int(high < 0)
+        interval = f"{low:.2g} to {high:.2g}" if np.isfinite([low, high]).all() else "–"
+        rows.append([method, f"{value:.2g}", interval, THAN_RANDOM[1 + side]])
+    if rows and FLOOR not in [row[0] for row in rows]:
+        above = sum(value > 0 for _, value, _, _ in found)
+        rows.insert(above, [FLOOR, "0", "", "the floor itself"])
+    columns = [["Method", False], [measure, True], ["95 %", True], ["Than random", False]]
+    return {"title": title, "columns": columns, "rows": rows, "note": note}
+
+
+def _of_plant(cases: Cases, target: str) -> dict:
+    """Methods by how much of what they mark most lies on the plant."""
+    name = target.removeprefix(PLANTED)
+    title, columns = "Do the maps find the plant?", []
+    told = cases.results.planted_dir(name) / "metrics.json"
+    found = json.loads(told.read_text(encoding="utf-8")) if told.is_file() else {}
+    sentence = found.get("sentence", "")
+    if not cases.results.planted_scores.is_file():
+        return {"title": title, "columns": columns, "rows": [], "note": sentence}
+    table = pd.read_csv(cases.results.planted_scores)
+    part = table[(table.plant == name) & (table.score == "rank") & table.method.isin(METHODS)]
+    rows = []
+    for row in part.sort_values("value", ascending=False).itertuples():
+        side = int(row.low > row.chance) - int(row.high < row.chance)
+        values = (f"{row.value:.2f}", f"{row.low:.2f} to {row.high:.2f}", THAN_RANDOM[1 + side])
+        rows.append([row.method, *values])
+    chance = f"{part.chance.iloc[0]:.3f}" if len(part) else "unknown"
+    note = (
+        f"{sentence} Rank accuracy: of as many points as the plant has, those that a map marks "
+        f"most, the share that lies on it; chance is {chance}. 95 %: the interval over test ECGs."
+    )
+    columns = [["Method", False], ["Rank accuracy", True], ["95 %", True], ["Than chance", False]]
+    return {"title": title, "columns": columns, "rows": rows, "note": note.strip()}
+
+
+def review(cases: Cases) -> dict | None:
+    """The answer in words and each method's tests in a line, from ``review.csv``; None without."""
+    if not cases.results.review.is_file():
+        return None
+    table = pd.read_csv(cases.results.review)
+    methods = [name for name in dict.fromkeys(table["method"]) if name != FLOOR]
+    return {
+        "answer": all_tests.answer(table, lambda name: METHOD_LABELS.get(name, name)),
+        "tests": [[name, all_tests.one_line(table, name)] for name in methods],
+    }
+
+
+def number(value: float) -> float | None:
+    """A number for JSON, None for NaN."""
+    return float(f"{value:.7g}") if np.isfinite(value) else None
