@@ -7,11 +7,15 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ..ecg import INDEPENDENT_LEADS, LEADS
+from ..config import generator
+from ..ecg import INDEPENDENT_LEADS, LEADS, SAMPLING_RATE_HZ
 from ..files import create_hdf5, open_hdf5
+from .build import Source
+from .medians import Medians, is_complete
 
 STRIP_LEADS = ("II", "V5")
 SECONDS = 10
+KEPT = 100  # records, 20 kB each: as many as the paper profile draws heatmaps of
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,30 @@ def strip_of(ecg_uv: np.ndarray, rate: float) -> Strip:
     values = np.nan_to_num(np.asarray(ecg_uv)[rows, : round(SECONDS * rate)])
     limits = np.iinfo(np.int16)
     return Strip(np.rint(values).clip(limits.min, limits.max).astype(np.int16), float(rate))
+
+
+def keep_strips(source: Source, data: Medians, path: str | Path, seed: int) -> dict[str, Strip]:
+    """Write the strips of the test records that heatmaps are drawn of first; returns them.
+
+    The order is that of ``choose_records`` with complete_first. Without recordings (12SL, HDF5
+    files) there is no file afterwards.
+    """
+    test = data.subset(data.split == "test")
+    draw = [generator(seed, "choice", record).random() for record in test.record_id]
+    strips = {}
+    for row in np.lexsort((draw, ~is_complete(test)))[:KEPT]:
+        try:
+            recording = source.recording(test.record_id[row])
+        except ValueError:  # a file that has gone since it was read
+            continue
+        if recording is None:
+            break
+        strips[str(test.record_id[row])] = strip_of(recording, SAMPLING_RATE_HZ)
+    if strips:
+        write_strips(path, strips)
+    else:
+        Path(path).unlink(missing_ok=True)
+    return strips
 
 
 def write_strips(path: str | Path, strips: Mapping[str, Strip]) -> None:

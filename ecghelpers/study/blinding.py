@@ -2,7 +2,7 @@
 
 An order depends on text alone (seed, reader, record …), never on a random generator, so that the
 widget, the static page and the analysis of the ratings agree about it. The page repeats
-``text_hash`` in JavaScript (``assets/site/blinding.js``); a test compares the two.
+``text_hash`` in JavaScript (``assets/view/blinding.js``); a test compares the two.
 """
 
 from collections.abc import Sequence

@@ -3,7 +3,7 @@ import { printed, short } from "./dom.js";
 import { heatScale, shownMap, waveShares } from "./heat.js";
 import { LAYOUTS, layOut, LEADS, rowsShown, TOGETHER } from "./leads.js";
 
-const LETTERS_BETWEEN = 12, CAPTION = 44; // px between panels, and above each
+const BETWEEN = 12, CAPTION = 44; // px between panels, and above each
 export const NOT_STORED = "This map is not stored; computing it needs Python.";
 
 export const leadChoices = [["all", "All twelve"], ["3x4", "Twelve, 3 × 4"], ["6x2", "Twelve, 6 × 2"], ["12x1", "Twelve, 12 × 1"],
@@ -13,7 +13,7 @@ export const leadChoices = [["all", "All twelve"], ["3x4", "Twelve, 3 × 4"], ["
 function arrange(count, page, room) {
   const most = room.narrow ? Math.min(count, 2) : Math.min(count, 5);
   const fitOf = (across) => {
-    const wide = (room.width - LETTERS_BETWEEN * (across - 1)) / across / page.width;
+    const wide = (room.width - BETWEEN * (across - 1)) / across / page.width;
     const tall = (room.height - CAPTION * Math.ceil(count / across)) / Math.ceil(count / across) / page.height;
     return Math.min(wide, room.narrow ? Infinity : Math.max(tall, 1.1));
   };
@@ -31,7 +31,7 @@ export function arrangement(beat, leads, count, room) {
     const page = layOut(beat, layout);
     return { layout, page, ...arrange(count, page, room) };
   });
-  return found.reduce((best, now) => now.fit > best.fit ? now : best);
+  return found.reduce((best, now) => now.fit > best.fit * 1.25 ? now : best);
 }
 
 // What the panels show: [{label, map, scale, unit, method}], map null where there is none.
@@ -64,8 +64,9 @@ export function meaningOf(maps, choice, details, hidden) {
 }
 
 // The line under a caption: how much of the colour lies on each wave; "" where a reader rates the map.
-export function sharesOf(map, fiducials, rating) {
-  return rating || !map ? "" : `of the colour: ${waveShares(map, fiducials).join(" · ")}`;
+export function sharesOf(map, fiducials, rating, brief) {
+  if (rating || !map) return "";
+  return `${brief ? "" : "of the colour, "}${waveShares(map, fiducials).join(" · ")}`;
 }
 
 // What is under the pointer.

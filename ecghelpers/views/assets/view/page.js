@@ -95,6 +95,7 @@ const host = {
     changed: (react) => window.addEventListener("hashchange", react),
   },
   keys: document,
+  wholePage: true, // so that printing it prints the sheet
 };
 
 window.ECG = {

@@ -10,7 +10,7 @@ export function drawGrid(pen, width, height, k) {
   const steps = k >= 2.6 ? [[1, 0.14, 0.6], [5, 0.3, 1]] : [[5, 0.25, 0.7]];
   for (const [step, alpha, thick] of steps) {
     pen.strokeStyle = `rgba(200,50,50,${alpha})`;
-    pen.lineWidth = thick * Math.max(1, k / 12);
+    pen.lineWidth = thick;
     pen.beginPath();
     for (let x = 0; x <= width; x += step) { pen.moveTo(x * k, 0); pen.lineTo(x * k, height * k); }
     for (let y = 0; y <= height; y += step) { pen.moveTo(0, y * k); pen.lineTo(width * k, y * k); }
@@ -27,7 +27,7 @@ function drawHeat(pen, cell, values, scale, k) {
   pen.drawImage(strip, (cell.left - half) * k, cell.top * k, BEAT * k, (cell.bottom - cell.top) * k);
 }
 
-const lineWidth = (k) => k > 20 ? k / 5 : Math.min(1.7, Math.max(0.9, k / 3));
+const lineWidth = (k) => Math.min(1.7, Math.max(0.9, k / 3));
 
 export function drawLine(pen, values, start, count, left, baseline, k, mmPerSample = MM_PER_SAMPLE) {
   pen.strokeStyle = INK;
@@ -40,8 +40,8 @@ export function drawLine(pen, values, start, count, left, baseline, k, mmPerSamp
 
 function upright(pen, cell, samples, k, style, dash, width) {
   pen.strokeStyle = style;
-  pen.lineWidth = width * Math.max(1, k / 12);
-  pen.setLineDash(dash.map((part) => part * Math.max(1, k / 12)));
+  pen.lineWidth = width;
+  pen.setLineDash(dash);
   pen.beginPath();
   for (const sample of samples) {
     const x = (cell.left + sample * MM_PER_SAMPLE) * k;
@@ -52,7 +52,7 @@ function upright(pen, cell, samples, k, style, dash, width) {
   pen.setLineDash([]);
 }
 
-export const textSize = (k, mm, least, most) => k > 20 ? mm * k : Math.min(most, Math.max(least, k * mm));
+export const textSize = (k, mm, least, most) => Math.min(most, Math.max(least, k * mm));
 
 // P, QRS and T above their waves, between dotted lines.
 function drawMarks(pen, cell, fiducials, k) {
@@ -70,7 +70,7 @@ function drawMarks(pen, cell, fiducials, k) {
 // Frames where the truth of a planted network lies.
 function drawTruth(pen, cell, mask, k) {
   pen.strokeStyle = TRUTH;
-  pen.lineWidth = 2 * Math.max(1, k / 12);
+  pen.lineWidth = 2;
   for (const row of cell.rows) {
     let from = -1;
     for (let i = 0; i <= SAMPLES; i++) {

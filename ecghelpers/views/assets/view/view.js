@@ -3,12 +3,12 @@ import { asText, firstChoice, fromText, networksOf, possible, recordsOf, VIEWS }
 import { drawCurves, drawLegend, OTHER_STYLE } from "./curves.js";
 import { fill, h, printed } from "./dom.js";
 import { drawBar } from "./heat.js";
-import { LEADS } from "./leads.js";
+import { layOut, LEADS } from "./leads.js";
 import { listenForZoom, wholeView, zoomedAt } from "./lens.js";
 import { arrangement, leadChoices, mapsShown, meaningOf, NOT_STORED, pointed, sharesOf } from "./maps.js";
 import { methodsShown, panelsOf } from "./names.js";
 import { drawPanel, leadRow, locate, markAt } from "./paper.js";
-import { savePicture, printSheet, takeSheetAway } from "./picture.js";
+import { layOutSheet, printSheet, savePicture, takeSheetAway } from "./picture.js";
 import { buildShell } from "./shell.js";
 import { showStrip } from "./strip.js";
 import { studyForm } from "./study_form.js";
@@ -137,10 +137,10 @@ export function showView(root, host) {
     box.style.gridTemplateColumns = `repeat(${across}, ${wide}px)`;
     box.classList.toggle("measuring", choice.calipers);
     box.classList.toggle("zoomed", lens.zoom > 1);
-    shown.maps = maps;
+    Object.assign(shown, { maps, page, layout });
     maps.forEach((entry, k) => {
       const figure = old[k] ?? newFigure(box), canvas = figure.querySelector("canvas"), mine = cases[k] ?? found;
-      const shares = sharesOf(entry.map, mine.fiducials, rating);
+      const shares = sharesOf(entry.map, mine.fiducials, rating, maps.length > 1);
       const averaged = choice.leads === "averaged" ? " · map averaged over leads" : "";
       figure.querySelector("b").textContent = `${entry.label}${maps.length > 1 ? "" : averaged}`;
       figure.querySelector("small").textContent = entry.map ? shares : host.compute ? "computing …" : NOT_STORED;
@@ -363,13 +363,27 @@ export function showView(root, host) {
     part("own").value = "";
   }
 
-  const sheet = () => ({ overview, choice, shown, target: target(), hidden: hidden(), rating, name: `${choice.record}-${choice.target}` });
+  // What is shown, for a sheet of paper.
+  function sheet() {
+    const { maps, cases, layout } = shown, [found] = cases, what = maps.length === 1 ? maps[0].label : VIEWS[choice.view];
+    const whats = maps.map(({ label, map, scale }, k) => {
+      const { beat, fiducials, mask } = cases[k] ?? found;
+      return { label, what: { beat, map, scale, mask, fiducials: choice.marks ? fiducials : null } };
+    });
+    return {
+      whats, found, rating, pages: (choice.leads === "all" ? ["3x4", "6x2"] : [layout]).map((name) => layOut(found.beat, name)), target: target(), title: `${target().label} · ${what}${choice.leads === "averaged" ? " · map averaged over leads" : ""}`,
+      line: rating ? `${overview.beat} · record ${choice.record}` : [...part("status").children].map((one) => one.textContent).join(" · "), strip: found.rhythm,
+      across: maps.length > 5 ? 5 : maps.length, low: part("low").textContent, high: part("high").textContent, meaning: part("meaning").textContent,
+      name: `${choice.record}-${choice.target}-${layout}`,
+    };
+  }
 
   let settle = 0;
   const resized = new ResizeObserver(() => { clearTimeout(settle); settle = setTimeout(draw, SETTLE); });
   resized.observe(root);
   on(window, "resize", () => { clearTimeout(settle); settle = setTimeout(draw, SETTLE); });
   on(window, "afterprint", takeSheetAway);
+  if (host.wholePage) on(window, "beforeprint", () => { if (shown) layOutSheet(sheet()); });
   host.state?.changed(() => { if (host.state.get() !== asText(choice)) show(fromText(host.state.get())); });
   closing.push(() => resized.disconnect());
 
