@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and known to be undamaged when read."""
+"""Files that are whole or absent, and pieces of unfinished ones."""
 
 import contextlib
 import glob
@@ -13,14 +13,9 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from . import __version__
-
-USER_BLOCK_BYTES = 512  # the smallest that HDF5 allows; holds the checksum of what follows it
-CHECKSUM_MARK = b"sha256 of the bytes after this block: "
-MOST_BYTES_READ = 64 * 2**30
 
 
 def provenance() -> dict[str, str]:
@@ -88,66 +83,9 @@ def write_json(path: str | Path, value: dict) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def write_checked(path: str | Path, content: bytes) -> None:
-    """Write bytes whole or not at all, below a line that holds their checksum."""
-    with whole_file(path) as temporary:
-        temporary.write_bytes(_checksum_line(content) + content)
-
-
-def read_checked(path: str | Path) -> bytes | None:
-    """The bytes that write_checked wrote, or None if they are not there or damaged."""
-    try:
-        line, end, content = Path(path).read_bytes().partition(b"\n")
-    except OSError:
-        return None
-    return content if line + end == _checksum_line(content) else None
-
-
-def _checksum_line(content: bytes) -> bytes:
-    return b"sha256 " + hashlib.sha256(content).hexdigest().encode() + b"\n"
-
-
-@contextlib.contextmanager
-def create_hdf5(path: str | Path) -> Iterator[h5py.File]:
-    """Write an HDF5 file whole or not at all, with a checksum in its user block."""
-    with whole_file(path) as temporary:
-        with h5py.File(temporary, "w", userblock_size=USER_BLOCK_BYTES) as file:
-            yield file
-        digest = sha256(temporary, USER_BLOCK_BYTES)
-        with open(temporary, "r+b") as raw:
-            raw.write(CHECKSUM_MARK + digest.encode())
-
-
-@contextlib.contextmanager
-def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
-    """Open an HDF5 file that create_hdf5 wrote, for reading, after checking that it is undamaged.
-
-    Raises FileNotFoundError if it is missing and ValueError if it is damaged.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; run the step that makes it first")
-    if path.stat().st_size > MOST_BYTES_READ:
-        raise ValueError(f"{path} has {path.stat().st_size} bytes; {MOST_BYTES_READ} are allowed")
-    remedy = "delete it and run the step that makes it again"
+def sha256(path: str | Path) -> str:
+    """The SHA-256 of a file's content."""
     with open(path, "rb") as raw:
-        head = raw.read(USER_BLOCK_BYTES)
-    if head.startswith(CHECKSUM_MARK):
-        stored = head[len(CHECKSUM_MARK) :].rstrip(b"\0").decode(errors="replace")
-        if stored != sha256(path, USER_BLOCK_BYTES):
-            raise ValueError(f"{path} is damaged: its checksum does not match; {remedy}")
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise ValueError(f"{path} is no readable HDF5 file ({error}); {remedy}") from None
-    with file:
-        yield file
-
-
-def sha256(path: str | Path, skip: int = 0) -> str:
-    """The SHA-256 of a file's content after the first `skip` bytes."""
-    with open(path, "rb") as raw:
-        raw.seek(skip)
         return hashlib.file_digest(raw, "sha256").hexdigest()
 
 

@@ -52,8 +52,11 @@ def closure(modules: Iterable[str], without: tuple[str, ...] = ()) -> set[str]:
 
 
 def code_digest(module: str) -> str:
-    """The SHA-256 of a module's code and of that of all modules of this package it rests on."""
-    return digest(closure({module}))
+    """The SHA-256 of a module's code and of that of all modules of this package it rests on.
+
+    module: its ``__name__``, or what follows the package's in it.
+    """
+    return digest(closure({module.removeprefix("ecghelpers.")}))
 
 
 def digest(modules: Iterable[str], *further: str) -> str:

@@ -17,7 +17,6 @@ from .speed.fused import can_fuse, run_blocks
 
 # So many records pass through an evaluation form at once.
 RECORDS_A_PASS = {"cpu": 128, "cuda": 1024}
-CHECKSUM = "sha256"  # of the weights, in a checkpoint's metadata
 
 
 class ResModule(nn.Module):
@@ -164,9 +163,7 @@ def save_model(path: str | Path, model: StevenNet, metadata: dict[str, str] | No
         name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
     }
     with whole_file(path) as temporary:
-        save_file(
-            weights, temporary, metadata=(metadata or {}) | {CHECKSUM: weights_digest(weights)}
-        )
+        save_file(weights, temporary, metadata=metadata)
 
 
 def weights_digest(weights: dict[str, Tensor]) -> str:
@@ -190,9 +187,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> StevenNe
     if path.suffix in (".pt", ".pth"):
         weights = _read_pt(path)
     else:
-        weights, metadata = _read_safetensors(path)
-        if metadata.get(CHECKSUM, "") not in ("", weights_digest(weights)):
-            raise _unreadable(path, "its checksum does not match, so it is damaged")
+        weights, _ = _read_safetensors(path)
     model = StevenNet()
     wanted = model.state_dict()
     _check_architecture(path, weights, wanted)
@@ -203,8 +198,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> StevenNe
 
 def read_metadata(path: str | Path) -> dict[str, str]:
     """The metadata that ``save_model`` wrote. Raises ValueError as ``load_model`` does."""
-    metadata = _read_safetensors(Path(path), weights=False)[1]
-    return {name: text for name, text in metadata.items() if name != CHECKSUM}
+    return _read_safetensors(Path(path), weights=False)[1]
 
 
 def _read_safetensors(path: Path, weights: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -4,8 +4,10 @@ import copy
 import io
 import json
 import signal
+import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -21,9 +23,8 @@ from .files import (
     array_digest,
     pieces_folder,
     provenance,
-    read_checked,
     remove_temporaries,
-    write_checked,
+    whole_file,
     write_json,
 )
 from .fingerprint import code_digest
@@ -197,7 +198,7 @@ class Trainer:
         return {
             "settings": asdict(self.settings),
             "data": array_digest(*self.data),
-            "code": code_digest("training"),
+            "code": code_digest(__name__),
             "version": provenance(),
         }
 
@@ -213,16 +214,20 @@ class Trainer:
             "best": self.best,
         }
 
-    def restore(self, state: object) -> bool:
-        """Take up a state; False, and at the start, if it is none or another training's."""
-        if not isinstance(state, dict) or state.get("identity") != self.identity:
-            return False
+    def restore(self, state: object) -> str:
+        """Take up a state. Returns why not, with the training at its start, or "" if it did."""
+        identity = state.get("identity") if isinstance(state, dict) else None
+        if not isinstance(identity, dict):
+            return "it is no state of a training"
+        other = [name for name, value in self.identity.items() if identity.get(name) != value]
+        if other:
+            return f"it is of a training with other {', '.join(other)}"
         try:
             self._take_up(state)
-        except Exception:  # what is missing or odd in it shows in many ways
+        except Exception as error:  # what is missing or odd in it shows in many ways
             self._build()
-            return False
-        return True
+            return f"it is damaged ({type(error).__name__}: {error})"
+        return ""
 
     def _take_up(self, state: dict) -> None:
         self.network.load_state_dict(state["network"])
@@ -279,10 +284,11 @@ def state_of(network_path: str | Path) -> Path:
 
 
 def save_state(trainer: Trainer, path: str | Path) -> None:
-    """Write the trainer's state with a checksum, whole or not at all. Raises OSError."""
+    """Write the trainer's state, whole or not at all. Raises OSError."""
     packed = io.BytesIO()  # torch's own writing to files hides why it fails
     torch.save(trainer.state(), packed)
-    write_checked(path, packed.getvalue())
+    with whole_file(path) as temporary:
+        temporary.write_bytes(packed.getvalue())
 
 
 def write_network(
@@ -310,19 +316,26 @@ def _keep(trainer: Trainer, path: Path | None, stopped: bool) -> None:
 
 
 def _continue(trainer: Trainer, path: Path) -> None:
-    """Take up the state at path; remove one that is damaged or another training's."""
+    """Take up the state at path; say why, and remove it, if that cannot be."""
     remove_temporaries(path)  # of a run that was killed while it saved
-    content = read_checked(path)
-    if content is None or not trainer.restore(_unpacked(content)):
-        path.unlink(missing_ok=True)
-
-
-def _unpacked(content: bytes) -> object:
+    if not path.exists():
+        return
     try:
-        # to the CPU, where Adam counts its steps; the rest is copied to its place
-        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception:  # torch documents no list; a state that cannot be read is made anew
-        return None
+        reason = trainer.restore(_unpacked(path))
+    except Exception as error:  # neither torch nor zipfile documents a list
+        reason = f"it is damaged ({(str(error).splitlines() or [type(error).__name__])[0]})"
+    if reason:
+        print(f"{path} is not taken up, the training begins anew: {reason}", file=sys.stderr)
+        path.unlink()
+
+
+def _unpacked(path: Path) -> object:
+    """A state as it was saved. Raises an error of zipfile, pickle or torch if it is damaged."""
+    with zipfile.ZipFile(path) as packed:  # whose checksums torch does not look at
+        if broken := packed.testzip():
+            raise ValueError(f"checksum of {broken}")
+    # to the CPU, where Adam counts its steps; the rest is copied to its place
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 @contextmanager

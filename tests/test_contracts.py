@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from ecghelpers.attribution import METHODS
-from ecghelpers.data.hdf5_checks import texts
+from ecghelpers.data.hdf5 import texts
 from ecghelpers.data.maps_and_curves import read_attributions, read_perturbation
 from ecghelpers.data.medians import read_medians
 from ecghelpers.ecg import FIDUCIALS, LEADS, TARGETS

@@ -117,21 +117,6 @@ def test_arrays_of_other_values_shapes_or_types_have_other_digests():
     assert files.array_digest(strided) == files.array_digest(array)
 
 
-def test_checked_bytes_come_back_and_any_flipped_bit_is_noticed(tmp_path):
-    path, content = tmp_path / "state", b"some\nbytes"
-    files.write_checked(path, content)
-    written = path.read_bytes()
-    assert files.read_checked(path) == content
-    for place in range(len(written)):
-        damaged = bytearray(written)
-        damaged[place] ^= 4
-        path.write_bytes(damaged)
-        assert files.read_checked(path) is None, place
-    path.write_bytes(written[:-1])
-    assert files.read_checked(path) is None
-    assert files.read_checked(tmp_path / "nowhere") is None
-
-
 @pytest.mark.parametrize("note", [b"\xff\xfe\x00", b"{", b"", b"[]"], ids=repr)
 def test_pieces_with_an_unreadable_note_are_thrown_away(tmp_path, note):
     output, settings = tmp_path / "out.h5", {"seed": 1}

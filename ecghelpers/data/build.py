@@ -62,7 +62,7 @@ def collect(source: Source, path: str | Path) -> list[tuple[str, str]]:
     record is left.
     """
     path = Path(path)
-    decides = {"source": source.name, **source.settings, "code": code_digest("data.build")}
+    decides = {"source": source.name, **source.settings, "code": code_digest(__name__)}
     pieces = Pieces(path, decides)
     names = [f"block{number:06d}" for number in range(source.block_count)]
     records, rejected = 0, []

@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 
 from ..ecg import BEAT_SHAPE
-from ..files import create_hdf5, provenance
-from .hdf5_checks import check_size, dataset_of, member, opened, record_columns, texts, write_texts
+from ..files import provenance
+from .hdf5 import created, dataset_of, opened, record_columns, texts, write_texts
 
 PLANTED = {"beats": "int16", "mask": "uint8"}  # beside the maps of a planted network
 
@@ -36,7 +36,7 @@ class Attributions:
 
 def write_attributions(path: str | Path, content: Attributions) -> None:
     """Write ``attributions.h5``; versions are added to its attributes."""
-    with create_hdf5(path) as file:
+    with created(path) as file:
         for method, values in content.maps.items():
             dataset = file.create_dataset(method, data=values.astype(np.float32))
             details = content.details[method]
@@ -64,27 +64,14 @@ def read_attributions(path: str | Path, methods: Sequence[str] | None = None) ->
         planted = {
             n: dataset_of(path, file, n, (records, *BEAT_SHAPE)) for n in PLANTED if n in file
         }
-        check_size(path, [*beside.values(), *held.values(), *planted.values()])
-        details = {name: _details(path, file[name]) for name in found}
+        details = {name: dict(file[name].attrs) for name in found}
+        for row in details.values():
+            row["parameters"] = json.loads(row["parameters"])
         maps = {name: dataset[:] for name, dataset in held.items()}
         ids = texts(beside.pop("record_id")[:])
         rest = {name: dataset[:] for name, dataset in beside.items()}
         rest |= {name: dataset[:] for name, dataset in planted.items()}
         return Attributions(ids, **rest, maps=maps, details=details, attributes=dict(file.attrs))
-
-
-def _details(path: str | Path, dataset: h5py.Dataset) -> dict:
-    """The attributes of a map. Raises ValueError naming the one that is missing or not JSON."""
-    details, name = dict(dataset.attrs), dataset.name.strip("/")
-    if missing := {"parameters", "unit", "seconds"} - set(details):
-        raise ValueError(f"{path}: {name!r} has no attribute {min(missing)!r}")
-    try:
-        parameters = json.loads(details["parameters"])
-    except (ValueError, TypeError, RecursionError):
-        parameters = None
-    if not isinstance(parameters, dict):
-        raise ValueError(f"{path}: 'parameters' of {name!r} are not settings; allowed: JSON object")
-    return details | {"parameters": parameters}
 
 
 @dataclass(frozen=True)
@@ -120,7 +107,7 @@ class Perturbation:
 
 def write_perturbation(path: str | Path, content: Perturbation) -> None:
     """Write ``perturbation.h5``; versions are added to its attributes."""
-    with create_hdf5(path) as file:
+    with created(path) as file:
         for (method, operator, order, kind), values in content.curves.items():
             group = file.require_group(f"{method}/{operator}/{order}")
             group[kind] = values.astype(np.float32)
@@ -141,28 +128,24 @@ def read_perturbation(path: str | Path) -> Perturbation:
         records, steps = len(beside["record_id"]), len(beside["points"])
         held = {
             key: dataset_of(path, group, kind, _curve_shape(kind, records, steps))
-            for method in file
-            if method not in beside
-            for key, group, kind in _curves_of(path, file, method)
+            for key, group, kind in _curves_of(file)
         }
-        check_size(path, [*beside.values(), *held.values()])
         curves = {key: dataset[:] for key, dataset in held.items()}
         ids = texts(beside.pop("record_id")[:])
         rest = {name: dataset[:] for name, dataset in beside.items()}
         return Perturbation(ids, curves=curves, attributes=dict(file.attrs), **rest)
 
 
-def _curves_of(path: str | Path, file: h5py.File, method: str) -> Iterator[tuple]:
-    """((method, operator, order, kind), group, kind) of everything that a method's group holds."""
-    operators = member(path, file, method, h5py.Group)
-    for operator in operators:
-        if operator == "prediction":  # the original's procedure, which has its own group as well
-            continue
-        orders = member(path, operators, operator, h5py.Group)
-        for order in orders:
-            group = member(path, orders, order, h5py.Group)
-            for kind in group:
-                yield (method, operator, order, kind), group, kind
+def _curves_of(file: h5py.File) -> Iterator[tuple]:
+    """((method, operator, order, kind), group, kind) of every curve in the file."""
+    for method, operators in file.items():
+        if isinstance(operators, h5py.Group):
+            for operator, orders in operators.items():
+                if operator == "prediction":  # the original's procedure, which stands below as well
+                    continue
+                for order, kinds in orders.items():
+                    for kind in kinds:
+                        yield (method, operator, order, kind), kinds, kind
 
 
 def _curve_shape(kind: str, records: int, steps: int) -> tuple:

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..config import generator
 from ..ecg import BEAT_SHAPE, FIDUCIALS, LEADS, SAMPLING_RATE_HZ, SPLITS, TARGETS
-from ..files import create_hdf5, provenance
-from .hdf5_checks import TEXT, check_size, dataset_of, opened, texts, write_texts
+from ..files import provenance
+from .hdf5 import TEXT, created, dataset_of, opened, texts, write_texts
 
 LEAST_VALUES = 2  # of a target, in each split
 ENOUGH_RECORDS = 40  # for the smallest split to get two of them
@@ -116,7 +116,7 @@ def write_medians(path: str | Path, blocks: Iterator[Block], records: int, **att
     Raises ValueError for a record id that comes twice.
     """
     seen: set[str] = set()
-    with create_hdf5(path) as file:
+    with created(path) as file:
         shapes = {"medians": BEAT_SHAPE, "targets": (len(TARGETS),), "fiducials": (len(FIDUCIALS),)}
         dtypes = {"medians": "int16", "targets": "float32", "fiducials": "float32"}
         for name, shape in shapes.items():
@@ -185,7 +185,6 @@ def _checked_medians(path: str | Path, file: h5py.File) -> dict[str, h5py.Datase
     }
     if "patient_id" in file:
         held["patient_id"] = dataset_of(path, file, "patient_id", (records,), TEXT)
-    check_size(path, held.values())
     for name, columns in (("targets", TARGETS), ("fiducials", FIDUCIALS)):
         found = list(texts(held[name].attrs.get("columns", [])))
         if found != list(columns):

@@ -110,7 +110,7 @@ def perturb(
     settings = {"target": target, **experiment.settings(), "attribution": maps}
     decides = {"records": list(data.record_id), "beats": array_digest(data.medians)}
     decides |= {"weights": weights}
-    decides |= {"code": code_digest("judging.perturbation_curves")}
+    decides |= {"code": code_digest(__name__)}
     pieces = Pieces(path, {**settings, **decides})
     partners = floor_maps.partners(data.record_id, experiment.seed, data.groups)
     parts: dict[str, list[dict[str, np.ndarray]]] = {method: [] for method in methods}

@@ -155,16 +155,6 @@ def test_an_id_that_comes_twice_is_refused_and_nothing_is_left(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_any_flipped_bit_is_found(medians):
-    content = medians.read_bytes()
-    for position in RNG.integers(512, len(content), 20):
-        spoilt = bytearray(content)
-        spoilt[position] ^= 1 << RNG.integers(8)
-        medians.write_bytes(spoilt)
-        with pytest.raises(ValueError, match="checksum does not match"):
-            read_medians(medians)
-
-
 @pytest.mark.parametrize("keep", [0, 100, 600, 0.5, 0.999])
 def test_a_truncated_file_is_named(medians, keep):
     content = medians.read_bytes()
@@ -192,9 +182,6 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_file_of_another_make_is_refused(medians, change, told):
     with h5py.File(medians, "r+") as file:
         change(file)
-    content = bytearray(medians.read_bytes())
-    content[:512] = bytes(512)  # no checksum, as in a file that something else wrote
-    medians.write_bytes(content)
     with pytest.raises(ValueError) as caught:
         read_medians(medians)
     assert told in str(caught.value) and "\n" not in str(caught.value)
@@ -270,6 +257,7 @@ def test_collecting_goes_on_where_it_was_killed(tmp_path):
     assert build.collect(again, path) == [("x", "flat")] and again.asked == [1, 2]
     build.collect(Listed(blocks), whole)
     assert path.read_bytes() == whole.read_bytes()
+    files.remove_pieces(path)  # as the runner does once its step is whole
     assert sorted(p.name for p in path.parent.iterdir()) == ["medians.h5", "rejected.csv"]
     assert (path.parent / "rejected.csv").read_text() == "record_id,reason\nx,flat\n"
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import toy
 
-from ecghelpers import files
+from ecghelpers.data.hdf5 import opened
 
 sys.path.insert(0, str(toy.ROOT / "tests"))
 import forked
@@ -65,7 +65,7 @@ def undisturbed(start, tmp_path_factory):
 def _whole(results):
     for name in MADE:
         if (results / name).exists():
-            with files.open_hdf5(results / name) as file:
+            with opened(results / name) as file:
                 assert len(file["record_id"]) > 0
 
 

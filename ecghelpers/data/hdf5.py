@@ -1,0 +1,76 @@
+"""The HDF5 files that we write ourselves: whole or absent; what is wrong with one is one line.
+
+Damage is found by ``checksums`` when a run starts: reading takes no longer than what is asked for.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ..files import whole_file
+
+NUMBERS, TEXT = "numbers", "text"
+REMEDY = "run the step that makes it again"
+
+
+def texts(values) -> np.ndarray:
+    """A text dataset as an array of str."""
+    return np.array([v.decode() if isinstance(v, bytes) else str(v) for v in values], dtype=object)
+
+
+def write_texts(group: h5py.Group, name: str, values) -> None:
+    """Store strings as variable-length UTF-8."""
+    group.create_dataset(name, data=list(map(str, values)), dtype=h5py.string_dtype())
+
+
+@contextlib.contextmanager
+def created(path: str | Path) -> Iterator[h5py.File]:
+    """Write an HDF5 file whole or not at all."""
+    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def opened(path: str | Path) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading.
+
+    Raises FileNotFoundError if it is missing, ValueError for what HDF5 cannot read, there or within
+    the block.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} does not exist; {REMEDY.removesuffix(' again')} first")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, RuntimeError, LookupError, TypeError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())[:150]
+        raise ValueError(f"{path} cannot be read ({reason}); delete it and {REMEDY}") from None
+
+
+def record_columns(
+    path: str | Path, file: h5py.File, names: Sequence[str]
+) -> dict[str, h5py.Dataset]:
+    """The record ids, and the datasets with one number a record."""
+    ids = dataset_of(path, file, "record_id", (None,), TEXT)
+    return {"record_id": ids} | {name: dataset_of(path, file, name, ids.shape) for name in names}
+
+
+def dataset_of(
+    path: str | Path, group: h5py.Group, name: str, shape: tuple, kind: str = NUMBERS
+) -> h5py.Dataset:
+    """A dataset of this shape (None: any length) and kind; not read yet. Raises ValueError."""
+    dataset, where = group.get(name), repr(f"{group.name}/{name}".lstrip("/"))
+    if not isinstance(dataset, h5py.Dataset):
+        raise ValueError(f"{path} has no dataset {where}; {REMEDY}")
+    got = dataset.shape  # None if it holds nothing
+    same = got is not None and len(got) == len(shape)
+    if not same or any(n not in (None, m) for n, m in zip(shape, got, strict=True)):
+        allowed = str(shape).replace("None", "any")
+        raise ValueError(f"{path}: {where} has shape {got}; allowed: {allowed}")
+    is_text = h5py.check_string_dtype(dataset.dtype) is not None
+    if not (is_text if kind == TEXT else dataset.dtype.kind in "iuf"):
+        raise ValueError(f"{path}: {where} is {dataset.dtype}; allowed: {kind}")
+    return dataset
