@@ -273,6 +273,7 @@ def test_blocks_of_other_settings_or_damaged_ones_are_made_again(tmp_path):
     damaged = Listed(blocks, {"seed": 1})
     build.collect(damaged, path)
     assert damaged.asked == [0, 1]
+    files.remove_pieces(path)
     with pytest.raises(KeyboardInterrupt):
         build.collect(Listed([blocks[0], None], {"seed": 1}), path)
     other = Listed(blocks, {"seed": 2})

@@ -13,10 +13,11 @@ from ecghelpers.config import Results
 from ecghelpers.data.maps_and_curves import (
     Attributions,
     read_attributions,
+    read_perturbation,
     write_attributions,
     write_perturbation,
 )
-from ecghelpers.data.medians import Block, write_medians
+from ecghelpers.data.medians import Block, read_medians, write_medians
 from ecghelpers.ecg import FIDUCIALS, TARGETS
 from ecghelpers.model import load_model
 
@@ -69,6 +70,11 @@ def put(name, values=None, **how):
     return change
 
 
+KINDS = {
+    "medians": (make_medians, read_medians),
+    "attributions": (make_attributions, read_attributions),
+    "perturbation": (make_perturbation, read_perturbation),
+}
 SPOILT = {
     "medians": [
         (put("medians", np.int16(3)), r"'medians' has shape \(\); allowed: \(any, 12, 600\)"),
@@ -94,8 +100,8 @@ CASES = [(kind, *case) for kind, cases in SPOILT.items() for case in cases]
 @pytest.mark.parametrize(("kind", "change", "said"), CASES)
 def test_a_spoilt_file_is_refused_in_one_line_that_names_it(tmp_path, kind, change, said):
     path = tmp_path / f"{kind}.h5"
-    globals()[f"make_{kind}"](path)
-    read = globals()[f"read_{kind}"]
+    make, read = KINDS[kind]
+    make(path)
     read(path)
     with h5py.File(path, "r+") as file:
         change(file)
