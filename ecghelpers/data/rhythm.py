@@ -9,8 +9,8 @@ import numpy as np
 
 from ..config import generator
 from ..ecg import INDEPENDENT_LEADS, LEADS, SAMPLING_RATE_HZ
-from ..files import create_hdf5, open_hdf5
 from .build import Source
+from .hdf5 import created, opened
 from .medians import Medians, is_complete
 
 STRIP_LEADS = ("II", "V5")
@@ -66,7 +66,7 @@ def keep_strips(source: Source, data: Medians, path: str | Path, seed: int) -> d
 
 def write_strips(path: str | Path, strips: Mapping[str, Strip]) -> None:
     """Write ``strips.h5``: record ids, and for each record a dataset with its rate."""
-    with create_hdf5(path) as file:
+    with created(path) as file:
         file.create_dataset("record_id", data=list(strips), dtype=h5py.string_dtype())
         file.attrs["leads"], file.attrs["units"] = list(STRIP_LEADS), "µV"
         for number, strip in enumerate(strips.values()):
@@ -78,7 +78,7 @@ def read_strips(path: str | Path) -> dict[str, Strip]:
     """Record id → strip; empty where the file is not there."""
     if not Path(path).is_file():
         return {}
-    with open_hdf5(path) as file:
+    with opened(path) as file:
         ids = [record.decode() for record in file["record_id"][:]]
         found = {}
         for number, record in enumerate(ids):
