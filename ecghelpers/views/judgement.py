@@ -14,9 +14,10 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from ..ecg import LEADS, MS_PER_SAMPLE
 from ..judging.review import TESTS
-from ..perturbation import OPERATORS
+from ..perturbation import ONE_BY_ONE, OPERATORS
 from .heatmap import METHOD_LABELS, METHOD_STYLES
 from .picture import Picture
+from .plots import in_order
 
 GREY, BLACK = "#9a9a9a", "#000000"
 # Okabe and Ito's colours, told apart with any colour vision; each also has a sign.
@@ -29,14 +30,15 @@ ORDER_STYLES = {
     "morf": ("#0072B2", "-", "most relevant first"),
     "lerf": ("#E69F00", "--", "least relevant first"),
 }
-LOG_TICKS = (1, 10, 100, 1000)
+LOG_TICKS, FEW_TICKS = (1, 10, 100, 1000), (1, 2, 5, 10, 20)  # for up to 25 points
 MARGIN_MS = 60  # of the beat before and after the points that are shown
 
 
 def _log_points(axes: Axes, points: np.ndarray) -> None:
     """A logarithmic axis of the number of points, with a few plain numbers on it."""
     axes.set_xscale("log")
-    ticks = [tick for tick in LOG_TICKS if tick <= points[-1]]
+    ticks = LOG_TICKS if points[-1] > ONE_BY_ONE else FEW_TICKS
+    ticks = [tick for tick in ticks if tick <= points[-1]]
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
@@ -131,7 +133,7 @@ def error_curves(curves: Mapping, points: np.ndarray, unit: str, title: str) -> 
     curves: method → (mean, low, high), each (step,), as ``evaluation.error_curves`` gives; points:
     (step,), beginning with 0, whose height is the dotted line. Random is black in every panel.
     """
-    methods = [method for method in curves if method != "random"]
+    methods = [method for method in in_order(curves) if method != "random"]
     columns = min(5, max(1, len(methods)))
     rows = -(-len(methods) // columns)
     figure = Picture(0.6 + 2.5 * rows)
@@ -163,7 +165,7 @@ def gap_panels(table: pd.DataFrame, title: str) -> Picture:
     table: of ``gaps.gap_table``, of one network.
     """
     rows = table[table.floor == "random"]
-    methods = list(dict.fromkeys(rows.method))[::-1]
+    methods = in_order(rows.method)[::-1]
     operators = list(dict.fromkeys(rows.operator))
     figure = Picture(1.7 + 0.32 * len(methods))
     panels = np.atleast_1d(figure.subplots(1, len(operators), sharey=True, sharex=True))
@@ -173,8 +175,7 @@ def gap_panels(table: pd.DataFrame, title: str) -> Picture:
         label = OPERATORS[operator].label if operator in OPERATORS else "all together"
         axes.set_title(label, fontsize=10)
     panels[0].set_yticks(range(len(methods)), [METHOD_LABELS.get(m, m) for m in methods])
-    what = "Gap between the orders, minus random's on the same ECGs (SD of the target)"
-    figure.suptitle(f"{title}\n{what}", fontsize=11)
+    figure.suptitle(f"{title}, minus that of random maps on the same ECGs (SD of the target)")
     figure.legend(*_verdict_legend(panels[0]), loc="outside lower center", ncols=3, frameon=False)
     return figure
 

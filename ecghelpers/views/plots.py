@@ -45,6 +45,12 @@ PANELS = 4  # side by side
 PREDICTING_THE_MEAN = "predicting\nthe mean"
 
 
+def in_order(names) -> list[str]:
+    """Each name once: methods in the order of METHODS, then the rest as they come."""
+    there = dict.fromkeys(names)
+    return [name for name in METHODS if name in there] + [n for n in there if n not in METHODS]
+
+
 def _label(method: str) -> str:
     return METHOD_LABELS.get(method, method)
 

@@ -14,7 +14,7 @@ from ..data.maps_and_curves import read_attributions
 from ..ecg import LEADS, MS_PER_SAMPLE
 from ..truth.effects import SLOPE
 from .picture import Picture
-from .plots import METHOD_LABELS
+from .plots import METHOD_LABELS, in_order
 
 BLACK, GREY, BLUE, VERMILION = "#000000", "#9a9a9a", "#0072B2", "#D55E00"
 OTHERS = {
@@ -79,9 +79,7 @@ def scores(table: pd.DataFrame, names: Mapping[str, str], title: str) -> Picture
 
     table: columns method, score, value, low, high, chance; names: score → its name on the panel.
     """
-    there = list(dict.fromkeys(table.method))
-    methods = sorted(there, key=lambda m: list(METHODS).index(m) if m in METHODS else len(METHODS))
-    methods = methods[::-1]
+    methods = in_order(table.method)[::-1]
     figure = Picture(1.3 + 0.28 * len(methods))
     if not methods or not names:
         figure.suptitle(f"{title}: nothing to score", fontsize=11)
