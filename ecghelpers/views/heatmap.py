@@ -106,7 +106,15 @@ def method_grid(
     titles = [labels.get(name, name) for name in attributions]
     page = ecg_paper.lay_out(beat_uv, layout, titles, min(len(titles), GRID_COLUMNS))
     maps = scaled_maps(attributions.values(), mode, percentile)
-    return _draw(page, beat_uv, maps, 1.0, "Each map on its own scale", fiducials, [title])
+    return _draw(
+        page,
+        beat_uv,
+        maps,
+        1.0,
+        "Share of full colour, each map on its own scale",
+        fiducials,
+        [title],
+    )
 
 
 def _draw(page: Page, beat_uv, maps, scale, label, fiducials, lines) -> Picture:
