@@ -75,7 +75,7 @@ def test_the_executed_notebook_is_kept_and_whole(smoke, step):
             image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
             assert image.width <= 1060, "wider than a cell of JupyterLab in a window of 1280"
         page, _ = HTMLExporter().from_filename(str(path))
-        assert page.count("data:image/png") == len(pictures), "nbconvert leaves figures out"
+        assert page.count('src="data:image/png') == len(pictures), "nbconvert leaves figures out"
 
 
 @pytest.mark.parametrize("name", BY_HAND)
