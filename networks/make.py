@@ -115,6 +115,7 @@ def collected(folder: Path, name: str, records: int, seed: int) -> Medians:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         build.collect(build.open_source("gan", records=records, seed=seed), path)
+        files.remove_pieces(path)
     return read_medians(path)
 
 
