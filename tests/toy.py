@@ -72,7 +72,7 @@ def build_site(root):
 
 # Stands in for ecghelpers.run.notebook where a test is not about it: no kernel, so no time.
 RUNNER = """import json, os, pathlib, sys
-from . import checksums
+from .. import checksums
 from .lock import die_with_parent
 from .parameter_files import NOTEBOOKS
 
