@@ -14,6 +14,7 @@ from .ecg import BEAT_SAMPLES, LEADS, MS_PER_SAMPLE
 from .files import whole_file
 from .speed.convolution import FFTConv1d, records_at_once, uses_fft
 from .speed.fused import can_fuse, run_blocks
+from .speed.fused_training import can_train_fused, train_blocks
 
 # So many records pass through an evaluation form at once.
 RECORDS_A_PASS = {"cpu": 128, "cuda": 1024}
@@ -73,8 +74,10 @@ class StevenNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         check_beats(x)
         x = self.pool(self.init_block(x))  # (record, 32, time / 2)
-        for block in self.blocks:
-            x = block(x)
+        if can_train_fused(self.blocks, x):
+            x = train_blocks(self.blocks, x)
+        else:
+            x = nn.Sequential(*self.blocks)(x)
         return self.fc1(self.flatten(self.avgpool(x)))
 
 

@@ -98,9 +98,8 @@ class Spectrum:
         """
         outputs, inputs, taps = weight.shape
         exact = torch.float64 if lasting else weight.dtype
-        rows = weight.permute(2, 1, 0).reshape(taps, -1).to(exact)
-        planes = (_fourier(taps, length, exact, weight.device) @ rows).to(weight.dtype)
-        spectrum = torch.complex(*planes.view(2, -1, inputs, outputs))
+        planes = _waves(taps, length, exact, weight.device) @ _by_symmetry(weight.to(exact))
+        spectrum = torch.complex(*planes.to(weight.dtype).view(2, -1, inputs, outputs))
         if lasting and _has_onednn(weight):
             rows = torch.stack((spectrum, 1j * spectrum), dim=2)  # (frequency, in, 2, out)
             spectrum = torch.view_as_real(rows).reshape(-1, 2 * outputs, 1, 1)
@@ -162,33 +161,55 @@ class _Convolve(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             of_x = transform_back(ctx.spectrum.apply_adjoint(transformed), length, time)
         if ctx.needs_input_grad[1]:
-            of_weight = _weight_gradient(*ctx.saved_tensors, transformed, ctx.taps, length)
+            spectra = (s.transpose(0, 1) for s in (*ctx.saved_tensors, transformed))
+            of_weight = weight_gradient(*spectra, ctx.taps, length)
         if ctx.needs_input_grad[2]:
             of_bias = transformed[:, 0].real.sum(0)
         return of_x, of_weight, of_bias, None
 
 
-def _weight_gradient(x: Tensor, gradient: Tensor, taps: int, length: int) -> Tensor:
-    """The gradient of weights (out, in, taps) from two spectra (record, frequency, channel)."""
-    products = torch.bmm(gradient.permute(1, 2, 0), x.transpose(0, 1).conj())
-    _, outputs, inputs = products.shape
-    planes = torch.stack((products.real, products.imag))
-    planes[:, 1:-1] *= 2  # all frequencies but the first and last stand for their negative too
-    basis = _fourier(taps, length, x.real.dtype, x.device)
-    return (basis.T @ planes.view(len(basis), -1)).view(taps, outputs, inputs).permute(1, 2, 0)
+def weight_gradient(x: Tensor, gradient: Tensor, taps: int, length: int) -> Tensor:
+    """The gradient of weights (out, in, taps) from two spectra (frequency, record, channel)."""
+    products = torch.bmm(x.mH, gradient)
+    planes = torch.stack((products.real, products.imag)).flatten(2)
+    even, odd = _waves(taps, length, planes.dtype, x.device, both_signs=True).mT @ planes
+    behind = (even - odd)[1 : (taps - 1) // 2 + 1].flip(0)  # from what _by_symmetry does
+    rows = torch.cat((behind, even + odd))
+    return rows.view(taps, *products.shape[1:]).permute(2, 1, 0)
+
+
+def _by_symmetry(weight: Tensor) -> Tensor:
+    """Weights (out, in, taps) as (2, lag, in * out): what cosines meet, and what sines meet.
+
+    Lags that differ in sign share their waves: the sum of their weights meets the cosine, the
+    difference the sine, which is half the work. Output t reads inputs from t - (taps - 1) // 2 on,
+    as torch pads for "same".
+    """
+    rows = weight.permute(2, 1, 0).flatten(1)
+    before = (len(rows) - 1) // 2
+    behind = rows[:before].flip(0)  # lags -1, -2, …
+    halves = torch.stack((rows[before:], rows[before:]))
+    halves[0, 1 : before + 1] += behind
+    halves[1, 1 : before + 1] -= behind
+    return halves
 
 
 @cache
-def _fourier(taps: int, length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The matrix (2 * frequency, taps) from weights to the real and imaginary parts of a spectrum.
+def _waves(
+    taps: int, length: int, dtype: torch.dtype, device: torch.device, both_signs: bool = False
+) -> Tensor:
+    """Cosine and sine at lags 0, 1, 2, …, divided by the length: (2, frequency, lag).
 
-    Output t reads inputs from t - (taps - 1) // 2 on, as torch pads for "same"; the sign of the
-    angle is that of a correlation, which is what networks compute. Divided by the length.
+    The sign of the angle is that of a correlation, which is what networks compute. both_signs: as
+    a frequency counts in a sum over positive and negative ones.
     """
-    lags = torch.arange(taps, dtype=torch.float64) - (taps - 1) // 2
+    lags = torch.arange(taps // 2 + 1, dtype=torch.float64)
     frequencies = torch.arange(length // 2 + 1, dtype=torch.float64)
     angles = frequencies[:, None] * lags * (2 * math.pi / length)
-    return (torch.cat((angles.cos(), angles.sin())) / length).to(device, dtype)
+    found = torch.stack((angles.cos(), angles.sin())) / length
+    if both_signs:
+        found[:, 1:-1] *= 2
+    return found.to(device, dtype)
 
 
 class FFTConv1d(nn.Conv1d):

@@ -14,17 +14,21 @@ from torch.autograd.function import once_differentiable
 from .convolution import records_at_once, transform
 
 
-def can_fuse(model: nn.Module) -> bool:
-    """Whether nothing looks into the model: no module has a hook, no weight takes a gradient."""
-    hooked = any(
+def is_watched(model: nn.Module) -> bool:
+    """Whether a module of the model has a hook."""
+    return any(
         module._forward_hooks
         or module._forward_pre_hooks
         or module._backward_hooks
         or module._backward_pre_hooks
         for module in model.modules()
     )
+
+
+def can_fuse(model: nn.Module) -> bool:
+    """Whether nothing looks into the model: no module has a hook, no weight takes a gradient."""
     trains = torch.is_grad_enabled() and any(p.requires_grad for p in model.parameters())
-    return not hooked and not trains
+    return not is_watched(model) and not trains
 
 
 def run_blocks(blocks: list[nn.Module], x: Tensor) -> Tensor:
