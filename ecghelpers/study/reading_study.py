@@ -1,5 +1,6 @@
-"""The reading study: what is rated in which order, and the ratings' files.
+"""The reading study: the ratings' files, and which maps they are about.
 
+The view asks for ratings, in which order and behind which letters (``views/assets/view/study.js``).
 Reader files come from the explorer (a row as each rating is given) and from the page (its export);
 both have COLUMNS. A row names the method by its letter alone, so that a file cannot unblind its
 reader; ``mark`` tells here which method it was, whatever the reader is called by now, and whether
@@ -12,16 +13,13 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from .. import __version__
 from ..files import whole_file
-from .blinding import LETTERS, letters, mark, shuffled, study_id, text_hash
+from .marks import mark, study_id, text_hash
 from .settings import Settings, reader_name
 
 COLUMNS = ("reader", "time", "version", "study", "target", "model", "record", "code")
@@ -30,22 +28,6 @@ EARLIER = COLUMNS[:-1]
 SCORES = (1, 2, 3, 4, 5)
 PLACE = ["target", "model", "record", "code", "mark"]
 MAP = ["reader", "target", "model", "record", "method"]
-
-
-@dataclass(frozen=True)
-class Item:
-    """One map to be rated; code is the letter that hides the method from this reader."""
-
-    target: str
-    model: int
-    record: str
-    method: str
-    code: str
-
-    @property
-    def key(self) -> tuple[str, int, str, str]:
-        """What tells this reader's item from her others."""
-        return self.target, self.model, self.record, self.code
 
 
 class Study:
@@ -61,42 +43,6 @@ class Study:
             first.setdefault(network["target"], network)
         self.seed, self.networks = seed, list(first.values())
         self.names = {(n["target"], n["model"]): study_id(seed, n) for n in self.networks}
-
-    def items(self, reader: str) -> list[Item]:
-        """All maps in the order in which this reader, named by reader_name, sees them."""
-        found = {}
-        for network in self.networks:
-            target, model = network["target"], network["model"]
-            for record in network["records"]:
-                codes = letters(network["methods"], self.seed, reader, target, model, record)
-                for code, method in codes.items():
-                    key = "|".join((target, str(model), record, method))
-                    found[key] = Item(target, model, record, method, code)
-        return [found[key] for key in shuffled(list(found), f"{self.seed}|{reader}|study")]
-
-    def screens(self, reader: str, together: int = 1) -> list[tuple[Item, ...]]:
-        """All maps, one or two of the same record at a time, in this reader's order."""
-        items = self.items(reader)
-        if together == 1:
-            return [(item,) for item in items]
-        pairs: dict[str, tuple[Item, ...]] = {}
-        for item in sorted(items, key=lambda item: item.code):
-            place = (item.target, str(item.model), item.record, str(LETTERS.index(item.code) // 2))
-            key = "|".join(place)
-            pairs[key] = (*pairs.get(key, ()), item)
-        return [pairs[key] for key in shuffled(list(pairs), f"{self.seed}|{reader}|pairs")]
-
-    def row(
-        self, reader: str, item: Item, score: int, text: str, beside: str = "", settings: str = ""
-    ) -> dict:
-        """One rating as a row of a reader's file."""
-        if score not in SCORES:
-            raise ValueError(f"score is {score!r}; allowed: 1 to 5")
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        name = self.names[item.target, item.model]
-        signed = mark(name, *item.key, item.method)
-        values = (reader, now, __version__, name, *item.key, beside, score, text, signed, settings)
-        return dict(zip(COLUMNS, values, strict=True))
 
     def keep(self, folder: str | Path, row: Mapping) -> Path:
         """Add a view's row to its reader's file in a folder, and return the file.

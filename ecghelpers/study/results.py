@@ -1,6 +1,7 @@
 """What the ratings say: scores with intervals over records, agreement, and ranks beside the review.
 
-The page computes the same in JavaScript (``assets/study_results.js``); a test compares the two.
+The view computes the same in JavaScript (``views/assets/view/study_results.js``), for the page has
+no Python; a test compares the two.
 """
 
 from collections.abc import Mapping
@@ -112,11 +113,19 @@ def ranks(ratings: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame:
     review: of ``review.csv``; a row a method, columns ``readers`` and the tests, over all targets.
     """
     mine = _by_method(ratings).rename("readers")
-    over = review[(review["target"] == ALL) & review["test"].isin(set(TESTS) - {"readers"})]
-    values = over.pivot_table("value", "method", "test", sort=False).drop(FLOOR, errors="ignore")
-    values = values[[test for test in TESTS if test in values]].assign(**_turned(values))
-    both = pd.concat([mine, values.reindex(mine.index)], axis=1)
+    both = pd.concat([mine, review_values(review).reindex(mine.index)], axis=1)
     return both.rank(ascending=False).sort_values("readers")
+
+
+def review_values(review: pd.DataFrame) -> pd.DataFrame:
+    """What the tests of the review gave over all targets, the higher the better, random left out.
+
+    A row a method, a column a test but the readers' own.
+    """
+    over = review[(review["target"] == ALL) & (review["test"] != "readers")]
+    values = over.pivot_table("value", "method", "test", sort=False).drop(FLOOR, errors="ignore")
+    values = values[[test for test in TESTS if test in values]]
+    return values.assign(**{t: -values[t] for t in LOWER_IS_BETTER if t in values})
 
 
 def rank_correlation(ratings: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame:
@@ -148,35 +157,3 @@ def _by_method(ratings: pd.DataFrame) -> pd.Series:
     """Mean score of every method but random, readers averaged within a map."""
     maps = ratings.groupby(MAP_OF)["score"].mean()
     return maps.groupby("method").mean().drop(FLOOR, errors="ignore")
-
-
-def _turned(values: pd.DataFrame) -> dict[str, pd.Series]:
-    return {test: -values[test] for test in LOWER_IS_BETTER if test in values}
-
-
-def summary(ratings: pd.DataFrame, review: pd.DataFrame | None, left_out: Mapping) -> dict:
-    """All of it for a view, ready for JSON: None where a number is not known."""
-    table, agreed = scores(ratings), agreement(ratings)
-    found = {
-        "readers": sorted(set(ratings["reader"])),
-        "ratings": len(ratings),
-        "scores": [_plain(row) for row in table.to_dict("records")],
-        "agreement": _plain(agreed),
-        "left_out": [f"{name}: {reason}" for name, reason in left_out.items()],
-        "tests": [],
-        "ranks": [],
-        "rho": {},
-    }
-    if review is not None and len(ratings):
-        order = ranks(ratings, review)
-        found["tests"] = [[test, TESTS[test].label] for test in order if test != "readers"]
-        found["ranks"] = [_plain({"method": m, **row}) for m, row in order.to_dict("index").items()]
-        rho = rank_correlation(ratings, review)
-        over = rho[rho["target"] == ALL]
-        found["rho"] = dict(zip(over["test"], over["rho"], strict=True))
-    return found
-
-
-def _plain(row: Mapping) -> dict:
-    unknown = {k: None for k, v in row.items() if isinstance(v, float) and not np.isfinite(v)}
-    return {**row, **unknown}

@@ -9,7 +9,9 @@ from .. import __version__
 from ..attribution import FLOOR, MEANINGS, METHODS, kind
 from ..ecg import TARGETS
 from ..judging import review as all_tests
-from ..study.blinding import study_id
+from ..study import for_views
+from ..study.marks import study_id
+from ..study.reading_study import Study
 from ..truth.plants import PLANTS
 from .plots import METHOD_LABELS
 from .printout import measurements
@@ -59,6 +61,9 @@ def overview(cases: Cases, records: int = 50, seed: int = 1) -> dict:
         "targets": [_target(name) for name in names],
         "networks": [*rated, *planted],
         "review": review(cases),
+        "study": for_views.setup(
+            Study(networks, seed).networks, review_table(cases), cases.patients
+        ),
     }
 
 
@@ -185,14 +190,20 @@ def _of_plant(cases: Cases, target: str) -> dict:
 
 def review(cases: Cases) -> dict | None:
     """The answer in words and each method's tests in a line, from ``review.csv``; None without."""
-    if not cases.results.review.is_file():
+    table = review_table(cases)
+    if table is None:
         return None
-    table = pd.read_csv(cases.results.review)
     methods = [name for name in dict.fromkeys(table["method"]) if name != FLOOR]
     return {
         "answer": all_tests.answer(table, lambda name: METHOD_LABELS.get(name, name)),
         "tests": [[name, all_tests.one_line(table, name)] for name in methods],
     }
+
+
+def review_table(cases: Cases) -> pd.DataFrame | None:
+    """``review.csv``, None where the tests have not been put together yet."""
+    path = cases.results.review
+    return pd.read_csv(path) if path.is_file() else None
 
 
 def number(value: float) -> float | None:

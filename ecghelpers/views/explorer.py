@@ -9,6 +9,7 @@ import anywidget
 import numpy as np
 import traitlets
 
+from ..study import for_views
 from ..study.reading_study import Study
 from . import content
 from .bundle import ASSETS, widget_module
@@ -37,7 +38,7 @@ class Explorer(anywidget.AnyWidget):
         self.cases = Cases(results, device=device, seed=seed)
         super().__init__(overview=content.overview(self.cases, RECORDS, seed))
         self.study = Study(self.cases.networks(RECORDS), seed)
-        self.folder = Path(self.cases.results.root) / "readings"
+        self.folder = self.cases.results.readings
         self._worker = ThreadPoolExecutor(1, "maps")
         self._turn = 0
         self.on_msg(self._asked)
@@ -68,6 +69,7 @@ class Explorer(anywidget.AnyWidget):
                 "open": lambda asked: (self._opened(asked, buffers), []),
                 "ratings": self._ratings,
                 "keep": self._keep,
+                "results": self._results,
             }
             if ask in answers:
                 self._answer(number, answers[ask], message)
@@ -143,5 +145,10 @@ class Explorer(anywidget.AnyWidget):
         return self.study.rows_of(self.folder, asked["reader"]), []
 
     def _keep(self, asked: dict) -> tuple[dict, list]:
-        self.study.keep(self.folder, asked["row"])
+        for row in asked["rows"]:
+            self.study.keep(self.folder, row)
         return {}, []
+
+    def _results(self, _asked: dict) -> tuple[dict, list]:
+        review = content.review_table(self.cases)
+        return for_views.answers(self.study, self.folder, review, self.cases.patients), []

@@ -15,7 +15,7 @@ from ..data.medians import read_medians
 from ..data.rhythm import Strip, read_strips
 from ..ecg import TARGETS
 from ..files import sha256
-from ..study.blinding import text_hash
+from ..study.marks import text_hash
 from ..truth.plants import PLANTS
 from .plots import METHOD_LABELS
 from .uploads import OwnRecord
@@ -74,6 +74,11 @@ class Cases:
         self.network = lru_cache(KEPT_FILES)(self._read_network)
         self._predicted = lru_cache(1000)(self._predict)
         self.strips = read_strips(self.results.strips)
+
+    @property
+    def patients(self) -> dict[str, str]:
+        """Record → patient, or the record itself where no patient is known."""
+        return dict(zip(self.medians.record_id, self.medians.groups, strict=True))
 
     @property
     def targets(self) -> list[str]:

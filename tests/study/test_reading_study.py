@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+import reading
+from reading import letters, shuffled
 
 from ecghelpers.ecg import TARGETS
 from ecghelpers.study import reading_study, settings
-from ecghelpers.study.blinding import letters, shuffled, text_hash
+from ecghelpers.study.marks import text_hash
 
 METHODS = ["saliency", "deeplift", "random"]
 NETWORKS = [
@@ -31,9 +33,9 @@ def study():
 def write(study, folder, reader, score, count=None):
     """A reader's file: score(item) of each of the first `count` maps in her order."""
     path = reading_study.reader_file(folder, reader)
-    for item in study.items(reader)[:count]:
+    for item in reading.items(study, reader)[:count]:
         reading_study.append_rating(
-            path, study.row(reader, item, score(item), f'{item.record}, "ok"')
+            path, reading.row(study, reader, item, score(item), f'{item.record}, "ok"')
         )
     return path
 
@@ -56,24 +58,24 @@ def test_order_depends_on_the_key_alone():
 
 
 def test_every_map_of_the_first_models_is_rated_once(study):
-    items = study.items("AB")
+    items = reading.items(study, "AB")
     assert len(items) == len(set(items)) == 15 and {item.model for item in items} == {1}
-    assert items != study.items("CD")
+    assert items != reading.items(study, "CD")
     assert sorted(i.key for i in items) != [i.key for i in items]
 
 
 def test_last_rating_of_a_map_counts(study, tmp_path):
     path = write(study, tmp_path, "AB", lambda i: 1)
-    item = study.items("AB")[0]
-    reading_study.append_rating(path, study.row("AB", item, 4, "changed my mind"))
+    item = reading.items(study, "AB")[0]
+    reading_study.append_rating(path, reading.row(study, "AB", item, 4, "changed my mind"))
     table = study.read([path])
     assert len(table) == 15 and table["score"].max() == 4
 
 
 def test_the_latest_rating_counts_whatever_its_file_is_called(study, tmp_path):
-    item = study.items("AB")[0]
+    item = reading.items(study, "AB")[0]
     for name, time, score in (("r (1).csv", "2026-06-01", 5), ("r.csv", "2026-01-01", 1)):
-        row = study.row("AB", item, score, "") | {"time": f"{time}T00:00:00.000Z"}
+        row = reading.row(study, "AB", item, score, "") | {"time": f"{time}T00:00:00.000Z"}
         reading_study.append_rating(tmp_path / name, row)
     (tmp_path / "folder.csv").mkdir()
     table, left_out = study.gather(tmp_path)
@@ -139,23 +141,21 @@ def test_ratings_of_other_maps_are_left_out(study, tmp_path):
     assert len(reading_study.Study(more, seed=3).read([path])) == 15, (
         "another target spoils nothing"
     )
-    with pytest.raises(ValueError, match="1 to 5"):
-        study.row("AB", study.items("AB")[0], 0, "")
 
 
 def test_pairs_are_of_one_record_and_hold_every_map_once(study, tmp_path):
-    pairs = study.screens("AB", 2)
+    pairs = reading.pairs(study, "AB")
     assert sorted(item.key for pair in pairs for item in pair) == sorted(
-        item.key for item in study.items("AB")
+        item.key for item in reading.items(study, "AB")
     )
     assert sorted(map(len, pairs)) == [1] * 5 + [2] * 5  # three methods: a pair and one left over
     assert all(len({item.key[:3] for item in pair}) == 1 for pair in pairs)
-    assert pairs != study.screens("CD", 2) and study.screens("AB", 2) == pairs
+    assert pairs != reading.pairs(study, "CD") and reading.pairs(study, "AB") == pairs
     pair = next(pair for pair in pairs if len(pair) == 2)
     path = reading_study.reader_file(tmp_path, "AB")
     for item, other in (pair, pair[::-1]):
         score = TRUE_SCORES[item.method]
-        reading_study.append_rating(path, study.row("AB", item, score, "", other.code))
+        reading_study.append_rating(path, reading.row(study, "AB", item, score, "", other.code))
     table = study.read([path])
     assert list(table["beside"]) == list(table["code"][::-1])
     assert all(table["score"] == table["method"].map(TRUE_SCORES))
@@ -189,14 +189,16 @@ def test_ratings_of_maps_that_are_not_there_yet_are_not_called_others(study, tmp
 
 def test_a_reader_is_one_whatever_the_case(study, tmp_path):
     assert settings.reader_name("  a\u030ab  Cd\n") == "ÅB CD"
-    item = study.items("AB")[0]
+    item = reading.items(study, "AB")[0]
     for name, score in (("AB", 2), (" ab", 4)):
-        study.keep(tmp_path, study.row(name, item, score, ""))
+        study.keep(tmp_path, reading.row(study, name, item, score, ""))
     [path] = tmp_path.iterdir()
     table, left_out = study.gather(tmp_path)
     assert list(table["score"]) == [4] and list(table["reader"]) == ["AB"] and not left_out
     # a page's file of the same reader under another name of the same letters
-    older = study.row("Ab", study.items("AB")[1], 1, "") | {"time": "2026-01-01T00:00:00.000Z"}
+    older = reading.row(study, "Ab", reading.items(study, "AB")[1], 1, "") | {
+        "time": "2026-01-01T00:00:00.000Z"
+    }
     reading_study.append_rating(tmp_path / "ratings-page.csv", older)
     assert [row["score"] for row in study.rows_of(tmp_path, "aB ")] == [1, 4]
     assert study.rows_of(tmp_path, "CD") == []
@@ -207,7 +209,7 @@ def test_settings_are_kept_with_the_ratings_and_read_back(study, tmp_path):
     assert settings.Settings.parse(asked.text) == asked and asked.maps(NETWORKS[:2]) == 6
     for wrong in ("", "targets=qt", "targets=qt; records=2; maps=3", asked.text + ";"):
         assert settings.Settings.parse(wrong) is None
-    row = study.row("AB", study.items("AB")[0], 2, "", settings=asked.text)
+    row = reading.row(study, "AB", reading.items(study, "AB")[0], 2, "", settings=asked.text)
     study.keep(tmp_path, row)
     table, _ = study.gather(tmp_path)
     [told] = reading_study.progress(table, NETWORKS[:2]).to_dict("records")
@@ -230,11 +232,13 @@ def test_files_of_earlier_versions_are_read_and_go_on(study, tmp_path):
     path.write_text("\n".join(line.rsplit(",", 1)[0] for line in lines) + "\n", encoding="utf-8")
     assert pd.read_csv(path).columns[-1] == "mark"
     assert len(study.read([path])) == 3
-    row = study.row("AB", study.items("AB")[3], 1, "", settings="targets=qt; records=1; maps=1")
+    row = reading.row(
+        study, "AB", reading.items(study, "AB")[3], 1, "", settings="targets=qt; records=1; maps=1"
+    )
     assert study.keep(tmp_path, row) == path
     table = study.read([path])
     assert list(table["settings"]) == ["", "", "", row["settings"]]
-    assert list(table["text"])[0] == f'{study.items("AB")[0].record}, "ok"'
+    assert list(table["text"])[0] == f'{reading.items(study, "AB")[0].record}, "ok"'
 
 
 @pytest.mark.parametrize(
@@ -250,7 +254,7 @@ def test_files_of_earlier_versions_are_read_and_go_on(study, tmp_path):
     ],
 )
 def test_a_row_that_does_not_fit_is_not_kept(study, tmp_path, column, value, message):
-    row = study.row("AB", study.items("AB")[0], 3, "") | {column: value}
+    row = reading.row(study, "AB", reading.items(study, "AB")[0], 3, "") | {column: value}
     with pytest.raises(ValueError, match=message):
         study.keep(tmp_path, row)
     assert not list(tmp_path.iterdir())

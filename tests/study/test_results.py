@@ -1,7 +1,6 @@
 """What ratings say: closed forms, intervals that widen where they must, ranks beside the review."""
 
 import itertools
-import json
 
 import numpy as np
 import pandas as pd
@@ -119,24 +118,3 @@ def test_ranks_beside_the_review(test, sign):
     ranks = results.ranks(table, answers)
     assert list(ranks.index) == ["smoothgrad", "deeplift", "saliency"]
     assert list(ranks["readers"]) == [1, 2, 3] and list(ranks[test]) == [1, 2, 3][::sign]
-
-
-def test_a_view_gets_all_of_it_as_json():
-    table = ratings(lambda *row: TRUE_SCORES[row[-1]], records=1)
-    found = results.summary(table, review_table(TRUE_SCORES), {"a.csv": "damaged"})
-    again = json.loads(json.dumps(found, allow_nan=False))
-    assert again["readers"] == ["AB"] and again["ratings"] == 3
-    assert again["scores"][0] == {
-        "method": "deeplift",
-        "n": 1,
-        "records": 1,
-        "score": 5.0,
-        "low": None,
-        "high": None,
-        "chance": 1.0,
-        "verdict": "unclear",
-    }
-    assert again["agreement"]["alpha"] is None and again["left_out"] == ["a.csv: damaged"]
-    assert again["tests"] == [["faithful", "faithful"]]
-    assert again["ranks"][0] == {"method": "deeplift", "readers": 1.0, "faithful": 1.0}
-    assert json.dumps(results.summary(table[:0], None, {}), allow_nan=False)

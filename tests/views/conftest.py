@@ -56,6 +56,28 @@ def shown(tmp_path_factory):
     return results
 
 
+@pytest.fixture
+def opened(browser, shown):
+    """The page; fails on errors and on requests of anything else."""
+    import seen  # which needs this module
+
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, offline=True)
+    page = context.new_page()
+    page.problems = []
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.on("console", lambda m: m.type == "error" and page.problems.append(m.text))
+    page.on(
+        "request",
+        lambda r: r.url.startswith(("file:", "blob:", "data:")) or page.problems.append(r.url),
+    )
+    page.goto(shown.site.as_uri())
+    seen.drawn(page)
+    yield page
+    assert page.evaluate("window.hacked") is None
+    assert page.problems == []
+    context.close()
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

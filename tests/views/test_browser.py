@@ -1,38 +1,14 @@
 """The offline page in a real browser, from its file, with the network off."""
 
-import csv
-
 import fake_results
 import pytest
-from conftest import OUTPUT
+from reading import letters
 from seen import captions, change, choose, drawn, part, pictures
 
-from ecghelpers.study import reading_study
-from ecghelpers.study.blinding import letters
 from ecghelpers.views.plots import METHOD_LABELS
 from ecghelpers.views.results_folder import Cases
 
 SIZES = {"laptop": (1280, 800), "desktop": (1920, 1080), "phone": (390, 844)}
-
-
-@pytest.fixture
-def opened(browser, shown):
-    """The page; fails on errors and on requests of anything else."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, offline=True)
-    page = context.new_page()
-    page.problems = []
-    page.on("pageerror", lambda error: page.problems.append(str(error)))
-    page.on("console", lambda m: m.type == "error" and page.problems.append(m.text))
-    page.on(
-        "request",
-        lambda r: r.url.startswith(("file:", "blob:", "data:")) or page.problems.append(r.url),
-    )
-    page.goto(shown.site.as_uri())
-    drawn(page)
-    yield page
-    assert page.evaluate("window.hacked") is None
-    assert page.problems == []
-    context.close()
 
 
 def test_opens_with_qt_and_all_that_is_known(opened, shown):
@@ -99,73 +75,3 @@ def test_blinding_hides_every_name(opened):
     assert not [label for label in METHOD_LABELS.values() if label in text]
     change(opened, lambda: opened.keyboard.press("n"))
     assert captions(opened)[0].startswith("A: ")
-
-
-def test_ratings_survive_a_reload_and_are_exported_as_entered(opened, shown, tmp_path):
-    study = reading_study.Study(Cases(shown, seed=1).networks(), seed=1)
-    reader, entered = 'Ø"<B>, R', []
-    part(opened, "reader").fill(reader.lower())
-    change(opened, lambda: part(opened, "start").click())
-
-    def rate(score, text):
-        part(opened, "score0").nth(score - 1).check()
-        part(opened, "remark0").fill(text)
-        change(opened, lambda: part(opened, "save").click())
-        entered.append((str(score), text))
-
-    part(opened, "export").click()
-    opened.wait_for_selector("text=/has rated no map/")
-    part(opened, "save").click()
-    opened.wait_for_selector("text=/Choose a score/")
-    for score, text in (
-        (1, ""),
-        (5, 'a "quoted", remark'),
-        (3, "<script>window.hacked=1</script>"),
-    ):
-        item = study.items(reader)[len(entered)]
-        assert part(opened, "record").input_value() == item.record
-        assert captions(opened) == [item.code] and part(opened, "record").is_disabled()
-        rate(score, text)
-    opened.reload()
-    drawn(opened)
-    part(opened, "reader").fill(reader)
-    change(opened, lambda: part(opened, "start").click())
-    assert "3 of 100 maps rated" in part(opened, "progress").text_content()
-    rate(2, "after the reload")
-    with opened.expect_download() as download:
-        part(opened, "export").click()
-    path = tmp_path / "ratings.csv"
-    download.value.save_as(path)
-    rows = list(csv.DictReader(path.open(newline="", encoding="utf-8")))
-    assert [(row["score"], row["text"]) for row in rows] == entered
-    assert tuple(rows[0]) == reading_study.COLUMNS and {row["reader"] for row in rows} == {reader}
-    table = study.read([path])
-    assert list(table["method"]) == [item.method for item in study.items(reader)[:4]]
-    change(opened, lambda: part(opened, "stop").click())
-    assert part(opened, "record").is_enabled() and part(opened, "rating").is_hidden()
-
-
-def test_pairs_are_rated_side_by_side(opened, shown, tmp_path):
-    study = reading_study.Study(Cases(shown, seed=1).networks(), seed=1)
-    part(opened, "reader").fill("AB")
-    part(opened, "together").select_option("2")
-    change(opened, lambda: part(opened, "start").click())
-    pairs = study.screens("AB", 2)
-    for pair in pairs[:2]:
-        assert captions(opened) == [item.code for item in pair]
-        part(opened, "score0").nth(3).check()
-        part(opened, "remark1").fill("worse")
-        part(opened, "score0").nth(3).focus()
-        opened.keyboard.press("2")  # scores the map that has no score yet
-        assert "colour" not in part(opened, "panels").inner_text()
-        assert part(opened, "curves").is_hidden(), "a curve would tell what to think of the map"
-        change(opened, lambda: opened.keyboard.press("Enter"))
-    opened.screenshot(path=OUTPUT / "page-pair.png")
-    with opened.expect_download() as download:
-        part(opened, "export").click()
-    download.value.save_as(tmp_path / "ratings.csv")
-    table = study.read([tmp_path / "ratings.csv"])
-    expected = [item for pair in pairs[:2] for item in pair]
-    assert list(table["method"]) == [item.method for item in expected]
-    assert list(table["score"]) == [4, 2, 4, 2] and list(table["text"]) == ["", "worse"] * 2
-    assert list(table["beside"]) == [i.code for pair in pairs[:2] for i in pair[::-1]]

@@ -6,6 +6,7 @@ import threading
 import fake_results
 import numpy as np
 import pytest
+import reading
 
 from ecghelpers.attribution import attribute
 from ecghelpers.data.maps_and_curves import read_attributions
@@ -193,18 +194,20 @@ def test_ratings_are_checked_and_written(tmp_path):
     results = fake_results.make(tmp_path, targets=("qt",), models=(1, 2), methods=STORED[:3])
     browser = Browser(Explorer(results, seed=7))
     study, reader = browser.explorer.study, "A/../B"
-    given = study.items(reader)[:3]
+    given = reading.items(study, reader)[:3]
     for item, score in zip(given, (1, 5, 3), strict=True):
-        row = study.row(reader, item, score, 'odd, "really"')
-        browser.ask("keep", row=row)
+        row = reading.row(study, reader, item, score, 'odd, "really"')
+        browser.ask("keep", rows=[row])
     [path] = (tmp_path / "readings").iterdir()
     assert path.parent == tmp_path / "readings", "a reader's name is no path"
     assert list(study.read([path])["method"]) == [item.method for item in given]
     assert not [m for m in STORED if m in path.read_text(encoding="utf-8")]
     told, _ = Browser(Explorer(results, seed=7)).ask("ratings", reader="a/../b")
     assert [(row["record"], row["code"]) for row in told] == [(i.record, i.code) for i in given]
+    told, _ = browser.ask("results")
+    assert told["ratings"] == 3 and {row["n"] for row in told["scores"]} <= {1, 2, 3}
     with pytest.raises(ValueError, match="do not fit"):
-        browser.ask("keep", row=row | {"mark": "forged"})
+        browser.ask("keep", rows=[row | {"mark": "forged"}])
 
 
 def test_notebook_of_the_explorer_is_clean():

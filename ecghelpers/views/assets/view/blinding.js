@@ -1,4 +1,5 @@
-// Blinding: the same order as ecghelpers/study/blinding.py, from the same text.
+// Blinding: which letter hides which method, and in which order a reader sees things. An order depends on
+// text alone (seed, reader, record …), so that it is the same in every host; text_hash of ecghelpers/study/marks.py is the same.
 
 export function textHash(text) {
   let value = 0x811c9dc5;

@@ -1,9 +1,10 @@
 // Host of the offline page: data come in through <script> elements, ratings stay in this browser.
+import { latest, mapOfRow, readerName } from "./study.js";
 import { showView } from "./view.js";
 
 let overview = null, records = null;
 const chunks = new Map(); // "qt|1" → data of a network, or a promise of it
-const kept = (reader) => `ecg-study|${reader}`;
+const KEPT = "ecg-study|"; // and the reader: her rows in this browser
 
 function load(target, model) {
   const key = `${target}|${model}`;
@@ -70,22 +71,27 @@ const host = {
     if (!cases.has(key)) cases.set(key, caseOf(await load(target, model), record));
     return cases.get(key);
   },
-  async ratings(reader) {
+  resultsLack: "This page knows the ratings in this browser and those imported here. Files in readings/ of the results, and whether a method is told from random maps, are in notebook 08 (./run_all.sh --only review), JupyterLab and the web app.",
+  async allRatings() {
     try {
-      const rows = JSON.parse(localStorage.getItem(kept(reader)));
-      return Array.isArray(rows) ? rows : [];
+      const names = Object.keys(localStorage).filter((name) => name.startsWith(KEPT));
+      return names.flatMap((name) => JSON.parse(localStorage.getItem(name))).filter((row) => row?.mark);
     } catch {
-      return [];
+      return []; // what is kept is none of ours, or nothing may be kept
     }
   },
-  // A second rating of the same map replaces the first.
-  async keepRating(row) {
-    const same = (old) => ["study", "target", "model", "record", "code"].every((name) => String(old[name]) === String(row[name]));
-    const rows = (await host.ratings(row.reader)).filter((old) => !same(old));
-    try {
-      localStorage.setItem(kept(row.reader), JSON.stringify([...rows, row]));
-    } catch (error) {
-      throw new Error(`This browser does not keep ratings (${error.message}); allow site data for this file.`);
+  ratings: async (reader) => (await host.allRatings()).filter((row) => readerName(row.reader) === reader),
+  keepRating: (row) => host.keepRatings([row]),
+  // Of several ratings of a map by one reader the latest is kept.
+  async keepRatings(rows) {
+    for (const reader of new Set(rows.map((row) => row.reader))) {
+      const all = [...await host.ratings(reader), ...rows.filter((row) => row.reader === reader)];
+      const here = latest(overview, all).map(({ row }) => row), elsewhere = all.filter((row) => !mapOfRow(overview, row));
+      try {
+        localStorage.setItem(`${KEPT}${reader}`, JSON.stringify([...elsewhere, ...here]));
+      } catch (error) {
+        throw new Error(`This browser does not keep ratings (${error.message}); allow site data for this file.`);
+      }
     }
   },
   // The state stands in the address, so that a view can be reloaded and linked.

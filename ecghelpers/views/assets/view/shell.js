@@ -1,6 +1,7 @@
 // The elements of the view, without behaviour. Parts are found by their name.
 import { h } from "./dom.js";
 import { LEADS } from "./leads.js";
+import { studySection } from "./study_shell.js";
 
 export const RESEARCH = "Research only, not for diagnosis";
 const NEEDS_PYTHON = "Opening an ECG of your own and computing maps that are not stored need Python: the notebook 05_explore or the web app.";
@@ -23,6 +24,7 @@ function controls() {
     tick("Names", "names"),
     tick("Calipers", "calipers"),
     h("button", { type: "button", name: "more", "aria-expanded": "false" }, "More"),
+    push("Reading study", "to-study", "Rate blinded maps"),
   );
 }
 
@@ -46,24 +48,6 @@ const caliperRow = () => h("p", { name: "caliper-row", className: "row", hidden:
   h("label", null, "from ", h("input", { type: "number", name: "mark1", min: 0, max: 1198, step: 2 }), " ms"),
   h("label", null, "to ", h("input", { type: "number", name: "mark2", min: 0, max: 1198, step: 2 }), " ms"),
   h("output", { name: "measured", "aria-live": "polite" }),
-);
-
-const studySection = () => h("section", { name: "study", className: "study", "aria-label": "Reading study" },
-  h("h2", null, "Reading study"),
-  h("p", { name: "about-study" }, "Methods hidden, in an order of your own. ", h("span", { name: "kept" })),
-  h("p", { className: "row" },
-    h("label", null, "Reader ", h("input", { name: "reader", maxLength: 60, placeholder: "your initials", size: 14 })),
-    h("label", null, "At a time ", h("select", { name: "together" },
-      h("option", { value: 1 }, "one map"), h("option", { value: 2 }, "two side by side"))),
-    h("button", { type: "button", name: "start" }, "Start or go on"),
-    h("button", { type: "button", name: "stop", hidden: true }, "Stop"),
-    h("button", { type: "button", name: "export" }, "Export ratings (CSV)"),
-    h("output", { name: "progress", "aria-live": "polite" })),
-  h("fieldset", { name: "rating", hidden: true },
-    h("legend", { name: "question" }),
-    h("div", { name: "ratings" }),
-    h("button", { type: "button", name: "save" }, "Save and next"),
-    h("span", { className: "quiet" }, " Keyboard: 1 … 5, then Enter.")),
 );
 
 const beside = () => h("div", { className: "beside", name: "beside" },
@@ -91,7 +75,7 @@ export function buildShell(root, host) {
         h("figure", { className: "scale" }, h("span", { name: "low" }), h("canvas", { name: "bar", width: 260, height: 14, "aria-hidden": "true" }),
           h("span", { name: "high" }), h("figcaption", { name: "meaning" })),
         h("section", { name: "rhythm", "aria-label": "Rhythm strip", hidden: true })),
-      beside(), studySection()),
+      beside(), studySection(host)),
     h("section", { name: "review", className: "review", "aria-label": "Review" }),
     h("footer", { className: "quiet" }, h("p", { name: "reading" }, overview.reading),
       h("p", null, "Keyboard: ← → record · 1 … 9, 0 method · b blind · n names · c calipers · + − zoom · Esc back. ",

@@ -1,73 +1,140 @@
-// The reading study: what is rated in which order, and a rating as a row of a reader's file.
-// Where rows are kept is the host's: host.ratings(reader) and host.keepRating(row).
+// The reading study: what is rated in which order, and what a rating is as a row of a reader's file.
+// Where rows are kept is the host's. Settings are {targets, records, together}, of overview.study.
 import { blindOrder, letter, markOf, shuffled } from "./blinding.js";
 
 const COLUMNS = ["reader", "time", "version", "study", "target", "model", "record", "code", "beside", "score", "text", "mark", "settings"];
+const PAUSE_S = 120; // longer between two ratings is no reading
 
-// What a reader is called, without regard to case and spaces.
-export const readerName = (text) => text.normalize("NFC").trim().split(/\s+/u).join(" ").toUpperCase();
+// What a reader is called, without regard to case and spaces, as Python's reader_name.
+export const readerName = (text) => text.normalize("NFC").trim().split(/\s+/).join(" ").toUpperCase();
 
 // The networks that are rated: the first model of each target, no planted ones.
-const rated = (overview) => overview.targets
+export const ratedNetworks = (overview) => overview.targets
   .map((target) => overview.networks.find((network) => network.target === target.name && network.study))
   .filter(Boolean);
 
-export const networkOf = (overview, item) => overview.networks.find((n) => n.target === item.target && n.model === item.model);
+export const settingsText = ({ targets, records, together }) => `targets=${targets.join(" ")}; records=${records}; maps=${together}`;
 
-// Every map in an order of the reader's own, each with the letter that hides its method as code.
-export function studyItems(overview, reader) {
+export function settingsOf(text) {
+  const found = /^targets=([\w ]+); records=(\d{1,9}); maps=([12])$/.exec(text ?? "");
+  return found && { targets: found[1].split(" "), records: Number(found[2]), together: Number(found[3]) };
+}
+
+// The same records for every reader and target, where the networks have the same; more of them add to fewer.
+const chosenRecords = (overview, network) => shuffled(network.records.slice(0, overview.study.pool), `${overview.seed}|records`);
+
+// Every map that the settings ask for, in an order of the reader's own, each with the letter that hides its method as code.
+function itemsOf(overview, reader, settings) {
   const items = new Map();
-  for (const { target, model, records, methods } of rated(overview)) {
-    for (const record of records) {
-      blindOrder(methods, overview.seed, reader, target, model, record).forEach((method, slot) => {
-        items.set([target, model, record, method].join("|"), { target, model, record, method, code: letter(slot) });
-      });
+  for (const network of ratedNetworks(overview).filter((one) => settings.targets.includes(one.target))) {
+    for (const record of chosenRecords(overview, network).slice(0, settings.records)) {
+      for (const item of mapsOfRecord(overview, reader, network, record)) {
+        items.set([item.target, item.model, record, item.method].join("|"), item);
+      }
     }
   }
   return shuffled([...items.keys()], `${overview.seed}|${reader}|study`).map((key) => items.get(key));
 }
 
+const mapsOfRecord = (overview, reader, { target, model, methods }, record) =>
+  blindOrder(methods, overview.seed, reader, target, model, record).map((method, slot) => ({ target, model, record, method, code: letter(slot) }));
+
 // The same maps, one or two of a record at a time: [[item, …], …].
-export function studyScreens(overview, reader, together) {
-  const items = studyItems(overview, reader), pairs = new Map();
-  if (together === 1) return items.map((item) => [item]);
-  for (const item of [...items].sort((a, b) => a.code < b.code ? -1 : 1)) {
+export function studyScreens(overview, reader, settings) {
+  const items = itemsOf(overview, reader, settings), pairs = new Map();
+  if (settings.together === 1) return items.map((item) => [item]);
+  for (const item of items.sort((a, b) => a.code < b.code ? -1 : 1)) {
     const key = [item.target, item.model, item.record, Math.floor((item.code.charCodeAt(0) - 65) / 2)].join("|");
     pairs.set(key, [...pairs.get(key) ?? [], item]);
   }
   return shuffled([...pairs.keys()], `${overview.seed}|${reader}|pairs`).map((key) => pairs.get(key));
 }
 
-export const itemKey = (overview, item) =>
-  [item.study ?? networkOf(overview, item).study, item.target, item.model, item.record, item.code].join("|");
-
-// The rows that rate maps of these networks.
-export function ratingsOf(overview, rows) {
-  const here = new Set(rated(overview).map((network) => network.study));
-  return rows.filter((row) => here.has(row.study));
+// One screen to try the form on: of a record that the study leaves out, where there is one.
+export function practiceScreen(overview, reader, settings) {
+  const network = ratedNetworks(overview).find((one) => settings.targets.includes(one.target));
+  const records = chosenRecords(overview, network);
+  return mapsOfRecord(overview, reader, network, records[settings.records] ?? records.at(-1)).slice(0, settings.together);
 }
 
-// The first screen with a map that has no rating yet, or none; how many are done, and of how many.
-export function nextScreen(overview, reader, together, rows) {
-  const screens = studyScreens(overview, reader, together);
-  const done = new Set(ratingsOf(overview, rows).map((row) => itemKey(overview, row)));
-  const all = screens.flat(), isDone = (item) => done.has(itemKey(overview, item));
-  return { items: screens.find((items) => !items.every(isDone)), done: all.filter(isDone).length, total: all.length };
+const networkOf = (overview, item) => overview.networks.find((one) => one.target === item.target && one.model === Number(item.model) && one.study);
+
+// What a row's map is known by, whatever letter hid it: target, model, record, method; null where it fits no map of these.
+export function mapOfRow(overview, row) {
+  const network = networkOf(overview, row);
+  if (!network || network.study !== row.study) return null;
+  const place = [row.study, row.target, row.model, row.record, row.code];
+  const method = network.methods.find((one) => markOf(...place, one) === row.mark);
+  return method === undefined ? null : { target: row.target, model: Number(row.model), record: row.record, method };
 }
+
+export const keyOf = ({ target, model, record, method }) => JSON.stringify([target, Number(model), record, method]);
+
+// The latest rating of each map by each reader: [{row, reader, map}, …], rows of other maps left out.
+export function latest(overview, rows) {
+  const found = new Map();
+  for (const row of [...rows].sort((a, b) => a.time < b.time ? -1 : 1)) {
+    const map = mapOfRow(overview, row), reader = readerName(row.reader);
+    if (map) found.set(`${reader}|${keyOf(map)}`, { row, reader, map });
+  }
+  return [...found.values()];
+}
+
+// The reader's rating of each map: key → row.
+export const ratedMaps = (overview, reader, rows) =>
+  new Map(latest(overview, rows).filter((one) => one.reader === reader).map(({ row, map }) => [keyOf(map), row]));
 
 // A rating of one of the items shown, as a row of the file.
-export function ratingRow(overview, reader, item, items, score, text) {
+export function ratingRow(overview, reader, item, items, score, text, settings) {
   const { study } = networkOf(overview, item);
   return {
     reader, time: new Date().toISOString(), version: overview.version, study, target: item.target, model: item.model,
     record: item.record, code: item.code,
     beside: items.filter((other) => other !== item).map((other) => other.code).join(""), score, text,
-    mark: markOf(study, item.target, item.model, item.record, item.code, item.method), settings: "",
+    mark: markOf(study, item.target, item.model, item.record, item.code, item.method), settings: settingsText(settings),
   };
 }
 
-const quoted = (value) => `"${String(value).replaceAll('"', '""')}"`;
+// Seconds a map takes this reader, or what is assumed of one who has hardly begun.
+export function paceOf(overview, rows) {
+  const times = rows.map((row) => Date.parse(row.time)).sort((a, b) => a - b);
+  const gaps = times.slice(1).map((time, k) => (time - times[k]) / 1000).filter((gap) => gap < PAUSE_S);
+  return gaps.length < 5 ? overview.study.seconds : Math.max(1, gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length);
+}
+
+export function durationText(seconds) {
+  const minutes = Math.max(1, Math.round(seconds / 60)), hours = Math.floor(minutes / 60);
+  if (minutes < 60) return `${minutes} min`;
+  return minutes < 600 ? `${hours} h ${5 * Math.round(minutes % 60 / 5) % 60} min`.replace(" 0 min", "") : `${Math.round(minutes / 60)} h`;
+}
+
+const quoted = (value) => `"${String(value ?? "").replaceAll('"', '""')}"`;
 
 export const ratingsCsv = (rows) => [COLUMNS.map(quoted).join(",")]
   .concat(rows.map((row) => COLUMNS.map((name) => quoted(row[name])).join(",")))
   .join("\r\n") + "\r\n";
+
+// The rows of an exported file, also of an earlier version without settings. Throws for another.
+export function ratingsOfCsv(text) {
+  const [head = [], ...lines] = cellsOf(text.replace(/^\ufeff/, ""));
+  const given = head.join(), known = [COLUMNS.join(), COLUMNS.slice(0, -1).join()];
+  if (!known.includes(given)) throw new Error(`its columns are ${head.slice(0, 13).join(", ").slice(0, 200) || "missing"}; it takes those of an export: ${COLUMNS.join(", ")}`);
+  return lines.filter((cells) => cells.length > 1).map((cells) => {
+    const row = Object.fromEntries(COLUMNS.map((name, k) => [name, cells[k] ?? ""]));
+    if (!/^[1-5]$/.test(row.score)) throw new Error(`it holds the score ${row.score.slice(0, 20)}; a score is 1 to 5`);
+    return { ...row, score: Number(row.score), model: Number(row.model) };
+  });
+}
+
+// RFC 4180: [[cell, …], …].
+function cellsOf(text) {
+  const lines = [[]], cell = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/y;
+  while (cell.lastIndex < text.length) {
+    const found = cell.exec(text);
+    if (!found) throw new Error("it is no table of comma-separated values");
+    lines.at(-1).push(found[1]?.replaceAll('""', '"') ?? found[2]);
+    if (found[3] === "") break;
+    if (found[3] !== ",") lines.push([]);
+  }
+  return lines.at(-1).length ? lines : lines.slice(0, -1);
+}

@@ -31,7 +31,7 @@ Returns a function that lets go of everything. */
 export function showView(root, host) {
   const { overview } = host, part = buildShell(root, host), closing = [];
   let choice = firstChoice(overview), lens = wholeView(), turns = 0, reader = "", rating = false, added = [...host.added?.() ?? []], shown = null, from = null;
-  let stripMarks = [0, 1000];
+  let stripMarks = [0, 1000], before = null;
 
   const on = (target, kind, react) => {
     target.addEventListener(kind, react);
@@ -124,8 +124,10 @@ export function showView(root, host) {
     root.classList.toggle("narrow", narrow);
     root.classList.toggle("wide", wide);
     root.classList.toggle("rating", rating);
+    const side = rating && root.clientWidth >= 1000 && shown.panels.length === 1;
+    root.classList.toggle("side", side);
     const above = part("stage").getBoundingClientRect().top - root.getBoundingClientRect().top;
-    const height = Math.max(300, window.innerHeight - Math.min(above, 200) - 92 - (rating ? 150 : 0));
+    const height = Math.max(300, window.innerHeight - Math.min(above, 200) - 92 - (rating && !side ? 150 : 0));
     return { narrow, width: part("panels").clientWidth, height };
   }
 
@@ -147,7 +149,7 @@ export function showView(root, host) {
       figure.querySelector("em").textContent = maps.length > 1 || hidden() ? "" : overview.methods[entry.method]?.sentence ?? "";
       canvas.setAttribute("aria-label", `ECG of record ${choice.record} with heatmap ${entry.label}${averaged}. ${shares}`);
       const calipers = choice.calipers ? { ...choice.caliper, text: caliperText(mine) } : null;
-      const what = { beat: mine.beat, map: entry.map, scale: entry.scale, fiducials: choice.marks ? mine.fiducials : null, mask: mine.mask, calipers };
+      const what = { beat: mine.beat, map: entry.map, scale: entry.scale, fiducials: choice.marks && !rating ? mine.fiducials : null, mask: mine.mask, calipers };
       drawPanel(canvas, page, what, wide / page.width, lens);
       Object.assign(canvas, { entry, found: mine, slot: k });
     });
@@ -185,7 +187,7 @@ export function showView(root, host) {
     if (overview.review) drawReview(part("review"), overview.review, names);
     else part("review").hidden = true;
     part("status").replaceChildren(h("span", null, `${overview.beat} · record ${choice.record}`),
-      h("span", null, `${label}: measured ${printed(found.truth, unit, digits)}, network ${predictedText(found.truth, found.prediction, { digits })} ${found.prediction === null ? "" : unit}`));
+      rating ? "" : h("span", null, `${label}: measured ${printed(found.truth, unit, digits)}, network ${predictedText(found.truth, found.prediction, { digits })} ${found.prediction === null ? "" : unit}`));
   }
 
   function caliperText(found) {
@@ -222,7 +224,17 @@ export function showView(root, host) {
 
   const study = studyForm(part("study"), {
     overview, host, tell, show, reader: (name) => { if (name !== reader) { reader = name; refresh(); } },
-    lock(on) { rating = on; choice = { ...choice, calipers: false }; },
+    // The whole map comes into sight, wherever the reader has scrolled to.
+    toTop() {
+      const { top } = part("status").getBoundingClientRect();
+      if (top < 0 || top > window.innerHeight / 3) part("status").scrollIntoView();
+    },
+    lock(on) {
+      if (on && !rating) before = choice;
+      rating = on;
+      if (on) choice = { ...choice, calipers: false };
+      else show(before);
+    },
   });
 
   function zoom(factor) {
@@ -264,7 +276,7 @@ export function showView(root, host) {
     }
     if (!at) return;
     const value = canvas.entry.map && !hidden() && !rating ? canvas.entry.map[at.row * 600 + at.sample] : null;
-    part("pointer").textContent = pointed(at, canvas.found, value, canvas.entry.unit, choice.marks ? markAt(canvas.found.fiducials, at.sample) : "");
+    part("pointer").textContent = pointed(at, canvas.found, value, canvas.entry.unit, choice.marks && !rating ? markAt(canvas.found.fiducials, at.sample) : "");
     if (!choice.calipers || !at.single) return;
     const ms = at.sample * 2, { at: marks } = choice.caliper;
     if (event.type === "pointerdown") {
@@ -326,6 +338,10 @@ export function showView(root, host) {
   for (const [name, react] of Object.entries({
     previous: () => step(-1), next: () => step(1), smaller: () => zoom(0.8), larger: () => zoom(1.25), dismiss: () => tell(""),
     picture: () => savePicture(sheet()), print: () => printSheet(sheet()),
+    "to-study": () => {
+      part("study").scrollIntoView();
+      part("reader").focus({ preventScroll: true });
+    },
     more: () => {
       part("further").hidden = !part("further").hidden;
       part("more").setAttribute("aria-expanded", String(!part("further").hidden));

@@ -73,7 +73,9 @@ function render({ model, el }) {
       return (await ask("open", { names: [...files].map((file) => file.name) }, contents))[0];
     },
     ratings: async (reader) => (await ask("ratings", { reader }))[0],
-    keepRating: async (row) => { await ask("keep", { row }); },
+    keepRating: (row) => host.keepRatings([row]),
+    keepRatings: async (rows) => { await ask("keep", { rows }); },
+    results: async () => (await ask("results"))[0],
     state: {
       get: () => model.get("state"),
       set: (text) => { if (text !== model.get("state")) { model.set("state", text); model.save_changes(); } },

@@ -1,13 +1,8 @@
-"""Blinding: which letter hides which method, and in which order a reader sees things.
+"""Marks: what a rating carries of its map, so that it can be told later whether it still fits.
 
-An order depends on text alone (seed, reader, record …), never on a random generator, so that the
-widget, the static page and the analysis of the ratings agree about it. The page repeats
-``text_hash`` in JavaScript (``assets/view/blinding.js``); a test compares the two.
+They depend on text alone, never on a random generator, so that the view and the analysis of the
+ratings agree. ``views/assets/view/blinding.js`` has the same ``text_hash``; a test compares them.
 """
-
-from collections.abc import Sequence
-
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def text_hash(text: str) -> int:
@@ -18,17 +13,6 @@ def text_hash(text: str) -> int:
     value = ((value ^ (value >> 16)) * 0x85EBCA6B) & 0xFFFFFFFF
     value = ((value ^ (value >> 13)) * 0xC2B2AE35) & 0xFFFFFFFF
     return value ^ (value >> 16)
-
-
-def shuffled(items: Sequence[str], key: str) -> list[str]:
-    """The items in an order that key decides, whatever order they came in."""
-    return sorted(items, key=lambda item: (text_hash(f"{key}|{item}"), item))
-
-
-def letters(methods: Sequence[str], seed: int, reader: str, *place) -> dict[str, str]:
-    """Letter → method for one reader at one place (target, model, record): another at each."""
-    key = "|".join(map(str, (seed, reader, *place)))
-    return dict(zip(LETTERS, shuffled(methods, key), strict=False))
 
 
 def study_id(seed: int, network: dict) -> str:

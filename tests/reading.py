@@ -1,0 +1,74 @@
+"""The order of a reading study and its rows, as the view makes them: written again, to test it.
+
+settings: of ``study.settings``; without, every map of the first model of each target.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ecghelpers.study import reading_study
+from ecghelpers.study.for_views import POOL
+from ecghelpers.study.marks import mark, text_hash
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One map to be rated; code is the letter that hides the method from this reader."""
+
+    target: str
+    model: int
+    record: str
+    method: str
+    code: str
+
+    @property
+    def key(self):
+        """What tells this reader's item from her others."""
+        return self.target, self.model, self.record, self.code
+
+
+def shuffled(items, key):
+    """The items in an order that key decides, whatever order they came in."""
+    return sorted(items, key=lambda item: (text_hash(f"{key}|{item}"), item))
+
+
+def letters(methods, seed, reader, *place):
+    """Letter → method for one reader at one place (target, model, record): another at each."""
+    key = "|".join(map(str, (seed, reader, *place)))
+    return dict(zip(LETTERS, shuffled(methods, key), strict=False))
+
+
+def items(study, reader, settings=None):
+    """All maps in the order in which this reader, named by reader_name, sees them."""
+    found = {}
+    for network in study.networks:
+        target, model = network["target"], network["model"]
+        if settings and target not in settings.targets:
+            continue
+        records = shuffled(network["records"][:POOL], f"{study.seed}|records")
+        for record in records[: settings.records if settings else None]:
+            codes = letters(network["methods"], study.seed, reader, target, model, record)
+            for code, method in codes.items():
+                key = "|".join((target, str(model), record, method))
+                found[key] = Item(target, model, record, method, code)
+    return [found[key] for key in shuffled(list(found), f"{study.seed}|{reader}|study")]
+
+
+def pairs(study, reader, settings=None):
+    """The same maps, two of the same record at a time."""
+    found = {}
+    for item in sorted(items(study, reader, settings), key=lambda item: item.code):
+        place = (item.target, str(item.model), item.record, str(LETTERS.index(item.code) // 2))
+        found["|".join(place)] = (*found.get("|".join(place), ()), item)
+    return [found[key] for key in shuffled(list(found), f"{study.seed}|{reader}|pairs")]
+
+
+def row(study, reader, item, score, text="", beside="", settings=""):
+    """One rating as a row of a reader's file."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    name = study.names[item.target, item.model]
+    signed = mark(name, *item.key, item.method)
+    values = (reader, now, "1", name, *item.key, beside, score, text, signed, settings)
+    return dict(zip(reading_study.COLUMNS, values, strict=True))

@@ -1,0 +1,222 @@
+"""The reading study as a reader meets it: set up, rated, exported, imported, and its results."""
+
+import csv
+
+import pandas as pd
+import pytest
+import reading
+from conftest import OUTPUT
+from seen import captions, change, drawn, part
+
+from ecghelpers.study import for_views, reading_study
+from ecghelpers.study.settings import Settings
+from ecghelpers.views.plots import METHOD_LABELS
+from ecghelpers.views.results_folder import Cases
+
+READER = 'Ø"<B>, R'
+BOTH = Settings(("pr", "qt"), 4, 1)
+
+
+@pytest.fixture(scope="module")
+def study(shown):
+    return reading_study.Study(Cases(shown, seed=1).networks(), seed=1)
+
+
+def begin(page, reader, records=4, together=1):
+    """Set a study up and start it; a new reader sees the practice map."""
+    part(page, "reader").fill(reader)
+    part(page, "records").fill(str(records))
+    part(page, "together").select_option(str(together))
+    change(page, lambda: part(page, "start").click())
+
+
+def rate(page, *scores):
+    """Score what is shown by the keys, and go on."""
+    for score in scores:
+        page.keyboard.press(str(score))
+    change(page, lambda: page.keyboard.press("Enter"))
+
+
+def stop(page):
+    change(page, lambda: part(page, "stop").click())
+
+
+def export(page, path):
+    with page.expect_download() as download:
+        part(page, "export").click()
+    download.value.save_as(path)
+    return list(csv.DictReader(path.open(newline="", encoding="utf-8")))
+
+
+def test_a_study_from_its_setup_to_the_exported_file(opened, study, tmp_path):
+    part(opened, "to-study").click()
+    estimate = part(opened, "estimate")
+    opened.wait_for_selector("text=/100 maps, about 17 min at 10 s a map/")
+    part(opened, "records").fill("4")
+    part(opened, "records").press("Tab")
+    opened.wait_for_selector("text=/80 maps, about 13 min/")
+    assert "fewer than 9" in estimate.text_content()
+    begin(opened, f"  {READER.lower()} ")
+    assert (
+        part(opened, "progress").text_content() == "Practice: this score is not kept. Then 80 maps."
+    )
+    assert part(opened, "back").is_hidden()
+    rate(opened, 5)
+    items = reading.items(study, READER, BOTH)
+    remarks = ("", 'a "quoted", remark', "<script>window.hacked=1</script>")
+    for item, score, remark in zip(items, (1, 5, 3), remarks, strict=False):
+        assert captions(opened) == [item.code]
+        assert f"record {item.record}" in part(opened, "status").text_content()
+        asked = {"qt": "QT interval", "pr": "PR interval"}[item.target]
+        question = part(opened, "question").text_content()
+        assert question == f"Does it mark where you would measure the {asked}?"
+        part(opened, "score0").nth(score - 1).check()
+        part(opened, "remark0").fill(remark)
+        change(opened, lambda: part(opened, "save").click())
+    assert "3 of 80 maps rated" in part(opened, "progress").text_content()
+    opened.reload()
+    drawn(opened)
+    part(opened, "reader").fill(READER)
+    part(opened, "reader").press("Tab")
+    opened.wait_for_selector("text=/3 of 80 maps rated/")  # what was asked for last is proposed
+    change(opened, lambda: part(opened, "start").click())
+    assert captions(opened) == [items[3].code]
+    stop(opened)
+    rows = export(opened, tmp_path / "ratings.csv")
+    assert tuple(rows[0]) == reading_study.COLUMNS and {row["reader"] for row in rows} == {READER}
+    assert [(row["score"], row["text"]) for row in rows] == list(zip("153", remarks, strict=True))
+    assert {row["settings"] for row in rows} == {"targets=pr qt; records=4; maps=1"}
+    table = study.read([tmp_path / "ratings.csv"])
+    assert list(table["method"]) == [item.method for item in items[:3]]
+    assert not [m for m in METHOD_LABELS if m in (tmp_path / "ratings.csv").read_text("utf-8")]
+
+
+def test_while_a_map_is_rated_nothing_tells_what_to_think_of_it(opened):
+    values = part(opened, "status").text_content()
+    assert "measured" in values and "network" in values
+    before = part(opened, "target").input_value(), captions(opened)
+    begin(opened, "AB")
+    rate(opened, 3)
+    text = opened.locator("body").inner_text()
+    told = [word for word in ("measured", ", network", "of the colour", "Gap") if word in text]
+    assert not told and not [label for label in METHOD_LABELS.values() if label in text]
+    for name in ("measurements", "curves", "ranking", "review", "target", "record", "marks"):
+        assert part(opened, name).is_hidden(), name
+    box = opened.locator("[name=panels] canvas").bounding_box()
+    for x in range(5, 100, 5):  # along the leads: no mark is named
+        opened.mouse.move(box["x"] + box["width"] * x / 100, box["y"] + box["height"] / 2)
+        assert "(" not in part(opened, "pointer").text_content()
+    shown = captions(opened)
+    for key in ("ArrowRight", "b", "n", "9"):
+        opened.keyboard.press(key)
+    assert captions(opened) == shown, "only the study changes what is shown"
+    stop(opened)
+    assert (part(opened, "target").input_value(), captions(opened)) == before
+    assert part(opened, "status").text_content() == values
+
+
+def test_back_shows_the_last_score_and_changes_it(opened, study, tmp_path):
+    begin(opened, "AB")
+    rate(opened, 3)
+    rate(opened, 2)
+    rate(opened, 4)
+    items = reading.items(study, "AB", BOTH)
+    change(opened, lambda: opened.keyboard.press("Backspace"))
+    assert captions(opened) == [items[1].code] and part(opened, "score0").nth(3).is_checked()
+    change(opened, lambda: part(opened, "back").click())
+    assert captions(opened) == [items[0].code] and part(opened, "score0").nth(1).is_checked()
+    rate(opened, 5)
+    assert captions(opened) == [items[2].code], "on to the first that has no score"
+    opened.keyboard.press("Enter")
+    opened.wait_for_selector("text=/Choose a score/")
+    stop(opened)
+    export(opened, tmp_path / "ratings.csv")
+    table = study.read([tmp_path / "ratings.csv"])
+    rated = {(row.record, row.method): row.score for row in table.itertuples()}
+    assert rated == {(i.record, i.method): s for i, s in zip(items, (5, 4), strict=False)}
+
+
+def test_pairs_are_rated_side_by_side(opened, study, tmp_path):
+    begin(opened, "AB", together=2)
+    rate(opened, 3, 3)
+    pairs = reading.pairs(study, "AB", BOTH)
+    for pair in pairs[:2]:
+        assert captions(opened) == [item.code for item in pair]
+        part(opened, "remark1").fill("worse")
+        part(opened, "score0").nth(3).check()
+        part(opened, "score0").nth(3).focus()
+        rate(opened, 2)  # the map that has no score yet
+    opened.screenshot(path=OUTPUT / "study-pair.png")
+    stop(opened)
+    export(opened, tmp_path / "ratings.csv")
+    table = study.read([tmp_path / "ratings.csv"])
+    expected = [item for pair in pairs[:2] for item in pair]
+    assert list(table["method"]) == [item.method for item in expected]
+    assert list(table["score"]) == [4, 2, 4, 2] and list(table["text"]) == ["", "worse"] * 2
+    assert list(table["beside"]) == [i.code for pair in pairs[:2] for i in pair[::-1]]
+    assert set(table["settings"]) == {"targets=pr qt; records=4; maps=2"}
+
+
+def simulated(study, folder):
+    """Files of three readers: two agree but for what each rated; one of an earlier version."""
+    names = list(METHOD_LABELS)
+    for number, reader in enumerate(("AB", "CD", "EF")):
+        for item in reading.items(study, reader)[: 60 + 20 * number]:
+            spread = (names.index(item.method) + len(item.record) + number * len(item.target)) % 5
+            made = reading.row(study, reader.lower(), item, 1 + spread, f'"{number}",\nx')
+            reading_study.append_rating(folder / f"{reader}.csv", made)
+    old = pd.read_csv(folder / "EF.csv", dtype=str, keep_default_na=False).drop(columns="settings")
+    old.to_csv(folder / "EF.csv", index=False)
+    return [folder / f"{reader}.csv" for reader in ("AB", "CD", "EF")]
+
+
+def test_results_of_imported_files_are_those_of_python(opened, shown, study, tmp_path):
+    paths = simulated(study, tmp_path)
+    broken = tmp_path / "broken" / "notes.csv"
+    broken.parent.mkdir()
+    broken.write_text("a,b\n1,2\n")
+    assert part(opened, "results").is_hidden()
+    part(opened, "import").set_input_files([*paths, broken])
+    opened.wait_for_selector("[name=report] tbody tr")
+    opened.wait_for_selector("text=/notes.csv: its columns are a, b/")
+    found = for_views.answers(study, tmp_path, pd.read_csv(shown.review), {})
+    lines = opened.locator("[name=report] tbody tr").all()
+    for line, row in zip(lines, found["scores"], strict=True):
+        ranks = found["ranks"].get(row["method"])
+        expected = [
+            METHOD_LABELS[row["method"]],
+            "",
+            f"{row['score']:.2f} ({row['low']:.2f} to {row['high']:.2f})",
+            str(row["n"]),
+            *(["", ""] if ranks is None else [f"{ranks[k]:g}" for k in ("readers", "faithful")]),
+        ]
+        assert line.locator("th, td").all_text_contents() == expected
+    text = part(opened, "report").inner_text()
+    agreed = found["agreement"]
+    assert found["ratings"] == 240 and "240 ratings by 3 readers (AB, CD, EF)" in text
+    interval = f"α {agreed['alpha']:.2f} ({agreed['low']:.2f} to {agreed['high']:.2f})"
+    told = f"Agreement on the {agreed['maps']} maps that at least two readers rated: {interval}"
+    assert told.replace("-", "−") in text
+    assert f"faithful {found['rho']['faithful']:.2f}".replace("-", "−") in text
+    assert "whether a method is told from random maps" in text, "what the page cannot say"
+    opened.screenshot(path=OUTPUT / "study-results.png")
+    opened.reload()
+    drawn(opened)
+    opened.wait_for_selector("[name=results]:visible")  # imported ratings stay in this browser
+
+
+def test_on_a_phone_the_form_lies_below_the_map_within_reach(opened):
+    opened.set_viewport_size({"width": 390, "height": 844})
+    begin(opened, "AB", together=2)
+    rate(opened, 3, 3)
+    opened.screenshot(path=OUTPUT / "study-phone.png")
+    form = part(opened, "rating").bounding_box()
+    canvas = opened.locator("[name=panels] canvas").first.bounding_box()
+    assert canvas["y"] < form["y"] and form["y"] + form["height"] <= 844
+    assert 0 <= canvas["y"] < 100 and form["height"] < 300, "the map is in sight"
+    targets = opened.locator("[name=rating] .scores label, [name=rating] button:visible").all()
+    assert len(targets) >= 12
+    for target in (*targets, opened.locator(".remark").first):
+        box = target.bounding_box()
+        assert box["height"] >= 44 and box["width"] >= 44 and box["x"] + box["width"] <= 390
+    assert opened.evaluate("document.documentElement.scrollWidth") <= 390
