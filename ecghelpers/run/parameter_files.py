@@ -257,7 +257,9 @@ def fingerprint(step: Step) -> str:
     """
     without = () if step.draws else SHOWING
     if not step.notebook:
-        return code_of.digest(code_of.closure({"views.offline_page"}, without))[:12]
+        assets = sorted((code_of.PACKAGE / "views" / "assets").rglob("*.*"))
+        modules = code_of.closure({"views.offline_page"}, without)
+        return code_of.digest(modules, *(path.read_text(encoding="utf-8") for path in assets))[:12]
     cells = [cell for cell in code_cells(step.path) if not _is_parameters(cell)]
     text = "\n".join("".join(cell["source"]) for cell in cells)
     tree = ast.parse(re.sub(r"(?m)^\s*[%!].*$", "", text))

@@ -126,13 +126,13 @@ def lab(shown, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def web_app(shown, tmp_path_factory):
-    """The address of a web app with these results, and the folder it runs in."""
+    """The address of a web app with these results."""
     pytest.importorskip("voila")
     folder = tmp_path_factory.mktemp("web_app")
     arguments = ["ecghelpers.views.web_app", "--results", str(shown.root), "--port={port}"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WEB_APP_TOKEN", "secret")
         server, port = serve(folder, arguments, "http://127.0.0.1:{port}/")
-    yield f"http://127.0.0.1:{port}/", folder
+    yield f"http://127.0.0.1:{port}/?token=secret"
     server.terminate()
     server.wait(20)

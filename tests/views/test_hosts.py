@@ -1,0 +1,304 @@
+"""The view in its three hosts: the same words, numbers and keys; nothing asked outside."""
+
+import asyncio
+import json
+import time
+import urllib.request
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import fake_results
+import pytest
+from conftest import OUTPUT, PATIENCE_MS
+from seen import VIEW, captions, change, choose, part, pictures
+
+from ecghelpers.views.plots import METHOD_LABELS
+
+CHANGE_MS, TEN_MS = 100, 150
+HOSTS = ("page", "lab", "web_app")
+KNOWN: dict[str, object] = {}  # what the first host showed, for the others to agree with
+CELL = """name => {
+  const canvas = document.querySelector('.ecg-view [name=panels] canvas');
+  const box = canvas.getBoundingClientRect(), cell = canvas.page.cells.find(c => c.name === name);
+  const { fit, lens } = canvas, k = fit * lens.zoom;
+  return { k, x: box.left + (cell.left - lens.x) * k, y: box.top + (cell.baseline - lens.y) * k };
+}"""
+QUICK = """async ([name, turns]) => {
+  const root = document.querySelector('.ecg-view'), times = [];
+  for (let k = 0; k < turns; k++) {
+    const before = root.dataset.drawn, began = performance.now();
+    root.querySelector(`[name=${name}]`).click();
+    while (root.dataset.drawn === before) await new Promise(r => setTimeout(r, 0));
+    times.push(performance.now() - began);
+    await new Promise(r => setTimeout(r, 300));
+  }
+  return times.sort((a, b) => a - b)[Math.floor(turns / 2)];
+}"""
+
+
+def slack() -> float:
+    """What the limits above are multiplied by: they are for a machine with nothing else to do."""
+    began = time.perf_counter()
+    sum(number * number for number in range(2_000_000))
+    return 3 * max(1.0, (time.perf_counter() - began) / 0.1)
+
+
+@pytest.fixture(scope="module", params=HOSTS)
+def page(request, browser, shown):
+    """The view as one host shows it, once for all tests; notes what is asked for and opened."""
+    host = request.param
+    where = shown.site.as_uri() if host == "page" else request.getfixturevalue(host)
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.set_default_timeout(PATIENCE_MS)
+    page.host, page.asked, page.opened, page.problems = host, [], [], []
+    own = ("file:", "data:", "blob:", "http://127.0.0.1:")
+    page.on("request", lambda r: r.url.startswith(own) or page.asked.append(r.url))
+    page.on("popup", lambda window: page.opened.append(window.url))
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.sockets = []
+    page.on("websocket", lambda s: "/channels" in s.url and page.sockets.append(s.url))
+    if request.param == "lab":
+        page.goto(where)
+        page.wait_for_selector("text=/Python 3.*Idle/")
+        page.click(".lm-MenuBar-itemLabel:text('Run')")
+        page.click("text='Run All Cells'")
+    else:
+        page.goto(where)
+    page.wait_for_selector(f"{VIEW}[data-drawn]")
+    if host == "lab":
+        page.wait_for_selector("text=/Python 3.*Idle/")
+    page.locator(VIEW).scroll_into_view_if_needed()
+    yield page
+    assert page.evaluate("window.hacked") is None
+    page.close()
+
+
+@pytest.fixture(autouse=True)
+def as_opened(request):
+    """Each test begins with the first view."""
+    if "page" not in request.fixturenames:
+        return
+    page = request.getfixturevalue("page")
+    for name, value in (("target", "qt"), ("model", "1"), ("view", "one"), ("leads", "all")):
+        if part(page, name).input_value() != value:
+            choose(page, name, value)
+    for name, value in (("slot", "0"), ("record", fake_results.HOSTILE_IDS[0])):
+        if part(page, name).input_value() != value:
+            choose(page, name, value)
+
+
+def click_paper(page, lead="aVF", mm=28.0, up=6.0, **options) -> None:
+    """Click in a lead, so many mm after its beginning and above its baseline."""
+    at = page.evaluate(CELL, lead)
+    page.mouse.click(at["x"] + mm * at["k"], at["y"] - up * at["k"], **options)
+
+
+def test_words_and_numbers_are_the_same(page):
+    names = ("status", "measurements", "usual", "ranking", "review", "meaning", "low", "high")
+    words = {name: part(page, name).inner_text() for name in names}
+    words["captions"] = captions(page)
+    words["labels"] = page.locator(f"{VIEW} [name=controls] label").all_inner_texts()
+    assert "Sensitivity: a higher voltage here" in words["meaning"]
+    assert "Research only, not for diagnosis" in page.locator(f"{VIEW} header").inner_text()
+    assert words == KNOWN.setdefault("words", words)
+
+
+def test_arrows_and_digits_work_after_a_click_on_the_paper(page):
+    ids = fake_results.HOSTILE_IDS
+    page.locator(f"{VIEW} [name=panels] canvas").click(position={"x": 3, "y": 3})
+    change(page, lambda: page.keyboard.press("ArrowRight"))
+    assert part(page, "record").input_value() == ids[1]
+    change(page, lambda: page.keyboard.press("ArrowLeft"))
+    change(page, lambda: page.keyboard.press("ArrowLeft"))
+    assert part(page, "record").input_value() == ids[-1]
+    for key, name in (("5", "Integrated gradients"), ("0", "Random"), ("1", "Saliency")):
+        change(page, lambda key=key: page.keyboard.press(key))
+        assert captions(page) == [name]
+
+
+def test_a_click_enlarges_a_lead_and_a_map_and_escape_goes_back(page):
+    change(page, lambda: click_paper(page, "V5"))
+    assert part(page, "leads").input_value() == "V5"
+    change(page, lambda: page.keyboard.press("Escape"))
+    assert part(page, "leads").input_value() == "all"
+    choose(page, "view", "methods")
+    assert captions(page) == list(METHOD_LABELS.values())
+    boxes = page.locator(f"{VIEW} [name=panels] canvas").evaluate_all(
+        "all => all.map(c => [c.offsetLeft, c.offsetTop, c.offsetWidth])"
+    )
+    assert len({x for x, _, _ in boxes}) == 5 and len({y for _, y, _ in boxes}) == 2
+    page.screenshot(path=OUTPUT / f"{page.host}-methods.png", full_page=page.host != "lab")
+    change(page, lambda: page.locator(f"{VIEW} [name=panels] canvas").nth(7).click())
+    assert captions(page) == ["Guided backprop"]
+    change(page, lambda: page.keyboard.press("Escape"))
+    assert len(captions(page)) == 10
+
+
+def test_the_wheel_zooms_under_the_pointer_and_a_double_click_shows_all(page):
+    whole = pictures(page)
+    before = page.evaluate(CELL, "V2")
+    x, y = before["x"] + 12 * before["k"], before["y"]
+    page.mouse.move(x, y)
+    page.mouse.wheel(0, -400)
+    page.wait_for_timeout(500)
+    after = page.evaluate(CELL, "V2")
+    assert after["k"] > 1.5 * before["k"]
+    assert after["x"] + 12 * after["k"] == pytest.approx(x, abs=2)
+    assert after["y"] == pytest.approx(y, abs=2)
+    page.mouse.dblclick(x, y)
+    page.wait_for_timeout(700)
+    assert pictures(page) == whole, "not all of this view"
+
+
+def test_calipers_measure_within_one_lead_and_again_on_another_record(page):
+    page.locator(VIEW).focus()
+    change(page, lambda: page.keyboard.press("c"))
+    at = page.evaluate(CELL, "V5")
+    page.mouse.move(at["x"] + 19 * at["k"], at["y"] - at["k"])
+    page.mouse.down()
+    page.mouse.move(at["x"] + 22 * at["k"], at["y"] - at["k"], steps=3)
+    page.mouse.up()
+    assert part(page, "caliper-lead").input_value() == "V5"
+    assert part(page, "mark1").input_value() == "400"
+    assert abs(int(part(page, "mark2").input_value()) - 880) <= 6
+    first = part(page, "measured").inner_text()
+    assert " ms, " in first and " mV" in first and "beats" not in first
+    change(page, lambda: part(page, "next").click())
+    assert part(page, "measured").inner_text() != first, "the voltage is another record's"
+    page.locator(VIEW).focus()
+    change(page, lambda: page.keyboard.press("c"))
+    assert part(page, "caliper-row").is_hidden()
+
+
+def test_the_readout_names_the_end_of_t(page):
+    at = page.evaluate(CELL, "V5")
+    page.mouse.move(at["x"] + 0.05 * fake_results.FIDUCIALS[5] * at["k"], at["y"])
+    told = part(page, "pointer").inner_text()
+    assert told.startswith("V5: 8") and "(T end)" in told and "map " in told, told
+
+
+def test_controls_that_do_nothing_are_not_there(page):
+    assert part(page, "names").is_hidden() and part(page, "second").is_hidden()
+    choose(page, "view", "methods")
+    assert part(page, "slot").is_hidden()
+    needs = page.locator(f"{VIEW} [name=needs]").count()
+    assert (needs == 1) == (page.host == "page")
+    assert (page.locator(f"{VIEW} [name=own]").count() == 1) == (page.host != "page")
+
+
+def test_blinding_hides_names(page):
+    page.locator(VIEW).focus()
+    change(page, lambda: page.keyboard.press("b"))
+    text = page.locator(VIEW).inner_text()
+    assert not [label for label in METHOD_LABELS.values() if label in text]
+    assert part(page, "ranking").is_hidden() and part(page, "review").is_hidden()
+    page.screenshot(path=OUTPUT / f"{page.host}-blind.png")
+    change(page, lambda: page.keyboard.press("b"))
+    assert captions(page) == ["Saliency"]
+
+
+def test_an_error_covers_nothing_and_closes_with_escape(page):
+    if page.host == "page":
+        part(page, "export").click()
+    else:
+        part(page, "more").click()
+        part(page, "find").fill("<img src=x onerror=window.hacked=1>")
+        part(page, "find").press("Enter")
+    page.wait_for_selector(f"{VIEW} [name=message]:visible")
+    box, below = (part(page, name).bounding_box() for name in ("message", "status"))
+    assert box["y"] + box["height"] <= below["y"]
+    page.locator(VIEW).focus()
+    page.keyboard.press("Escape")
+    assert part(page, "message").is_hidden()
+    if page.host != "page":
+        part(page, "more").click()
+
+
+def test_any_record_is_computed_where_python_is(page):
+    if page.host == "page":
+        pytest.skip("the page has no Python, and says so")
+    part(page, "more").click()
+    part(page, "find").fill("extra-1")
+    change(page, lambda: part(page, "find").press("Enter"))
+    page.wait_for_function(
+        "() => { const c = document.querySelector('.ecg-view [name=panels] canvas');"
+        " return c.entry?.map && c.getAttribute('aria-label').includes('extra-1'); }"
+    )
+    assert "computing" not in part(page, "panels").inner_text()
+    part(page, "more").click()
+
+
+def test_changes_are_quick(page):
+    limit = slack()
+    one = page.evaluate(QUICK, ["next", 5])
+    choose(page, "view", "methods")
+    ten = page.evaluate(QUICK, ["next", 5])
+    print(f"{page.host}: {one:.0f} ms a change, {ten:.0f} ms for all ten (slack {limit:.1f})")
+    assert one < CHANGE_MS * limit and ten < TEN_MS * limit
+
+
+def test_nothing_was_asked_outside(page):
+    """The last of a host's tests: with everything clicked that there is."""
+    part(page, "more").click()
+    for button in page.locator(f"{VIEW} button:visible").all():
+        name = button.get_attribute("name")
+        if name not in ("print", "start", "more", "dismiss"):
+            button.click()
+    assert page.asked == [] and page.opened == []
+    assert page.locator(f"{VIEW} a[href^=http]").count() == 0
+    assert page.problems == []
+
+
+def kernel_message(kind: str, content: dict) -> dict:
+    header = {"msg_type": kind, "msg_id": uuid.uuid4().hex, "session": "x", "username": ""}
+    header["version"] = "5.3"
+    return {"header": header, "parent_header": {}, "metadata": {}, "content": content} | {
+        "channel": "shell"
+    }
+
+
+def send_code(page, code: str) -> None:
+    """Ask a page's kernel to run code, as it might, and wait until it answers a later request."""
+    from tornado.httpclient import HTTPRequest
+    from tornado.websocket import websocket_connect
+
+    cookies = "; ".join(f"{c['name']}={c['value']}" for c in page.context.cookies())
+    execute = kernel_message("execute_request", {"code": code, "silent": False})
+    later = kernel_message("kernel_info_request", {})
+
+    async def send() -> None:
+        connection = await websocket_connect(
+            HTTPRequest(page.sockets[0].split("?")[0], headers={"Cookie": cookies})
+        )
+        await connection.write_message(json.dumps(execute))
+        await connection.write_message(json.dumps(later))
+        answers = ""
+        while later["header"]["msg_id"] not in answers or "kernel_info_reply" not in answers:
+            answers += str(await connection.read_message())
+        connection.close()
+
+    with ThreadPoolExecutor(1) as pool:  # this thread has Playwright's event loop
+        pool.submit(asyncio.run, asyncio.wait_for(send(), 60)).result()
+
+
+def test_the_web_app_runs_no_code_that_is_sent_to_it(page, tmp_path):
+    if page.host == "page":
+        pytest.skip("the page has no kernel")
+    ran = tmp_path / "ran"
+    send_code(page, f"open({str(ran)!r}, 'w')")
+    assert ran.exists() == (page.host == "lab"), "JupyterLab runs code, the web app does not"
+
+
+def test_the_web_app_shows_itself_to_who_has_the_token(page):
+    if page.host != "web_app":
+        pytest.skip("about the web app")
+    address = page.url.split("?")[0]
+    with urllib.request.urlopen(f"{address}?token=wrong", timeout=60) as refused:
+        assert "/login" in refused.url
+    token = {"Authorization": "token secret"}
+    for closed in ("api/contents", "api/sessions", "api/terminals", "api/kernels", "lab"):
+        assert page.request.get(address + closed).status in (403, 404, 405), closed
+        answer = page.request.post(address + closed, data={}, headers=token)
+        assert answer.status in (403, 404, 405), closed
+    text = page.locator("body").inner_text()
+    assert "import numpy" not in text and "Explorer(" not in text
