@@ -223,7 +223,6 @@ rule planted:
         DATA,
     output:
         PLANTED,
-        "planted/{plant}/model1/model.safetensors",
         "planted/{plant}/model1/metrics.json",
         "planted/{plant}/model1/scores.csv",
     log:

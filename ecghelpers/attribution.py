@@ -2,13 +2,13 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .attribution_methods import METHODS, Run
+from .attribution_methods import METHODS, Method, Run
 from .config import check_choice, check_number
 from .ecg import INDEPENDENT_LEADS, LEADS, onto_independent_leads
 from .prediction import batch_of, check_beats, check_record_ids, in_batches, like, ready
@@ -90,13 +90,8 @@ def attribute(
     record_id (by default on the beat itself), not on the other records. batch_size: beats in the
     network at once. parameters: any of DEFAULTS.
 
-    leads: ``independent`` gives (record, 8, time) on I, II and V1 to V6. III, aVR, aVL and aVF are
-    linear in I and II, so how relevance is shared among the six is not determined by the data; what
-    it comes to on I and II is. Gradients (saliency, SmoothGrad) are folded exactly, by the chain
-    rule; deconvolution, guided backprop and guided Grad-CAM by the same sums, for what they pass
-    back. Methods in target unit fold the (mean) gradient or multiplier and multiply by the voltages
-    afterwards, which keeps the sum over all points (gradient SHAP: without the noise in that
-    factor). Random keeps its numbers in those leads.
+    leads: ``independent`` gives (record, 8, time) on I, II and V1 to V6: what a map
+    says once III, aVR, aVL and aVF are folded onto I and II (docs/methods.md, for each method).
 
     Raises ValueError for an unknown method, parameter or choice of leads and for beats that are not
     finite.
@@ -110,28 +105,40 @@ def attribute(
     beats = check_beats(beats_uv)
     ids = check_record_ids(record_id, beats)
     model, device, dtype = ready(model)
-    batch_size = batch_of(batch_size, device)
+    run = Run(model, ids, seed, batch_of(batch_size, device), multiply_by_inputs, parameters)
     out = torch.empty_like(beats)
 
     def compute(start: int, stop: int) -> None:
-        run = Run(model, ids[start:stop], seed, batch_size, multiply_by_inputs, parameters)
-        with warnings.catch_warnings(), torch.enable_grad():
-            warnings.simplefilter("ignore")  # Captum announces its hooks and gradients every time
-            part = beats[start:stop].to(device, dtype).requires_grad_()
-            found = row.compute(run, part).detach()
-        if found.shape != part.shape:
-            raise RuntimeError(f"{method} gave shape {tuple(found.shape)} for {tuple(part.shape)}")
-        out[start:stop] = found.cpu()
+        part = beats[start:stop].to(device, dtype)
+        out[start:stop] = _computed(row, replace(run, record_id=ids[start:stop]), part).cpu()
 
-    records = max(1, batch_size // int(parameters[row.rows])) if row.rows else batch_size
+    records = max(1, run.batch_size // int(parameters[row.rows])) if row.rows else run.batch_size
     in_batches(compute, len(beats), records, method, quiet=not progress)
     return like(out, beats_uv)
+
+
+def _computed(row: Method, run: Run, beats: Tensor) -> Tensor:
+    """A method's map of some beats, without Captum's announcements of its hooks and gradients."""
+    with warnings.catch_warnings(), torch.enable_grad():
+        warnings.simplefilter("ignore")
+        found = row.compute(run, beats.requires_grad_()).detach()
+    if found.shape != beats.shape:
+        raise RuntimeError(f"{row.label}: shape {tuple(found.shape)} for {tuple(beats.shape)}")
+    return found
 
 
 def _on_independent_leads(
     model: nn.Module, beats_uv: np.ndarray | Tensor, method: str, options: dict
 ) -> np.ndarray | Tensor:
-    """attribute with leads="independent": (record, 12, time) → (record, 8, time)."""
+    """attribute with leads="independent": (record, 12, time) → (record, 8, time).
+
+    III, aVR, aVL and aVF are linear in I and II, so how relevance is shared among the six is not
+    determined by the data; what it comes to on I and II is. Gradients (saliency, SmoothGrad) are
+    folded exactly, by the chain rule; deconvolution, guided backprop and guided Grad-CAM by the
+    same sums, for what they pass back. Methods in target unit fold the (mean) gradient or
+    multiplier and multiply by the voltages afterwards, which keeps the sum over all points
+    (gradient SHAP: without the noise in that factor). Random keeps its numbers in those leads.
+    """
     row = METHODS[check_choice("method", method, METHODS)]
     beats = check_beats(beats_uv)
     rows = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]

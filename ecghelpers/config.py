@@ -50,6 +50,11 @@ class Results:
         return self.root / "readings"
 
     @property
+    def faithful(self) -> Path:
+        """What each operator says of each method, the detail behind one column of the review."""
+        return self.root / "faithful.csv"
+
+    @property
     def site(self) -> Path:
         return self.root / "site" / "index.html"
 

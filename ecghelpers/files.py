@@ -83,6 +83,12 @@ def write_json(path: str | Path, value: dict) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def write_table(table, path: str | Path) -> None:
+    """Write a pandas table as CSV, whole or not at all."""
+    with whole_file(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
 def sha256(path: str | Path) -> str:
     """The SHA-256 of a file's content."""
     with open(path, "rb") as raw:

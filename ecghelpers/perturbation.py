@@ -1,103 +1,19 @@
-"""The perturbation procedure: perturb the most important points, predict again, repeat.
-
-To add a way of perturbing, write a function (Beats) → what each perturbed point becomes, and give
-it a row in OPERATORS.
-"""
+"""The perturbation procedure: perturb the most important points, predict again, repeat."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .config import check_choice, check_number, generator
-from .ecg import BEAT_SHAPE, MS_PER_SAMPLE
+from .ecg import BEAT_SHAPE
+from .perturbation_operators import OPERATORS, Beats, interpolated
 from .prediction import batch_of, check_beats, check_record_ids, in_batches, like, ready
 
 ORDERS = ("morf", "lerf")
 POINTS = BEAT_SHAPE[0] * BEAT_SHAPE[1]
 ONE_BY_ONE = 25  # so many first points of a schedule come singly
-BLUR_MS = 100
-
-
-@dataclass(frozen=True)
-class Beats:
-    """What an operator may use: tensors (record, lead, time), each belonging to the record.
-
-    noise: N(0, σ²), σ a fraction of the beat's range. other: a beat of another record.
-    """
-
-    beats: Tensor
-    noise: Tensor
-    other: Tensor | None
-
-
-def blurred(given: Beats) -> Tensor:
-    """A moving average of about 100 ms; ends are repeated."""
-    reach = round(BLUR_MS / MS_PER_SAMPLE / 2)
-    padded = nn.functional.pad(given.beats, (reach, reach), mode="replicate")
-    return nn.functional.avg_pool1d(padded, 2 * reach + 1, stride=1)
-
-
-def interpolated(beats: Tensor, perturbed: Tensor) -> Tensor:
-    """Beats with straight lines where they are perturbed, from neighbour to neighbour in the lead.
-
-    perturbed: boolean, of the same shape. Before the first sample that is left, and after the last,
-    its value is held; a lead without any becomes zero.
-    """
-    time = torch.arange(beats.shape[-1], device=beats.device)
-    none, end = -1, beats.shape[-1]
-    before = torch.where(perturbed, none, time).cummax(-1).values
-    after = torch.where(perturbed, end, time).flip(-1).cummin(-1).values.flip(-1)
-    left = beats.gather(-1, torch.where(before == none, after, before).clamp(max=end - 1))
-    right = beats.gather(-1, torch.where(after == end, before, after).clamp(min=0))
-    share = (time - before).to(beats) / (after - before).clamp(min=1)
-    line = torch.lerp(left, right, share.clamp(0, 1))
-    return torch.where(perturbed.all(-1, keepdim=True), torch.zeros_like(beats), line)
-
-
-@dataclass(frozen=True)
-class Operator:
-    """A row of OPERATORS.
-
-    replacement: what each perturbed point becomes, (record, lead, time), whichever others are
-    perturbed; None: a line between the points that are left. reason: why one would do this.
-    """
-
-    label: str
-    reason: str
-    replacement: Callable[[Beats], Tensor] | None
-
-
-OPERATORS = {
-    "add_noise": Operator(
-        "noise added",
-        "The published procedure: single samples are made implausible, which mostly shows where "
-        "the network reacts to roughness.",
-        lambda given: given.beats + given.noise,
-    ),
-    "zero": Operator(
-        "set to zero",
-        "The samples are put on the isoelectric line, as if nothing happened there.",
-        lambda given: torch.zeros_like(given.beats),
-    ),
-    "blur": Operator(
-        "blurred",
-        "A moving average of about 100 ms takes the detail and leaves the slow course.",
-        blurred,
-    ),
-    "other_record": Operator(
-        "of another record",
-        "The same samples of a training record: every value is one that the network knows.",
-        lambda given: given.other,
-    ),
-    "interpolate": Operator(
-        "interpolated",
-        "A straight line between the samples that are left: the smoothest way to take one out.",
-        None,
-    ),
-}
 
 
 def schedule(steps: int, points: int = POINTS) -> np.ndarray:
@@ -176,41 +92,43 @@ def perturbation_curve(
     beat itself), not on the other records. Raises ValueError for unknown names, shapes that differ,
     NaN, noise below zero, or more steps than points.
     """
-    beats = check_beats(beats_uv)
-    relevance = check_beats(attribution, "attribution")
+    beats, relevance = _checked(beats_uv, attribution)
+    check_number("noise_fraction", noise_fraction, 0)
+    check_choice("order", order, ORDERS)
+    row = OPERATORS[check_choice("operator", operator, OPERATORS)]
+    counts, ids = _counts(steps, beats), check_record_ids(record_id, beats)
+    other = _others(beats, donors, seed, ids) if operator == "other_record" else lambda part: None
+    model, device, dtype = ready(model)
+    out = torch.empty(len(beats), len(counts), dtype=dtype)
+    rows = batch_of(batch_size, device)
+
+    def compute(start: int, stop: int) -> None:
+        chosen = slice(start, stop)
+        part, names = beats[chosen], ids[chosen]
+        on = {"seed": seed, "record_id": names, "device": device}
+        ranked = relevance_order(relevance[chosen], order, **on)
+        given = Beats(part, noise_field(part, noise_fraction, seed, names), other(chosen))
+        replaced = row.replacement(given).to(device, dtype) if row.replacement else None
+        part = part.to(device, dtype)
+        out[chosen] = _predict_steps(model, part, replaced, ranked, counts.to(device), rows)
+
+    with torch.inference_mode():
+        records = max(1, 4 * rows // max(1, len(counts)))
+        in_batches(compute, len(beats), records, "perturbation", quiet=not progress)
+    return like(out, beats_uv)
+
+
+def _checked(
+    beats_uv: np.ndarray | Tensor, attribution: np.ndarray | Tensor
+) -> tuple[Tensor, Tensor]:
+    """Both as tensors (record, lead, time). Raises ValueError if their shapes differ."""
+    beats, relevance = check_beats(beats_uv), check_beats(attribution, "attribution")
     if relevance.shape != beats.shape:
         raise ValueError(
             f"attribution has shape {tuple(relevance.shape)}; allowed: that of beats_uv, "
             f"{tuple(beats.shape)}"
         )
-    check_number("noise_fraction", noise_fraction, 0)
-    check_choice("order", order, ORDERS)
-    check_choice("operator", operator, OPERATORS)
-    counts = _counts(steps, beats)
-    ids = check_record_ids(record_id, beats)
-    other = _others(beats, donors, seed, ids) if operator == "other_record" else None
-    model, device, dtype = ready(model)
-    out = torch.empty(len(beats), len(counts), dtype=dtype)
-    batch_size = batch_of(batch_size, device)
-
-    def compute(start: int, stop: int) -> None:
-        chosen = slice(start, stop)
-        part, names = beats[chosen], ids[chosen]
-        ranked = relevance_order(
-            relevance[chosen], order, seed=seed, record_id=names, device=device
-        )
-        noise = noise_field(part, noise_fraction, seed, names)
-        given = Beats(part, noise, other(chosen) if other else None)
-        function = OPERATORS[operator].replacement
-        replaced = function(given).to(device, dtype) if function else None
-        out[chosen] = _predict_steps(
-            model, part.to(device, dtype), replaced, ranked, counts.to(device), batch_size
-        )
-
-    with torch.inference_mode():
-        records = max(1, 4 * batch_size // max(1, len(counts)))
-        in_batches(compute, len(beats), records, "perturbation", quiet=not progress)
-    return like(out, beats_uv)
+    return beats, relevance
 
 
 def _counts(steps: int | Sequence[int], beats: Tensor) -> Tensor:

@@ -12,7 +12,14 @@ FLOORS = (
     {"run", "views", "study"},
     {"judging"},
     {"data", "training", "evaluation", "attribution_maps", "shipped"},
-    {"attribution", "attribution_methods", "perturbation", "truth", "measurement"},
+    {
+        "attribution",
+        "attribution_methods",
+        "perturbation",
+        "perturbation_operators",
+        "truth",
+        "measurement",
+    },
     {"prediction", "checksums"},
     {"model", "speed", "files", "fingerprint", "statistics", "config", "ecg"},
 )

@@ -10,7 +10,7 @@ from torch import nn
 from ..attribution import LEAD_CHOICES, METHODS, attribute
 from ..config import Results
 from ..data.maps_and_curves import read_attributions
-from ..files import whole_file
+from ..files import write_table
 from ..prediction import ready
 from ..truth.similarity import between_methods, between_trainings
 
@@ -69,12 +69,6 @@ def disagreement(
     return both.assign(gain=both["independent"] - both["twelve"])
 
 
-def write(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV, whole or not at all."""
-    with whole_file(path) as temporary:
-        table.to_csv(temporary, index=False)
-
-
 def collect(parts: Mapping[str, pd.DataFrame], path: Path) -> pd.DataFrame:
     """Put the parts' tables below one another with the columns COLUMNS, and write them."""
     tables = [
@@ -83,5 +77,5 @@ def collect(parts: Mapping[str, pd.DataFrame], path: Path) -> pd.DataFrame:
         if len(table)
     ]
     whole = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
-    write(whole, path)
+    write_table(whole, path)
     return whole

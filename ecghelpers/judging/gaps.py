@@ -23,6 +23,7 @@ FLOOR_QUESTIONS = {
     "other_record": "does this ECG's own map say more than the map of another ECG?",
 }
 MOST = 0.5  # "most operators": more than this share of them
+COLUMNS = ["target", "method", "operator", "floor"]  # of a gap table, before its numbers
 VERDICTS = ("faithful", "depends on the operator", "unclear", "worse than the floor")
 
 
@@ -91,9 +92,8 @@ def gap_table(
             below = {m: np.mean([_floor_gap(gaps, m, o, floor) for o in names], 0) for m in methods}
             table = compare(own, below, groups)
             tables.append(table.assign(target=target, operator=operator, floor=floor))
-    columns = ["target", "method", "operator", "floor"]
     table = pd.concat(tables, ignore_index=True)
-    return table[columns + [name for name in table if name not in columns]]
+    return table[COLUMNS + [name for name in table if name not in COLUMNS]]
 
 
 def _floor_gap(gaps: Mapping, method: str, operator: str, floor: str) -> np.ndarray:
@@ -157,6 +157,23 @@ def _together(better: int, worse: int, operators: int) -> str:
     if worse > MOST * operators and not better:
         return bad
     return depends if better or worse else unclear
+
+
+def verdict_table(
+    table: pd.DataFrame, summaries: pd.DataFrame, published: pd.DataFrame
+) -> pd.DataFrame:
+    """Who says what: a row an operator, then all together, then the published verdict by name.
+
+    table: of gap_table; summaries: of faithfulness; published: of ``aopc.published_table``, all of
+    one network. A column a method.
+    """
+    single = table[(table.floor == FLOOR) & (table.operator != "all")]
+    answers = single.pivot(index="operator", columns="method", values="verdict")
+    answers = answers.reindex(list(dict.fromkeys(single.operator)))
+    answers.index = [OPERATORS[operator].label for operator in answers.index]
+    answers.loc["over operators"] = summaries.set_index("method").verdict
+    answers.loc["as published: error, noise only"] = published.set_index("method").beats_random
+    return answers[list(summaries.method)]
 
 
 def faithfulness_sentence(table: pd.DataFrame, title: str, label) -> str:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -104,91 +105,105 @@ def perturb(
     block; finished blocks are kept beside path (files.Pieces), where a killed run finds them, as
     long as settings, records, their beats, the code and the weights agree.
     """
-    methods, weights = list(methods), weights_digest(model.state_dict())
-    model, *_ = ready(model)  # once, not for every curve
     maps = asdict(maps or Settings(seed=experiment.seed))
     settings = {"target": target, **experiment.settings(), "attribution": maps}
     decides = {"records": list(data.record_id), "beats": array_digest(data.medians)}
-    decides |= {"weights": weights}
+    decides |= {"weights": weights_digest(model.state_dict())}
     decides |= {"code": code_digest(__name__)}
     pieces = Pieces(path, {**settings, **decides})
+    model, *_ = ready(model)  # once, not for every curve
     partners = floor_maps.partners(data.record_id, experiment.seed, data.groups)
+    every, methods = np.arange(len(data.record_id)), list(methods)
+    blocks = [every[n : n + BLOCK_RECORDS] for n in range(0, len(every), BLOCK_RECORDS)]
     parts: dict[str, list[dict[str, np.ndarray]]] = {method: [] for method in methods}
-    tasks = [(first, m) for first in range(0, len(data.record_id), BLOCK_RECORDS) for m in methods]
-    with progress(len(tasks), f"perturbing {target}") as bar:
-        for first, method in tasks:
-            name = f"{method}.{first:06d}"
+    with progress(len(blocks) * len(methods), f"perturbing {target}") as bar:
+        for rows, method in product(blocks, methods):
+            name = f"{method}.{rows[0]:06d}"
             curves = pieces.load(name)
             if curves is None:
-                rows = np.arange(len(data.record_id))[first : first + BLOCK_RECORDS]
                 drawn = partial(attribute, model, method=method, progress=False, **maps)
-                curves = dict(_curves(model, data, rows, partners[rows], method, drawn, experiment))
+                relevance = _relevance(data, rows, partners[rows], drawn, experiment.seed)
+                alone = partners[rows] < 0
+                curves = dict(_curves(model, data.subset(rows), relevance, alone, experiment))
                 pieces.save(name, **curves)
             parts[method].append(curves)
             bar.update()
+    return _together(data, target, experiment, settings, parts)
+
+
+def _relevance(
+    data: Medians, rows: np.ndarray, partners: np.ndarray, drawn: partial, seed: int
+) -> dict[str, np.ndarray]:
+    """The maps of some records by a method, and those that its floors are followed with.
+
+    drawn: (beats, record_id=) → maps of the method. Names: ``prediction`` for its own, then those
+    in FLOORS, or several draws of the random method.
+    """
+    block = data.subset(rows)
+    own = {"prediction": drawn(block.medians, record_id=block.record_id)}
+    if drawn.keywords["method"] == FLOOR:
+        draws = range(1, ORIGINAL_DRAWS)
+        ids = {n: [f"{record} draw {n}" for record in block.record_id] for n in draws}
+        return own | {f"draw{n}": drawn(block.medians, record_id=ids[n]) for n in draws}
+    # where there is no other record, its floor stays unknown
+    others = data.subset(np.where(partners < 0, rows, partners))
+    return own | {
+        "shifted": floor_maps.shifted(own["prediction"], seed, block.record_id),
+        "other_record": drawn(others.medians, record_id=others.record_id),
+    }
+
+
+def _curves(
+    model: nn.Module,
+    block: Medians,
+    relevance: dict[str, np.ndarray],
+    alone: np.ndarray,
+    experiment: Experiment,
+) -> Iterator[tuple[str, np.ndarray]]:
+    """All curves of one method on some records, named operator.order.kind.
+
+    relevance: of ``_relevance``; alone: (record,) whether there is no other record. kind:
+    ``prediction`` (record, step), a floor (record, coarse step), or ``draws`` (draw, record, coarse
+    step) of several random maps.
+    """
+    points = experiment.points
+    columns = coarse(points)
+    for operator, order in product(OPERATORS, ORDERS):
+        curve = partial(experiment.curve, model, block, operator=operator, order=order)
+        own = curve(relevance["prediction"], counts=points)
+        yield f"{operator}.{order}.prediction", own
+        if "draw1" in relevance:
+            published = (operator, order) == PUBLISHED
+            counts = points if published else points[columns]
+            draws = range(1, ORIGINAL_DRAWS if published else FLOOR_DRAWS)
+            more = [curve(relevance[f"draw{draw}"], counts=counts) for draw in draws]
+            own = own if published else own[:, columns]
+            yield f"{operator}.{order}.draws", np.stack([own, *more])
+            continue
+        for floor in FLOORS:
+            found = curve(relevance[floor], counts=points[columns])
+            unknown = alone & (floor == "other_record")
+            yield f"{operator}.{order}.{floor}", np.where(unknown[:, None], np.nan, found)
+
+
+def _together(
+    data: Medians, target: str, experiment: Experiment, settings: dict, parts: dict
+) -> Perturbation:
+    """What ``perturbation.h5`` holds, from method → its blocks of curves."""
     curves = {
         (method, *key.split(".")): np.concatenate([part[key] for part in blocks], axis=-2)
         for method, blocks in parts.items()
         for key in (blocks[0] if blocks else ())
     }
-    columns = coarse(experiment.points)
+    attributes = {k: json.dumps(v) if isinstance(v, dict) else v for k, v in settings.items()}
     return Perturbation(
         record_id=data.record_id,
         truth=data.target(target),
         points=experiment.points,
-        floor_points=experiment.points[columns],
+        floor_points=experiment.points[coarse(experiment.points)],
         curves=curves,
-        attributes={k: json.dumps(v) if isinstance(v, dict) else v for k, v in settings.items()}
-        | {"operator": PUBLISHED[0], "order": PUBLISHED[1]},
+        attributes=attributes | {"operator": PUBLISHED[0], "order": PUBLISHED[1]},
     )
-
-
-def _curves(
-    model: nn.Module,
-    data: Medians,
-    rows: np.ndarray,
-    partners: np.ndarray,
-    method: str,
-    drawn,
-    experiment: Experiment,
-) -> Iterator[tuple[str, np.ndarray]]:
-    """All curves of one method on some records, named operator.order.kind.
-
-    drawn: (beats, record_id=) → maps of the method. kind: ``prediction`` (record, step), a floor
-    (record, coarse step), or ``draws`` (draw, record, coarse step) of several random maps.
-    """
-    block = data.subset(rows)
-    relevance = {"prediction": drawn(block.medians, record_id=block.record_id)}
-    if method == FLOOR:
-        for draw in range(1, ORIGINAL_DRAWS):
-            ids = [f"{record} draw {draw}" for record in block.record_id]
-            relevance[f"draw{draw}"] = drawn(block.medians, record_id=ids)
-    else:
-        relevance["shifted"] = floor_maps.shifted(
-            relevance["prediction"], experiment.seed, block.record_id
-        )
-        # where there is no other record, its floor stays unknown
-        others = data.subset(np.where(partners < 0, rows, partners))
-        relevance["other_record"] = drawn(others.medians, record_id=others.record_id)
-    points = experiment.points
-    columns = coarse(points)
-    for operator in OPERATORS:
-        for order in ORDERS:
-            curve = partial(experiment.curve, model, block, operator=operator, order=order)
-            key = f"{operator}.{order}"
-            own = curve(relevance["prediction"], counts=points)
-            yield f"{key}.prediction", own
-            if method == FLOOR:
-                published = (operator, order) == PUBLISHED
-                counts = points if published else points[columns]
-                draws = range(1, ORIGINAL_DRAWS if published else FLOOR_DRAWS)
-                more = [curve(relevance[f"draw{draw}"], counts=counts) for draw in draws]
-                yield f"{key}.draws", np.stack([own if published else own[:, columns], *more])
-                continue
-            for floor in FLOORS:
-                found = curve(relevance[floor], counts=points[columns])
-                alone = (partners < 0) & (floor == "other_record")
-                yield f"{key}.{floor}", np.where(alone[:, None], np.nan, found)
 
 
 def all_ways(

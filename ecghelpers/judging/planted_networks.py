@@ -3,8 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ from ..data.maps_and_curves import Attributions, write_attributions
 from ..data.medians import Medians
 from ..ecg import SPLITS
 from ..evaluation import model_errors
-from ..files import provenance, whole_file, write_json
+from ..files import provenance, write_json, write_table
 from ..model import load_model
 from ..prediction import predict
 from ..training import Settings, Trainer, fit, state_of, write_network
@@ -97,37 +96,42 @@ def plant_network(
     """Train a network on a plant, write it with its maps, and score the maps against the truth.
 
     Writes ``planted/<name>/model1/``: model.safetensors, attributions.h5 (with the beats and the
-    masks) and metrics.json. A killed training goes on where it was. A network that has not learnt
-    its plant is not judged: no scores, and the sentence says so; the same where there are too few
-    records.
+    masks), metrics.json and scores.csv. A killed training goes on where it was. A network that has
+    not learnt its plant is not judged: no scores, and the sentence says so. Where there are too few
+    records for it there is no network, and the files say so: no maps, no scores.
     """
     try:
         parts = planted_parts(data, name, settings.seed, settings.training_records)
     except ValueError as error:
-        return PlantedNetwork(name, float("nan"), False, f"Not judged: {error}.")
-    training = Settings(
-        f"planted {name}",
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        seed=settings.seed,
-    )
-    network = _trained(training, parts, results.planted_network(name), device)
+        found = PlantedNetwork(name, float("nan"), False, f"Not judged: {error}.")
+        _write_maps(results, name, _no_maps(data, methods), maps)
+        return _write(results, found, settings)
+    network = _trained(results, name, settings, parts, device)
     records, planted = parts["test"]
     r2 = float(model_errors(planted.values, predict(network, planted.beats))["r2"])
-    learnt, sentence = _verdict(name, r2, settings.least_r2)
+    found = PlantedNetwork(name, r2, *_verdict(name, r2, settings.least_r2))
     first = slice(0, settings.map_records)
     few = records.subset(first), planted.subset(first)
-    drawn = _write_maps(network, name, *few, results.planted_attributions(name), maps, methods)
-    content = {"plant": name, "label": PLANTS[name].label, "unit": PLANTS[name].unit}
-    content |= {"r2": r2, "least_r2": settings.least_r2, "learnt": learnt, "sentence": sentence}
-    found = PlantedNetwork(name, r2, learnt, sentence)
-    if learnt:
+    drawn = _drawn(network, *few, methods, maps)
+    _write_maps(results, name, drawn, maps)
+    if found.learnt:
         leaning = lean(network, records, name, settings.seed) if PLANTS[name].gives_away else None
-        scores = _scores(name, drawn, *few, leaning, settings.seed)
+        scores = _scores(name, drawn.maps, *few, leaning, settings.seed)
         found = replace(found, lean=leaning, scores=scores)
-        content["lean"] = asdict(leaning) if leaning else None
-    content |= {"training": asdict(training), "version": provenance()}
-    write_json(results.planted_dir(name) / "metrics.json", content)
+    return _write(results, found, settings)
+
+
+def _write(results: Results, found: PlantedNetwork, settings: Planting) -> PlantedNetwork:
+    """Write metrics.json and scores.csv of a planted network, and return it."""
+    told = {field.name: getattr(found, field.name) for field in fields(found)}
+    scores, plant = told.pop("scores"), PLANTS[told.pop("name")]
+    content = {"plant": found.name, "label": plant.label, "unit": plant.unit, **told}
+    content |= {"r2": found.r2 if np.isfinite(found.r2) else None}
+    content |= {"lean": asdict(found.lean) if found.lean else None, "least_r2": settings.least_r2}
+    content |= {"training": asdict(settings), "version": provenance()}
+    folder = results.planted_dir(found.name)
+    write_json(folder / "metrics.json", content)
+    write_table(scores, folder / "scores.csv")
     return found
 
 
@@ -150,17 +154,13 @@ def _scores(
     return table[[*SCORE_COLUMNS, *rest]]
 
 
-def write_scores(results: Results, networks: Sequence[PlantedNetwork]) -> pd.DataFrame:
-    """Write ``planted/scores.csv`` from the networks of all plants, and return it."""
-    tables = [network.scores for network in networks if len(network.scores)]
-    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=SCORE_COLUMNS)
-    with whole_file(results.planted_scores) as temporary:
-        table.to_csv(temporary, index=False)
-    return table
-
-
-def _trained(settings: Settings, parts: dict, path: Path, device: str) -> nn.Module:
+def _trained(
+    results: Results, name: str, planting: Planting, parts: dict, device: str
+) -> nn.Module:
     """The network after its training, written and read back."""
+    path = results.planted_network(name)
+    how = {"epochs": planting.epochs, "batch_size": planting.batch_size, "seed": planting.seed}
+    settings = Settings(f"planted {name}", **how)
     beats = {split: (planted.beats, planted.values) for split, (_, planted) in parts.items()}
     trainer = Trainer(settings, beats["train"], beats["validation"], resolve_device(device))
     network = fit(trainer, state_of(path))
@@ -178,38 +178,63 @@ def _verdict(name: str, r2: float, least_r2: float) -> tuple[bool, str]:
     return learnt, told if learnt else missed
 
 
-def _write_maps(
+@dataclass(frozen=True)
+class _Drawn:
+    """Maps of planted beats by every method, the seconds they took, and the predictions."""
+
+    record_id: np.ndarray
+    planted: Planted
+    maps: dict[str, np.ndarray]
+    seconds: dict[str, float]
+    prediction: np.ndarray
+
+
+def _drawn(
     network: nn.Module,
-    name: str,
     records: Medians,
     planted: Planted,
-    path: Path,
-    settings: attribution.Settings,
     methods: Sequence[str],
-) -> dict[str, np.ndarray]:
-    """Every method's maps of these records, written to attributions.h5 and returned."""
-    ids, beats, options = records.record_id, planted.beats, asdict(settings)
-    maps, details = {}, {}
+    settings: attribution.Settings,
+) -> _Drawn:
+    maps, seconds, ids = {}, {}, records.record_id
     for method in methods:
         began = time.perf_counter()
-        maps[method] = attribute(network, beats, method, record_id=ids, **options)
-        details[method] = {
-            "parameters": options,
-            "unit": unit(method, PLANTS[name].unit, settings.multiply_by_inputs),
-            "seconds": time.perf_counter() - began,
+        options = {"record_id": ids, **asdict(settings)}
+        maps[method] = attribute(network, planted.beats, method, **options)
+        seconds[method] = time.perf_counter() - began
+    return _Drawn(ids, planted, maps, seconds, predict(network, planted.beats))
+
+
+def _no_maps(data: Medians, methods: Sequence[str]) -> _Drawn:
+    """What is drawn where there is no network: maps of no record."""
+    none = data.medians[:0]
+    planted = Planted(none, np.zeros(0), none.astype(bool))
+    seconds = dict.fromkeys(methods, 0.0)
+    return _Drawn(data.record_id[:0], planted, dict.fromkeys(methods, none), seconds, np.zeros(0))
+
+
+def _write_maps(results: Results, name: str, drawn: _Drawn, settings: attribution.Settings) -> None:
+    """Write attributions.h5 of a planted network."""
+    plant = PLANTS[name]
+    details = {
+        method: {
+            "parameters": asdict(settings),
+            "unit": unit(method, plant.unit, settings.multiply_by_inputs),
+            "seconds": seconds,
         }
+        for method, seconds in drawn.seconds.items()
+    }
     content = Attributions(
-        record_id=ids,
-        prediction=predict(network, beats),
-        truth=planted.values.astype(np.float32),
-        maps=maps,
+        record_id=drawn.record_id,
+        prediction=drawn.prediction,
+        truth=drawn.planted.values.astype(np.float32),
+        maps=drawn.maps,
         details=details,
         attributes={"target": f"planted {name}", "split": "test"},
-        beats=beats,
-        mask=planted.masks,
+        beats=drawn.planted.beats,
+        mask=drawn.planted.masks,
     )
-    write_attributions(path, content)
-    return maps
+    write_attributions(results.planted_attributions(name), content)
 
 
 def planted_scores(results: Results) -> pd.DataFrame:

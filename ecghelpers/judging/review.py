@@ -1,6 +1,6 @@
 """The answer: one table of all tests of the maps, over all networks, and what it says in words."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +9,9 @@ import pandas as pd
 
 from ..attribution import FLOOR, METHODS
 from ..config import Results
-from ..data.maps_and_curves import Perturbation, read_perturbation
+from ..data.maps_and_curves import read_perturbation
 from ..data.medians import Medians
-from ..ecg import TARGETS
-from ..files import whole_file
+from ..files import write_table
 from ..statistics import summary
 from ..truth.plants import PLANTS
 from . import gaps, shortcut
@@ -84,41 +83,47 @@ def row(target, method, test, value, low, high, chance, verdict) -> dict:
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def from_perturbation(
-    content: Iterable[Perturbation], target: str, sd: float, patients: Mapping[str, str]
-) -> list[dict]:
-    """The three tests by perturbation of one target.
+def perturbation_tables(
+    results: Results, data: Medians, sd: Mapping[str, float]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """``gaps.gap_table`` and ``gaps.faithfulness`` of all targets, one below the other.
 
-    content: of its networks, which were given the same records; patients: record id → patient. With
-    several networks, an ECG's gap is the mean over them.
+    sd: target → SD of its test values. With several networks of a target, which were given the same
+    records, an ECG's gap is the mean over them. Raises ValueError if the records differ.
     """
-    first, *more = content
-    if any(list(part.record_id) != list(first.record_id) for part in more):
-        raise ValueError("the networks of one target were perturbed on other records; run 06 again")
-    groups = [patients.get(record, record) for record in first.record_id]
-    table = gaps.gap_table(first, target, sd, groups, more=more)
-    summary = gaps.faithfulness(table)
+    patients = dict(zip(data.record_id, data.groups, strict=True))
+    found: dict[str, list[Path]] = {}
+    for target, model in results.models():
+        path = results.perturbation(target, model)
+        if path.is_file():
+            found.setdefault(target, []).append(path)
+    tables = []
+    for target, paths in found.items():
+        first, *more = map(read_perturbation, paths)
+        if any(list(part.record_id) != list(first.record_id) for part in more):
+            raise ValueError(f"the networks of {target} were perturbed on other records; run 06")
+        groups = [patients.get(record, record) for record in first.record_id]
+        tables.append(gaps.gap_table(first, target, sd[target], groups, more=more))
+    if not tables:
+        return pd.DataFrame(columns=gaps.COLUMNS), pd.DataFrame(columns=["target", "method"])
+    summaries = [gaps.faithfulness(table) for table in tables]
+    return pd.concat(tables, ignore_index=True), pd.concat(summaries, ignore_index=True)
+
+
+def from_perturbation(table: pd.DataFrame, summaries: pd.DataFrame) -> list[dict]:
+    """The three tests by perturbation, from the two tables of perturbation_tables."""
     rows = []
     answers = {"faithful": PASSES, "worse than the floor": FAILS}
-    for found in summary.itertuples():
-        rows.append(
-            row(
-                target,
-                found.method,
-                "faithful",
-                found.gain,
-                found.gain_low,
-                found.gain_high,
-                0.0,
-                answers.get(found.verdict, UNCLEAR),
-            )
-        )
+    for found in summaries.itertuples():
+        values = (found.gain, found.gain_low, found.gain_high, 0.0)
+        verdict = answers.get(found.verdict, UNCLEAR)
+        rows.append(row(found.target, found.method, "faithful", *values, verdict))
     overall = table[table.operator == ALL]
     for floor in ("shifted", "other_record"):
         for found in overall[overall.floor == floor].itertuples():
             values = (found.gain, found.gain_low, found.gain_high, 0.0)
-            test = f"better_than_{floor}"
-            rows.append(row(target, found.method, test, *values, FROM_ANSWER[found.verdict]))
+            where = found.target, found.method, f"better_than_{floor}"
+            rows.append(row(*where, *values, FROM_ANSWER[found.verdict]))
     return rows
 
 
@@ -196,29 +201,18 @@ def gather(
 ) -> pd.DataFrame:
     """Write ``review.csv`` from what a results folder holds, and return it.
 
-    sd: target → SD of its test values. shared: rows that belong to no target.
+    Beside it ``faithful.csv``, which operators say what. sd: target → SD of its test values.
+    shared: rows that belong to no target.
     """
-    patients = dict(zip(data.record_id, data.groups, strict=True))
-    rows, networks = [], {}
-    for target, model in results.models():
-        path = results.perturbation(target, model)
-        if path.is_file():
-            networks.setdefault(target, []).append(path)
-    for target, paths in networks.items():
-        content = map(read_perturbation, paths)
-        rows += from_perturbation(content, target, sd[target], patients)
+    gap_table, summaries = perturbation_tables(results, data, sd)
+    write_table(summaries, results.faithful)
+    rows = from_perturbation(gap_table, summaries)
     rows += from_truth(results)
     table = pd.DataFrame(rows, columns=COLUMNS)
     parts = [table, over_targets(table), pd.DataFrame(shared, columns=COLUMNS)]
     table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    write(results.review, table)
+    write_table(table, results.review)
     return table
-
-
-def write(path: Path, table: pd.DataFrame) -> None:
-    """Write the review, whole or not at all."""
-    with whole_file(path) as temporary:
-        table.to_csv(temporary, index=False)
 
 
 def over_targets(table: pd.DataFrame) -> pd.DataFrame:
@@ -239,77 +233,3 @@ def over_targets(table: pd.DataFrame) -> pd.DataFrame:
         most = verdicts.idxmax() if verdicts.max() > len(part) / 2 else UNCLEAR
         rows.append(row(ALL, method, test, over["value"], low, high, part.chance.mean(), most))
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def answer(table: pd.DataFrame, label: Callable[[str], str]) -> str:
-    """What the review says, in a paragraph made from its rows. label: method → its name."""
-    overall = table[(table.target == ALL) & (table.method != FLOOR)]
-    overall = overall[overall.verdict.isin([PASSES, FAILS, UNCLEAR])]
-    if overall.empty:
-        return "There is nothing to say yet: no test has been made."
-    tests = list(dict.fromkeys(overall.test))
-    said = [f"{len(tests)} tests were made of {overall.method.nunique()} methods"]
-    methods = overall.groupby("method", sort=False)
-    whole = [method for method, part in methods if (part.verdict == PASSES).all()]
-    said.append(
-        f"passing every one: {_names(whole, label)}" if whole else "no method passes every one"
-    )
-    for test in tests:
-        part = overall[overall.test == test]
-        passing = list(part.method[part.verdict == PASSES])
-        failing = list(part.method[part.verdict == FAILS])
-        words = f"{TESTS[test].label}: {_names(passing, label)} pass" if passing else ""
-        if not passing:
-            words = f"{TESTS[test].label}: none passes"
-        if failing:
-            words += f", {_names(failing, label)} fail"
-        said.append(words)
-    said += _only_some_targets(table, label)
-    open_ones = _without_mixtures(overall[overall.verdict == UNCLEAR], table)
-    if len(open_ones):
-        parts = [
-            f"{TESTS[test].label} of {_names(list(part.method), label)}"
-            for test, part in open_ones.groupby("test", sort=False)
-        ]
-        said.append(f"too uncertain to say: {'; '.join(parts)}")
-    return ". ".join(text[0].upper() + text[1:] for text in said) + "."
-
-
-def _only_some_targets(table: pd.DataFrame, label: Callable[[str], str]) -> list[str]:
-    """What holds for some targets only: a sentence a test, with the targets of each method."""
-    said = []
-    for test, methods in table[table.target != ALL].groupby("test", sort=False):
-        parts = []
-        for method, rows in methods.groupby("method", sort=False):
-            answers = {
-                verdict: [TARGETS[t].label for t in rows.target[rows.verdict == verdict]]
-                for verdict in (PASSES, FAILS)
-            }
-            if max(map(len, answers.values())) not in (0, len(rows)):
-                told = [f"{v} for {', '.join(names)}" for v, names in answers.items() if names]
-                parts.append(f"{label(method)} {' and '.join(told)}")
-        if parts:
-            said.append(f"{TESTS[test].label}, for some targets only: {'; '.join(parts)}")
-    return said
-
-
-def _without_mixtures(rows: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Of rows over all targets, those of which no target has a verdict."""
-    known = table[(table.target != ALL) & table.verdict.isin([PASSES, FAILS])]
-    mixed = set(zip(known.method, known.test, strict=True))
-    return rows[[pair not in mixed for pair in zip(rows.method, rows.test, strict=True)]]
-
-
-def _names(methods: list[str], label: Callable[[str], str]) -> str:
-    return ", ".join(map(label, methods)) or "none"
-
-
-def one_line(table: pd.DataFrame, method: str) -> str:
-    """What the review says of one method over all targets: tests passed, failed and open."""
-    part = table[(table.target == ALL) & (table.method == method)]
-    parts = []
-    for verdict, word in ((PASSES, "passes"), (FAILS, "fails"), (UNCLEAR, "unclear")):
-        names = [TESTS[test].label for test in part.test[part.verdict == verdict] if test in TESTS]
-        if names:
-            parts.append(f"{word}: {', '.join(names)}")
-    return "; ".join(parts) or "not tested"

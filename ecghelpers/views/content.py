@@ -8,7 +8,7 @@ import pandas as pd
 from .. import __version__
 from ..attribution import FLOOR, MEANINGS, METHODS, kind
 from ..ecg import TARGETS
-from ..judging import review as all_tests
+from ..judging import review_words
 from ..study import for_views
 from ..study.marks import study_id
 from ..study.reading_study import Study
@@ -195,8 +195,8 @@ def review(cases: Cases) -> dict | None:
         return None
     methods = [name for name in dict.fromkeys(table["method"]) if name != FLOOR]
     return {
-        "answer": all_tests.answer(table, lambda name: METHOD_LABELS.get(name, name)),
-        "tests": [[name, all_tests.one_line(table, name)] for name in methods],
+        "answer": review_words.answer(table, lambda name: METHOD_LABELS.get(name, name)),
+        "tests": [[name, review_words.one_line(table, name)] for name in methods],
     }
 
 

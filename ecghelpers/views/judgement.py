@@ -228,11 +228,11 @@ def _cell_text(row) -> str:
 
 
 def review_figure(table: pd.DataFrame) -> Picture:
-    """The review over all targets as coloured cells with signs, values and intervals."""
+    """The review over all targets as coloured cells: sign, value, interval, and chance below."""
     rows = table[table.target == "all"]
     tests = [name for name in TESTS if name in set(rows.test)]
     methods = [name for name in METHOD_LABELS if name in set(rows.method)]
-    figure = Picture(1.6 + 0.48 * max(1, len(methods)))
+    figure = Picture(1.6 + 0.56 * max(1, len(methods)))
     axes = figure.subplots()
     for row in rows.itertuples():
         if row.test in tests and row.method in methods:
@@ -253,11 +253,14 @@ def review_figure(table: pd.DataFrame) -> Picture:
 
 
 def _cell(axes: Axes, row, x: int, y: int) -> None:
-    """One cell of the review: colour and sign of the verdict, value, interval."""
+    """One cell of the review: colour and sign of the verdict, value, interval, chance."""
     colour, sign = CELL_STYLES.get(row.verdict, ("#ffffff", ""))
     ink = "white" if row.verdict in ("passes", "fails") else "black"
     axes.add_patch(Rectangle((x, y), 1, 1, facecolor=colour, edgecolor="white", lw=2))
     how = {"ha": "center", "va": "center", "color": ink}
-    axes.text(x + 0.5, y + 0.36, f"{sign} {row.value:.2f}", **how)
-    if np.isfinite([row.low, row.high]).all():
-        axes.text(x + 0.5, y + 0.74, f"{row.low:.2f} to {row.high:.2f}", fontsize=7, **how)
+    known = np.isfinite([row.low, row.high]).all()
+    interval = f"{row.low:.2f} to {row.high:.2f}" if known else "too few ECGs"
+    chance = f"chance {row.chance:.2f}" if np.isfinite(row.chance) else ""
+    axes.text(x + 0.5, y + 0.26, f"{sign} {row.value:.2f}", **how)
+    axes.text(x + 0.5, y + 0.58, interval, fontsize=7, **how)
+    axes.text(x + 0.5, y + 0.82, chance, fontsize=6.5, **how)

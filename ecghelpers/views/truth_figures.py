@@ -137,6 +137,10 @@ def forgetting(table: pd.DataFrame, title: str) -> Picture:
 def planted_beats(results: Results, plant: str, methods: Sequence[str], unit: str) -> Picture:
     """The lead with the plant of one test beat, and what methods mark in it and elsewhere."""
     stored = read_attributions(results.planted_attributions(plant), methods)
+    if not len(stored.record_id):
+        figure = Picture(0.6)
+        figure.suptitle(f"Plant {plant}: too few records to plant it in", fontsize=11)
+        return figure
     beat, mask = stored.beats[0], stored.mask[0].astype(bool)
     lead = int(mask.sum(1).argmax())
     time = np.arange(beat.shape[1]) * MS_PER_SAMPLE

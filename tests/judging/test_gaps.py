@@ -1,5 +1,7 @@
 """Gaps between the two orders: right for a model that is known, and silent where nothing is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from small_networks import Linear
 from ecghelpers.data.maps_and_curves import Perturbation
 from ecghelpers.data.medians import Medians
 from ecghelpers.ecg import FIDUCIALS, TARGETS
-from ecghelpers.judging import gaps, perturbation_curves
+from ecghelpers.judging import aopc, gaps, perturbation_curves
 from ecghelpers.perturbation import OPERATORS, ORDERS
 
 RNG = np.random.default_rng(2)
@@ -82,6 +84,48 @@ def test_a_linear_model_comes_out_right_in_both_orders(perturbed):
     assert summary.loc["inverted", "verdict"] == "worse than the floor"
     sentence = gaps.faithfulness_sentence(summary.reset_index(), "QT interval", str)
     assert "beats random under most operators: right" in sentence
+    published = aopc.published_table(perturbed, "qt", 10.0)
+    said = gaps.verdict_table(table, summary.reset_index(), published)
+    assert len(said) == len(OPERATORS) + 2 and list(said.columns) == list(METHODS)
+    assert said.loc["over operators", "right"] == "faithful"
+    assert said.iloc[-1]["right"] == published.set_index("method").beats_random["right"]
+
+
+def test_another_records_map_fails_the_test_made_for_it(tmp_path, monkeypatch):
+    """A sum of voltages, of beats with a bump each at a time of its own: only the own map fits."""
+    beats = np.zeros((RECORDS, 12, 600), np.int16)
+    for record, beat in enumerate(beats):
+        beat[record % 12, 40 * record : 40 * record + 30] = 500
+    data = replace(medians(), medians=beats)
+    place = {name: number for number, name in enumerate(data.record_id)}
+    noise = np.random.default_rng(4).random(beats.shape)
+
+    def drawn(model, beats_uv, method, record_id, progress=False, **settings):
+        rows = np.array([place[i.split()[0]] for i in record_id])
+        if method == "random":
+            return np.stack(
+                [
+                    np.random.default_rng(len(i) * 99 + r).random((12, 600))
+                    for i, r in zip(record_id, rows, strict=False)
+                ]
+            )
+        return np.abs(beats[rows if method == "own" else (rows + 5) % RECORDS]) + noise[rows]
+
+    monkeypatch.setattr(perturbation_curves, "attribute", drawn)
+    experiment = perturbation_curves.Experiment(steps=30, seed=3, donors=np.zeros_like(beats[:2]))
+    found = perturbation_curves.perturb(
+        Linear(np.ones((12, 600))),
+        data,
+        "qt",
+        tmp_path / "curves.h5",
+        experiment,
+        methods=["own", "another's", "random"],
+    )
+    summary = gaps.faithfulness(gaps.gap_table(found, "qt", sd=100.0)).set_index("method")
+    assert summary.loc["own", "better_than_other_record"] == "yes"
+    assert summary.loc["own", "verdict"] == "faithful"
+    assert summary.loc["another's", "better_than_other_record"] != "yes"
+    assert summary.loc["another's", "verdict"] != "faithful"
 
 
 def test_the_area_counts_every_doubling_alike():

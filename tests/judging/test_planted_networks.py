@@ -19,7 +19,7 @@ from ecghelpers.judging.planted_networks import (
     Planting,
     plant_network,
     planted_parts,
-    write_scores,
+    planted_scores,
 )
 from ecghelpers.judging.shortcut import SHARE, TRUTH, lean, share_table
 from ecghelpers.model import StevenNet, load_model
@@ -147,15 +147,15 @@ def test_a_network_that_was_not_trained_is_refused_a_verdict(gan_beats, tmp_path
     assert network.sentence.startswith("Not judged: the network has not learnt the interval")
     told = json.loads((results.planted_dir("interval") / "metrics.json").read_text())
     assert told["sentence"] == network.sentence and not told["learnt"]
-    table = write_scores(results, [network])
-    assert table.empty and list(pd.read_csv(results.planted_scores)) == list(SCORE_COLUMNS)
+    written = pd.read_csv(results.planted_dir("interval") / "scores.csv")
+    assert written.empty and list(written) == list(SCORE_COLUMNS)
 
 
 def test_files_and_scores_of_a_network_that_counts_as_learnt(gan_beats, tmp_path):
     results, data = Results(tmp_path), _data(gan_beats)
     settings = replace(QUICK, least_r2=-1e9, seed=2)
     networks = [planted(results, data, name, settings) for name in PLANTS]
-    table = write_scores(results, networks)
+    table = planted_scores(results)
     assert tuple(table)[:7] == SCORE_COLUMNS and set(table["plant"]) == set(PLANTS)
     assert {"saliency", "random", "oracle", "shifted", "other record"} <= set(table["method"])
     oracle = table[(table["method"] == "oracle") & (table["score"] == "rank")]
@@ -181,7 +181,9 @@ def test_too_few_records_or_labels_are_told_in_a_sentence(gan_beats, tmp_path):
     data.targets[:, 3] = np.nan  # QT, as in an export without it
     network = planted(Results(tmp_path), data, "shortcut")
     assert not network.learnt and "with a known qt; at least 2 are needed" in network.sentence
-    assert not (tmp_path / "planted").exists()
+    held = read_attributions(Results(tmp_path).planted_attributions("shortcut"))
+    assert held.maps["saliency"].shape == held.beats.shape == (0, 12, 600)
+    assert planted_scores(Results(tmp_path)).empty
     with pytest.raises(ValueError, match="unknown plant 'bump'; choose one of amplitude"):
         planted_parts(data, "bump")
 

@@ -6,7 +6,7 @@ import pytest
 
 from ecghelpers.config import Results
 from ecghelpers.ecg import TARGETS
-from ecghelpers.judging import agreement, planted_networks, review
+from ecghelpers.judging import agreement, planted_networks, review, review_words
 from ecghelpers.statistics import summary
 
 SCORES = ("plant", "method", "score", "value", "low", "high", "chance")
@@ -96,7 +96,7 @@ def test_readers_are_held_against_what_random_maps_got():
 
 
 def test_the_words_say_what_the_table_says():
-    assert "nothing to say" in review.answer(pd.DataFrame(columns=review.COLUMNS), label)
+    assert "nothing to say" in review_words.answer(pd.DataFrame(columns=review.COLUMNS), label)
     values = (0.5, 0.4, 0.6, 0.0)
     table = pd.DataFrame(
         [
@@ -107,12 +107,12 @@ def test_the_words_say_what_the_table_says():
             review.row("pr", "deeplift", "faithful", *values, "fails"),
         ]
     )
-    said = review.answer(table, label)
+    said = review_words.answer(table, label)
     assert "2 tests were made of 2 methods" in said and "Passing every one: SALIENCY" in said
-    some = "Faithful, for some targets only: DEEPLIFT passes for QT interval and fails for PR"
+    some = "Faithful, for some targets only: DEEPLIFT 1 of 2 (fails for PR interval)"
     assert some in said and said.endswith("Too uncertain to say: shortcut exposed of DEEPLIFT.")
-    assert review.one_line(table, "deeplift") == "fails: faithful; unclear: shortcut exposed"
-    assert review.one_line(table, "smoothgrad") == "not tested"
+    assert review_words.one_line(table, "deeplift") == "fails: faithful; unclear: shortcut exposed"
+    assert review_words.one_line(table, "smoothgrad") == "not tested"
 
 
 def test_a_folder_in_which_nothing_was_tested_gives_an_empty_review(tmp_path):

@@ -17,6 +17,7 @@ import fake_results
 import pandas as pd
 import pytest
 
+from ecghelpers.files import write_table
 from ecghelpers.judging import review
 from ecghelpers.views import offline_page
 from ecghelpers.views.plots import METHOD_LABELS
@@ -51,7 +52,7 @@ def shown(tmp_path_factory):
         for k, method in enumerate(METHOD_LABELS)
         if method != "random"
     ]
-    review.write(results.review, pd.DataFrame(rows))
+    write_table(pd.DataFrame(rows), results.review)
     offline_page.build_site(results)
     return results
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ecghelpers.files import write_table
 from ecghelpers.judging import review
 from ecghelpers.views import bundle, offline_page
 from ecghelpers.views.plots import METHOD_LABELS
@@ -27,7 +28,7 @@ def results(tmp_path_factory):
     rows += [review.row("all", "saliency", "shortcut", *values[:4], "fails")]
     rows += [review.row("pr", "saliency", "faithful", -0.2, -0.3, -0.1, 0.0, "fails")]
     rows += [review.row("pr", "deeplift", "faithful", *values)]
-    review.write(results.review, pd.DataFrame(rows))
+    write_table(pd.DataFrame(rows), results.review)
     offline_page.build_site(results)
     return results
 
