@@ -101,9 +101,7 @@ def _error_of_mean(data: Medians, target: str) -> float:
 
 
 def test_sd(data: Medians) -> dict[str, float]:
-    """SD of every target over the test records; NaN if it is missing in all of them."""
+    """SD of every target over the test records; NaN if they do not differ or are all missing."""
     values = {target: data.labelled(target, "test").target(target) for target in TARGETS}
-    return {
-        target: float(known.std(dtype=np.float64)) if len(known) else float("nan")
-        for target, known in values.items()
-    }
+    spread = {t: float(v.std(dtype=np.float64)) if len(v) else 0.0 for t, v in values.items()}
+    return {target: sd if sd > 0 else float("nan") for target, sd in spread.items()}

@@ -1,6 +1,7 @@
 """Does the network follow the definition? Its change of mind against edits of known effect."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -43,23 +44,15 @@ def effects_table(
     the definition, less if it reads part of the label elsewhere. Rows without a record (n = 0: no
     fiducials, or no room) hold NaN. Raises ValueError for a dose of 0.
     """
-    beats = np.asarray(beats_uv, np.float32)
     doses = tuple(float(d) for d in (EDITS[target].doses if doses is None else doses))
     if 0 in doses:
         raise ValueError(f"got doses {doses}; allowed: any but 0, which changes nothing")
-    before = predict(model, beats)
-    first = slice(0, measured_records)
-    beats_rate = None if rate is None else np.asarray(rate, float)
-    measured_before = _measured(beats[first], fiducials[first], target, _part(beats_rate, first))
-    predicted = np.full((len(beats), len(doses)), np.nan)
-    measured = np.full((len(beats[first]), len(doses)), np.nan)
-    for column, dose in enumerate(doses):
-        edited = edit_beats(beats, fiducials, target, dose, rate=beats_rate)
-        there = np.isfinite(edited).all((1, 2))
-        if there.any():
-            predicted[there, column] = predict(model, edited[there]) - before[there]
-        now = _measured(edited[first], fiducials[first], target, _part(beats_rate, first))
-        measured[:, column] = now - measured_before
+    beats = np.asarray(beats_uv, np.float32)
+    rate = None if rate is None else np.asarray(rate, float)
+    asked = partial(_asked, model, fiducials, target, rate, slice(0, measured_records))
+    before, edit = asked(beats), partial(edit_beats, beats, fiducials, target, rate=rate)
+    after = [asked(edit(dose)) for dose in doses]
+    measured, predicted = (np.stack([a[k] - before[k] for a in after], 1) for k in (0, 1))
     rows = [
         {"edit": EDITS[target].label, "dose": dose, "true": dose}
         | _means(measured[:, column], predicted[:, column], groups)
@@ -68,6 +61,22 @@ def effects_table(
     slopes = _slopes(measured, doses), _slopes(predicted, doses)
     rows.append({"edit": SLOPE, "dose": np.nan, "true": 1.0} | _means(*slopes, groups))
     return pd.DataFrame(rows)[list(COLUMNS)]
+
+
+def _asked(
+    model: nn.Module,
+    fiducials: np.ndarray,
+    target: str,
+    rate: np.ndarray | None,
+    few: slice,
+    beats: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The target as measured on the first few beats, and as predicted on all, NaN where missing."""
+    there = np.isfinite(beats).all((1, 2))
+    found = predict(model, beats[there])
+    predicted = np.full(len(beats), np.nan, found.dtype)
+    predicted[there] = found
+    return _measured(beats[few], fiducials[few], target, _part(rate, few)), predicted
 
 
 def _means(measured: np.ndarray, predicted: np.ndarray, groups: Sequence | None) -> dict:

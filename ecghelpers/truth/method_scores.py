@@ -1,6 +1,7 @@
 """One table of scores: methods beside what is certainly right and what is certainly wrong."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -46,33 +47,33 @@ def score_table(
     """
     masks = np.asarray(masks).astype(bool)
     chance = {name: _mean(score.chance(masks[_there(masks)])) for name, score in SCORES.items()}
-    if edges is not None:
-        chance[EDGE] = edge_chance_ms(edges, masks.shape[2])
-    floors: dict[str, dict[str, list]] = {f: {s: [] for s in chance} for f in FLOORS}
-    rows = []
+    chance |= {} if edges is None else {EDGE: edge_chance_ms(edges, masks.shape[2])}
+    rows, floors = [], {floor: {score: [] for score in chance} for floor in FLOORS}
     for method, values in maps.items():
-        own = dict(_scores(values, masks, edges))
-        beside = dict.fromkeys(FLOORS)
-        if method != CHANCE_METHOD:
-            beside["shifted"] = dict(_scores(shifted(values, seed, record_id), masks, edges))
-            others = other_record(values, seed, record_id, groups)
-            beside["other record"] = dict(_scores(others, masks, edges))
-        for score, found in own.items():
+        beside = {} if method == CHANCE_METHOD else _floors(values, record_id, groups, seed)
+        worse = {floor: dict(_scores(wrong, masks, edges)) for floor, wrong in beside.items()}
+        for score, found in _scores(values, masks, edges):
             row = _row(method, score, found, chance[score], groups)
-            for floor, worse in beside.items():
-                if worse is not None:
-                    floors[floor][score].append(worse[score])
-                    gain = (worse[score] - found) if score == EDGE else (found - worse[score])
-                    row |= over_floor(floor.split()[0], gain, groups)
+            for floor, scores in worse.items():
+                floors[floor][score].append(scores[score])
+                gain = found - scores[score]
+                row |= over_floor(floor.split()[0], -gain if score == EDGE else gain, groups)
             rows.append(row)
     for name, oracle in zip(ORACLES, (masks.astype(float), blurred(masks)), strict=True):
         scores = _scores(oracle, masks, edges)
         rows += [_row(name, score, found, chance[score], groups) for score, found in scores]
-    for floor, scores in floors.items():
-        for score, several in scores.items():
-            if several:
-                rows.append(_row(floor, score, _over_methods(several), chance[score], groups))
+    for floor, score in product(FLOORS, chance):
+        if several := floors[floor][score]:
+            rows.append(_row(floor, score, _over_methods(several), chance[score], groups))
     return pd.DataFrame(rows)
+
+
+def _floors(
+    maps: np.ndarray, record_id: Sequence[str], groups: Sequence | None, seed: int
+) -> dict[str, np.ndarray]:
+    """Floor → the maps that are wrong on purpose, made from a method's own."""
+    others = other_record(maps, seed, record_id, groups)
+    return dict(zip(FLOORS, (shifted(maps, seed, record_id), others), strict=True))
 
 
 def _scores(

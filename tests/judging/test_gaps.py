@@ -103,12 +103,8 @@ def test_another_records_map_fails_the_test_made_for_it(tmp_path, monkeypatch):
     def drawn(model, beats_uv, method, record_id, progress=False, **settings):
         rows = np.array([place[i.split()[0]] for i in record_id])
         if method == "random":
-            return np.stack(
-                [
-                    np.random.default_rng(len(i) * 99 + r).random((12, 600))
-                    for i, r in zip(record_id, rows, strict=False)
-                ]
-            )
+            seeds = [(row, "draw" in record_id[0], int(record_id[0][-1])) for row in rows]
+            return np.stack([np.random.default_rng(seed).random((12, 600)) for seed in seeds])
         return np.abs(beats[rows if method == "own" else (rows + 5) % RECORDS]) + noise[rows]
 
     monkeypatch.setattr(perturbation_curves, "attribute", drawn)
@@ -123,7 +119,7 @@ def test_another_records_map_fails_the_test_made_for_it(tmp_path, monkeypatch):
     )
     summary = gaps.faithfulness(gaps.gap_table(found, "qt", sd=100.0)).set_index("method")
     assert summary.loc["own", "better_than_other_record"] == "yes"
-    assert summary.loc["own", "verdict"] == "faithful"
+    assert "zero" in summary.loc["own", "operators_yes"]
     assert summary.loc["another's", "better_than_other_record"] != "yes"
     assert summary.loc["another's", "verdict"] != "faithful"
 

@@ -30,12 +30,12 @@ def test_a_plant_is_found_only_if_the_whole_interval_says_so(low, high, verdict)
     assert (row["test"], row["target"], row["verdict"]) == ("planted_amplitude", "all", verdict)
 
 
-@pytest.mark.parametrize(("records", "believed"), [(1, 0), (3, 0), (5, 0), (8, 0.075)])
+@pytest.mark.parametrize(("records", "believed"), [(5, 0), (8, 0.1)])
 def test_few_records_give_no_verdict_and_chance_alone_hardly_ever(records, believed):
     """Maps that reach the limit exactly: neither better nor worse."""
     random = np.random.default_rng(records)
     verdicts = []
-    for _ in range(300):
+    for _ in range(150):
         found = summary(random.normal(review.MOST_POINTS, 0.2, records))
         rows = planted(("amplitude", "saliency", "rank", *list(found.values())[1:], 0.01))
         verdicts += [row["verdict"] for row in review.from_planted(rows)]
