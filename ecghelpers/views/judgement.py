@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from ..ecg import LEADS, MS_PER_SAMPLE
 from ..judging.review import TESTS
@@ -190,6 +190,7 @@ def _intervals(axes: Axes, part: pd.DataFrame, methods: Sequence[str]) -> None:
             axes.plot([low, high], [place, place], color=colour, lw=1.6)
         axes.plot(row.gain, place, sign, color=colour, ms=5)
     axes.grid(axis="x", lw=0.4, alpha=0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(3))
 
 
 def _verdict_legend(axes: Axes) -> tuple[list, list[str]]:
