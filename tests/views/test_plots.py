@@ -11,7 +11,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from ecghelpers.ecg import INDEPENDENT_LEADS, TARGETS
-from ecghelpers.views import plots, signals
+from ecghelpers.views import judgement, plots, signals
 from ecghelpers.views.interactive import CONFIG
 from ecghelpers.views.picture import Picture
 
@@ -121,3 +121,26 @@ def test_a_recording_marks_every_beat_and_lies_on_true_paper():
     windows = np.zeros((4, 8, 600))
     both = signals.beats_and_median(windows, beat(np.random.default_rng(1)), FIDUCIALS, "II")
     assert "4 beats in II" in texts(both)
+
+
+def test_the_first_points_lie_on_the_beat_in_their_order():
+    one = beat(np.random.default_rng(0)).astype(float)
+    first = np.array([10 * 600 + 200, 10 * 600 + 201, 3 * 600 + 250])  # V5, V5, aVR
+    avr, v5 = judgement.first_points(one, first, "one").axes[:2]
+    assert [avr.get_title(), v5.get_title()] == ["aVR: 1 of 3", "V5: 2 of 3"]
+    (dots,) = v5.collections
+    np.testing.assert_allclose(
+        dots.get_offsets(), [[402, one[10, 201] / 1000], [400, one[10, 200] / 1000]]
+    )
+    assert list(dots.get_array()) == [2, 1]
+    perturbed = judgement.perturbed_beat(one, {"zero": 0 * one, "blur": one + 50}, first).axes
+    assert "set to zero" in perturbed[1].get_title()
+    np.testing.assert_allclose(perturbed[2].lines[1].get_ydata(), (one[10] + 50) / 1000)
+
+
+def test_methods_keep_their_order_and_few_points_have_ticks():
+    assert plots.in_order(["other", "random", "saliency"]) == ["saliency", "random", "other"]
+    curves = {name: np.ones((3, 6)) for name in ("random", "smoothgrad", "saliency")}
+    picture = judgement.error_curves(curves, np.arange(6), "ms", "title")
+    assert [axes.get_title() for axes in picture.axes[:2]] == ["Saliency", "SmoothGrad"]
+    assert [text.get_text() for text in picture.axes[0].get_xticklabels()] == ["1", "2", "5"]
