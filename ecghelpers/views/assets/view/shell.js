@@ -24,7 +24,6 @@ function controls() {
     tick("Names", "names"),
     tick("Calipers", "calipers"),
     h("button", { type: "button", name: "more", "aria-expanded": "false" }, "More"),
-    push("Reading study", "to-study", "Rate blinded maps"),
   );
 }
 
@@ -64,6 +63,7 @@ export function buildShell(root, host) {
   root.classList.add("ecg-view");
   root.replaceChildren(
     h("header", null, h("h1", null, "ECG heatmaps"), h("span", { className: "quiet", name: "about" }, overview.about),
+      push("Reading study", "to-study", "Rate blinded maps"),
       h("strong", { className: "research" }, `${RESEARCH}.`)),
     controls(), moreControls(host), caliperRow(),
     h("p", { name: "message", role: "alert", hidden: true }, h("span", { name: "told" }), push("×", "dismiss", "Close (Esc)")),

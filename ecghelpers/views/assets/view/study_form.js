@@ -11,7 +11,7 @@ import { scoreRow } from "./study_shell.js";
 
 const FIELDS = "input:not([type=checkbox], [type=radio], [type=range])";
 
-// place: the section of the form. view: {overview, host, show(choice), tell(text), lock(on), reader(name), toTop()}.
+// place: the section of the form. view: {overview, host, show(choice), tell(text), lock(on), reader(name), attend()}.
 export function studyForm(place, view) {
   const { overview, host } = view, asked = overview.study, part = (name) => place.querySelector(`[name="${name}"]`);
   const boxes = [...part("asked").querySelectorAll("input")];
@@ -99,7 +99,7 @@ export function studyForm(place, view) {
     part("back").hidden = rating.practice || rating.at < 1;
     view.tell("");
     await view.show({ target, model, record, view: items.length > 1 ? "two" : "one", slot: slots[0], second: slots[1] ?? 1, blind: true, names: false });
-    view.toTop();
+    view.attend();
   }
 
   async function saveScores() {

@@ -19,7 +19,7 @@ function setup(host) {
     h("p", { className: "row" },
       action("Start", "start", { className: "first" }),
       action("Results", "results", { hidden: true, "aria-expanded": "false" }),
-      action("Export my ratings (CSV)", "export"),
+      action("Export (CSV)", "export"),
       h("label", { className: "file" }, "Import ratings ", h("input", { type: "file", name: "import", multiple: true, accept: ".csv" }))));
 }
 
