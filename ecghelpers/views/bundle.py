@@ -12,6 +12,7 @@ ASSETS = Path(__file__).parent / "assets" / "view"
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:const|let|function|async) )", re.MULTILINE)
 NAME = re.compile(r"^(?:async )?(?:const|let|function) (\w+)", re.MULTILINE)
+FURTHER = re.compile(r"^(?:const|let) .*", re.MULTILINE)  # may declare several: a = 1, b = 2
 
 
 def bundle(entry: str) -> str:
@@ -23,7 +24,8 @@ def bundle(entry: str) -> str:
     _gather(entry, texts)
     seen: dict[str, str] = {}
     for module, text in texts.items():
-        for name in NAME.findall(text):
+        further = re.findall(r", (\w+) = ", "\n".join(FURTHER.findall(text)))
+        for name in [*NAME.findall(text), *further]:
             if name in seen:
                 raise ValueError(f"{name} is declared in {seen[name]} and in {module}; rename one")
             seen[name] = module

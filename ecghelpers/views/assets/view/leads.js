@@ -5,7 +5,7 @@ export const SAMPLES = 600, MS = 2;  // of a median beat; milliseconds a sample
 export const MM_PER_SAMPLE = 0.05, MM_PER_UV = 0.01, BEAT = 30, GAP = 5, MARGIN = 10;
 export const FIDUCIALS = ["P onset", "P end", "QRS onset", "QRS end", "T onset", "T end"];
 export const WAVES = ["P", "QRS", "T"];
-export const TOGETHER = "12 leads, map averaged";
+export const TOGETHER = "average of 12 leads";
 
 const columns = (n) => Array.from({ length: 12 / n }, (_, row) =>
   Array.from({ length: n }, (_, column) => LEADS[column * (12 / n) + row]));

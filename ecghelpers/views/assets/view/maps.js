@@ -7,7 +7,7 @@ const BETWEEN = 12, CAPTION = 44; // px between panels, and above each
 export const NOT_STORED = "This map is not stored; computing it needs Python.";
 
 export const leadChoices = [["all", "All twelve"], ["3x4", "Twelve, 3 × 4"], ["6x2", "Twelve, 6 × 2"], ["12x1", "Twelve, 12 × 1"],
-  ["averaged", "Map averaged over leads"], ...LEADS.map((lead) => [lead, `${lead} alone`])].map(([value, text]) => [text, value]);
+  ["averaged", "Averaged map"], ...LEADS.map((lead) => [lead, `${lead} alone`])].map(([value, text]) => [text, value]);
 
 // Panels side by side and px a mm, so that all fit the room {width, height}; on a narrow screen the page scrolls.
 function arrange(count, page, room) {

@@ -102,6 +102,7 @@ function drawCalipers(pen, cell, calipers, k) {
 }
 
 function drawName(pen, cell, k, corner) {
+  if (cell.rows.length > 1) return; // its caption says so
   pen.fillStyle = INK;
   pen.font = `600 ${textSize(k, 2.8, 10, 16)}px ${FONT}`;
   pen.textAlign = "left";

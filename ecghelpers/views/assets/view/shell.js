@@ -22,7 +22,6 @@ function controls() {
     choose("Leads", "leads"),
     tick("Blind", "blind"),
     tick("Names", "names"),
-    tick("Calipers", "calipers"),
     h("button", { type: "button", name: "more", "aria-expanded": "false" }, "More"),
   );
 }
@@ -30,6 +29,7 @@ function controls() {
 function moreControls(host) {
   return h("div", { name: "further", className: "row", hidden: true },
     tick("P, QRS, T marks", "marks"),
+    tick("Calipers (c)", "calipers"),
     h("span", { className: "group", role: "group", "aria-label": "Zoom" }, "Zoom ", push("−", "smaller", "Smaller (-)"),
       h("output", { name: "zoom" }, "100 %"), push("+", "larger", "Larger (+)")),
     h("label", null, "Samples in full colour ", h("input", { type: "range", name: "percentile", min: 80, max: 100, step: 0.5 }),
@@ -52,7 +52,7 @@ const caliperRow = () => h("p", { name: "caliper-row", className: "row", hidden:
 const beside = () => h("div", { className: "beside", name: "beside" },
   h("section", { "aria-label": "This ECG" }, h("h2", null, "This ECG"), h("table", { name: "measurements" }), h("p", { name: "usual", className: "quiet" })),
   h("section", { name: "curve-section", "aria-label": "Perturbation" },
-    h("h2", null, "Error while the most relevant points are perturbed"),
+    h("h2", null, "Error as relevant points are perturbed"),
     h("canvas", { name: "curves", role: "img" }), h("ul", { name: "legend" })),
   h("section", { name: "ranking", "aria-label": "Ranking" }),
 );

@@ -2,7 +2,7 @@
 import { h } from "./dom.js";
 import { blankCanvas, CALIPER, drawGrid, drawLine, FONT, INK, textSize } from "./paper.js";
 
-const MM_PER_S = 25, LEFT = 6;
+const MM_PER_S = 25, LEFT = 6, THINNEST = 2.6; // the last: px a mm; where there is less room it scrolls
 
 // Where the strips of a record lie (mm). rhythm: {rate, leads: {II: µV, …}}.
 export function stripPage(rhythm) {
@@ -36,7 +36,8 @@ export function drawStrip(pen, page, k, marks) {
   pen.stroke();
   pen.font = `600 ${textSize(k, 2.4, 11, 15)}px ${FONT}`;
   pen.textAlign = "center";
-  pen.fillText(rateText(marks), (x[0] + x[1]) / 2, y - 4);
+  const half = pen.measureText(rateText(marks)).width / 2;
+  pen.fillText(rateText(marks), Math.max((x[0] + x[1]) / 2, half), y - 4);
 }
 
 export function rateText([a, b]) {
@@ -48,11 +49,11 @@ export function rateText([a, b]) {
 export function showStrip(section, rhythm, width, marks, moved) {
   section.hidden = !rhythm;
   if (!rhythm) return section.replaceChildren();
-  const page = stripPage(rhythm), k = width / page.width;
+  const page = stripPage(rhythm), k = Math.max(THINNEST, width / page.width);
   let canvas = section.querySelector("canvas");
   if (!canvas) {
     canvas = h("canvas", { role: "img" });
-    section.replaceChildren(h("h2", null, "Rhythm: the 10 s that the median beat comes from"), canvas);
+    section.replaceChildren(h("h2", null, "Rhythm: the 10 s that the median beat comes from"), h("div", { className: "scroll" }, canvas));
     let held = -1;
     canvas.addEventListener("pointerdown", (event) => {
       if (!canvas.marks) return;
@@ -69,7 +70,7 @@ export function showStrip(section, rhythm, width, marks, moved) {
   const leads = page.rows.map((row) => row.lead).join(" and ");
   canvas.setAttribute("aria-label", `Rhythm strip of ${Math.round(page.seconds)} s, lead ${leads}${marks ? `; between the calipers ${rateText(marks)}` : ""}.`);
   canvas.classList.toggle("measuring", Boolean(marks));
-  drawStrip(blankCanvas(canvas, width, page.height * k), page, k, marks);
+  drawStrip(blankCanvas(canvas, page.width * k, page.height * k), page, k, marks);
   Object.assign(canvas, { k, seconds: page.seconds, marks, moved });
 }
 
