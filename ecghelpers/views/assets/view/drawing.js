@@ -73,7 +73,7 @@ function newFigure(box) {
 }
 
 function drawFigure({ choice, rating, host, overview, shown: { maps, page }, lens, hidden }, figure, entry, found, slot, wide) {
-  const many = maps.length > 1, canvas = figure.querySelector("canvas"), averaged = choice.leads === "averaged" ? " · averaged over leads" : "";
+  const many = maps.length > 1, canvas = figure.querySelector("canvas"), averaged = choice.leads !== "averaged" ? "" : many ? " · averaged" : " · averaged over leads";
   const shares = found.mask ? "" : sharesOf(entry.map, found.fiducials, rating, many);
   figure.querySelector("b").textContent = entry.label + averaged;
   figure.querySelector("small").textContent = entry.map ? shares : host.compute ? "computing …" : NOT_STORED;

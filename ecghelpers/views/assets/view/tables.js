@@ -18,7 +18,8 @@ export function drawMeasurements(table, measurements, target, predicted, hidden)
 
 export function predictedText(truth, predicted, { digits }) {
   if (predicted === null) return "–";
-  const error = truth === null ? "" : ` (${signed((predicted - truth).toFixed(digits))})`;
+  // Of the values as printed, so that they add up.
+  const error = truth === null ? "" : ` (${signed((predicted.toFixed(digits) - truth.toFixed(digits)).toFixed(digits))})`;
   return `${minus(predicted.toFixed(digits))}${error}`;
 }
 

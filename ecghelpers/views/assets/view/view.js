@@ -156,8 +156,9 @@ export function showView(root, host) {
 
   const study = studyForm(part("study"), {
     overview, host, tell, show, reader: (name) => { if (name !== view.reader) { view.reader = name; refresh(); } },
-    // The whole map comes into sight, wherever the reader has scrolled to.
-    toTop() {
+    // The whole map comes into sight, wherever the reader has scrolled to, and the keys are the study's.
+    attend() {
+      root.focus({ preventScroll: true });
       const { top } = part("status").getBoundingClientRect();
       if (top < 0 || top > window.innerHeight / 3) part("status").scrollIntoView();
     },
