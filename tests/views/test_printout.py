@@ -8,7 +8,7 @@ from ecghelpers.views.printout import axis, measurements, qtc
 
 
 def heart_vector(degrees: float, drift: float = 0.0) -> np.ndarray:
-    """A beat (12, 600) whose QRS vector, at samples 200 to 240, points one way in the frontal plane.
+    """A beat (12, 600) whose QRS vector, at samples 200 to 240, points one way.
 
     Leads I and II are its projections at 0 and 60 degrees (Einthoven); drift: µV a sample.
     """
