@@ -4,6 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ecghelpers import evaluation
+from ecghelpers.data.medians import Medians
+from ecghelpers.ecg import BEAT_SHAPE, FIDUCIALS, TARGETS
 from ecghelpers.evaluation import model_errors
 from ecghelpers.judging.aopc import aopc, area, error_curves, perturbation_table, verdict_sentence
 from ecghelpers.statistics import RESAMPLES, bootstrap_weights, mean_interval
@@ -110,15 +113,21 @@ def test_the_floor_is_the_mean_of_its_draws():
     assert table.set_index("method").loc["saliency", "gain"] == pytest.approx(0, abs=1e-9)
 
 
-def test_two_records_give_no_verdict():
-    truth, level = curves(1.0, n=2)
-    table = perturbation_table(truth, {"saliency": curves(9.0, n=2)[1], "random": level}, "qt", 1)
-    assert table.set_index("method").loc["saliency", "beats_random"] == "unclear"
+def test_two_records_give_no_verdict_and_one_has_no_sd():
+    parts = np.array(["train", "train", "test"])
+    tables = np.arange(3.0)[:, None] * np.ones(len(TARGETS)), np.ones((3, len(FIDUCIALS)))
+    alone = evaluation.test_sd(Medians(parts, parts, np.zeros((3, *BEAT_SHAPE)), *tables, {}))
+    assert np.isnan(list(alone.values())).all()
+    for records, sd in ((2, 1.0), (1, alone["qt"])):
+        truth, level = curves(1.0, n=records)
+        given = {"saliency": curves(9.0, n=records)[1], "random": level}
+        row = perturbation_table(truth, given, "qt", sd).set_index("method").loc["saliency"]
+        assert row.beats_random == "unclear" and np.isnan(row.aopc_sd) == (records == 1)
 
 
 def test_the_verdict_is_paired_against_random():
     truth, level = curves(1.0)
-    noisy = level + RNG.normal(0, 0.5, level.shape)
+    noisy = level + np.random.default_rng(1).normal(0, 0.5, level.shape)
     found = perturbation_table(
         truth,
         {"saliency": curves(1.2)[1], "deeplift": curves(0.9)[1], "smoothgrad": noisy}

@@ -86,15 +86,12 @@ def perturbation_table(
     weights = bootstrap_weights(len(truth), groups=groups)
     steps = next(iter(predictions.values())).shape[1] - 1
     errors = {m: absolute_errors(truth, p) for m, p in predictions.items()}
-    rows = []
-    for method, predicted in predictions.items():
-        row = {"target": target, "method": method, "order": order, "n": len(truth)}
-        row |= {"steps": steps, "sd": sd} | _with_interval("aopc", aopc(predicted), weights)
-        row["aopc_sd"] = row["aopc"] / sd
-        for count in sorted({min(k, steps) for k in AUC_STEPS}):
-            row |= _with_interval(f"auc{count}", area(errors[method], count), weights)
-        rows.append(row)
-    table = pd.DataFrame(rows)
+    common = {"order": order, "n": len(truth), "steps": steps, "sd": sd}
+    table = pd.DataFrame(
+        {"target": target, "method": method, **common}
+        | _measures(predicted, errors[method], sd, weights)
+        for method, predicted in predictions.items()
+    )
     if FLOOR in errors:
         draws = [errors[FLOOR]] if floor is None else [absolute_errors(truth, p) for p in floor]
         chance = np.mean([area(draw, steps) for draw in draws], axis=0)
@@ -102,6 +99,18 @@ def perturbation_table(
         gains = {m: side * (area(e, steps) - chance) for m, e in errors.items()}
         table = table.merge(_against_chance(gains, groups), on="method")
     return table
+
+
+def _measures(
+    predicted: np.ndarray, errors: np.ndarray, sd: float, weights: np.ndarray
+) -> dict[str, float]:
+    """AOPC and the areas under the error curve of one method, with their intervals."""
+    row = _with_interval("aopc", aopc(predicted), weights)
+    row["aopc_sd"] = row["aopc"] / sd
+    steps = predicted.shape[1] - 1
+    for count in sorted({min(k, steps) for k in AUC_STEPS}):
+        row |= _with_interval(f"auc{count}", area(errors, count), weights)
+    return row
 
 
 def published_table(perturbed, target: str, sd: float, groups=None) -> pd.DataFrame:
