@@ -3,7 +3,7 @@
 Started by run_all.sh, in the results folder, with a configuration that ecghelpers.run.cli has
 checked: ``profile`` ``targets`` ``models`` ``notebooks`` (parameter values by notebook and target),
 ``code`` (fingerprints), ``own_files`` and ``readings`` (digests of their listings), ``steps``, ``device``, ``run``,
-``partial``, ``threads``, ``resources``, ``setup``.
+``force``, ``partial``, ``threads``, ``resources``, ``setup``.
 """
 
 import json
@@ -11,33 +11,40 @@ import os
 
 from snakemake.logging import logger
 
+from ecghelpers.checksums import note
 from ecghelpers.run.slurm import become_own_task
 from ecghelpers.run.events import report_events
+from ecghelpers.run.parameter_files import EVERY_STEP
 
 become_own_task()
 if workflow.is_main_process:
     report_events(logger)
 
-DATA = "data/medians.h5"
-NETWORK = "{target}/model{model}/model.safetensors"
-HEATMAPS = "{target}/model{model}/attributions.h5"
-PERTURBATION = "{target}/model{model}/perturbation.h5"
-METRICS = "metrics.csv"
-TRUTH = "{target}/model{model}/truth.csv"
-PLANTED = "planted/{plant}/model1/attributions.h5"
-REVIEW = ["review.csv", "aopc.csv"]
-EXPLORED = "notebooks/.05_explore.whole"
-PAGE = "site/index.html"
+# Files are known here by the notes that vouch for them (ecghelpers/checksums.py): Snakemake deletes
+# outputs before it makes them anew, and what there is stays until something whole replaces it.
+STEP = {step.rule: step for step in EVERY_STEP}
+DATA, METRICS = note("data/medians.h5"), note("metrics.csv")
+NETWORK, HEATMAPS, PERTURBATION, TRUTH = (
+    note("{target}/model{model}/" + name)
+    for name in ("model.safetensors", "attributions.h5", "perturbation.h5", "truth.csv")
+)
+PLANTED = note("planted/{plant}/model1/attributions.h5")
+REVIEW = [note("review.csv"), note("aopc.csv")]
 
 EACH = "{target}.model{model}"
 # A cluster's own commands before a step (the shell's -u breaks many of them), and then the step.
-SETUP = "{{ set +u; {config[setup][%s]}\n}} > {log.text} 2>&1 && "
+SETUP = "{{ set +u; {config[setup][%s]}\n}} > {log} 2>&1 && "
 RUN = (
-    "exec python -P -m ecghelpers.run.notebook --notebook {log.notebook} --device {config[device]} --run {config[run]} "
-    "--set {params.settings:q}"
+    "exec python -P -m ecghelpers.run.notebook --notebook {params.notebook} --device {config[device]} "
+    "--run {config[run]} {config[force]} --code {params.code} --from {input} --set {params.settings:q}"
 )
 ONE = " target={wildcards.target} model={wildcards.model}"
-MAKES = " --makes {output} >> {log.text} 2>&1"
+MAKES = " --makes {output} >> {log} 2>&1"
+
+
+def run_on(own):
+    """RUN for a step that reads files of the user's own, as a parameter lists them."""
+    return RUN.replace("{params.code}", "{params.code} {params.%s:q}" % own)
 
 
 wildcard_constraints:
@@ -77,19 +84,19 @@ def settings(notebook):
     return of
 
 
-def results_of(step):
-    return {
-        "data": [DATA],
-        "train": every(NETWORK),
-        "evaluate": [METRICS],
-        "heatmaps": every(HEATMAPS),
-        "explore": [EXPLORED],
-        "perturbation": every(PERTURBATION),
-        "planted": planted(PLANTED),
-        "truth": every(TRUTH),
-        "review": REVIEW,
-        "page": [PAGE],
-    }[step]
+def makes(rule):
+    """The notes of all that a rule makes."""
+    return list(map(note, STEP[rule].files))
+
+
+def results_of(rule):
+    files = []
+    for pattern in makes(rule):
+        if "{plant}" in pattern:
+            files += planted(pattern)
+        else:
+            files += every(pattern) if "{target}" in pattern else [pattern]
+    return files
 
 
 rule all:
@@ -102,11 +109,11 @@ rule all:
 rule data:
     message: "01_data"
     output:
-        DATA,
+        makes("data"),
     log:
-        notebook="notebooks/01_data.ipynb",
-        text="logs/01_data.log",
+        "logs/01_data.log",
     params:
+        notebook="notebooks/01_data.ipynb",
         settings=settings("01_data"),
         own_files=config["own_files"],
         code=config["code"]["data"],
@@ -114,7 +121,7 @@ rule data:
     resources:
         **config["resources"]["data"],
     shell:
-        SETUP % "data" + RUN + MAKES
+        SETUP % "data" + run_on("own_files") + MAKES
 
 
 rule train:
@@ -122,12 +129,11 @@ rule train:
     input:
         DATA,
     output:
-        NETWORK,
-        "{target}/model{model}/training.json",
+        makes("train"),
     log:
-        notebook=f"notebooks/02_train.{EACH}.ipynb",
-        text=f"logs/02_train.{EACH}.log",
+        f"logs/02_train.{EACH}.log",
     params:
+        notebook=f"notebooks/02_train.{EACH}.ipynb",
         settings=settings("02_train"),
         code=config["code"]["train"],
     threads: config["threads"]["train"]
@@ -143,11 +149,11 @@ rule evaluate:
         DATA,
         every(NETWORK),
     output:
-        METRICS,
+        makes("evaluate"),
     log:
-        notebook="notebooks/03_evaluate.ipynb",
-        text="logs/03_evaluate.log",
+        "logs/03_evaluate.log",
     params:
+        notebook="notebooks/03_evaluate.ipynb",
         settings=settings("03_evaluate"),
         code=config["code"]["evaluate"],
     threads: config["threads"]["evaluate"]
@@ -163,11 +169,11 @@ rule heatmaps:
         DATA,
         NETWORK,
     output:
-        HEATMAPS,
+        makes("heatmaps"),
     log:
-        notebook=f"notebooks/04_heatmaps.{EACH}.ipynb",
-        text=f"logs/04_heatmaps.{EACH}.log",
+        f"logs/04_heatmaps.{EACH}.log",
     params:
+        notebook=f"notebooks/04_heatmaps.{EACH}.ipynb",
         settings=settings("04_heatmaps"),
         code=config["code"]["heatmaps"],
     threads: config["threads"]["heatmaps"]
@@ -183,18 +189,18 @@ rule explore:
         METRICS,
         every(HEATMAPS),
     output:
-        touch(EXPLORED),
+        makes("explore"),
     log:
-        notebook="notebooks/05_explore.ipynb",
-        text="logs/05_explore.log",
+        "logs/05_explore.log",
     params:
+        notebook="notebooks/05_explore.ipynb",
         settings=settings("05_explore"),
         code=config["code"]["explore"],
     threads: config["threads"]["explore"]
     resources:
         **config["resources"]["explore"],
     shell:
-        SETUP % "explore" + RUN + " >> {log.text} 2>&1"
+        SETUP % "explore" + RUN + MAKES
 
 
 rule perturbation:
@@ -203,11 +209,11 @@ rule perturbation:
         DATA,
         NETWORK,
     output:
-        PERTURBATION,
+        makes("perturbation"),
     log:
-        notebook=f"notebooks/06_perturbation.{EACH}.ipynb",
-        text=f"logs/06_perturbation.{EACH}.log",
+        f"logs/06_perturbation.{EACH}.log",
     params:
+        notebook=f"notebooks/06_perturbation.{EACH}.ipynb",
         settings=settings("06_perturbation"),
         code=config["code"]["perturbation"],
     threads: config["threads"]["perturbation"]
@@ -222,13 +228,11 @@ rule planted:
     input:
         DATA,
     output:
-        PLANTED,
-        "planted/{plant}/model1/metrics.json",
-        "planted/{plant}/model1/scores.csv",
+        makes("planted"),
     log:
-        notebook="notebooks/07_planted.{plant}.ipynb",
-        text="logs/07_planted.{plant}.log",
+        "logs/07_planted.{plant}.log",
     params:
+        notebook="notebooks/07_planted.{plant}.ipynb",
         settings=settings("07_planted"),
         code=config["code"]["planted"],
     threads: config["threads"]["planted"]
@@ -247,12 +251,11 @@ rule truth:
         trainings,
         planted(PLANTED),
     output:
-        TRUTH,
-        "{target}/model{model}/effects.csv",
+        makes("truth"),
     log:
-        notebook=f"notebooks/07_truth.{EACH}.ipynb",
-        text=f"logs/07_truth.{EACH}.log",
+        f"logs/07_truth.{EACH}.log",
     params:
+        notebook=f"notebooks/07_truth.{EACH}.ipynb",
         settings=settings("07_truth"),
         code=config["code"]["truth"],
     threads: config["threads"]["truth"]
@@ -271,11 +274,11 @@ rule review:
         every(TRUTH),
         planted(PLANTED),
     output:
-        REVIEW,
+        makes("review"),
     log:
-        notebook="notebooks/08_review.ipynb",
-        text="logs/08_review.log",
+        "logs/08_review.log",
     params:
+        notebook="notebooks/08_review.ipynb",
         settings=settings("08_review"),
         readings=config["readings"],
         code=config["code"]["review"],
@@ -283,7 +286,7 @@ rule review:
     resources:
         **config["resources"]["review"],
     shell:
-        SETUP % "review" + RUN + MAKES
+        SETUP % "review" + run_on("readings") + MAKES
 
 
 rule page:
@@ -294,9 +297,9 @@ rule page:
         every(PERTURBATION),
         REVIEW,
     output:
-        PAGE,
+        makes("page"),
     log:
-        text="logs/page.log",
+        "logs/page.log",
     params:
         code=config["code"]["page"],
     threads: config["threads"]["page"]
@@ -304,5 +307,7 @@ rule page:
         **config["resources"]["page"],
     shell:
         SETUP % "page"
-        + "exec python -P -c 'from ecghelpers.views.offline_page import build_site; build_site(\".\")' "
-        ">> {log.text} 2>&1"
+        + "exec python -P -c 'from pathlib import Path; from ecghelpers.checksums import record; "
+        "from ecghelpers.views.offline_page import build_site; "
+        'build_site("."); record(Path(), ["site"])'
+        "' >> {log} 2>&1"

@@ -46,18 +46,19 @@ for name, text in {files}.items():
 """
 FOLDER = 'f"{target}/model{model}/'
 FILES = {
-    "01_data": '{"data/medians.h5": f"{seed} {source} {records}"}',
+    "01_data": '{"data/medians.h5": f"{seed} {source} {records}", "data/rejected.csv": ""}',
     "02_train": f'{{{FOLDER}model.safetensors": f"{{epochs}} {{learning_rate}}", '
-    f'{FOLDER}training.json": "{{}}"}}',
+    f'{FOLDER}training.json": "{{}}", {FOLDER}figures/agreement.png": ""}}',
     "03_evaluate": '{"metrics.csv": " ".join(sorted(str(p.relative_to(root)) '
     'for p in root.glob("*/model*/model.safetensors")))}',
-    "04_heatmaps": f'{{{FOLDER}attributions.h5": str(multiply_by_inputs)}}',
+    "04_heatmaps": f'{{{FOLDER}attributions.h5": str(multiply_by_inputs), '
+    f'{FOLDER}figures/heatmap.png": "", {FOLDER}figures/methods.png": ""}}',
     "05_explore": "{}",
     "06_perturbation": f'{{{FOLDER}perturbation.h5": str(perturbation_steps)}}',
     "07_planted": '{f"planted/{plant}/model1/{name}": "ok" for name in '
     '("model.safetensors", "attributions.h5", "metrics.json", "scores.csv")}',
     "07_truth": f'{{{FOLDER}truth.csv": "ok", {FOLDER}effects.csv": "ok"}}',
-    "08_review": '{"review.csv": "ok", "aopc.csv": "ok"}',
+    "08_review": '{"review.csv": "ok", "aopc.csv": "ok", "planted/scores.csv": "ok"}',
 }
 SLURM = "check_seconds: 1\nevery: {cpus: 1, memory_gb: 1, minutes: 5}\n"
 PAGE = """import pathlib
@@ -79,7 +80,7 @@ from .parameter_files import NOTEBOOKS
 die_with_parent()
 arguments = sys.argv[1:] + ["--makes"]
 executed = pathlib.Path(arguments[arguments.index("--notebook") + 1])
-makes = arguments[arguments.index("--makes") + 1 : -1]
+makes = [checksums.noted(name) for name in arguments[arguments.index("--makes") + 1 : -1]]
 pairs = arguments[arguments.index("--set") + 1 : arguments.index("--makes")]
 def value(text):
     try:
@@ -91,7 +92,14 @@ source = NOTEBOOKS / f"{executed.name.split('.')[0]}.ipynb"
 cells = json.loads(source.read_text())["cells"]
 executed.parent.mkdir(parents=True, exist_ok=True)
 names = {}
-checksums.forget(pathlib.Path.cwd(), makes)
+root = pathlib.Path.cwd()
+code, inputs, pair = (arguments.index(flag) + 1 for flag in ("--code", "--from", "--set"))
+known = [*arguments[code : inputs - 1], *sorted(pairs)]
+origin = checksums.origin(root, known, arguments[inputs : pair - 1])
+if "--force" not in arguments and checksums.restore(root, executed.stem, origin):
+    sys.exit()
+checksums.forget(root, makes)
+checksums.keep_before(root, str(executed))
 try:
     exec(cells[0]["source"], names)
     names |= given | {"results": os.getcwd()}
@@ -103,7 +111,8 @@ executed.write_text(source.read_text())
 missing = [path for path in makes if not pathlib.Path(path).exists()]
 if missing:
     sys.exit(f"ended without making {missing[0]}")
-checksums.record(pathlib.Path.cwd(), makes)
+checksums.record(root, makes)
+checksums.remember(root, executed.stem, origin, makes)
 """
 
 

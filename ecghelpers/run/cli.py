@@ -14,7 +14,7 @@ from ..ecg import TARGETS
 from ..files import listing
 from . import parameter_files, slurm, snakemake
 from .lock import Refusal, lock, short
-from .parameter_files import NOTEBOOKS, PARAMETERS, ROOT
+from .parameter_files import EVERY_STEP, NOTEBOOKS, PARAMETERS, ROOT, shown
 from .snakemake import SETTINGS, Plan
 
 EXAMPLES = """examples:
@@ -29,7 +29,6 @@ or code changed runs again. After a stop of any kind the same command goes on.
 """
 
 STEPS_PER_GPU = 4  # a network of this size leaves most of a GPU idle
-EVERY_STEP = (*parameter_files.STEPS, parameter_files.PAGE)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -103,6 +102,7 @@ def plan(options: argparse.Namespace) -> Plan:
         "plants": parameter_files.plant_names(),
         "own_files": own_files,
         "device": device,
+        "force": "--force" * options.force,
         "partial": False,
         "run": f"{time.time():.0f}.{os.getpid()}",
     }
@@ -204,8 +204,13 @@ def _own_files(parameters: dict) -> list[str]:
     """What the user's own data consist of: a change in it runs the first step again."""
     given = {key: parameters.get(key, "") for key in ("source_path", "labels_path")}
     for key, path in given.items():
-        if path and not (ROOT / path).exists():
-            raise Refusal(f"{key} is {path!r}: there is no such file or folder")
+        kind, is_kind = (
+            ("folder", os.path.isdir) if key == "source_path" else ("file", os.path.isfile)
+        )
+        if path and not is_kind(ROOT / path):
+            raise Refusal(
+                f"{key} is {shown(path)}: there is no such {kind}; name one that there is"
+            )
     return [f"{key} holds={listing(ROOT / path)}" for key, path in given.items() if path]
 
 

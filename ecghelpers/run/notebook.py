@@ -1,7 +1,7 @@
 """Run one notebook with papermill, as a rule of the Snakefile or Slurm does.
 
     python -m ecghelpers.run.notebook --notebook notebooks/02_train.qt.model1.ipynb
-        --set target=qt model=1 epochs=12 --makes qt/model1/model.safetensors
+        --set target=qt model=1 epochs=12 --makes .checksums/qt/model1/model.safetensors.sha256
 
 The working directory is the results folder; the notebook to run is the one in the project's
 ``notebooks/`` whose name the executed copy begins with, and it runs in the project's folder. The
@@ -26,7 +26,7 @@ from pathlib import Path
 import papermill
 import psutil
 
-from ..checksums import forget, record
+from .. import checksums
 from ..files import remove_pieces
 from .lock import die_with_parent
 from .parameter_files import NOTEBOOKS, ROOT
@@ -61,8 +61,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _execute(options: argparse.Namespace, results: Path) -> None:
     executed = results / options.notebook
+    makes = list(map(checksums.noted, options.makes))
+    origin = checksums.origin(results, [*options.code, *sorted(options.set)], options.inputs)
+    if not options.force and checksums.restore(results, executed.stem, origin):
+        print("all that it makes is whole, and made from the same", file=sys.stderr)
+        return
+    checksums.forget(results, makes)
+    checksums.keep_before(results, str(options.notebook))
     executed.parent.mkdir(parents=True, exist_ok=True)
-    forget(results, options.makes)
     os.environ["TQDM_DISABLE"] = "1"  # progress bars have no place in a log
     values = dict(_value(pair) for pair in options.set)
     papermill.execute_notebook(
@@ -75,11 +81,12 @@ def _execute(options: argparse.Namespace, results: Path) -> None:
         log_output=True,
         store_widget_state=False,  # megabytes of script a widget; whoever opens it runs it anew
     )
-    missing = [path for path in options.makes if not (results / path).exists()]
+    missing = [path for path in makes if not (results / path).exists()]
     if missing:
         raise FileNotFoundError(f"the notebook ended without making {', '.join(missing)}")
-    record(results, options.makes)
-    for path in options.makes:
+    checksums.record(results, makes)
+    checksums.remember(results, executed.stem, origin, makes)
+    for path in makes:
         remove_pieces(results / path)  # its step is whole and checked: nothing goes on from there
 
 
@@ -119,7 +126,10 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--run", default="", help="a name for the run that this is a step of")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--makes", nargs="*", default=[], metavar="FILE")
+    parser.add_argument("--code", nargs="*", default=[], help="change with code and own files")
+    parser.add_argument("--force", action="store_true", help="run it, whole or not")
+    parser.add_argument("--from", dest="inputs", nargs="*", default=[], metavar="NOTE")
+    parser.add_argument("--makes", nargs="*", default=[], metavar="NOTE")
     return parser.parse_args(arguments)
 
 

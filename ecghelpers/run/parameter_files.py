@@ -51,32 +51,80 @@ RUN_TIME = {"results", "device", "target", "model", "plant"}  # known only when 
 SHOWING = ("views",)
 
 
+BRANCH, PLANTED = "{target}/model{model}/", "planted/{plant}/model1/"
+
+
 @dataclass(frozen=True)
 class Step:
-    """One rule of the Snakefile. draws: its figures are what it is for."""
+    """One rule of the Snakefile.
+
+    makes: the files that other steps read; beside: the others, for people. draws: its figures are
+    what it is for.
+    """
 
     number: str
     rule: str
     notebook: str
+    makes: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     draws: bool = False
 
     @property
     def path(self) -> Path:
         return NOTEBOOKS / f"{self.notebook}.ipynb"
 
+    @property
+    def files(self) -> list[str]:
+        """All that it makes, the executed notebook among it, with {target}, {model}, {plant}."""
+        files = [*self.makes, *self.beside]
+        if self.notebook:
+            branch = next((b for b in (BRANCH, PLANTED) if any(b in f for f in files)), "")
+            of = {BRANCH: ".{target}.model{model}", PLANTED: ".{plant}", "": ""}[branch]
+            files.append(f"notebooks/{self.notebook}{of}.ipynb")
+        return files
+
+    def made(self, name: str) -> re.Match | None:
+        """Whether a file is one of its own; the groups are its target, model and plant."""
+        for pattern in self.files:
+            text = re.escape(pattern)
+            for part in ("target", "model", "plant"):
+                text = re.sub(rf"\\\{{{part}\\\}}", rf"(?P<{part}>\\w+)", text, count=1)
+            if found := re.fullmatch(text, name):
+                return found
+        return None
+
 
 STEPS = (
-    Step("01", "data", "01_data"),
-    Step("02", "train", "02_train"),
-    Step("03", "evaluate", "03_evaluate"),
-    Step("04", "heatmaps", "04_heatmaps", draws=True),
+    Step("01", "data", "01_data", ("data/medians.h5",), ("data/rejected.csv",)),
+    Step(
+        "02",
+        "train",
+        "02_train",
+        (f"{BRANCH}model.safetensors",),
+        (f"{BRANCH}training.json", f"{BRANCH}figures/agreement.png"),
+    ),
+    Step("03", "evaluate", "03_evaluate", ("metrics.csv",)),
+    Step(
+        "04",
+        "heatmaps",
+        "04_heatmaps",
+        (f"{BRANCH}attributions.h5",),
+        (f"{BRANCH}figures/heatmap.png", f"{BRANCH}figures/methods.png"),
+        draws=True,
+    ),
     Step("05", "explore", "05_explore", draws=True),
-    Step("06", "perturbation", "06_perturbation"),
-    Step("planted", "planted", "07_planted"),
-    Step("07", "truth", "07_truth"),
-    Step("08", "review", "08_review"),
+    Step("06", "perturbation", "06_perturbation", (f"{BRANCH}perturbation.h5",)),
+    Step(
+        "planted",
+        "planted",
+        "07_planted",
+        tuple(PLANTED + name for name in ("attributions.h5", "metrics.json", "scores.csv")),
+    ),
+    Step("07", "truth", "07_truth", (f"{BRANCH}truth.csv", f"{BRANCH}effects.csv")),
+    Step("08", "review", "08_review", ("review.csv", "aopc.csv"), ("planted/scores.csv",)),
 )
-PAGE = Step("page", "page", "", draws=True)
+PAGE = Step("page", "page", "", beside=("site",), draws=True)
+EVERY_STEP = (*STEPS, PAGE)
 
 
 def plant_names() -> list[str]:
@@ -120,7 +168,7 @@ def notebook_parameters(notebook: Path) -> dict:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which 3e-3 is a number, and a key that stands twice is refused."""
+    """YAML in which 3e-3 is a number, 1:30, 0x10, 010 and 1_0 are text, and no key stands twice."""
 
     def construct_mapping(self, node, deep=False):
         keys = [key.value for key, _ in node.value]
@@ -130,22 +178,38 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
+_NUMBERS = {
+    "tag:yaml.org,2002:int": r"[-+]?(0|[1-9][0-9]*)",
+    "tag:yaml.org,2002:float": r"[-+]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][-+]?\d+)?"
+    r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+}
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag not in _NUMBERS]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _tag, _pattern in _NUMBERS.items():
+    _Loader.add_implicit_resolver(
+        _tag, re.compile(f"(?:{_pattern})$", re.ASCII), list("-+.0123456789")
+    )
 
 
 def read_yaml(path: Path) -> dict:
     """The keys and values of a YAML file. Raises ValueError, in one line, for anything else."""
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}
-    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
-        raise ValueError(f"{_name(path)} cannot be read: {' '.join(str(error).split())}") from error
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except Exception as error:  # the library raises whatever a wrong tag leads it into
+        text = " ".join(str(error).split())[:300]
+        raise ValueError(f"{_name(path)} cannot be read: {text or 'nonsense'}") from error
+    values = {} if values is None else values
     if not isinstance(values, dict):
         raise ValueError(f"{_name(path)} must hold lines of the form 'key: value'")
     return values
+
+
+def shown(value) -> str:
+    """A value as it may be shown on the line that refuses it."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"
 
 
 def _name(path: Path) -> str:
@@ -156,21 +220,21 @@ def check_values(values: dict, known: dict, where: str) -> dict:
     """Return values, each of the type of its namesake in known; refuse other names and types."""
     if not isinstance(values, dict):
         raise ValueError(
-            f"{where}: got {values!r} where a mapping belongs; "
+            f"{where}: got {shown(values)} where a mapping belongs; "
             f"allowed are lines 'key: value' with the keys {', '.join(sorted(known))}"
         )
     checked = {}
     for key, value in values.items():
         if key not in known:
             raise ValueError(
-                f"{where}: unknown key {key!r}; choose one of {', '.join(sorted(known))}"
+                f"{where}: unknown key {shown(key)}; choose one of {', '.join(sorted(known))}"
             )
         wanted = type(known[key])
         if wanted is float and type(value) is int:
             value = float(value)
         if type(value) is not wanted:
             raise ValueError(
-                f"{where}: {key} is {value!r} ({_TYPES.get(type(value), 'something else')}); "
+                f"{where}: {key} is {shown(value)} ({_TYPES.get(type(value), 'something else')}); "
                 f"allowed is {_TYPES[wanted]}, for example {json.dumps(known[key])}"
             )
         _check_allowed(key, value, where)
@@ -184,9 +248,11 @@ def _check_allowed(key: str, value, where: str) -> None:
     if isinstance(value, str):
         if allowed and value not in allowed:
             names = ", ".join(allowed)
-            raise ValueError(f"{where}: unknown {key} {value!r}; choose one of {names}")
+            raise ValueError(f"{where}: unknown {key} {shown(value)}; choose one of {names}")
     elif allowed and not allowed[0] <= value <= allowed[1]:
-        raise ValueError(f"{where}: {key} is {value}; allowed are {allowed[0]} to {allowed[1]}")
+        raise ValueError(
+            f"{where}: {key} is {shown(value)}; allowed are {allowed[0]} to {allowed[1]}"
+        )
 
 
 def _check_source(values: dict, where: str) -> None:
@@ -199,10 +265,16 @@ def _check_source(values: dict, where: str) -> None:
         )
     if source != "gan" and not path:
         raise ValueError(f"{where}: source {source} needs source_path, the folder of its files")
-    for key in ("source_path", "labels_path"):
-        if values[key].startswith("~") or set(values[key]) & set("{}"):
+    if source == "12sl" and not labels:
+        raise ValueError(f"{where}: source 12sl needs labels_path, the table with the 12SL labels")
+    if source in ("hdf5", "wfdb") and labels:
+        own = {"hdf5": "has its labels in its files", "wfdb": "is measured here"}[source]
+        raise ValueError(f"{where}: source {source} {own}; leave labels_path empty")
+    for key, given in (("source_path", path), ("labels_path", labels)):
+        if given.startswith("~") or set(given) & set("{}") or given and not given.isprintable():
             raise ValueError(
-                f"{where}: {key} is {values[key]!r}; give a whole path, without ~ and braces"
+                f"{where}: {key} is {shown(given)}; give a whole path of printable characters, "
+                "without ~ and braces"
             )
 
 

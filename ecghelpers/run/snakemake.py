@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from .. import checksums
+from ..ecg import TARGETS
 from . import parameter_files, slurm
 from .lock import Refusal, die_with_parent, short
 
@@ -26,18 +27,13 @@ LEAST_FREE_BYTES = 2**20
 RUNNER = "ecghelpers.run.notebook"
 CLOCKS_S = 10  # by which a file server's clock may be behind
 PATIENCE_S = 120  # somewhat longer than a step may take to save its state
-MADE_BY = {
-    "medians.h5": "data",
-    "model.safetensors": "train",
-    "training.json": "train",
-    "metrics.csv": "evaluate",
-    "attributions.h5": "heatmaps",
-    "perturbation.h5": "perturbation",
-    "truth.csv": "truth",
-    "effects.csv": "truth",
-    "aopc.csv": "review",
-    "review.csv": "review",
-    "index.html": "page",
+IDLE_S = 60  # after which a Snakemake that was told to stop, and has no step, is stuck
+FOLDERS = ("logs", "notebooks", "data", "planted", "site", ".snakemake", checksums.FOLDER, *TARGETS)
+SPOILT = {  # what is said of a file that is not what its step made
+    "gone": "is gone: it is made again",
+    "damaged": "is damaged (checksum): it is made again",
+    "changed": "was written since by something else than this command, such as a notebook run by "
+    "hand: it is made again",
 }
 # What Snakemake adds after it has said what failed.
 AFTERWORDS = ("Exiting because", "WorkflowError:\nAt least one job")
@@ -66,12 +62,16 @@ class Outcome:
 
 def dry_run(plan: Plan) -> Outcome:
     """Print what a run would do, and why; leave everything as it is."""
+    _check_kinds(plan.results)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = plan.results if plan.results.exists() else Path(scratch)
+        folder = _shadow(plan.results, Path(scratch) / "results")
         settings = Path(scratch) / SETTINGS
         settings.write_text(json.dumps(plan.settings), encoding="utf-8")
-        damaged, _ = _to_mend(plan)
-        command = [*_snakemake(plan, folder, settings, damaged), "--dry-run"]
+        mended, _ = _to_mend(plan)
+        for name, state in mended.items():
+            print(f"{short(plan.results / name)} {SPOILT[state]}")
+        forced = map(checksums.note, mended)
+        command = [*_snakemake(plan, folder, settings, forced), "--dry-run"]
         steps, messages = {}, []
         with _start(command, Path(scratch) / "log") as process:
             for event in _events(process):
@@ -80,10 +80,32 @@ def dry_run(plan: Plan) -> Outcome:
                 elif event["event"] == "message":
                     messages.append(event["text"])
         for step in steps.values():
-            print(f"{step['label']:32} {reason(step['reason'])}")
+            why = reason(step["reason"])
+            why = why if plan.force else why.replace("Forced execution", "see above")
+            print(f"{step['label']:32} {why}")
         if process.returncode == 0:
             print(f"{len(steps)} to run" if steps else "Nothing to do: all is whole")
         return Outcome(int(process.returncode != 0), [_condensed(text) for text in messages])
+
+
+def _shadow(results: Path, place: Path) -> Path:
+    """A folder that shows what a results folder holds, in which Snakemake may write its own."""
+    (place / ".snakemake").mkdir(parents=True)
+    for held, shown in ((results, place), (results / ".snakemake", place / ".snakemake")):
+        for path in held.iterdir() if held.is_dir() else ():
+            if path.name not in (".snakemake", "log", "locks"):
+                (shown / path.name).symlink_to(path)
+    return place
+
+
+def _check_kinds(results: Path) -> None:
+    """Raise Refusal for a file where a folder belongs, or a folder where a file does."""
+    for name in FOLDERS:
+        if (results / name).exists() and not (results / name).is_dir():
+            raise Refusal(f"{short(results / name)} is a file where a folder belongs; rename it")
+    for name in (SETTINGS, LOG):
+        if (results / name).is_dir():
+            raise Refusal(f"{short(results / name)} is a folder where a file belongs; rename it")
 
 
 def reason(text: str) -> str:
@@ -107,6 +129,8 @@ def _was(pair: str, old: set[str]) -> str:
 
 def _condensed(text: str) -> str:
     """A message of Snakemake in one line."""
+    note = checksums.note("@").split("@")
+    text = re.sub(rf"{re.escape(note[0])}(\S+?){re.escape(note[1])}", r"\1", text)
     affected = re.search(r"affected files:\s*(.*)", text, re.DOTALL)
     if affected:
         files = ", ".join(sorted(affected[1].split()))
@@ -123,19 +147,21 @@ def execute(plan: Plan) -> Outcome:
     """Run the plan. When some steps fail, the summaries are made of what the others left."""
     started = time.monotonic()
     log = plan.results / LOG
+    _check_kinds(plan.results)
     log.parent.mkdir(exist_ok=True)
     log.write_text("", encoding="utf-8")
     slurm.cancel_leftovers(plan.results)
     _await_leftovers(plan.results)
     checksums.mend_times(plan.results)
-    damaged, others = _to_mend(plan)
-    for name in damaged:
-        print(f"{short(plan.results / name)} is damaged (checksum): it is made again")
-    for name in (*damaged, *others):
-        _set_aside(plan.results, name)
+    mended, others = _to_mend(plan)
+    for name, state in (mended | others).items():
+        aside = _set_aside(plan.results, name, state)
+        kept = f" (kept as {short(plan.results / aside)})" if state == "changed" else ""
+        if name in mended:
+            print(f"{short(plan.results / name)} {SPOILT[state]}{kept}")
     outcome = _run(plan)
     if outcome.failures and not plan.only and not outcome.stopped:
-        partial = plan.settings | {"steps": _summaries(plan.results), "partial": True}
+        partial = plan.settings | {"steps": _summaries(plan.results), "partial": True, "force": ""}
         if partial["steps"]:
             again = _run(replace(plan, settings=partial, only=True, force=False))
             outcome.failures += [line for line in again.failures if line not in outcome.failures]
@@ -144,31 +170,44 @@ def execute(plan: Plan) -> Outcome:
     return outcome
 
 
-def _to_mend(plan: Plan) -> tuple[list[str], list[str]]:
-    """The damaged files that this run makes again, and those of other targets, which are told of.
+def _to_mend(plan: Plan) -> tuple[dict[str, str], dict[str, str]]:
+    """What is not what its step made: what this run makes again, and that of other targets.
 
-    Raises Refusal for one that it needs and does not make.
+    Raises Refusal for a file that it may need and does not make.
     """
-    mended, others = [], []
-    for name in checksums.damaged(plan.results):
-        rule = "planted" if name.startswith("planted/") else MADE_BY.get(Path(name).name)
-        place = f"{short(plan.results / name)} is damaged"
-        folder = re.fullmatch(r"(\w+)/model(\d+)/.*", name)
-        if folder and not (
-            folder[1] in plan.settings["targets"] and int(folder[2]) <= plan.settings["models"]
-        ):
-            print(f"{place} (checksum): it is left out; a run for its target makes it again")
-            others.append(name)
-        elif rule in plan.settings["steps"]:
-            mended.append(name)
-        elif rule is not None:
-            raise Refusal(f"{place} (checksum): run the step that makes it as well ({rule})")
+    mended, others = {}, {}
+    for name, state in checksums.spoilt(plan.results).items():
+        step = next((s for s in parameter_files.EVERY_STEP if s.made(name)), None)
+        if step is None or (state == "changed" and name not in _read_by_others(step, name)):
+            continue
+        place = f"{short(plan.results / name)} {SPOILT[state].partition(':')[0]}"
+        if not _asked_for(plan.settings, **step.made(name).groupdict()):
+            if state != "gone":
+                print(f"{place}: it is left out; a run for its target makes it again")
+            others[name] = state
+        elif step.rule in plan.settings["steps"]:
+            mended[name] = state
+        elif name in _read_by_others(step, name):
+            raise Refusal(f"{place}: run the step that makes it as well ({step.rule})")
     return mended, others
 
 
-def _set_aside(results: Path, name: str) -> None:
+def _read_by_others(step: parameter_files.Step, name: str) -> list[str]:
+    """The name, if other steps read the file."""
+    read = replace(step, beside=(), notebook="")
+    return [name] if read.made(name) else []
+
+
+def _asked_for(settings: dict, target: str = "", model: str = "1", plant: str = "") -> bool:
+    """Whether a run is about a target's model, or a plant; a file of neither is everyone's."""
+    if plant:
+        return plant in settings["plants"]
+    return not target or (target in settings["targets"] and int(model) <= settings["models"])
+
+
+def _set_aside(results: Path, name: str, state: str) -> str:
     try:
-        checksums.set_aside(results, name)
+        return checksums.set_aside(results, name, state)
     except OSError as error:
         place = short(results / name)
         raise Refusal(f"{place} is damaged and cannot be renamed: {error.strerror}") from error
@@ -192,10 +231,12 @@ def _await_leftovers(results: Path) -> None:
 
 def _summaries(results: Path) -> list[str]:
     """The steps that sum up whatever there is in a results folder, and can."""
+    folders = [results / checksums.FOLDER / target for target in TARGETS]
+    whole = {checksums.noted(path.name) for folder in folders for path in folder.rglob("*")}
     steps = []
-    if any(results.glob("*/model*/model.safetensors")):
+    if "model.safetensors" in whole:
         steps.append("evaluate")
-        if any(results.glob("*/model*/attributions.h5")):
+        if "attributions.h5" in whole:
             steps += ["explore", "review", "page"]
     return steps
 
@@ -280,6 +321,7 @@ def _stoppable(process: subprocess.Popen, plan: Plan) -> Iterator[threading.Even
                 if RUNNER in child.cmdline():
                     child.terminate()
         slurm.stop_jobs(plan.results)
+        threading.Thread(target=_end_when_idle, args=(process,), daemon=True).start()
 
     before = {name: signal.signal(name, handle) for name in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -287,6 +329,21 @@ def _stoppable(process: subprocess.Popen, plan: Plan) -> Iterator[threading.Even
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)
+
+
+def _end_when_idle(process: subprocess.Popen) -> None:
+    """End a Snakemake that was told to stop, once it had no step for IDLE_S.
+
+    Its handler of the signal can wait for a lock that the thread it interrupted holds, for good.
+    """
+    idle_since = time.monotonic()
+    while process.poll() is None and time.monotonic() - idle_since < IDLE_S:
+        time.sleep(1)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if psutil.Process(process.pid).children():
+                idle_since = time.monotonic()
+    if process.poll() is None:
+        process.kill()
 
 
 class Report:
@@ -330,9 +387,9 @@ class Report:
         """One line for each step that failed: its error's last line and where to read on."""
         lines = []
         for job, logs in self.failed.items():
-            fresh = [name for name in logs if self._is_of(name, job)]
-            notebooks = [name for name in fresh if name.endswith(".ipynb")]
-            texts = [name for name in fresh if name.endswith(".log")]
+            texts = [name for name in logs if self._is_of(name, job)]
+            notebooks = [f"notebooks/{Path(name).stem}.ipynb" for name in logs]
+            notebooks = [name for name in notebooks if self._is_of(name, job)]
             shown = short(self.results / [*notebooks, *texts, LOG][0])
             lines.append(f"failed: {self.started[job][1]}: {self._last_line(texts)} ({shown})")
         texts = [text for text in self.messages if not text.startswith(AFTERWORDS)]
@@ -353,6 +410,8 @@ class Report:
                     return "it was killed"
                 if lines:
                     return lines[-1]
+        if not self.results.is_dir():
+            return "the results folder is gone"
         if shutil.disk_usage(self.results).free < LEAST_FREE_BYTES:
             return "No space left on device"
         refused = [re.search(r"error message was '(.*?)'", text, re.S) for text in self.messages]

@@ -123,13 +123,13 @@ def test_a_file_packed_by_another_program_is_read(tmp_path):
 def test_a_damaged_note_counts_its_file_as_damaged(tmp_path, content):
     (tmp_path / "metrics.csv").write_text("target\n")
     checksums.record(tmp_path, ["metrics.csv"])
-    assert checksums.damaged(tmp_path) == []
+    assert checksums.spoilt(tmp_path) == {}
     note = tmp_path / checksums.FOLDER / "metrics.csv.sha256"
     note.write_bytes(note.read_bytes() + b"\xff" if content is None else content)
     checksums.mend_times(tmp_path)
-    assert checksums.damaged(tmp_path) == ["metrics.csv"]
+    assert checksums.spoilt(tmp_path) == {"metrics.csv": "damaged"}
     checksums.record(tmp_path, ["metrics.csv"])
-    assert checksums.damaged(tmp_path) == []
+    assert checksums.spoilt(tmp_path) == {}
 
 
 @pytest.mark.parametrize("target", ["../qt", "/etc", "qt/../..", ""])
