@@ -77,17 +77,17 @@ def _unreadable(error: OSError) -> str:
     return f"unreadable: {error.strerror}"
 
 
-def read_bytes(path: str | Path) -> bytes:
+def read_bytes(path: str | Path, most: int = MOST_BYTES) -> bytes:
     """The content of a regular file of a reasonable size; raises Rejected otherwise."""
-    check_file(path)
+    check_file(path, most)
     try:
         with open(path, "rb") as file:
-            return file.read(MOST_BYTES)
+            return file.read(most)
     except OSError as error:
         raise Rejected(_unreadable(error)) from None
 
 
-def check_file(path: str | Path) -> None:
+def check_file(path: str | Path, most: int = MOST_BYTES) -> None:
     """Raise Rejected for what is no file, or too large, before anything of it is read."""
     try:
         status = os.stat(path)
@@ -95,8 +95,8 @@ def check_file(path: str | Path) -> None:
         raise Rejected(_unreadable(error)) from None
     if not stat.S_ISREG(status.st_mode):
         raise Rejected("unreadable: not a regular file")
-    if status.st_size > MOST_BYTES:
-        raise Rejected(f"too large: {status.st_size} bytes; allowed {MOST_BYTES}")
+    if status.st_size > most:
+        raise Rejected(f"too large: {status.st_size} bytes; allowed {most}")
 
 
 def text_encoding(start: bytes) -> str:
@@ -110,7 +110,10 @@ def text_encoding(start: bytes) -> str:
 
 def lead_of_name(name: str) -> str | None:
     """The lead that a name such as ``avr``, ``Lead II`` or ``v1`` stands for, None for none."""
-    return LEAD_OF_NAME.get(name.strip().casefold().removeprefix("lead").strip(" _-"))
+    plain = name.strip().casefold()
+    if plain.startswith("lead"):
+        plain = plain.removeprefix("lead").lstrip(" _-")  # but -aVR is another lead
+    return LEAD_OF_NAME.get(plain.rstrip(" _"))
 
 
 def short(error: Exception) -> str:

@@ -22,8 +22,8 @@ from .label_table import (
     PATIENT_COLUMN,
     RATE_COLUMN,
     check_sampling_rate,
-    id_key,
     parse_label,
+    patient_key,
 )
 
 DATASET = "median"
@@ -58,7 +58,7 @@ def patient(entry: Entry) -> str:
     """The attribute patient_id of a record that can be read, "" where there is none."""
     with h5py.File(entry.path, "r", locking=False) as file:
         value = _attribute(file[DATASET], PATIENT_COLUMN)
-    return id_key(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
+    return patient_key(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
 
 
 def _median_dataset(file: h5py.File) -> h5py.Dataset:

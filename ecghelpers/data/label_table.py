@@ -3,7 +3,10 @@
 import csv
 import math
 import re
+import unicodedata
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +20,13 @@ RATE_COLUMN = "samplerate_ECG"
 DELIMITERS = ";\t,"
 MISSING = ("", "nan", "na", "n/a", "none", "null")
 MOST_UV = 32767
-# The largest value of what counts from zero: a beat of 1.2 s holds no longer interval.
-LARGEST = {"VentRate": 600} | dict.fromkeys(("pr", "qrs", "qt"), 1200)
-LARGEST |= dict.fromkeys(FIDUCIALS, BEAT_SAMPLES - 1)
+LONGEST_ROW = 100_000  # characters
+LINES_A_ROW = 20
+HEADER_WITHIN = 10  # lines: above it may stand a title, or a spreadsheet's "sep=;"
+# The smallest and largest value of what counts from zero: a beat of 1.2 s holds no longer interval,
+# and one of less than 10 is in seconds.
+RANGES = {"VentRate": (10, 600)} | dict.fromkeys(("pr", "qrs", "qt"), (10, 1200))
+RANGES |= dict.fromkeys(FIDUCIALS, (0, BEAT_SAMPLES - 1))
 
 
 def parse_label(name: str, value) -> float:
@@ -29,15 +36,22 @@ def parse_label(name: str, value) -> float:
     missing. A decimal comma is taken. Raises Rejected for what is no number or cannot be right.
     """
     number = _number(name, value)
-    amplitude = name not in LARGEST
-    if number > LARGEST.get(name, MOST_UV) or (amplitude and number < -MOST_UV):
-        raise Rejected(f"label out of range: {name} is {number:g}")
-    return number if amplitude or number > 0 else math.nan
+    low, high = RANGES.get(name, (-MOST_UV, MOST_UV))
+    if name in RANGES and number <= 0:
+        return math.nan
+    if number > high or number < low:
+        unit = TARGETS[name].unit if name in TARGETS else "samples"
+        raise Rejected(f"label out of range: {name} is {number:g}; allowed {low} to {high} {unit}")
+    return number
 
 
 def check_order(labels: np.ndarray) -> None:
-    """Raise Rejected for a wave of labels (13,) that ends before or where it begins."""
+    """Raise Rejected for a wave of labels (13,) that ends before or where it begins, or that begins
+    after the next one."""
     of = dict(zip(LABELS, labels, strict=True))
+    for onset, later in (("ponset", "qonset"), ("qonset", "tonset"), ("qoffset", "toffset")):
+        if of[later] <= of[onset]:
+            raise Rejected(f"fiducials: {later} {of[later]:g} is not after {onset} {of[onset]:g}")
     for onset, offset in zip(FIDUCIALS[::2], FIDUCIALS[1::2], strict=True):
         if of[offset] <= of[onset]:
             raise Rejected(f"fiducials: {offset} {of[offset]:g} is not after {onset} {of[onset]:g}")
@@ -72,7 +86,7 @@ def _number(name: str, value) -> float:
 
 def id_key(text: str) -> str:
     """What a table's id and a file's name are matched by: 7, 007 and 7.0 are the same record."""
-    text = text.strip()
+    text = unicodedata.normalize("NFC", text.strip())  # a Mac's file names are not
     number = re.fullmatch(r"0*(\d+?)(\.0*)?", text, re.ASCII)
     return number[1] if number else text
 
@@ -86,18 +100,10 @@ def read_label_table(path: str | Path) -> dict[str, np.ndarray | str]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"labels_path {path} is no file; give the 12SL label table")
-    with open(path, "rb") as file:
-        encoding = text_encoding(file.read(4))
     rows: dict[str, np.ndarray | str] = {}
-    try:
-        with open(path, encoding=encoding, errors="surrogateescape", newline="") as file:
-            reader = _reader(file)
-            header = _header(path, next(reader, []))
-            for cells in reader:
-                _add_row(rows, header, cells, reader.line_num)
-    except (csv.Error, UnicodeError) as error:
-        wrong = f"{path} is no readable table ({error}); give the 12SL label table"
-        raise ValueError(wrong) from None
+    columns, table = _table(path, (ID_COLUMN,), _header)
+    for line, cells in table:
+        _add_row(rows, columns, cells, line)
     return rows
 
 
@@ -107,29 +113,64 @@ def read_patients(path: str | Path, id_columns: tuple[str, ...] = (ID_COLUMN,)) 
     id_columns: those that name records, as names or as paths. Raises ValueError for what is no
     table.
     """
-    with open(path, "rb") as file:
-        encoding = text_encoding(file.read(4))
     patients: dict[str, str] = {}
-    try:
-        with open(path, encoding=encoding, errors="surrogateescape", newline="") as file:
-            reader = _reader(file)
-            names = [name.strip().casefold() for name in next(reader, [])]
-            places = [names.index(column) for column in id_columns if column in names]
-            patient = names.index(PATIENT_COLUMN) if PATIENT_COLUMN in names else None
-            for cells in reader if patient is not None else ():
-                for place in places:
-                    if max(place, patient) < len(cells) and cells[patient].strip():
-                        patients[id_key(Path(cells[place]).name)] = id_key(cells[patient])
-    except (csv.Error, UnicodeError) as error:
-        raise ValueError(f"{path} is no readable table ({error})") from None
+    names, table = _table(path, id_columns, lambda _, names: names)
+    names = [name.strip().casefold() for name in names]
+    places = [names.index(column) for column in id_columns if column in names]
+    patient = names.index(PATIENT_COLUMN) if PATIENT_COLUMN in names else None
+    for _, cells in table if patient is not None else ():
+        for place in places:
+            if max(place, patient) < len(cells) and (who := patient_key(cells[patient])):
+                patients[id_key(Path(cells[place]).name)] = who
     return patients
 
 
-def _reader(file):
-    """A CSV reader with the delimiter that the header has."""
-    first = file.readline(csv.field_size_limit())
-    file.seek(0)
-    return csv.reader(file, delimiter=next((d for d in DELIMITERS if d in first), DELIMITERS[0]))
+def patient_key(text: str) -> str:
+    """What a patient is told apart by, fit to be stored; "" for one who is not known."""
+    return "" if text.strip().lower() in MISSING else shown_id(id_key(text))
+
+
+def _table(path: str | Path, id_columns: tuple[str, ...], header: Callable) -> tuple[Any, Iterator]:
+    """What ``header(path, names)`` makes of a table's heading; (line number, cells) of its rows.
+
+    The heading is the first row that names an id column, if one of the first does; else the first.
+    Raises ValueError for what is no text.
+    """
+    path = Path(path)
+    with open(path, "rb") as file:
+        encoding = text_encoding(file.read(4))
+    try:
+        text = path.read_text(encoding=encoding, errors="surrogateescape")
+    except UnicodeError as error:
+        wrong = f"{path} is no readable table ({error}); give the 12SL label table"
+        raise ValueError(wrong) from None
+    lines = text.split("\n")
+    for number, line in enumerate(lines[:HEADER_WITHIN]):
+        delimiter = next((d for d in DELIMITERS if d in line), DELIMITERS[0])
+        names = next(csv.reader([line[:LONGEST_ROW]], delimiter=delimiter), [])
+        if {name.strip().casefold() for name in names} & set(id_columns):
+            return header(path, names), _rows(lines, number + 1, delimiter)
+    first = lines[0][:LONGEST_ROW]
+    delimiter = next((d for d in DELIMITERS if d in first), DELIMITERS[0])
+    return header(path, next(csv.reader([first], delimiter=delimiter), [])), iter(())
+
+
+def _rows(lines: list[str], number: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """(line number, cells) of the rows from a line on.
+
+    A quote may hold line ends, but one that nothing closes within some lines costs only its own.
+    """
+    while number < len(lines):
+        more = (end for end in range(number + 1, number + 1 + LINES_A_ROW) if end <= len(lines))
+        row = (lines[number:end] for end in more)
+        whole = next((r for r in row if "".join(r).count('"') % 2 == 0), lines[number : number + 1])
+        text = "\n".join(whole)
+        try:
+            cells = next(csv.reader([text[:LONGEST_ROW]], delimiter=delimiter), [])
+        except csv.Error:
+            cells = text[:LONGEST_ROW].split(delimiter)
+        yield number + 1, cells
+        number += len(whole)
 
 
 def _header(path: Path, names: list[str]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Raw ECGs as WFDB records (PTB-XL, LUDB, a hospital's own), measured here."""
 
 import re
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,11 @@ from .checks import (
     settle_ids,
     short,
 )
-from .label_table import LABELS, id_key, read_patients
+from .label_table import LABELS, id_key, patient_key, read_patients
 
 MICROVOLT_IN = {"uv": 1, "µv": 1, "μv": 1, "mv": 1000, "v": 1_000_000}  # micro sign, Greek mu
+BITS = {"8": 8, "80": 8, "212": 12, "16": 16, "61": 16, "160": 16, "24": 24, "32": 32}
+SPARE_BYTES = 1024  # with which a file may be filled up
 MOST_SIGNALS = 64
 MOST_HEADER_BYTES = 2**18
 LONGEST_LINE = 1000
@@ -44,14 +47,14 @@ def index(folder: str | Path, labels_path: str | Path = "") -> list[Entry]:
     if table:
         patients = read_patients(table, ("filename_hr", "filename_lr"))
         entries = [e._replace(patient=patients.get(id_key(e.record_id), "")) for e in entries]
-    return settle_ids(entries)
+    return settle_ids(entries, lambda name: unicodedata.normalize("NFC", name))
 
 
 def patient(entry: Entry) -> str:
     """Whose record it is, from a comment of its header such as ``# patient_id: 7``; "" for none."""
     text = read_bytes(entry.path).decode("utf-8", "replace")
     found = (PATIENT_COMMENT.match(line.strip()) for line in text.splitlines())
-    return next((id_key(match[1]) for match in found if match), "")
+    return next((patient_key(match[1]) for match in found if match), "")
 
 
 def read(entry: Entry) -> tuple[np.ndarray, np.ndarray]:
@@ -115,6 +118,8 @@ def _check_header(path: Path) -> list[bool]:
         raise Rejected("unreadable: the header's first line names no record and number of signals")
     if "/" in first[0]:
         raise Rejected("multi-segment: give one WFDB record an ECG")
+    if len(first) < 3:  # for which the library takes 250 Hz
+        raise Rejected("sampling rate: the header gives none; write it after the number of signals")
     if not 1 <= int(first[1]) <= MOST_SIGNALS or len(lines) - 1 != int(first[1]):
         raise Rejected(
             f"unreadable: header of {first[1]} signals has {len(lines) - 1} signal lines"
@@ -148,9 +153,21 @@ def _check_claims(header, folder: Path) -> None:
             check_file(folder / name)
         except Rejected as reason:
             raise Rejected(f"{reason} ({name}, which the header names)") from None
-    size = sum((folder / name).stat().st_size for name in set(header.file_name))
-    if size > MOST_BYTES:
-        raise Rejected(f"too large: signal files of {size} bytes; allowed {MOST_BYTES}")
+    sizes = {name: (folder / name).stat().st_size for name in set(header.file_name)}
+    if sum(sizes.values()) > MOST_BYTES:
+        raise Rejected(
+            f"too large: signal files of {sum(sizes.values())} bytes; allowed {MOST_BYTES}"
+        )
+    for name, size in sizes.items():
+        signals = [place for place, other in enumerate(header.file_name) if other == name]
+        formats = {header.fmt[place] for place in signals}
+        if samples and len(formats) == 1 and (bits := BITS.get(formats.pop())):
+            frame = sum(header.samps_per_frame[place] for place in signals)
+            wanted = (header.byte_offset[signals[0]] or 0) + samples * frame * bits // 8
+            if size > wanted + SPARE_BYTES:
+                raise Rejected(
+                    f"unreadable: {name} has {size} bytes, but the header speaks of {wanted}"
+                )
 
 
 def _pick_leads(record, gains: list[bool]) -> np.ndarray:
@@ -172,6 +189,11 @@ def _pick_leads(record, gains: list[bool]) -> np.ndarray:
         if unit not in MICROVOLT_IN:
             raise Rejected(f"unit: lead {wanted[row]} is in {unit!r}; allowed mV, uV, V")
         ecg_uv[row] = record.p_signal[:, place] * MICROVOLT_IN[unit]
+        digits = 0.9 * 2 ** BITS.get(record.fmt[place], 64) / abs(record.adc_gain[place])
+        if np.abs(np.diff(record.p_signal[:, place])).max(initial=0) > digits:
+            raise Rejected(
+                f"overflow: lead {wanted[row]} jumps from one end of its range to the other"
+            )
     if invalid := int((~np.isfinite(ecg_uv)).sum()):
         raise Rejected(f"invalid samples: {invalid} of {ecg_uv.size} are marked as not recorded")
     return ecg_uv if wanted is LEADS else twelve_leads(ecg_uv)

@@ -240,9 +240,9 @@ def test_table_formats_make_no_difference(
         ({"qt": "3,9,6"}, "label not a number: qt is '3.9,6'"),
         ({"qt": "True"}, "label not a number: qt is 'True'"),
         ({"qt": "inf"}, "label not a number: qt is 'inf'"),
-        ({"qt": "32767"}, "label out of range: qt is 32767"),
-        ({"toffset": "820"}, "label out of range: toffset is 820"),
-        ({"STJ_v5": "-40000"}, "label out of range: STJ_v5 is -40000"),
+        ({"qt": "32767"}, "label out of range: qt is 32767; allowed 10 to 1200 ms"),
+        ({"toffset": "820"}, "label out of range: toffset is 820; allowed 0 to 599 samples"),
+        ({"STJ_v5": "-40000"}, "label out of range: STJ_v5 is -40000; allowed -32767 to 32767 µV"),
         ({"samplerate_ECG": "1000"}, "sampling rate: 1000 Hz; allowed 500"),
     ],
 )
@@ -287,7 +287,6 @@ def test_a_row_cut_short_or_too_long_is_rejected(export):
         (b"", "its columns begin: none"),
         (b"patid;qt;QT;Qt\n", None),
         (b"patid;Qt;QT\n", "2 columns 'qt'"),
-        (b'patid;qt\n1;"400\n' + b"9" * 200_000, "no readable table"),
     ],
 )
 def test_a_table_that_is_none_is_refused_at_once(export, content, message):

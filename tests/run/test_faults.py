@@ -71,36 +71,101 @@ def test_a_file_where_the_results_folder_should_be_is_refused(project):
     assert (project / "results").read_text() == "not a folder"
 
 
+def _damage(path, content):
+    """Change a file as a disk does it: without touching its time."""
+    stat = path.stat()
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
 def _flip(path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    _damage(path, content)
 
 
 def _truncate(path):
-    path.write_bytes(path.read_bytes()[:-1])
+    _damage(path, path.read_bytes()[:-1])
 
 
-@pytest.mark.parametrize("damage", [_flip, _truncate])
 @pytest.mark.parametrize(
-    ("name", "step"),
+    ("damage", "name", "step"),
     [
-        ("data/medians.h5", "01_data"),
-        ("qt/model1/model.safetensors", "02_train qt 1"),
-        ("qt/model1/perturbation.h5", "06_perturbation qt 1"),
+        (_flip, "data/medians.h5", "01_data"),
+        (_truncate, "qt/model1/model.safetensors", "02_train qt 1"),
+        (_flip, "qt/model1/perturbation.h5", "06_perturbation qt 1"),
+        (_truncate, "notebooks/03_evaluate.ipynb", "03_evaluate"),
     ],
 )
-def test_a_damaged_file_is_named_and_made_again(whole, damage, name, step):
+def test_a_damaged_file_is_named_and_made_again_and_nothing_else(whole, damage, name, step):
     path = whole / "results" / "quick" / name
     before = path.read_bytes()
-    stat = path.stat()
     damage(path)
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # as a disk does it
     done = toy.run(whole, "--target", "qt,pr")
     assert done.returncode == 0, done.stderr
     assert f"results/quick/{name} is damaged" in done.stdout
     assert path.read_bytes() == before
-    assert step in toy.runs(whole)
+    assert toy.runs(whole) == [step]
+    assert not list((whole / "results").rglob("*.damaged"))
+
+
+def test_what_is_gone_is_made_again_and_nothing_else(whole):
+    results = whole / "results" / "quick"
+    gone = {
+        "aopc.csv": "08_review",
+        "data/rejected.csv": "01_data",
+        "planted/amplitude/model1/metrics.json": "07_planted",
+        "qt/model1/figures/heatmap.png": "04_heatmaps qt 1",
+        "notebooks/05_explore.ipynb": "05_explore",
+    }
+    for name in gone:
+        (results / name).unlink()
+    (results / "site/index.html").unlink()
+    plan = toy.run(whole, "--target", "qt,pr", "--dry-run")
+    assert "aopc.csv is gone" in plan.stdout and "Forced" not in plan.stdout
+    assert toy.run(whole, "--target", "qt,pr").returncode == 0
+    assert sorted(toy.runs(whole)) == sorted(gone.values())
+    assert all((results / name).exists() for name in (*gone, "site/index.html"))
+
+
+def test_what_was_made_by_hand_is_kept_aside(whole):
+    """As a notebook run by hand in JupyterLab leaves it, over the result of the run."""
+    path = whole / "results/quick/qt/model1/attributions.h5"
+    before = path.read_text()
+    path.write_text("by hand")
+    os.utime(path, (2e9, 2e9))
+    notebook = whole / "results/quick/notebooks/02_train.qt.model1.ipynb"
+    notebook.write_text(notebook.read_text() + " ")  # a reader saved it
+    done = toy.run(whole, "--target", "qt,pr")
+    assert "attributions.h5 was written since by something else" in done.stdout
+    assert "kept as results/quick/qt/model1/attributions.h5.by_hand" in done.stdout
+    assert path.read_text() == before
+    assert path.with_name("attributions.h5.by_hand").read_text() == "by hand"
+    assert toy.runs(whole) == ["04_heatmaps qt 1"]
+
+
+def test_a_step_that_fails_costs_nothing_that_was_made(whole):
+    data, profile = whole / "results/quick/data/medians.h5", whole / "parameters/quick.yaml"
+    before, kept = data.read_text(), profile.read_text()
+    notebook = whole / "results/quick/notebooks/01_data.ipynb"
+    executed = notebook.read_text()
+    profile.write_text(kept.replace("records: 4", "records: 5"))
+    toy.write_notebook(whole, "01_data", body='raise ValueError("a typo")')
+    failed = toy.run(whole, "--target", "qt,pr")
+    assert failed.returncode == 1 and "a typo" in failed.stderr and data.read_text() == before
+    assert "a typo" in notebook.read_text()
+    toy.write_notebook(whole, "01_data")
+    profile.write_text(kept)
+    toy.runs(whole)
+    assert toy.run(whole, "--target", "qt,pr").returncode == 0
+    assert toy.runs(whole) == [] and notebook.read_text() == executed
+
+
+def test_a_copy_without_its_times_is_whole(whole):
+    files = sorted(path for path in (whole / "results").rglob("*") if path.is_file())
+    for number, path in enumerate(files[::-1]):
+        os.utime(path, (1e9 + number, 1e9 + number))
+    assert "Nothing to do" in toy.run(whole, "--target", "qt,pr", "--dry-run").stdout
 
 
 def test_damage_of_another_target_stops_nothing(whole):
@@ -133,6 +198,23 @@ def test_a_step_of_a_killed_run_is_waited_for(kernel_project):
     toy.write_notebook(kernel_project, "01_data")
     done = toy.run(kernel_project, "--only", "01")
     assert done.returncode == 0 and "Waiting for the steps of an earlier run" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("logs", "file"), (".snakemake", "file"), (".checksums", "file"), ("qt", "file"),
+     ("settings.json", "folder"), ("logs/snakemake.log", "folder")],
+)  # fmt: skip
+def test_a_file_or_folder_of_the_wrong_kind_is_told_in_one_line(whole, name, kind):
+    path = whole / "results" / "quick" / name
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    path.write_text("") if kind == "file" else path.mkdir()
+    for flags in ((), ("--dry-run",)):
+        done = toy.run(whole, "--target", "qt,pr", *flags)
+        assert done.returncode == 2 and done.stdout == ""
+        assert f"is a {kind} where a" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_notes_that_hold_nonsense_are_no_obstacle(whole):
