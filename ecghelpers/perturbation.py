@@ -137,6 +137,8 @@ def _counts(steps: int | Sequence[int], beats: Tensor) -> Tensor:
     if np.ndim(steps) == 0:
         return torch.arange(check_number("steps", steps, 0, points, whole=True) + 1)
     counts = [check_number("steps", count, 0, points, whole=True) for count in steps]
+    if not counts:
+        raise ValueError("steps is empty; give a number of steps, or the counts of points")
     return torch.tensor(counts, dtype=torch.long)
 
 

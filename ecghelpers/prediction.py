@@ -61,14 +61,26 @@ def check_record_ids(record_id: Sequence[str] | None, beats: Tensor) -> list[str
 def ready(model: nn.Module) -> tuple[nn.Module, torch.device, torch.dtype]:
     """The model in its evaluation form, with the device and the precision it computes in.
 
-    On CUDA, TF32 is switched off: its 10 bits would show in maps and curves.
+    On CUDA, TF32 is switched off: its 10 bits would show in maps and curves. Raises ValueError for
+    weights that are not finite, and for a variance below zero: all would be NaN.
     """
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    _check_weights(model)
     model = evaluation_form(model) if isinstance(model, StevenNet) else model
     for tensor in (*model.parameters(), *model.buffers()):
         if tensor.is_floating_point():
             return model, tensor.device, tensor.dtype
     return model, torch.device("cpu"), torch.float32
+
+
+def _check_weights(model: nn.Module) -> None:
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if not tensor.is_floating_point():
+            continue
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"{name} of the network holds NaN or infinity; load or train it again")
+        if name.endswith("running_var") and (tensor < 0).any():
+            raise ValueError(f"{name} of the network is below zero; load or train it again")
 
 
 def like(result: Tensor, given: np.ndarray | Tensor) -> np.ndarray | Tensor:

@@ -54,7 +54,8 @@ FILES = {
     "04_heatmaps": f'{{{FOLDER}attributions.h5": str(multiply_by_inputs), '
     f'{FOLDER}figures/heatmap.png": "", {FOLDER}figures/methods.png": ""}}',
     "05_explore": "{}",
-    "06_perturbation": f'{{{FOLDER}perturbation.h5": str(perturbation_steps)}}',
+    "06_perturbation": f'{{{FOLDER}perturbation.h5": str(perturbation_steps), '
+    f'{FOLDER}figures/perturbation.png": "", {FOLDER}figures/gaps.png": ""}}',
     "07_planted": '{f"planted/{plant}/model1/{name}": "ok" for name in '
     '("model.safetensors", "attributions.h5", "metrics.json", "scores.csv")}',
     "07_truth": f'{{{FOLDER}truth.csv": "ok", {FOLDER}effects.csv": "ok"}}',

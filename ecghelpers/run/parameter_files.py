@@ -113,7 +113,13 @@ STEPS = (
         draws=True,
     ),
     Step("05", "explore", "05_explore", draws=True),
-    Step("06", "perturbation", "06_perturbation", (f"{BRANCH}perturbation.h5",)),
+    Step(
+        "06",
+        "perturbation",
+        "06_perturbation",
+        (f"{BRANCH}perturbation.h5",),
+        (f"{BRANCH}figures/perturbation.png", f"{BRANCH}figures/gaps.png"),
+    ),
     Step(
         "planted",
         "planted",
