@@ -64,7 +64,8 @@ def list_files(folder: str | Path, suffixes: tuple[str, ...], deep: bool = False
         for child in children:
             if child.name.startswith("."):
                 continue
-            if child.is_dir(follow_symlinks=not deep):
+            # os.path.isdir, as a circle of links is an error to the entry's own
+            if os.path.isdir(child.path) and not (deep and child.is_symlink()):
                 pending += [child.path] if deep else []
             elif child.name.lower().endswith(suffixes):
                 found.append(Entry(os.path.splitext(child.name)[0], child.path))

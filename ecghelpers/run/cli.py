@@ -28,6 +28,8 @@ Results go to results/<profile>/. A step whose results are whole is skipped; one
 or code changed runs again. After a stop of any kind the same command goes on.
 """
 
+OWN_FOLDERS = (".git", ".venv", "benchmarks", "docs", "ecghelpers", "networks")
+MOST_JOBS = 10_000
 STEPS_PER_GPU = 4  # a network of this size leaves most of a GPU idle
 
 
@@ -84,8 +86,8 @@ def plan(options: argparse.Namespace) -> Plan:
         raise Refusal(" ".join(str(error).split())) from error
     origin = settings["notebooks"]["01_data"][""]
     own_files = _own_files(origin)
-    if options.jobs is not None and options.jobs < 1:
-        raise Refusal(f"--jobs is {options.jobs}; allowed are 1, 2, …")
+    if options.jobs is not None and not 1 <= options.jobs <= MOST_JOBS:
+        raise Refusal(f"--jobs is {options.jobs}; allowed are 1, 2, … {MOST_JOBS}")
     if device == "cuda" and not options.slurm:
         _check_gpu()
     if options.resources and not options.slurm:
@@ -118,23 +120,31 @@ def _results(options: argparse.Namespace) -> Path:
     """The results folder; never one that holds the project itself, which steps would overwrite."""
     if options.results is None:
         return (ROOT / "results" / options.profile).resolve()
+    given = f"--results {shown(options.results)}"
     if not options.results.strip():
         raise Refusal("--results is empty; name a folder")
+    if not options.results.isprintable() or set(options.results) & set("{}"):
+        raise Refusal(f"{given}: braces and control characters are not allowed; name another")
+    if options.results.startswith("~") or "://" in options.results:
+        raise Refusal(f"{given}: that is no path; name a folder of this machine")
     try:
         folder = Path(options.results).resolve()
-    except (OSError, RuntimeError) as error:  # a circle of links
-        raise Refusal(f"--results {options.results}: {' '.join(str(error).split())}") from error
-    if set(str(folder)) & set("{}"):
-        raise Refusal(f"--results {options.results}: braces are not allowed; name another folder")
-    if folder == folder.parent:
-        raise Refusal(f"--results {options.results}: that is no folder of its own; name a folder")
-    own = [ROOT / name for name in (".git", "benchmarks", "docs", "ecghelpers")]
-    own += [NOTEBOOKS, PARAMETERS]
+        if folder.exists() and not folder.is_dir():
+            raise Refusal(f"{given}: that is a file; name a folder")
+        folder.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, RuntimeError) as error:  # a circle of links, a name that is too long
+        why = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise Refusal(f"{given}: {why}; name another folder") from error
+    own = (*OWN_FOLDERS, NOTEBOOKS.name, PARAMETERS.name)
     in_tests = folder.is_relative_to(ROOT / "tests") and "output" not in folder.parts
-    if folder == ROOT or in_tests or any(folder.is_relative_to(place) for place in own):
-        raise Refusal(
-            f"--results {options.results}: the project itself is there; name another folder"
-        )
+    inside = any(folder.is_relative_to(ROOT / name) for name in own)
+    if in_tests or inside or ROOT.is_relative_to(folder):
+        raise Refusal(f"{given}: the project itself is there; name another folder")
+    shared = folder == Path.home() or len(folder.parts) == 2  # but a disk of its own may be there
+    if shared and folder.is_dir() and any(folder.iterdir()) and not (folder / SETTINGS).exists():
+        raise Refusal(f"{given}: that is no folder of its own; name a folder in it")
     return folder
 
 
