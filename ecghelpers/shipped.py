@@ -8,12 +8,13 @@ import json
 from importlib import resources
 from pathlib import Path
 
-from .config import check_target
+from .config import check_number, check_target
 from .ecg import TARGETS
 from .files import sha256, whole_file, write_json
 from .fingerprint import code_digest
 
 BESIDE = Path(__file__).resolve().parent.parent / "networks"  # in a clone; else in the package
+MOST = 1e6  # of a target's unit
 INPUT_SCALE = 1e-3  # the stored weights take mV, of which 16-bit numbers hold enough
 GET_BOTH = "take both from one version of the project (git checkout -- networks, or install again)"
 
@@ -46,6 +47,8 @@ def read_card(target: str, model: int = 1) -> dict:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         wanted = card["sha256"]
+        check_number("mean", card["mean"], -MOST, MOST)
+        check_number("sd", card["sd"], 1 / MOST, MOST)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not the card of a network: {error!r}; {GET_BOTH}") from None
     if not weights.is_file():
@@ -68,9 +71,15 @@ def load_network(target: str, model: int = 1, device: str = "auto"):
     from .model import StevenNet, fold_scaling
 
     card = read_card(target, model)
-    weights = load_file(_weights(target, model))
     network = StevenNet()
-    network.load_state_dict(weights)  # copies, and thereby widens, what has 16 bits
+    try:
+        # copies, and thereby widens, what has 16 bits
+        network.load_state_dict(load_file(_weights(target, model)))
+    except Exception as error:  # a checksum that fits does not make a network
+        reason = " ".join(str(error).split())[:100]
+        raise ValueError(
+            f"{_weights(target, model)} is no network ({reason}); {GET_BOTH}"
+        ) from None
     folded = fold_scaling(network, INPUT_SCALE, card["mean"], card["sd"])
     return folded.to(resolve_device(device)).eval()
 
