@@ -85,16 +85,11 @@ def attribute(
 ) -> np.ndarray | Tensor:
     """Attribute the model's output to every sample of the median beats.
 
-    beats_uv: (record, lead, time) in µV. Returns the same shape on the CPU, an array for an array
-    and a tensor for a tensor, in the unit that unit() names. A record's map depends on seed and
-    record_id (by default on the beat itself), not on the other records. batch_size: beats in the
-    network at once. parameters: any of DEFAULTS.
-
-    leads: ``independent`` gives (record, 8, time) on I, II and V1 to V6: what a map
-    says once III, aVR, aVL and aVF are folded onto I and II (docs/methods.md, for each method).
-
-    Raises ValueError for an unknown method, parameter or choice of leads and for beats that are not
-    finite.
+    beats_uv: (record, lead, time) in µV. Returns the same shape on the CPU, array or tensor as it
+    was given, in the unit that unit() names. A record's map depends on seed and record_id (by
+    default on the beat itself), not on the other records. batch_size: beats in the network at once.
+    parameters: any of DEFAULTS. leads: ``independent`` folds III, aVR, aVL and aVF onto I and II,
+    (record, 8, time), see docs/methods.md. Raises ValueError for what is unknown or not finite.
     """
     if check_choice("leads", leads, LEAD_CHOICES) == "independent":
         options = {"seed": seed, "record_id": record_id, "batch_size": batch_size}

@@ -76,9 +76,8 @@ def perturbation_table(
     error is what to beat; the curve of ``random`` alone if not given. sd: the target's SD, for
     comparison between targets. groups: (record,) patients. Columns ending in ``_low`` and ``_high``
     are 95 % intervals over ECGs. gain: by how much the mean error over all steps lies on the right
-    side of random's; p: of a sign-flip test; beats_random: "yes", "no" or "unclear", all methods of
-    the table corrected for together (Holm). Raises ValueError for other shapes, and for values that
-    are not finite.
+    side of random's; p: of a sign-flip test; beats_random: "yes", "no" or "unclear", corrected for
+    all methods (Holm). Raises ValueError for other shapes, and for values that are not finite.
     """
     check_predictions(truth, predictions)
     if floor is not None:

@@ -44,11 +44,9 @@ class Planting:
 
 @dataclass(frozen=True)
 class PlantedNetwork:
-    """A network trained on a plant, and what was found.
-
-    r2: on the test records; learnt: whether that reaches the limit; sentence: which says so, or why
-    there is no network. scores: a row a method and score, empty unless learnt. lean: of a shortcut.
-    """
+    """A network trained on a plant, its test R², whether that reaches the limit, and a sentence
+    that says so or why there is no network. scores: a row a method and score, empty unless learnt.
+    lean: of a shortcut."""
 
     name: str
     r2: float
@@ -61,9 +59,8 @@ class PlantedNetwork:
 def planted_parts(
     data: Medians, name: str, seed: int = 0, training_records: int = Planting.training_records
 ) -> dict[str, tuple[Medians, Planted]]:
-    """Split → its records and what they are with the plant in them; a third of the training
-    records' number validates. Raises ValueError for an unknown plant, or too few records.
-    """
+    """Split → its records and what they are with the plant in them; a third as many as train
+    validate. Raises ValueError for an unknown plant, or too few records."""
     plant = PLANTS[check_choice("plant", name, PLANTS)]
     most = {"train": training_records, "validation": -(-training_records // 3)}
     parts = {}
@@ -97,8 +94,8 @@ def plant_network(
 
     Writes ``planted/<name>/model1/``: model.safetensors, attributions.h5 (with the beats and the
     masks), metrics.json and scores.csv. A killed training goes on where it was. A network that has
-    not learnt its plant is not judged: no scores, and the sentence says so. Where there are too few
-    records for it there is no network, and the files say so: no maps, no scores.
+    not learnt its plant is not judged: no scores. Without enough records there is no network, and
+    the files say so: no maps, no scores.
     """
     try:
         parts = planted_parts(data, name, settings.seed, settings.training_records)
@@ -169,13 +166,12 @@ def _trained(
 
 
 def _verdict(name: str, r2: float, least_r2: float) -> tuple[bool, str]:
-    learnt = bool(r2 >= least_r2)
-    told = f"The network learnt the {name} (test R² {r2:.2f})."
-    missed = (
+    if r2 >= least_r2:
+        return True, f"The network learnt the {name} (test R² {r2:.2f})."
+    return False, (
         f"Not judged: the network has not learnt the {name} (test R² {r2:.2f}, at least "
         f"{least_r2:g} needed), so no map of it can be right or wrong."
     )
-    return learnt, told if learnt else missed
 
 
 @dataclass(frozen=True)

@@ -38,10 +38,9 @@ def score_table(
 
     maps: method → (record, lead, time); masks: the same shape; edges: (record, edge) sample index,
     for which the error of the map's peaks is added (``edge_ms``, less is better); groups: (record,)
-    patients. Columns: method, score, n (records that could be judged), value (mean), low and high
-    (95 % interval over records), chance (of a map of random numbers), and for every method how much
-    better it is than its own shifted map and than another record's (``over_shifted``,
-    ``over_other``: paired mean, ``…_low``, ``…_high``, ``…_p`` of a sign-flip test, not corrected).
+    patients. Columns: method, score, n (records judged), value (mean), low and high (95 %), chance
+    (of random numbers), and for every method how much better it is than its own shifted map and
+    another record's (``over_shifted``, ``over_other``, each with ``_low``, ``_high`` and ``_p``).
     Rows besides the methods: the mask itself (``oracle``), ``blurred oracle``, and the two floors,
     ``shifted`` and ``other record``, as the mean over all methods but random.
     """
