@@ -34,7 +34,6 @@ LAYOUTS = {
     **{lead: ((lead,),) for lead in LEADS},
 }
 ALL_LEADS, AVERAGED = "all leads", "averaged"
-NO_FIDUCIALS = (np.nan,) * len(FIDUCIALS)
 MODES = (ALL_LEADS, AVERAGED, *(f"{lead} only" for lead in LEADS))
 
 
