@@ -59,7 +59,8 @@ FILES = {
     "07_planted": '{f"planted/{plant}/model1/{name}": "ok" for name in '
     '("model.safetensors", "attributions.h5", "metrics.json", "scores.csv")}',
     "07_truth": f'{{{FOLDER}truth.csv": "ok", {FOLDER}effects.csv": "ok"}}',
-    "08_review": '{"review.csv": "ok", "aopc.csv": "ok", "planted/scores.csv": "ok"}',
+    "08_review": '{"review.csv": "ok", "aopc.csv": "ok", "faithful.csv": "ok", '
+    '"planted/scores.csv": "ok"}',
 }
 SLURM = "check_seconds: 1\nevery: {cpus: 1, memory_gb: 1, minutes: 5}\n"
 PAGE = """import pathlib

@@ -127,7 +127,13 @@ STEPS = (
         tuple(PLANTED + name for name in ("attributions.h5", "metrics.json", "scores.csv")),
     ),
     Step("07", "truth", "07_truth", (f"{BRANCH}truth.csv", f"{BRANCH}effects.csv")),
-    Step("08", "review", "08_review", ("review.csv", "aopc.csv"), ("planted/scores.csv",)),
+    Step(
+        "08",
+        "review",
+        "08_review",
+        ("review.csv", "aopc.csv"),
+        ("faithful.csv", "planted/scores.csv"),
+    ),
 )
 PAGE = Step("page", "page", "", beside=("site",), draws=True)
 EVERY_STEP = (*STEPS, PAGE)
