@@ -197,6 +197,27 @@ def test_blinding_hides_names(page):
     assert captions(page) == ["Saliency"]
 
 
+def test_a_study_is_rated_by_keys_and_its_results_are_shown(page, shown):
+    part(page, "to-study").click()
+    part(page, "reader").fill(page.host)
+    change(page, lambda: page.keyboard.press("Enter"))
+    assert "Practice" in part(page, "progress").text_content()
+    for score in (5, 4, 2):  # the first is of the practice map
+        page.keyboard.press(str(score))
+        change(page, lambda: page.keyboard.press("Enter"))
+    change(page, lambda: page.keyboard.press("Backspace"))
+    assert part(page, "score0").nth(1).is_checked() and part(page, "marks").is_hidden()
+    page.screenshot(path=OUTPUT / f"{page.host}-study.png")
+    change(page, lambda: part(page, "stop").click())
+    part(page, "results").click()
+    page.locator("[name=report] tbody tr").first.wait_for()
+    assert page.host.upper() in part(page, "report").inner_text()
+    if page.host != "page":
+        texts = [path.read_text("utf-8") for path in shown.readings.glob("*.csv")]
+        assert sum(text.count(f'"{page.host.upper()}"') for text in texts) == 2
+    part(page, "results").click()
+
+
 def test_an_error_covers_nothing_and_closes_with_escape(page):
     if page.host == "page":
         part(page, "export").click()
