@@ -12,11 +12,9 @@ import os
 from snakemake.logging import logger
 
 from ecghelpers.checksums import note
-from ecghelpers.run.slurm import become_own_task
 from ecghelpers.run.events import report_events
 from ecghelpers.run.parameter_files import EVERY_STEP
 
-become_own_task()
 if workflow.is_main_process:
     report_events(logger)
 

@@ -94,10 +94,7 @@ def plan(options: argparse.Namespace) -> Plan:
         raise Refusal("--resources is for runs with --slurm")
     chosen = steps or list(EVERY_STEP)
     branches = len(targets) * settings["models"]
-    if options.slurm:
-        place = _on_slurm(asked, interval, branches, options)
-    else:
-        place = _here(branches, options)
+    place = _on_slurm(asked, interval, options) if options.slurm else _here(branches, options)
     settings |= place.settings | {
         "steps": [step.rule for step in chosen],
         "code": code,
@@ -171,7 +168,7 @@ def _here(branches: int, options: argparse.Namespace) -> Place:
     return Place(settings, ["--cores", str(here), "--jobs", str(jobs)])
 
 
-def _on_slurm(asked: dict, interval: int, branches: int, options) -> Place:
+def _on_slurm(asked: dict, interval: int, options) -> Place:
     """On the nodes of a cluster."""
     if not options.dry_run:
         slurm.check_reachable()
@@ -180,9 +177,7 @@ def _on_slurm(asked: dict, interval: int, branches: int, options) -> Place:
         "resources": {rule: slurm.rule_resources(values) for rule, values in asked.items()},
         "setup": {rule: values["setup"] or ":" for rule, values in asked.items()},
     }
-    flags = (
-        [] if options.dry_run else slurm.snakemake_flags(asked, branches, options.jobs, interval)
-    )
+    flags = [] if options.dry_run else slurm.snakemake_flags(asked, options.jobs, interval)
     return Place(settings, flags)
 
 

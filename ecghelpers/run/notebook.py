@@ -187,11 +187,9 @@ def _pass_signals_on() -> threading.Event:
 def _stop_before_time_limit() -> None:
     """Send this process SIGTERM MARGIN_S before the time limit of its Slurm job, if it is in one.
 
-    Slurm's own warning (--signal) does not reach the tasks of a job array, which have no job step.
+    Slurm's own warning (--signal) goes to the steps of a job, not to whatever runs in its shell.
     """
-    job, task = (os.environ.get(f"SLURM_ARRAY_{part}_ID", "") for part in ("JOB", "TASK"))
-    # The id of a task can be that of its whole array, for which Slurm answers with all tasks.
-    left = time_left(f"{job}_{task}" if task else os.environ.get("SLURM_JOB_ID", ""))
+    left = time_left(os.environ.get("SLURM_JOB_ID", ""))
     if left is not None:
         wait = left - min(MARGIN_S, left / 4)
         timer = threading.Timer(wait, os.kill, (os.getpid(), signal.SIGTERM))

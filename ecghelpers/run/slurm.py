@@ -1,8 +1,6 @@
 """Slurm: what each step asks for (parameters/slurm.yaml), and how Snakemake is to send it there."""
 
-import argparse
 import contextlib
-import os
 import re
 import shlex
 import shutil
@@ -26,7 +24,6 @@ DEFAULTS = {
     "options": "",
 }
 RULES = (*(step.rule for step in parameter_files.STEPS), "page")
-ARRAYS = ("train", "heatmaps", "perturbation")
 RETRIES = 3  # a step that was stopped goes on from its state; one that raised is not tried again
 JOBS = 1000
 CHECK_S, MOST_CHECK_S = 20, 90  # seconds between two looks at the queue
@@ -120,19 +117,17 @@ def rule_resources(values: dict) -> dict:
     return {key: value for key, value in resources.items() if value != ""}
 
 
-def snakemake_flags(asked: dict[str, dict], branches: int, jobs: int | None, checks: int) -> list:
+def snakemake_flags(asked: dict[str, dict], jobs: int | None, checks: int) -> list[str]:
     """The flags that make Snakemake send its jobs to Slurm.
 
-    branches: targets × models. jobs: at most so many at once; arrays need room for all branches.
-    checks: seconds between two looks at the queue.
+    jobs: at most so many at once. checks: seconds between two looks at the queue. Each step is a
+    job of its own: of an array Slurm ended the last task at once when it was told to stop.
     """
     flags = ["--executor", "slurm", "--jobs", str(jobs or JOBS), "--latency-wait", "60"]
     flags += ["--retries", str(RETRIES)]
     flags += ["--seconds-between-status-checks", str(checks)]
     flags += ["--slurm-init-seconds-before-status-checks", str(checks)]
     flags += ["--slurm-logdir", "logs/slurm"]
-    if jobs is None or jobs >= branches:
-        flags += ["--slurm-array-jobs", ",".join(ARRAYS)]
     if not _has_accounting():
         flags += ["--slurm-status-command", "squeue"]
     if not any(values["account"] for values in asked.values()):
@@ -147,25 +142,6 @@ def _has_accounting() -> bool:
         return False
     asked = subprocess.run(["sacct", "--noheader", "--jobs=1"], capture_output=True)
     return asked.returncode == 0
-
-
-def become_own_task() -> None:
-    """In a task of a job array, go on as the Snakemake of this task's own step.
-
-    The plugin (2.8) starts every task as the Snakemake of the array's first step, which starts that
-    of the task's own. The outer one then takes what the inner one does for the first step: where
-    the inner one fails it deletes the first step's results, and where it ends before them it fails.
-    Called by the Snakefile before anything else; returns in all other processes.
-    """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--slurm-jobstep-array-execs", default="")
-    calls = parser.parse_known_args()[0].slurm_jobstep_array_execs
-    task = os.environ.get("SLURM_ARRAY_TASK_ID")
-    if calls and task and task != os.environ.get("SLURM_ARRAY_TASK_MIN"):
-        from snakemake_executor_plugin_slurm_jobstep import _decompress_array_task_call
-
-        call = _decompress_array_task_call(calls, int(task))
-        os.execvp("/bin/sh", ["/bin/sh", "-c", call])
 
 
 def check_reachable() -> None:
