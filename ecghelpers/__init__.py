@@ -2,7 +2,7 @@
 
 The house, from the roof down; a room imports only from its own floor or one below (a test checks):
 
-run/          what ./run_all.sh does: checks, Snakemake, Slurm, one notebook as a step
+run/          what ./run_all.sh does: checks, Snakemake, slurm (time limits too), one notebook as a step
 views/        what people look at: figures, explorer, offline page, web app
 study/        the blinded reading study
 
@@ -11,7 +11,7 @@ judging/      which heatmaps can be believed: every test of them, and the review
 data/         records from every source to one medians.h5
 training      a StevenNet from median beats; evaluation: its errors; attribution_maps: all its maps
 
-attribution   nine methods and random: which samples mattered; perturbation: what goes without them
+attribution   nine methods and random: which samples mattered; perturbation: noise in their place
 truth/        edits, masks and scores: is a map right? and maps that are wrong on purpose
 measurement/  from an ECG to its median beat, fiducials and targets
 

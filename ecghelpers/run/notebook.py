@@ -14,10 +14,8 @@ in the same run: only what was stopped goes on.
 import argparse
 import json
 import os
-import re
 import resource
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -30,6 +28,7 @@ from .. import checksums
 from ..files import remove_pieces
 from .lock import die_with_parent
 from .parameter_files import NOTEBOOKS, ROOT
+from .slurm import time_left
 
 GRACE_S = 100
 MARGIN_S = 120  # before the time limit of a Slurm job
@@ -195,22 +194,6 @@ def _stop_before_time_limit() -> None:
         timer = threading.Timer(wait, os.kill, (os.getpid(), signal.SIGTERM))
         timer.daemon = True
         timer.start()
-
-
-def time_left(job: str) -> float | None:
-    """Seconds until the time limit of a Slurm job; None without a job or a limit."""
-    if not job:
-        return None
-    command = ["squeue", "--noheader", f"--jobs={job}", "--format=%L"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    parts = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", answer.strip())
-    if not parts:
-        return None
-    days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())
-    return 86400 * days + 3600 * hours + 60 * minutes + seconds
 
 
 if __name__ == "__main__":

@@ -197,3 +197,19 @@ def _queued(name: str) -> bool:
     with contextlib.suppress(OSError):
         return bool(subprocess.run(command, capture_output=True, text=True).stdout.strip())
     return False
+
+
+def time_left(job: str) -> float | None:
+    """Seconds until the time limit of a Slurm job; None without a job or a limit."""
+    if not job:
+        return None
+    command = ["squeue", "--noheader", f"--jobs={job}", "--format=%L"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    parts = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", answer.strip())
+    if not parts:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())
+    return 86400 * days + 3600 * hours + 60 * minutes + seconds

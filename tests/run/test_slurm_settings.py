@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from ecghelpers.run import notebook, slurm
+from ecghelpers.run import slurm
 
 
 def test_values_may_be_numbers_of_text_lists_and_alternatives():
@@ -53,5 +53,5 @@ def test_time_left_is_read_as_slurm_writes_it(monkeypatch, tmp_path):
     for text, seconds in (("0:50", 50), ("1-02:03:04", 93784), ("UNLIMITED", None), ("", None)):
         squeue.write_text(f"#!/bin/sh\necho {text}\n")
         squeue.chmod(0o755)
-        assert notebook.time_left("7_2") == seconds
-    assert notebook.time_left("") is None
+        assert slurm.time_left("7_2") == seconds
+    assert slurm.time_left("") is None
