@@ -31,6 +31,8 @@ VALIDATION_RECORDS = 2_000
 JOINT_EPOCHS, JOINT_RATE = 10, 3e-3
 ALONE_EPOCHS, ALONE_RATE = 2, 1e-3
 ALONE = ("VentRate",)  # the targets that need it
+# Further trainings of one target, to see how much maps differ between them; smaller, for cost.
+FURTHER = {"target": "qt", "models": (2, 3), "records": 12_000, "epochs": 8}
 COMMAND = "python networks/make.py FOLDER"
 SMOOTH = 0.1  # standard deviations of the target below which an error counts as its square
 Data = tuple[np.ndarray, np.ndarray]
@@ -126,12 +128,13 @@ def parts(data: Medians) -> tuple[Medians, Medians]:
     return data.subset(np.arange(count - last)), data.subset(np.arange(count - last, count))
 
 
-def train_joint(folder: Path, data: Medians, epochs: int) -> tuple[dict, list]:
+def train_joint(folder: Path, data: Medians, epochs: int, model: int = 1) -> tuple[dict, list]:
     """Target → network, and the history, of the network that learnt all targets together."""
-    settings = Settings("qt", epochs=epochs, learning_rate=JOINT_RATE, seed=TRAINING["seed"])
+    seed = TRAINING["seed"]
+    settings = Settings("qt", model, epochs=epochs, learning_rate=JOINT_RATE, seed=seed)
     learn, choose = ((part.medians, part.targets) for part in parts(data))
     trainer = Joint(settings, learn, choose, config.resolve_device())
-    training.fit(trainer, folder / "joint.state")
+    training.fit(trainer, folder / f"joint{model}.state")
     return trainer.model(trainer.best[1]), trainer.history
 
 
@@ -155,7 +158,7 @@ def errors(network: StevenNet, data: Medians, target: str) -> dict[str, float]:
     return {"n": int(found.pop("n"))} | {name: round(float(v), 6) for name, v in found.items()}
 
 
-def card(target: str, data: Medians, joint: list, alone: list, command: str) -> dict:
+def card(target: str, data: Medians, joint: list, alone: list, model: int = 1) -> dict[str, object]:
     """What is to be known of a network, but for its errors."""
     learn = parts(data)[0]
     known = learn.target(target)[np.isfinite(learn.target(target))].astype(np.float64)
@@ -169,7 +172,7 @@ def card(target: str, data: Medians, joint: list, alone: list, command: str) -> 
     return {
         "target": target,
         "unit": TARGETS[target].unit,
-        "model": 1,
+        "model": model,
         "mean": float(known.mean()),
         "sd": float(known.std()),
         "data": {
@@ -189,7 +192,7 @@ def card(target: str, data: Medians, joint: list, alone: list, command: str) -> 
         "hours": round(sum(row["seconds"] for row in [*joint, *alone]) / 3600, 2),
         "machine": f"{torch.get_num_threads()} cores, {platform.machine()}, torch",
         "version": files.provenance(),
-        "made_by": command,
+        "made_by": COMMAND,
     }
 
 
@@ -197,12 +200,52 @@ def publish(place: Path, network: StevenNet, test: Medians, content: dict) -> No
     """Write network and card; the errors are those of the network as it is read again."""
     target = content["target"]
     shipped.write_network(network, content, place)
-    again = shipped.load_network(target, device="cpu")
+    again = shipped.load_network(target, content["model"], device="cpu")
     content |= {"test": errors(again, test, target), "test_32_bit": errors(network, test, target)}
     first = test.subset(np.arange(min(FIRST, len(test.record_id))))
     content["first_test"] = errors(again, first, target)
     shipped.write_network(network, content, place)
     print(target, content["test"], content["test_32_bit"], flush=True)
+
+
+def make_first(given: argparse.Namespace, data: Medians, test: Medians) -> None:
+    """The network of every target."""
+    networks, joint = train_joint(given.folder, data, given.epochs)
+    for target, network in networks.items():
+        alone = []
+        if target in given.alone:
+            network, alone = train_alone(given.folder, data, network, target, ALONE_EPOCHS)
+        publish(given.networks, network, test, card(target, data, joint, alone))
+
+
+def make_further(given: argparse.Namespace, data: Medians, test: Medians) -> None:
+    """Further trainings of one target."""
+    target, count = FURTHER["target"], min(FURTHER["records"], len(data.record_id))
+    few = data.subset(np.arange(len(data.record_id) - count, len(data.record_id)))
+    for model in FURTHER["models"]:
+        networks, joint = train_joint(given.folder, few, FURTHER["epochs"], model)
+        publish(given.networks, networks[target], test, card(target, few, joint, [], model))
+
+
+def write_errors(place: Path) -> None:
+    """Put the errors of all cards into the README beside them."""
+    lines = ["| network | unit | n | MAE | RMSE | R² | original: MAE | RMSE |", "| --- " * 8 + "|"]
+    for target, about in TARGETS.items():
+        for model in shipped.models(target):
+            test = shipped.read_card(target, model)["test"]
+            errors = f"{test['mae']:.3g} | {test['rmse']:.3g} | {test['r2']:.3f}"
+            original = " | ".join(f"{error:.3g}" for error in about.original_error)
+            name = f"{about.label}, model {model}"
+            lines.append(f"| {name} | {about.unit} | {test['n']} | {errors} | {original} |")
+    write_between(place / "README.md", "errors", lines)
+
+
+def write_between(document: Path, name: str, lines: list[str]) -> None:
+    """Put lines between the two markers of that name in a document."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    before, rest = document.read_text(encoding="utf-8").split(begin)
+    content = before + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1]
+    document.write_text(content, encoding="utf-8")
 
 
 def main() -> None:
@@ -216,13 +259,9 @@ def main() -> None:
     shipped.BESIDE = given.networks.resolve()
     data = collected(given.folder, "train", given.records, TRAINING["seed"])
     test = collected(given.folder, "test", **TEST)
-    networks, joint = train_joint(given.folder, data, given.epochs)
-    for target, network in networks.items():
-        alone = []
-        if target in given.alone:
-            network, alone = train_alone(given.folder, data, network, target, ALONE_EPOCHS)
-        content = card(target, data, joint, alone, COMMAND)
-        publish(given.networks, network, test, content)
+    make_first(given, data, test)
+    make_further(given, data, test)
+    write_errors(given.networks)
 
 
 if __name__ == "__main__":
