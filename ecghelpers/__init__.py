@@ -16,7 +16,8 @@ truth/        edits, masks and scores: is a map right? and maps that are wrong o
 measurement/  from an ECG to its median beat, fiducials and targets
 
 model         the network; prediction, and speed/: the same numbers faster
-files, config, ecg: whole files, where results lie, what an ECG is; statistics: paired tests
+files, config, ecg: whole files, where results lie, what an ECG is; statistics: paired tests;
+checkpoints: files of weights; selection: records that stay in their file
 
 The package imports nothing on its own: import the modules (``from ecghelpers import attribution``).
 """

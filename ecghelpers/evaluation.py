@@ -57,7 +57,7 @@ def score_models(results: Results, data: Medians, device: str = "auto") -> pd.Da
         network = load_model(path, resolve_device(device))
         mine = [{"target": target, "model": number, "split": split} for split in SPLITS]
         for row in mine:
-            part = data.labelled(target, row["split"])
+            part = data.labelled(target, row["split"], copied=False)
             row |= model_errors(part.target(target), predict(network, part.medians))
         settings = json.loads(read_metadata(path).get("settings", "{}"))
         content = {"errors": mine, "unit": TARGETS[target].unit, "training": settings}
@@ -94,7 +94,9 @@ def mean_predictor(data: Medians) -> pd.Series:
 
 
 def _error_of_mean(data: Medians, target: str) -> float:
-    train, test = (data.labelled(target, split).target(target) for split in ("train", "test"))
+    train, test = (
+        data.labelled(target, split, copied=False).target(target) for split in ("train", "test")
+    )
     if not (len(train) and len(test)):
         return float("nan")
     return float(np.abs(test - train.mean(dtype=np.float64)).mean())
@@ -102,6 +104,7 @@ def _error_of_mean(data: Medians, target: str) -> float:
 
 def test_sd(data: Medians) -> dict[str, float]:
     """SD of every target over the test records; NaN if they do not differ or are all missing."""
-    values = {target: data.labelled(target, "test").target(target) for target in TARGETS}
+    parts = {target: data.labelled(target, "test", copied=False) for target in TARGETS}
+    values = {target: part.target(target) for target, part in parts.items()}
     spread = {t: float(v.std(dtype=np.float64)) if len(v) else 0.0 for t, v in values.items()}
     return {target: sd if sd > 0 else float("nan") for target, sd in spread.items()}

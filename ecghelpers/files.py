@@ -17,6 +17,8 @@ import numpy as np
 
 from . import __version__
 
+ROWS_AT_ONCE = 4096  # of an array that is read to be digested
+
 
 def provenance() -> dict[str, str]:
     """Versions of everything that a result depends on."""
@@ -98,9 +100,12 @@ def sha256(path: str | Path) -> str:
 def array_digest(*arrays: np.ndarray) -> str:
     """The SHA-256 of the types, shapes and values of arrays of numbers."""
     digest = hashlib.sha256()
-    for array in map(np.ascontiguousarray, arrays):
-        digest.update(f"{array.dtype.str} {array.shape}".encode())
-        digest.update(array.view(np.uint8).data if array.size else b"")
+    for array in arrays:
+        rows = array if array.ndim else np.ascontiguousarray(array)
+        digest.update(f"{rows.dtype.str} {rows.shape}".encode())
+        for first in range(0, len(rows), ROWS_AT_ONCE):  # a large array may lie in a file
+            part = np.ascontiguousarray(rows[first : first + ROWS_AT_ONCE])
+            digest.update(part.view(np.uint8).data if part.size else b"")
     return digest.hexdigest()
 
 

@@ -1,15 +1,13 @@
-"""StevenNet, its checkpoints and the scaling folded into its weights."""
+"""StevenNet, its evaluation form and the scaling folded into its weights."""
 
 import copy
-import hashlib
-import pickle
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .checkpoints import read_safetensors, read_weights
 from .ecg import BEAT_SAMPLES, LEADS, MS_PER_SAMPLE
 from .files import whole_file
 from .speed.convolution import FFTConv1d, records_at_once, uses_fft
@@ -169,16 +167,6 @@ def save_model(path: str | Path, model: StevenNet, metadata: dict[str, str] | No
         save_file(weights, temporary, metadata=metadata)
 
 
-def weights_digest(weights: dict[str, Tensor]) -> str:
-    """The SHA-256 of the names and values of all weights."""
-    digest = hashlib.sha256()
-    for name in sorted(weights):
-        # Seen as bytes, because NumPy does not know all types that a file may hold.
-        values = weights[name].detach().cpu().reshape(-1).view(torch.uint8)
-        digest.update(name.encode() + values.numpy().tobytes())
-    return digest.hexdigest()
-
-
 def load_model(path: str | Path, device: str | torch.device = "cpu") -> StevenNet:
     """Read a StevenNet, in evaluation mode, from safetensors or from an original .pt state dict.
 
@@ -186,96 +174,14 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> StevenNe
     truncated, holds anything but tensors, belongs to another architecture or precision, or has a
     weight that is not finite.
     """
-    path = Path(path)
-    if path.suffix in (".pt", ".pth"):
-        weights = _read_pt(path)
-    else:
-        weights, _ = _read_safetensors(path)
     model = StevenNet()
-    wanted = model.state_dict()
-    _check_architecture(path, weights, wanted)
-    _check_values(path, weights, wanted)
-    model.load_state_dict(weights)
+    model.load_state_dict(read_weights(Path(path), model.state_dict()))
     return model.to(device).eval()
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
     """The metadata that ``save_model`` wrote. Raises ValueError as ``load_model`` does."""
-    return _read_safetensors(Path(path), weights=False)[1]
-
-
-def _read_safetensors(path: Path, weights: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            names = file.keys() if weights else ()
-            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
-    except (OSError, SafetensorError) as error:
-        raise _unreadable(path, error) from None
-
-
-def _read_pt(path: Path) -> dict[str, Tensor]:
-    try:
-        # weights_only: tensors alone, a pickle that would run code is refused.
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise _unreadable(path, error.strerror or error) from None
-    except pickle.UnpicklingError:
-        raise _unreadable(path, "it holds something else than tensors") from None
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise _unreadable(path, error) from None
-    if not isinstance(weights, dict) or not all(map(_holds_values, weights.values())):
-        raise _unreadable(path, "it holds something else than tensors by name")
-    return weights
-
-
-def _holds_values(weight: object) -> bool:
-    """Whether this is an ordinary tensor: not a sparse one, nor a shape without values."""
-    return isinstance(weight, Tensor) and weight.layout is torch.strided and not weight.is_meta
-
-
-def _unreadable(path: Path, reason: object) -> ValueError:
-    lines = str(reason).strip().splitlines() or [type(reason).__name__]
-    return ValueError(
-        f"cannot read a model from {path}: {lines[0][:150]}; "
-        "allowed: a whole .safetensors written by save_model, or a .pt state dict of a StevenNet"
-    )
-
-
-def _check_architecture(path: Path, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
-    """Raise ValueError naming a few of the weights that differ in name or shape."""
-    problems = [f"{name} is missing" for name in wanted if name not in found]
-    problems += [f"{name} is not StevenNet's" for name in found if name not in wanted]
-    problems += [
-        f"{name} is {tuple(found[name].shape)}, not {tuple(value.shape)}"
-        for name, value in wanted.items()
-        if name in found and found[name].shape != value.shape
-    ]
-    if problems:
-        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise ValueError(
-            f"{path} holds another architecture: {', '.join(problems[:3])}{more}; "
-            "allowed: the weights of one StevenNet"
-        )
-
-
-def _check_values(path: Path, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
-    """Raise ValueError naming a weight of another type, or one that cannot be one.
-
-    That is NaN, infinity, and a variance below zero, whose root the network would take.
-    """
-    for name, value in wanted.items():
-        got, allowed = found[name].dtype, value.dtype
-        if got != allowed:
-            raise ValueError(f"{path}: {name} is {_plain(got)}; allowed: {_plain(allowed)}")
-        # The sum is a quick answer: it is finite only if all values are.
-        if not found[name].sum().isfinite() and not found[name].isfinite().all():
-            raise ValueError(f"{path}: {name} holds NaN or infinity; allowed: finite weights")
-        if name.endswith("running_var") and (found[name] < 0).any():
-            raise ValueError(f"{path}: {name} is below zero; allowed: a variance of 0 or more")
-
-
-def _plain(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
+    return read_safetensors(Path(path), weights=False)[1]
 
 
 def architecture(model: StevenNet) -> list[dict[str, object]]:

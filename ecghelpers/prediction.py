@@ -10,15 +10,16 @@ from torch import Tensor, nn
 from .config import check_number, generator, progress
 from .ecg import BEAT_SHAPE
 from .model import RECORDS_A_PASS, StevenNet, evaluation_form
+from .selection import Selection
 
 BATCH_SIZE = {"cpu": RECORDS_A_PASS["cpu"], "cuda": 4096}  # beats at once
 
 
-def check_beats(beats_uv: np.ndarray | Tensor, what: str = "beats_uv") -> Tensor:
+def check_beats(beats_uv: np.ndarray | Tensor, what: str = "beats_uv", first: int = 0) -> Tensor:
     """Return (record, lead, time) as a floating tensor on the CPU.
 
     Raises ValueError for other than numbers, another number of dimensions, no samples, or values
-    that are not finite.
+    that are not finite, naming the record, of which the first has this number.
     """
     if not isinstance(beats_uv, Tensor):
         beats_uv = np.asarray(beats_uv)
@@ -37,7 +38,7 @@ def check_beats(beats_uv: np.ndarray | Tensor, what: str = "beats_uv") -> Tensor
         )
     bad = ~torch.isfinite(tensor).flatten(1).all(1)
     if bad.any():
-        position = int(bad.nonzero()[0])
+        position = first + int(bad.nonzero()[0])
         raise ValueError(
             f"{what} holds NaN or infinity in record {position} (and {int(bad.sum()) - 1} more); "
             "only finite values are allowed: leave such records out"
@@ -123,16 +124,23 @@ def in_batches(
 
 
 def predict(
-    model: nn.Module, beats_uv: np.ndarray | Tensor, *, batch_size: int | None = None
+    model: nn.Module, beats_uv: np.ndarray | Tensor | Selection, *, batch_size: int | None = None
 ) -> np.ndarray | Tensor:
-    """Predict the target of every beat: (record, lead, time) in µV → (record,) in target unit."""
-    beats = check_beats(beats_uv)
+    """Predict the target of every beat: (record, lead, time) in µV → (record,) in target unit.
+
+    Beats are read and converted a batch at a time.
+    """
+    if not isinstance(beats_uv, Tensor | Selection):
+        beats_uv = np.asarray(beats_uv)
+    # The values are checked batch by batch: there may be more than memory holds.
+    check_beats(beats_uv[:1] if beats_uv.ndim else beats_uv)
     model, device, dtype = ready(model)
-    out = torch.empty(len(beats), dtype=dtype)
+    out = torch.empty(len(beats_uv), dtype=dtype)
 
     def compute(start: int, stop: int) -> None:
-        out[start:stop] = model(beats[start:stop].to(device, dtype)).flatten().cpu()
+        beats = check_beats(beats_uv[start:stop], first=start)
+        out[start:stop] = model(beats.to(device, dtype)).flatten().cpu()
 
     with torch.inference_mode():
-        in_batches(compute, len(beats), batch_of(batch_size, device))
+        in_batches(compute, len(beats_uv), batch_of(batch_size, device))
     return like(out, beats_uv)

@@ -1,15 +1,8 @@
 """Fitting a StevenNet to one target."""
 
 import copy
-import io
 import json
-import signal
-import sys
-import threading
 import time
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,17 +14,16 @@ from torch import Tensor, nn
 from .config import check_choice, generator, progress
 from .files import (
     array_digest,
-    pieces_folder,
     provenance,
-    remove_temporaries,
-    whole_file,
     write_json,
 )
 from .fingerprint import code_digest
 from .model import StevenNet, fold_scaling, save_model
 from .prediction import predict
+from .training_state import keep_state, stop_signals, take_up_state
 
 MICROVOLT_TO_MILLIVOLT = 1e-3
+RECORDS_AT_ONCE = 4096  # on their way to another device
 
 
 @dataclass(frozen=True)
@@ -73,15 +65,12 @@ class Settings:
             )
 
 
-class Interrupted(RuntimeError):
-    """The training was asked to stop; its state is saved and the next call goes on from there."""
-
-
 class Trainer:
     """A training that can be stopped after any batch and continued to the same weights.
 
     beats: (record, 12, 600) int16 µV and values: (record,) in target unit, for training and for
-    validation; both live on the device, and batches are gathered there.
+    validation. On CUDA the training beats live on the device; on the CPU they stay where they are,
+    in a file perhaps, and are read a batch at a time.
     """
 
     def __init__(
@@ -99,7 +88,7 @@ class Trainer:
                     f"{len(beats)} {name} records with a known {settings.target}; at least 2 are "
                     "needed, none NaN: use more records"
                 )
-        self.beats = torch.from_numpy(training[0]).to(device)
+        self.beats = training[0] if device.type == "cpu" else moved(training[0], device)
         self.values = torch.from_numpy(training[1].astype(np.float32)).to(device)
         self.validation = validation
         self.data = (*training, *validation)
@@ -149,7 +138,8 @@ class Trainer:
     def step(self, rows: Tensor) -> None:
         """One optimiser step on the records in rows."""
         self.network.train()
-        inputs = self.beats[rows].float() * self.input_scale
+        beats = self.beats[rows if isinstance(self.beats, Tensor) else rows.numpy()]
+        inputs = torch.as_tensor(beats).float() * self.input_scale
         wanted = (self.values[rows] - self.mean) / self.std
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.loss(self.network(inputs), wanted)
@@ -242,6 +232,16 @@ class Trainer:
         self.history, self.best = state["history"], (error, weights)
 
 
+def moved(beats: np.ndarray, device: torch.device) -> Tensor:
+    """A copy on the device, made piece by piece."""
+    dtype = torch.from_numpy(np.empty(0, beats.dtype)).dtype
+    copy = torch.empty(beats.shape, dtype=dtype, device=device)
+    for first in range(0, len(beats), RECORDS_AT_ONCE):
+        part = slice(first, first + RECORDS_AT_ONCE)
+        copy[part] = torch.from_numpy(np.ascontiguousarray(beats[part]))
+    return copy
+
+
 def fit(
     trainer: Trainer, state_path: str | Path | None = None, save_every_s: float = 60
 ) -> StevenNet:
@@ -254,12 +254,12 @@ def fit(
     """
     state_path = Path(state_path) if state_path else None
     if state_path:
-        _continue(trainer, state_path)
+        take_up_state(trainer, state_path)
     s = trainer.settings
-    saved = time.monotonic()
+    saved, name = time.monotonic(), f"{s.target} model {s.model}"
     with (
-        _stop_signals() as stop,
-        progress(s.epochs * trainer.batches, f"{s.target} model {s.model}") as bar,
+        stop_signals() as stop,
+        progress(s.epochs * trainer.batches, name) as bar,
     ):
         bar.update(trainer.epoch * trainer.batches + trainer.batch)
         while trainer.epoch < s.epochs:
@@ -270,25 +270,12 @@ def fit(
                 trainer.batch += 1
                 bar.update()
                 if stop.is_set() or time.monotonic() - saved > save_every_s:
-                    _keep(trainer, state_path, stop.is_set())
+                    keep_state(trainer, state_path, name if stop.is_set() else "")
                     saved = time.monotonic()
             trainer.finish_epoch(time.monotonic() - began)
             if trainer.epoch == s.epochs:
-                _keep(trainer, state_path, stop.is_set())
+                keep_state(trainer, state_path, name if stop.is_set() else "")
     return trainer.model(trainer.best[1])
-
-
-def state_of(network_path: str | Path) -> Path:
-    """Where the state of the training lies that makes a network: with what is kept of it."""
-    return pieces_folder(network_path) / "training.state"
-
-
-def save_state(trainer: Trainer, path: str | Path) -> None:
-    """Write the trainer's state, whole or not at all. Raises OSError."""
-    packed = io.BytesIO()  # torch's own writing to files hides why it fails
-    torch.save(trainer.state(), packed)
-    with whole_file(path) as temporary:
-        temporary.write_bytes(packed.getvalue())
 
 
 def write_network(
@@ -301,54 +288,3 @@ def write_network(
     about = {"settings": settings, "version": provenance()}
     save_model(path, network, {key: json.dumps(value) for key, value in about.items()})
     write_json(Path(path).with_name("training.json"), about | {"history": history})
-
-
-def _keep(trainer: Trainer, path: Path | None, stopped: bool) -> None:
-    """Save the state where it has a place; raise Interrupted if the training was stopped."""
-    told = f"{trainer.settings.target} model {trainer.settings.model}: stopped by a signal"
-    try:
-        if path:
-            save_state(trainer, path)
-    except OSError as error:
-        raise OSError(f"{told}, state not kept: {error}" if stopped else str(error)) from error
-    if stopped:
-        raise Interrupted(f"{told}, state {'kept' if path else 'not kept'}")
-
-
-def _continue(trainer: Trainer, path: Path) -> None:
-    """Take up the state at path; say why, and remove it, if that cannot be."""
-    remove_temporaries(path)  # of a run that was killed while it saved
-    if not path.exists():
-        return
-    try:
-        reason = trainer.restore(_unpacked(path))
-    except Exception as error:  # neither torch nor zipfile documents a list
-        reason = f"it is damaged ({(str(error).splitlines() or [type(error).__name__])[0]})"
-    if reason:
-        print(f"{path} is not taken up, the training begins anew: {reason}", file=sys.stderr)
-        path.unlink()
-
-
-def _unpacked(path: Path) -> object:
-    """A state as it was saved. Raises an error of zipfile, pickle or torch if it is damaged."""
-    with zipfile.ZipFile(path) as packed:  # whose checksums torch does not look at
-        if broken := packed.testzip():
-            raise ValueError(f"checksum of {broken}")
-    # to the CPU, where Adam counts its steps; the rest is copied to its place
-    return torch.load(path, map_location="cpu", weights_only=True)
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGUSR1 set, where signals can be caught (the main thread)."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    caught = (signal.SIGTERM, signal.SIGUSR1)
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in caught}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

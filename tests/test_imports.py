@@ -11,7 +11,7 @@ from ecghelpers import fingerprint
 FLOORS = (
     {"run", "views", "study"},
     {"judging"},
-    {"data", "training", "evaluation", "attribution_maps", "shipped"},
+    {"data", "training", "training_state", "evaluation", "attribution_maps", "shipped"},
     {
         "attribution",
         "attribution_methods",
@@ -21,7 +21,17 @@ FLOORS = (
         "measurement",
     },
     {"prediction", "checksums"},
-    {"model", "speed", "files", "fingerprint", "statistics", "config", "ecg"},
+    {
+        "model",
+        "speed",
+        "files",
+        "selection",
+        "checkpoints",
+        "fingerprint",
+        "statistics",
+        "config",
+        "ecg",
+    },
 )
 MODULES = sorted(
     ".".join(path.relative_to(fingerprint.PACKAGE).with_suffix("").parts).removesuffix(".__init__")

@@ -6,6 +6,7 @@ import torch
 from small_networks import Linear
 
 from ecghelpers.prediction import predict
+from ecghelpers.selection import Selection
 
 WEIGHTS = np.random.default_rng(0).normal(size=(12, 40))
 BEATS = np.random.default_rng(1).normal(size=(37, 12, 40))
@@ -52,6 +53,21 @@ def test_any_layout_of_an_array_is_taken():
     fixed.flags.writeable = False
     for beats in (backwards, foreign, fixed, np.asfortranarray(BEATS), BEATS.tolist()):
         np.testing.assert_allclose(predict(Linear(WEIGHTS), beats), expected)
+
+
+def test_records_are_read_where_they_lie():
+    rows, whole = np.array([30, 2, 2, 36]), (1000 * BEATS).astype(np.int16)
+    chosen = Selection(whole, rows)
+    found = predict(Linear(WEIGHTS).float(), chosen, batch_size=3)
+    np.testing.assert_allclose(found, (whole[rows] * WEIGHTS).sum((1, 2)), rtol=1e-4)
+    assert isinstance(found, np.ndarray) and chosen.shape == (4, 12, 40)
+
+
+def test_a_record_that_is_not_finite_is_named_whichever_batch_it_is_in():
+    beats = BEATS.copy()
+    beats[20, 3, 7] = np.nan
+    with pytest.raises(ValueError, match="NaN or infinity in record 20 "):
+        predict(Linear(WEIGHTS), beats, batch_size=16)
 
 
 @pytest.mark.parametrize("kind", [object, bool, complex, str, "datetime64[s]"])

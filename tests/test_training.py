@@ -10,7 +10,9 @@ from small_networks import beats
 
 from ecghelpers import files, training
 from ecghelpers.prediction import predict
-from ecghelpers.training import Interrupted, Settings, Trainer, fit
+from ecghelpers.selection import Selection
+from ecghelpers.training import Settings, Trainer, fit
+from ecghelpers.training_state import Interrupted, save_state
 
 BEATS = beats(40, seed=9, dtype=np.int16)[..., 200:264].copy()
 VALUES = (400 + np.ptp(BEATS[:, 10], axis=1) / 10).astype(np.float32)
@@ -24,6 +26,19 @@ def trainer(**changes) -> Trainer:
 
 def weights(network) -> np.ndarray:
     return torch.cat([v.flatten().double() for v in network.state_dict().values()]).numpy()
+
+
+def test_beats_that_stay_in_a_file_give_the_same_weights_and_state(tmp_path):
+    np.save(tmp_path / "beats.npy", BEATS)
+    beats = np.load(tmp_path / "beats.npy", mmap_mode="r")
+    rows = np.arange(40)
+    training_data, validation = (
+        (Selection(beats, part), VALUES[part]) for part in (rows[:30], rows[30:])
+    )
+    mine = Trainer(Settings("qt", epochs=1, batch_size=10), training_data, validation, CPU)
+    in_memory = trainer(epochs=1)
+    assert mine.identity == in_memory.identity
+    np.testing.assert_array_equal(weights(fit(mine)), weights(fit(in_memory)))
 
 
 def test_it_learns_what_the_beats_say():
@@ -101,7 +116,7 @@ def begun(path, **changes) -> Trainer:
     mine = trainer(**changes)
     mine.step(mine.order()[:10])
     mine.batch = 1
-    training.save_state(mine, path)
+    save_state(mine, path)
     return mine
 
 

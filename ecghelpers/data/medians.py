@@ -12,6 +12,7 @@ import numpy as np
 from ..config import generator
 from ..ecg import BEAT_SHAPE, FIDUCIALS, LEADS, SAMPLING_RATE_HZ, SPLITS, TARGETS
 from ..files import provenance
+from ..selection import Selection
 from .hdf5 import TEXT, created, dataset_of, opened, texts, write_texts
 
 LEAST_VALUES = 2  # of a target, in each split
@@ -61,23 +62,35 @@ class Medians:
         """(record,) values of one target, NaN = missing."""
         return self.targets[:, list(TARGETS).index(name)]
 
-    def subset(self, chosen: np.ndarray) -> "Medians":
-        """The records that a mask or an array of positions chooses."""
-        arrays = (self.record_id, self.split, self.medians, self.targets, self.fiducials)
-        patients = None if self.patient_id is None else self.patient_id[chosen]
-        return Medians(*(array[chosen] for array in arrays), self.attributes, patients)
+    def subset(self, chosen: np.ndarray, copied: bool = True) -> "Medians":
+        """The records that a mask or an array of positions chooses.
 
-    def labelled(self, target: str, split: str) -> "Medians":
-        """The records of one split for which the target is known."""
-        return self.subset((self.split == split) & np.isfinite(self.target(target)))
+        copied: False leaves the beats where they are, in a Selection, which takes no memory.
+        """
+        beats = self.medians
+        beats = beats[chosen] if copied else Selection(beats, np.arange(len(beats))[chosen])
+        patients = None if self.patient_id is None else self.patient_id[chosen]
+        return Medians(
+            self.record_id[chosen],
+            self.split[chosen],
+            beats,
+            self.targets[chosen],
+            self.fiducials[chosen],
+            self.attributes,
+            patients,
+        )
+
+    def labelled(self, target: str, split: str, copied: bool = True) -> "Medians":
+        """The records of one split for which the target is known; copied as in subset."""
+        return self.subset((self.split == split) & np.isfinite(self.target(target)), copied)
 
     def for_training(self, target: str) -> tuple["Medians", "Medians", "Medians"]:
-        """Training, validation and test records for which the target is known.
+        """Training, validation and test records for which the target is known; beats not copied.
 
         Raises ValueError, saying where the records went, unless each split has two values at least:
         one alone can neither be learnt from nor judged by.
         """
-        parts = tuple(self.labelled(target, split) for split in SPLITS)
+        parts = tuple(self.labelled(target, split, copied=False) for split in SPLITS)
         if all(len(np.unique(part.target(target))) >= LEAST_VALUES for part in parts):
             return parts
         known, records = int(np.isfinite(self.target(target)).sum()), len(self.record_id)
@@ -201,7 +214,7 @@ def choose_records(
     the same ones. Good to look at, not to judge by: it leaves out who has no P wave. Raises
     ValueError if the test split has none.
     """
-    test = data.labelled(target, "test")
+    test = data.labelled(target, "test", copied=False)
     if count < 1 or not len(test.record_id):
         raise ValueError(
             f"asked for {count} test records with a known {target} of {len(test.record_id)} there "

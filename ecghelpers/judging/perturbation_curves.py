@@ -15,12 +15,12 @@ import numpy as np
 from torch import nn
 
 from ..attribution import FLOOR, METHODS, Settings, attribute
+from ..checkpoints import weights_digest
 from ..config import progress
 from ..data.maps_and_curves import Perturbation
 from ..data.medians import Medians
 from ..files import Pieces, array_digest
 from ..fingerprint import code_digest
-from ..model import weights_digest
 from ..perturbation import OPERATORS, ORDERS, perturbation_curve, schedule
 from ..prediction import ready
 from ..truth import floor_maps

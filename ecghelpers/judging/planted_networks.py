@@ -19,7 +19,8 @@ from ..evaluation import model_errors
 from ..files import provenance, write_json, write_table
 from ..model import load_model
 from ..prediction import predict
-from ..training import Settings, Trainer, fit, state_of, write_network
+from ..training import Settings, Trainer, fit, write_network
+from ..training_state import state_of
 from ..truth.method_scores import score_table
 from ..truth.plants import PLANTS, Planted
 from .shortcut import Lean, lean, share_table

@@ -137,7 +137,11 @@ def test_beats_left_in_the_file_are_the_same(medians):
     whole, mapped = read_medians(medians), read_medians(medians, mapped=True)
     assert isinstance(mapped.medians, np.memmap) and not isinstance(whole.medians, np.memmap)
     np.testing.assert_array_equal(mapped.medians, whole.medians)
-    np.testing.assert_array_equal(mapped.subset(whole.split == "train").targets.shape[1:], (7,))
+    train = whole.split == "train"
+    left, copied = (mapped.subset(train, copied=copied) for copied in (False, True))
+    assert left.medians.array is mapped.medians
+    np.testing.assert_array_equal(left.medians, whole.medians[train])
+    np.testing.assert_array_equal(left.subset(slice(0, 1)).medians, copied.medians[:1])
 
 
 def test_labelled_records_of_a_split(medians):
