@@ -1,12 +1,21 @@
 """Fixtures that several test modules share."""
 
+import os
+
 import numpy as np
 import pytest
+import torch
 import toy
 from filelock import FileLock
 
 from ecghelpers.config import Results
 from ecghelpers.data import gan
+
+
+def pytest_configure():
+    """Processes that test side by side share the cores: threads that wait for each other stall."""
+    beside = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    torch.set_num_threads(max(1, torch.get_num_threads() // beside))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ fi
 status=0
 python -m ruff check . || status=1
 python -m ruff format --check . || status=1
+# A process for each core, and a file of tests for one process, so that fixtures are made once.
 # The executed notebooks take part as tests/test_notebooks.py; the closing line counts everything.
-python -m pytest --durations=10 "$@" || status=1
+python -m pytest -n auto --dist loadfile --durations=10 "$@" || status=1
 exit $status

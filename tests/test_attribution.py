@@ -8,6 +8,7 @@ from small_networks import Linear, beats, steven_net
 
 from ecghelpers import attribution
 from ecghelpers.attribution import METHODS, attribute, completeness_error, unit
+from ecghelpers.config import generator
 from ecghelpers.ecg import INDEPENDENT_LEADS, LEADS, twelve_leads
 from ecghelpers.prediction import predict
 
@@ -113,7 +114,7 @@ def test_our_draws_give_what_captum_gives_with_them(network, method, monkeypatch
     run = attribution.Run(network, ["a"], 3, 64, True, attribution.DEFAULTS | FEW)
     x = torch.from_numpy(BEATS[:1])
     noise = run.noise(method, 4, x)[0]
-    along = attribution.generator(3, "gradientshap path", "a").random(4)
+    along = generator(3, "gradientshap path", "a").random(4)
     monkeypatch.setattr(torch, "normal", lambda mean, std: noise)
     monkeypatch.setattr(np.random, "uniform", lambda low, high, size: along)
     if method == "smoothgrad":

@@ -25,7 +25,7 @@ from ecghelpers.views.plots import METHOD_LABELS
 OUTPUT = fake_results.ROOT / "tests" / "output" / "browser"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 ARGUMENTS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-PATIENCE_MS = 600_000  # on a machine that does other things
+PATIENCE_MS = 120_000  # on a machine that does other things
 
 
 @pytest.fixture(scope="session")

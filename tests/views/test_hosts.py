@@ -220,6 +220,7 @@ def test_a_study_is_rated_by_keys_and_its_results_are_shown(page, shown):
 
 def test_an_error_covers_nothing_and_closes_with_escape(page):
     if page.host == "page":
+        part(page, "reader").fill("who rated nothing")
         part(page, "export").click()
     else:
         part(page, "more").click()
