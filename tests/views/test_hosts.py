@@ -19,6 +19,7 @@ HOSTS = ("page", "lab", "web_app")
 KNOWN: dict[str, object] = {}  # what the first host showed, for the others to agree with
 CELL = """name => {
   const canvas = document.querySelector('.ecg-view [name=panels] canvas');
+  canvas.scrollIntoView({ block: 'nearest' }); // JupyterLab scrolls to what ran last
   const box = canvas.getBoundingClientRect(), cell = canvas.page.cells.find(c => c.name === name);
   const { fit, lens } = canvas, k = fit * lens.zoom;
   return { k, x: box.left + (cell.left - lens.x) * k, y: box.top + (cell.baseline - lens.y) * k };

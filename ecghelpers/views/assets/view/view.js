@@ -224,7 +224,8 @@ export function showView(root, host) {
   listenForPointer(part("panels"), view);
   listenForZoom(part("panels"), () => view.lens, setLens, () => view.choice.calipers);
   listenForKeys(host.keys, view, study, on);
-  if (host.find) on(part("find"), "change", () => { if (part("find").value.trim()) find(part("find").value.trim()); });
+  // Not at its change: JupyterLab keeps Enter from ending the input.
+  if (host.find) on(part("find"), "keydown", (event) => { if (event.key === "Enter" && part("find").value.trim()) find(part("find").value.trim()); });
   if (host.open) on(part("own"), "change", () => open(part("own").files));
   on(window, "afterprint", takeSheetAway);
   if (host.wholePage) on(window, "beforeprint", () => { if (view.shown) layOutSheet(sheetOf(view)); });
