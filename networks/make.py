@@ -128,6 +128,12 @@ def parts(data: Medians) -> tuple[Medians, Medians]:
     return data.subset(np.arange(count - last)), data.subset(np.arange(count - last, count))
 
 
+def last(data: Medians, records: int) -> Medians:
+    """The last so many records."""
+    count = len(data.record_id)
+    return data.subset(np.arange(max(0, count - records), count))
+
+
 def train_joint(folder: Path, data: Medians, epochs: int, model: int = 1) -> tuple[dict, list]:
     """Target → network, and the history, of the network that learnt all targets together."""
     seed = TRAINING["seed"]
@@ -220,8 +226,7 @@ def make_first(given: argparse.Namespace, data: Medians, test: Medians) -> None:
 
 def make_further(given: argparse.Namespace, data: Medians, test: Medians) -> None:
     """Further trainings of one target."""
-    target, count = FURTHER["target"], min(FURTHER["records"], len(data.record_id))
-    few = data.subset(np.arange(len(data.record_id) - count, len(data.record_id)))
+    target, few = FURTHER["target"], last(data, FURTHER["records"])
     for model in FURTHER["models"]:
         networks, joint = train_joint(given.folder, few, FURTHER["epochs"], model)
         publish(given.networks, networks[target], test, card(target, few, joint, [], model))
