@@ -161,7 +161,8 @@ def _trained(
     settings = Settings(f"planted {name}", **how)
     beats = {split: (planted.beats, planted.values) for split, (_, planted) in parts.items()}
     trainer = Trainer(settings, beats["train"], beats["validation"], resolve_device(device))
-    network = fit(trainer, state_of(path))
+    # kept with an output that this step always makes: its runner removes it then
+    network = fit(trainer, state_of(results.planted_dir(name) / "metrics.json"))
     write_network(path, network, asdict(settings), trainer.history)
     return load_model(path, resolve_device(device))
 

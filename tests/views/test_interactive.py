@@ -1,7 +1,5 @@
 """A plotly figure in a real browser: every button of its toolbar, with the network recorded."""
 
-import shutil
-
 import fake_results
 import numpy as np
 import plotly.graph_objects as go
@@ -9,19 +7,7 @@ import pytest
 
 from ecghelpers.views import interactive
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium; apt-get install chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 BUTTONS = "[...document.querySelectorAll('.modebar-btn')].map(b => b.dataset.title)"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
