@@ -61,15 +61,16 @@ def planted_parts(
     data: Medians, name: str, seed: int = 0, training_records: int = Planting.training_records
 ) -> dict[str, tuple[Medians, Planted]]:
     """Split → its records and what they are with the plant in them; a third as many as train
-    validate. Raises ValueError for an unknown plant, or too few records."""
+    validate and test. Raises ValueError for an unknown plant, or too few records."""
     plant = PLANTS[check_choice("plant", name, PLANTS)]
-    most = {"train": training_records, "validation": -(-training_records // 3)}
     parts = {}
     for split in SPLITS:
-        own = plant.gives_away
-        records = data.labelled(own, split) if own else data.subset(data.split == split)
-        draw = [generator(seed, "planted records", i).random() for i in records.record_id]
-        records = records.subset(np.argsort(draw)[: most.get(split)])
+        own, there = plant.gives_away, data.split == split
+        there = there & np.isfinite(data.target(own)) if own else there
+        ids = data.record_id[there]
+        draw = [generator(seed, "planted records", i).random() for i in ids]
+        most = training_records if split == "train" else -(-training_records // 3)
+        records = data.subset(np.flatnonzero(there)[np.argsort(draw)[:most]])
         labels = records.target(own) if own else None
         planted = plant.plant(records.medians, records.record_id, seed, labels)
         if len(np.unique(planted.values)) < 2:

@@ -60,8 +60,8 @@ TESTS = {
     ),
     "depends_on_weights": Test(
         "depends on the weights",
-        "does the map change when the network's weights are drawn anew?",
-        "rank correlation with the map of random weights",
+        "does the map change when the network's weights are shuffled?",
+        "rank correlation with the map of shuffled weights",
     ),
     "consistent": Test(
         "consistent",
@@ -141,32 +141,39 @@ def from_readers(scores: pd.DataFrame) -> list[dict]:
     ]
 
 
-def _beside(found, limit: float, above: bool = True) -> str:
-    """Passes where the whole interval lies on the right side of a limit, fails on the other."""
-    if not np.isfinite([found.low, found.high]).all():
+def _beside(found, lowest: float, highest: float, above: bool = True) -> str:
+    """Passes where the whole interval lies on the right side of a limit, fails on the other.
+
+    lowest, highest: between which the limit lies, where it is measured itself.
+    """
+    if not np.isfinite([found.low, found.high, lowest, highest]).all():
         return UNCLEAR
-    if found.low > limit:
+    if found.low > highest:
         return PASSES if above else FAILS
-    return UNCLEAR if found.high >= limit else FAILS if above else PASSES
+    return UNCLEAR if found.high >= lowest else FAILS if above else PASSES
 
 
 def from_planted(scores: pd.DataFrame) -> list[dict]:
     """The tests by planted truth, from the scores of all planted networks that have learnt.
 
     A method passes a plant if more than half of the points it marks most lie on it; it exposes the
-    shortcut if its share on the marker is at least half of what the marker counts for the network.
+    shortcut if its share on the marker is at least half of what the marker counts for the network,
+    wherever in its interval that lies. A network that leans on the marker so little that a map
+    which knows nothing would pass is not judged by.
     """
     rows = []
     for name, plant in PLANTS.items():
         score = shortcut.SHARE if plant.gives_away else "rank"
         part = scores[(scores.plant == name) & (scores.score == score)]
-        limit = MOST_POINTS
+        limits, known = (MOST_POINTS, MOST_POINTS), True
         if plant.gives_away:
-            limit = MOST_SHARE * part.set_index("method").value.get(shortcut.TRUTH, np.nan)
+            leaning = part[part.method == shortcut.TRUTH]
+            limits = tuple(MOST_SHARE * float(leaning[end].mean()) for end in ("low", "high"))
+            known = len(leaning) and np.isfinite(leaning.value).all()
         for found in part[part.method.isin(METHODS)].itertuples():
             values = (found.value, found.low, found.high, found.chance)
-            judged = found.method != FLOOR and np.isfinite(limit)
-            verdict = _beside(found, limit) if judged else ""
+            judged = known and found.method != FLOOR and not limits[0] <= found.chance
+            verdict = _beside(found, *limits) if judged else ""
             rows.append(row(ALL, found.method, planted_test(name), *values, verdict))
     return rows
 
@@ -188,7 +195,7 @@ def from_truth(results: Results) -> list[dict]:
         ):
             means = whole[whole.part == part].groupby("method", sort=False)
             for method, found in means[["value", "low", "high", "chance"]].mean().iterrows():
-                verdict = "" if method == FLOOR else _beside(found, limit, above)
+                verdict = "" if method == FLOOR else _beside(found, limit, limit, above)
                 rows.append(row(target, method, test, *found, verdict))
     return rows
 

@@ -17,8 +17,8 @@ def answer(table: pd.DataFrame, label: Callable[[str], str]) -> str:
         return "There is nothing to say yet: no test has been made."
     tests = list(dict.fromkeys(overall.test))
     said = [f"{len(tests)} tests were made of {overall.method.nunique()} methods"]
-    methods = overall.groupby("method", sort=False)
-    whole = [method for method, part in methods if (part.verdict == PASSES).all()]
+    passed = overall[overall.verdict == PASSES].groupby("method", sort=False).test.nunique()
+    whole = list(passed.index[passed == len(tests)])
     said.append(
         f"passing every one: {_names(whole, label)}" if whole else "no method passes every one"
     )

@@ -33,6 +33,7 @@ SIGNS = (
     "random, colour means strength alone."
 )
 THAN_RANDOM = ("worse", "not told apart", "better")
+VERDICTS = {"passes": "better", "fails": "worse", "yes": "better", "no": "worse"}
 
 
 def overview(cases: Cases, records: int = 50, seed: int = 1) -> dict:
@@ -123,15 +124,17 @@ def _of_network(cases: Cases, target: str, model: int) -> dict:
             note = (
                 "Gap: how many SD further the prediction moves when the points that a map marks "
                 "most are perturbed first, than last; beyond random maps, mean over the ways of "
-                f"perturbing and over {count} test ECGs. {_interval(count)}"
+                f"perturbing and over {count} test ECGs. {_interval(count)} Better, worse: under "
+                "most ways of perturbing, corrected for all methods; unclear: neither."
             )
-            found = rows[["method", "value", "low", "high"]].itertuples(index=False)
+            found = rows[["method", "value", "low", "high", "verdict"]].itertuples(index=False)
             return _ranking(title, "Gap (SD)", note, list(found))
     if cases.results.aopc.is_file():
         table = pd.read_csv(cases.results.aopc)
         rows = table[(table.target == target) & (table.model == model) & (table.method != FLOOR)]
         if len(rows):
-            rows = rows.reindex(columns=["method", "gain", "gain_low", "gain_high"])
+            columns = ["method", "gain", "gain_low", "gain_high", "beats_random"]
+            rows = rows.reindex(columns=columns)
             note = (
                 "Gain: how much more than with random maps the error grows while noise is added to "
                 f"the points that a map marks most; mean over {count} test ECGs. {_interval(count)}"
@@ -149,15 +152,14 @@ def _interval(count: int) -> str:
 
 
 def _ranking(title: str, measure: str, note: str, found: list) -> dict:
-    """Rows by their value, best first, and the verdict of the same value's interval."""
+    """Rows by their value, best first, with the verdict that the table gives them."""
     found = sorted(found, key=lambda row: -row[1])
     rows = []
-    for method, value, low, high in found:
-        side = 0 if not np.isfinite([low, high]).all() else int(low > 0) - int(high < 0)
+    for method, value, low, high, verdict in found:
         interval = f"{low:.2g} to {high:.2g}" if np.isfinite([low, high]).all() else "–"
-        rows.append([method, f"{value:.2g}", interval, THAN_RANDOM[1 + side]])
+        rows.append([method, f"{value:.2g}", interval, VERDICTS.get(verdict, "unclear")])
     if rows and FLOOR not in [row[0] for row in rows]:
-        above = sum(value > 0 for _, value, _, _ in found)
+        above = sum(row[1] > 0 for row in found)
         rows.insert(above, [FLOOR, "0", "", "the floor itself"])
     columns = [["Method", False], [measure, True], ["95 %", True], ["Than random", False]]
     return {"title": title, "columns": columns, "rows": rows, "note": note}

@@ -43,17 +43,24 @@ def test_few_records_give_no_verdict_and_chance_alone_hardly_ever(records, belie
 
 
 def test_a_shortcut_is_held_against_what_the_network_does_with_it():
-    """A network that leans by 0.8 on the marker: a share of 0.45 shows it, one of 0.3 does not."""
-    table = planted(
-        ("shortcut", "network", "marker share", 0.8, 0.7, 0.9, np.nan),
-        ("shortcut", "saliency", "marker share", 0.45, 0.42, 0.48, 0.01),
-        ("shortcut", "deeplift", "marker share", 0.3, 0.25, 0.35, 0.01),
-        ("shortcut", "random", "marker share", 0.01, 0.01, 0.01, 0.01),
-    )
-    verdicts = {row["method"]: row["verdict"] for row in review.from_planted(table)}
-    assert verdicts == {"saliency": "passes", "deeplift": "fails", "random": ""}
-    without = review.from_planted(table[table.method != "network"])
-    assert {row["verdict"] for row in without} == {""}
+    """A network that leans by 0.7 to 0.9 on the marker: a share above 0.45 shows it, wherever in
+    there it lies, one below 0.35 does not; one that hardly leans on it can expose no map."""
+
+    def verdicts(*network):
+        table = planted(
+            ("shortcut", "network", "marker share", *network, np.nan),
+            ("shortcut", "saliency", "marker share", 0.5, 0.46, 0.54, 0.06),
+            ("shortcut", "smoothgrad", "marker share", 0.42, 0.4, 0.44, 0.06),
+            ("shortcut", "deeplift", "marker share", 0.3, 0.25, 0.34, 0.06),
+            ("shortcut", "random", "marker share", 0.06, 0.05, 0.07, 0.06),
+        )
+        table = table[table.method.ne("network") | table.value.notna()]
+        return {row["method"]: row["verdict"] for row in review.from_planted(table)}
+
+    leaning = {"saliency": "passes", "smoothgrad": "unclear", "deeplift": "fails", "random": ""}
+    assert verdicts(0.8, 0.7, 0.9) == leaning
+    assert set(verdicts(0.12, 0.11, 0.13).values()) == {""}
+    assert set(verdicts(np.nan, np.nan, np.nan).values()) == {""}
 
 
 def test_over_targets_most_decide_and_a_mixture_is_unclear():
@@ -108,7 +115,10 @@ def test_the_words_say_what_the_table_says():
         ]
     )
     said = review_words.answer(table, label)
-    assert "2 tests were made of 2 methods" in said and "Passing every one: SALIENCY" in said
+    assert "2 tests were made of 2 methods" in said
+    assert "No method passes every one" in said  # saliency was not given the other
+    once = table[table.test == "faithful"]
+    assert "Passing every one: SALIENCY" in review_words.answer(once, label)
     some = "Faithful, for some targets only: DEEPLIFT 1 of 2 (fails for PR interval)"
     assert some in said and said.endswith("Too uncertain to say: shortcut exposed of DEEPLIFT.")
     assert review_words.one_line(table, "deeplift") == "fails: faithful; unclear: shortcut exposed"

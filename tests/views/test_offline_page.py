@@ -20,14 +20,16 @@ MEGABYTE = 1e6
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     results = fake_results.make(tmp_path_factory.mktemp("results"))
-    rows = [("qt", 1, "random", 3.0, 0.0, None, None), ("qt", 1, "deeplift", 1.0, 2.0, 1.0, 3.0)]
-    columns = ["target", "model", "method", "aopc", "gain", "gain_low", "gain_high"]
+    rows = [("qt", 1, "random", 3.0, 0.0, None, None, "")]
+    rows += [("qt", 1, "deeplift", 1.0, 2.0, 1.0, 3.0, "yes")]
+    columns = ["target", "model", "method", "aopc", "gain", "gain_low", "gain_high", "beats_random"]
     pd.DataFrame(rows, columns=columns).to_csv(results.aopc, index=False)
     values = (0.5, 0.3, 0.7, 0.0, "passes")
     rows = [review.row("all", "deeplift", "faithful", *values)]
     rows += [review.row("all", "saliency", "shortcut", *values[:4], "fails")]
     rows += [review.row("pr", "saliency", "faithful", -0.2, -0.3, -0.1, 0.0, "fails")]
     rows += [review.row("pr", "deeplift", "faithful", *values)]
+    rows += [review.row("pr", "smoothgrad", "faithful", 0.4, 0.2, 0.6, 0.0, "unclear")]
     write_table(pd.DataFrame(rows), results.review)
     offline_page.build_site(results)
     return results
@@ -78,11 +80,12 @@ def test_every_map_truth_and_curve_is_on_the_page(results):
     assert dict(data["review"]["tests"])["saliency"] == "fails: shortcut exposed"
 
 
-def test_order_and_verdict_are_of_the_same_measure(results):
+def test_rows_come_by_value_and_say_what_the_review_says(results):
     data = results.site.parent / "data"
     of_review = content(data / "pr-model2.js")["ranking"]
     assert of_review["rows"] == [
         ["deeplift", "0.5", "0.3 to 0.7", "better"],
+        ["smoothgrad", "0.4", "0.2 to 0.6", "unclear"],
         ["random", "0", "", "the floor itself"],
         ["saliency", "-0.2", "-0.3 to -0.1", "worse"],
     ]
