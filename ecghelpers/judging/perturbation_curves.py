@@ -21,7 +21,7 @@ from ..data.maps_and_curves import Perturbation
 from ..data.medians import Medians
 from ..files import Pieces, array_digest
 from ..fingerprint import code_digest
-from ..perturbation import OPERATORS, ORDERS, perturbation_curve, schedule
+from ..perturbation import OPERATORS, ORDERS, POINTS, perturbation_curve, schedule
 from ..prediction import ready
 from ..truth import floor_maps
 
@@ -117,17 +117,18 @@ def perturb(
     blocks = [every[n : n + BLOCK_RECORDS] for n in range(0, len(every), BLOCK_RECORDS)]
     parts: dict[str, list[dict[str, np.ndarray]]] = {method: [] for method in methods}
     with progress(len(blocks) * len(methods), f"perturbing {target}") as bar:
-        for rows, method in product(blocks, methods):
-            name = f"{method}.{rows[0]:06d}"
-            curves = pieces.load(name)
-            if curves is None:
-                drawn = partial(attribute, model, method=method, progress=False, **maps)
-                relevance = _relevance(data, rows, partners[rows], drawn, experiment.seed)
-                alone = partners[rows] < 0
-                curves = dict(_curves(model, data.subset(rows), relevance, alone, experiment))
-                pieces.save(name, **curves)
-            parts[method].append(curves)
-            bar.update()
+        for rows in blocks:
+            block = _Block(model, data.subset(rows), experiment)
+            for method in methods:
+                name = f"{method}.{rows[0]:06d}"
+                curves = pieces.load(name)
+                if curves is None:
+                    drawn = partial(attribute, model, method=method, progress=False, **maps)
+                    relevance = _relevance(data, rows, partners[rows], drawn, experiment.seed)
+                    curves = dict(_curves(block, relevance, partners[rows] < 0))
+                    pieces.save(name, **curves)
+                parts[method].append(curves)
+                bar.update()
     return _together(data, target, experiment, settings, parts)
 
 
@@ -145,20 +146,62 @@ def _relevance(
         draws = range(1, ORIGINAL_DRAWS)
         ids = {n: [f"{record} draw {n}" for record in block.record_id] for n in draws}
         return own | {f"draw{n}": drawn(block.medians, record_id=ids[n]) for n in draws}
-    # where there is no other record, its floor stays unknown
-    others = data.subset(np.where(partners < 0, rows, partners))
     return own | {
         "shifted": floor_maps.shifted(own["prediction"], seed, block.record_id),
-        "other_record": drawn(others.medians, record_id=others.record_id),
+        "other_record": _of_others(data, rows, partners, own["prediction"], drawn),
     }
 
 
+def _of_others(
+    data: Medians, rows: np.ndarray, partners: np.ndarray, own: np.ndarray, drawn: partial
+) -> np.ndarray:
+    """The map of each record's partner; drawn where it is not among these records' own.
+
+    Where there is no partner the record's own stands, and its floor stays unknown.
+    """
+    chosen = np.where(partners < 0, rows, partners)
+    place = {row: number for number, row in enumerate(rows)}
+    maps = own[[place.get(row, 0) for row in chosen]]
+    elsewhere = ~np.isin(chosen, rows)
+    if elsewhere.any():
+        others = data.subset(chosen[elsewhere])
+        maps[elsewhere] = drawn(others.medians, record_id=others.record_id)
+    return maps
+
+
+class _Block:
+    """Some records, and the network that sees them perturbed.
+
+    What no map decides is predicted once: the beats untouched, and with every point perturbed.
+    """
+
+    def __init__(self, model: nn.Module, records: Medians, experiment: Experiment):
+        self.experiment = experiment
+        self._curve = partial(experiment.curve, model, records)
+        self._any_map = np.zeros(records.medians.shape, np.float32)
+        self._known: dict[tuple[str, int], np.ndarray] = {}
+
+    def curve(self, relevance, operator: str, order: str, counts: np.ndarray) -> np.ndarray:
+        """Predictions (record, count)."""
+        between = (counts > 0) & (counts < POINTS)
+        curve = self._curve(relevance, operator=operator, order=order, counts=counts[between])
+        whole = np.empty((len(curve), len(counts)), curve.dtype)
+        whole[:, between] = curve
+        for column in np.flatnonzero(~between):
+            whole[:, column] = self._end(operator, counts[column])
+        return whole
+
+    def _end(self, operator: str, count: int) -> np.ndarray:
+        """(record,) with no point or all of them perturbed."""
+        key = operator if count else "", int(count)
+        if key not in self._known:
+            one = self._curve(self._any_map, operator=operator, order=ORDERS[0], counts=[count])
+            self._known[key] = one[:, 0]
+        return self._known[key]
+
+
 def _curves(
-    model: nn.Module,
-    block: Medians,
-    relevance: dict[str, np.ndarray],
-    alone: np.ndarray,
-    experiment: Experiment,
+    block: _Block, relevance: dict[str, np.ndarray], alone: np.ndarray
 ) -> Iterator[tuple[str, np.ndarray]]:
     """All curves of one method on some records, named operator.order.kind.
 
@@ -166,10 +209,10 @@ def _curves(
     ``prediction`` (record, step), a floor (record, coarse step), or ``draws`` (draw, record, coarse
     step) of several random maps.
     """
-    points = experiment.points
+    points = block.experiment.points
     columns = coarse(points)
     for operator, order in product(OPERATORS, ORDERS):
-        curve = partial(experiment.curve, model, block, operator=operator, order=order)
+        curve = partial(block.curve, operator=operator, order=order)
         own = curve(relevance["prediction"], counts=points)
         yield f"{operator}.{order}.prediction", own
         if "draw1" in relevance:
@@ -181,9 +224,9 @@ def _curves(
             yield f"{operator}.{order}.draws", np.stack([own, *more])
             continue
         for floor in FLOORS:
-            found = curve(relevance[floor], counts=points[columns])
+            below = curve(relevance[floor], counts=points[columns])
             unknown = alone & (floor == "other_record")
-            yield f"{operator}.{order}.{floor}", np.where(unknown[:, None], np.nan, found)
+            yield f"{operator}.{order}.{floor}", np.where(unknown[:, None], np.nan, below)
 
 
 def _together(

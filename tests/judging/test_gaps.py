@@ -69,6 +69,28 @@ def test_every_method_operator_and_order_has_its_curves(perturbed):
     assert perturbed.floor_points[0] == 1 and perturbed.floor_points[-1] == 7200
 
 
+def test_the_ends_of_curves_are_predicted_once_and_every_column_is_as_it_would_be_alone():
+    records, model = medians().subset(slice(0, 3)), Linear(WEIGHTS)
+    experiment = perturbation_curves.Experiment(steps=28, seed=3, donors=records.medians)
+    block = perturbation_curves._Block(model, records, experiment)
+    maps = RNG.random(records.medians.shape)
+    for operator in OPERATORS:
+        for order in ORDERS:
+            curve = block.curve(maps, operator, order, experiment.points)
+            plain = experiment.curve(model, records, maps, operator, order, experiment.points)
+            np.testing.assert_allclose(curve, plain, rtol=1e-5)
+
+
+def test_the_map_of_a_partner_is_its_own_wherever_it_is_drawn():
+    def numbered(beats, record_id):
+        return np.array([np.full((12, 600), float(i[1:])) for i in record_id])
+
+    rows, partners = np.array([2, 3, 4]), np.array([4, 9, -1])
+    own = numbered(None, ["r2", "r3", "r4"])
+    maps = perturbation_curves._of_others(medians(), rows, partners, own, numbered)
+    assert list(maps[:, 0, 0]) == [4, 9, 4]  # without a partner its own stands there
+
+
 def test_a_linear_model_comes_out_right_in_both_orders(perturbed):
     """The true weights beat every floor that they can; wrong maps fail the test made for them."""
     table = gaps.gap_table(perturbed, "qt", sd=10.0)
