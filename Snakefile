@@ -22,6 +22,7 @@ if workflow.is_main_process:
 # outputs before it makes them anew, and what there is stays until something whole replaces it.
 STEP = {step.rule: step for step in EVERY_STEP}
 DATA, METRICS = note("data/medians.h5"), note("metrics.csv")
+STRIPS = note("data/strips.h5")
 NETWORK, HEATMAPS, PERTURBATION, TRUTH = (
     note("{target}/model{model}/" + name)
     for name in ("model.safetensors", "attributions.h5", "perturbation.h5", "truth.csv")
@@ -290,6 +291,7 @@ rule review:
 rule page:
     message: "page"
     input:
+        STRIPS,
         METRICS,
         every(HEATMAPS),
         every(PERTURBATION),

@@ -17,7 +17,7 @@ measurement/  from an ECG to its median beat, fiducials and targets
 
 model         the network; prediction, and speed/: the same numbers faster
 files, config, ecg: whole files, where results lie, what an ECG is; statistics: paired tests;
-checkpoints: files of weights; selection: records that stay in their file
+checkpoints: files of weights; selection: records that stay in their file; written: numbers in words
 
 The package imports nothing on its own: import the modules (``from ecghelpers import attribution``).
 """

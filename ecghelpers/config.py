@@ -11,7 +11,7 @@ import numpy as np
 from .ecg import TARGETS
 
 DEVICES = ("auto", "cpu", "cuda")
-WEIGHTS, MAPS = "model.safetensors", "attributions.h5"
+WEIGHTS, MAPS, CURVES = "model.safetensors", "attributions.h5", "perturbation.h5"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Results:
 
     @property
     def strips(self) -> Path:
-        """Rhythm strips of the records to look at, where the source has any."""
+        """Rhythm strips of the records to look at, as many as the source has."""
         return self.root / "data" / "strips.h5"
 
     @property
@@ -70,6 +70,10 @@ class Results:
         """The folder of the network that was trained on a plant."""
         return self.root / "planted" / plant / "model1"
 
+    def planted_metrics(self, plant: str) -> Path:
+        """Errors of a planted network, and what was planted, in words."""
+        return self.planted_dir(plant) / "metrics.json"
+
     def planted_network(self, plant: str) -> Path:
         return self.planted_dir(plant) / WEIGHTS
 
@@ -83,7 +87,7 @@ class Results:
         return self.model_dir(target, model) / MAPS
 
     def perturbation(self, target: str, model: int) -> Path:
-        return self.model_dir(target, model) / "perturbation.h5"
+        return self.model_dir(target, model) / CURVES
 
     def figures(self, target: str, model: int) -> Path:
         """The folder of the pictures that are kept for reports."""

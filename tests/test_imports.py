@@ -31,6 +31,7 @@ FLOORS = (
         "statistics",
         "config",
         "ecg",
+        "written",
     },
 )
 MODULES = sorted(

@@ -46,7 +46,8 @@ for name, text in {files}.items():
 """
 FOLDER = 'f"{target}/model{model}/'
 FILES = {
-    "01_data": '{"data/medians.h5": f"{seed} {source} {records}", "data/rejected.csv": ""}',
+    "01_data": '{"data/medians.h5": f"{seed} {source} {records}", "data/strips.h5": "", '
+    '"data/rejected.csv": ""}',
     "02_train": f'{{{FOLDER}model.safetensors": f"{{epochs}} {{learning_rate}}", '
     f'{FOLDER}training.json": "{{}}", {FOLDER}figures/agreement.png": ""}}',
     "03_evaluate": '{"metrics.csv": " ".join(sorted(str(p.relative_to(root)) '

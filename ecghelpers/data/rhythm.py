@@ -44,7 +44,7 @@ def keep_strips(source: Source, data: Medians, path: str | Path, seed: int) -> d
     """Write the strips of the test records that heatmaps are drawn of first; returns them.
 
     The order is that of ``choose_records`` with complete_first. Without recordings (12SL, HDF5
-    files) there is no file afterwards.
+    files) the file holds none.
     """
     test = data.subset(data.split == "test")
     draw = [generator(seed, "choice", record).random() for record in test.record_id]
@@ -57,10 +57,7 @@ def keep_strips(source: Source, data: Medians, path: str | Path, seed: int) -> d
         if recording is None:
             break
         strips[str(test.record_id[row])] = strip_of(recording, SAMPLING_RATE_HZ)
-    if strips:
-        write_strips(path, strips)
-    else:
-        Path(path).unlink(missing_ok=True)
+    write_strips(path, strips)
     return strips
 
 

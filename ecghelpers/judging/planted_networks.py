@@ -23,6 +23,7 @@ from ..training import Settings, Trainer, fit, write_network
 from ..training_state import state_of
 from ..truth.method_scores import score_table
 from ..truth.plants import PLANTS, Planted
+from ..written import written
 from .shortcut import Lean, lean, share_table
 
 SCORE_COLUMNS = ("plant", "method", "score", "value", "low", "high", "chance")
@@ -128,9 +129,8 @@ def _write(results: Results, found: PlantedNetwork, settings: Planting) -> Plant
     content |= {"r2": found.r2 if np.isfinite(found.r2) else None}
     content |= {"lean": asdict(found.lean) if found.lean else None, "least_r2": settings.least_r2}
     content |= {"training": asdict(settings), "version": provenance()}
-    folder = results.planted_dir(found.name)
-    write_json(folder / "metrics.json", content)
-    write_table(scores, folder / "scores.csv")
+    write_json(results.planted_metrics(found.name), content)
+    write_table(scores, results.planted_dir(found.name) / "scores.csv")
     return found
 
 
@@ -163,16 +163,16 @@ def _trained(
     beats = {split: (planted.beats, planted.values) for split, (_, planted) in parts.items()}
     trainer = Trainer(settings, beats["train"], beats["validation"], resolve_device(device))
     # kept with an output that this step always makes: its runner removes it then
-    network = fit(trainer, state_of(results.planted_dir(name) / "metrics.json"))
+    network = fit(trainer, state_of(results.planted_metrics(name)))
     write_network(path, network, asdict(settings), trainer.history)
     return load_model(path, resolve_device(device))
 
 
 def _verdict(name: str, r2: float, least_r2: float) -> tuple[bool, str]:
     if r2 >= least_r2:
-        return True, f"The network learnt the {name} (test R² {r2:.2f})."
+        return True, f"The network learnt the {name} (test R² {written(r2)})."
     return False, (
-        f"Not judged: the network has not learnt the {name} (test R² {r2:.2f}, at least "
+        f"Not judged: the network has not learnt the {name} (test R² {written(r2)}, at least "
         f"{least_r2:g} needed), so no map of it can be right or wrong."
     )
 
@@ -246,7 +246,7 @@ def planted_scores(results: Results) -> pd.DataFrame:
 
 def planted_sentences(results: Results) -> dict[str, str]:
     """What each planted network has learnt, or why it is not judged: plant → sentence."""
-    paths = {plant: results.planted_dir(plant) / "metrics.json" for plant in PLANTS}
+    paths = {plant: results.planted_metrics(plant) for plant in PLANTS}
     return {
         plant: json.loads(path.read_text(encoding="utf-8"))["sentence"]
         for plant, path in paths.items()

@@ -95,7 +95,13 @@ class Step:
 
 
 STEPS = (
-    Step("01", "data", "01_data", ("data/medians.h5",), ("data/rejected.csv",)),
+    Step(
+        "01",
+        "data",
+        "01_data",
+        ("data/medians.h5", "data/strips.h5"),
+        ("data/rejected.csv",),
+    ),
     Step(
         "02",
         "train",

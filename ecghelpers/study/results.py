@@ -12,6 +12,7 @@ import pandas as pd
 from ..attribution import FLOOR
 from ..judging.review import ALL, TESTS
 from ..statistics import sign_flip_test, verdicts
+from ..written import interval, written
 
 LEAST_RECORDS = 9  # with fewer, not even one of nine methods can be told from random maps
 LOWER_IS_BETTER = ("depends_on_weights",)
@@ -92,9 +93,9 @@ def agreement_sentence(agreed: Mapping[str, float]) -> str:
     """What ``agreement`` found, in words."""
     if not np.isfinite(agreed["alpha"]):
         return "Agreement cannot be told: it takes two readers of the same maps, and two scores."
-    found = f"α {agreed['alpha']:.2f}"
+    found = f"α {written(agreed['alpha'])}"
     if np.isfinite(agreed["low"]):
-        found += f" ({agreed['low']:.2f} to {agreed['high']:.2f})"
+        found += f" ({interval(agreed['low'], agreed['high'], '.2f')})"
     return f"Agreement on the {agreed['maps']} maps that at least two readers rated: {found}."
 
 

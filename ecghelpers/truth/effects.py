@@ -10,6 +10,7 @@ from torch import nn
 from ..measurement import measure_median
 from ..prediction import predict
 from ..statistics import summary
+from ..written import interval, written
 from .edits import EDITS, edit_beats
 from .rhythm import SAMPLES_A_MINUTE, rr_samples
 
@@ -135,11 +136,11 @@ def follows_definition(table: pd.DataFrame, least: float = 0.8) -> tuple[bool, s
     slope = table[table["edit"] == SLOPE].iloc[0]
     if not slope["n"]:
         return False, "no record could be edited, so the definition cannot be tested"
-    low, high, told = slope["predicted_low"], slope["predicted_high"], f"{slope['predicted']:.2f}"
+    low, high, told = slope["predicted_low"], slope["predicted_high"], written(slope["predicted"])
     if not np.isfinite([low, high]).all():
         few = f"{slope['n']:.0f} edited ECGs are too few"
         return False, f"{few} to tell whether the network follows the definition: slope {told} of 1"
-    told += f" (95 % interval {low:.2f} to {high:.2f}) of 1"
+    told += f" (95 % interval {interval(low, high, '.2f')}) of 1"
     if high < least or low > 2 - least:
         return False, f"the network does not follow the definition: slope {told}"
     if low < least or high > 2 - least:

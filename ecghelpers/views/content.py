@@ -13,7 +13,7 @@ from ..study import for_views
 from ..study.marks import study_id
 from ..study.reading_study import Study
 from ..truth.plants import PLANTS
-from .plots import METHOD_LABELS
+from ..written import interval, significant, written
 from .printout import measurements
 from .results_folder import PLANTED, Case, Cases
 
@@ -156,8 +156,8 @@ def _ranking(title: str, measure: str, note: str, found: list) -> dict:
     found = sorted(found, key=lambda row: -row[1])
     rows = []
     for method, value, low, high, verdict in found:
-        interval = f"{low:.2g} to {high:.2g}" if np.isfinite([low, high]).all() else "–"
-        rows.append([method, f"{value:.2g}", interval, VERDICTS.get(verdict, "unclear")])
+        ends = interval(low, high, unknown="–")
+        rows.append([method, significant(value), ends, VERDICTS.get(verdict, "unclear")])
     if rows and FLOOR not in [row[0] for row in rows]:
         above = sum(row[1] > 0 for row in found)
         rows.insert(above, [FLOOR, "0", "", "the floor itself"])
@@ -169,7 +169,7 @@ def _of_plant(cases: Cases, target: str) -> dict:
     """Methods by how much of what they mark most lies on the plant."""
     name = target.removeprefix(PLANTED)
     title, columns = "Do the maps find the plant?", []
-    told = cases.results.planted_dir(name) / "metrics.json"
+    told = cases.results.planted_metrics(name)
     found = json.loads(told.read_text(encoding="utf-8")) if told.is_file() else {}
     sentence = found.get("sentence", "")
     if not cases.results.planted_scores.is_file():
@@ -179,8 +179,8 @@ def _of_plant(cases: Cases, target: str) -> dict:
     rows = []
     for row in part.sort_values("value", ascending=False).itertuples():
         side = int(row.low > row.chance) - int(row.high < row.chance)
-        values = (f"{row.value:.2f}", f"{row.low:.2f} to {row.high:.2f}", THAN_RANDOM[1 + side])
-        rows.append([row.method, *values])
+        ends = interval(row.low, row.high, ".2f", "–")
+        rows.append([row.method, written(row.value), ends, THAN_RANDOM[1 + side]])
     chance = f"{part.chance.iloc[0]:.3f}" if len(part) else "unknown"
     note = (
         f"{sentence} Rank accuracy: of as many points as the plant has, those that a map marks "
@@ -197,9 +197,13 @@ def review(cases: Cases) -> dict | None:
         return None
     methods = [name for name in dict.fromkeys(table["method"]) if name != FLOOR]
     return {
-        "answer": review_words.answer(table, lambda name: METHOD_LABELS.get(name, name)),
+        "answer": review_words.answer(table, _label),
         "tests": [[name, review_words.one_line(table, name)] for name in methods],
     }
+
+
+def _label(method: str) -> str:
+    return METHODS[method].label if method in METHODS else method
 
 
 def review_table(cases: Cases) -> pd.DataFrame | None:

@@ -120,13 +120,6 @@ class Page:
             y += [cell.baseline + level for level in (0, 0, 10, 10, 0, 0)] + [np.nan]
         return np.array(x, float), np.array(y)
 
-    def locate(self, x: float, y: float) -> tuple[Cell, float, float] | None:
-        """The cell under a point on the page, with the time (ms) and voltage (µV) there."""
-        for cell in self.cells:
-            if cell.left <= x < cell.left + BEAT_MM and cell.bottom <= y <= cell.top:
-                return cell, (x - cell.left) / MM_PER_S * 1000, (y - cell.baseline) / MM_PER_UV
-        return None
-
 
 def calibration(small_boxes: bool) -> str:
     """What a page says of its scale, by whether lines are drawn 1 mm apart."""

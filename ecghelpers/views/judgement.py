@@ -15,6 +15,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from ..ecg import LEADS, MS_PER_SAMPLE
 from ..judging.review import TESTS
 from ..perturbation import ONE_BY_ONE, OPERATORS
+from ..written import interval, significant, written
 from .heatmap import METHOD_LABELS, METHOD_STYLES
 from .picture import Picture
 from .plots import in_order
@@ -222,10 +223,9 @@ def review_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def _cell_text(row) -> str:
     sign = CELL_STYLES[row.verdict][1] + " " if row.verdict in CELL_STYLES else ""
-    known = np.isfinite([row.low, row.high]).all()
-    interval = f" ({row.low:.2g} to {row.high:.2g})" if known else ""
-    chance = f"; chance {row.chance:.2g}" if np.isfinite(row.chance) else ""
-    return f"{sign}{row.value:.2g}{interval}{chance}"
+    ends = interval(row.low, row.high)
+    chance = f"; chance {significant(row.chance)}" if np.isfinite(row.chance) else ""
+    return f"{sign}{significant(row.value)}{f' ({ends})' if ends else ''}{chance}"
 
 
 def review_figure(table: pd.DataFrame) -> Picture:
@@ -259,9 +259,8 @@ def _cell(axes: Axes, row, x: int, y: int) -> None:
     ink = "white" if row.verdict in ("passes", "fails") else "black"
     axes.add_patch(Rectangle((x, y), 1, 1, facecolor=colour, edgecolor="white", lw=2))
     how = {"ha": "center", "va": "center", "color": ink}
-    known = np.isfinite([row.low, row.high]).all()
-    interval = f"{row.low:.2f} to {row.high:.2f}" if known else "too few ECGs"
-    chance = f"chance {row.chance:.2f}" if np.isfinite(row.chance) else ""
-    axes.text(x + 0.5, y + 0.26, f"{sign} {row.value:.2f}", **how)
-    axes.text(x + 0.5, y + 0.58, interval, fontsize=7, **how)
+    ends = interval(row.low, row.high, ".2f", "too few ECGs")
+    chance = f"chance {written(row.chance)}" if np.isfinite(row.chance) else ""
+    axes.text(x + 0.5, y + 0.26, f"{sign} {written(row.value)}", **how)
+    axes.text(x + 0.5, y + 0.58, ends, fontsize=7, **how)
     axes.text(x + 0.5, y + 0.82, chance, fontsize=6.5, **how)

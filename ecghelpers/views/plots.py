@@ -15,6 +15,7 @@ from plotly.subplots import make_subplots
 
 from ..attribution_methods import METHODS, Method
 from ..ecg import TARGETS
+from ..written import written
 from .interactive import plain
 from .picture import Picture
 
@@ -37,7 +38,6 @@ class _Column(Mapping):
 
 METHOD_LABELS = _Column(lambda method: method.label)
 METHOD_STYLES = _Column(lambda method: (method.colour, method.dash))
-OTHER_STYLE = ("#666666", "dashdot")
 WAVE_COLORS = {"P": "#56B4E9", "QRS": "#D55E00", "T": "#009E73"}
 WAVE_COLORS |= {"neighbouring beats": "#CC79A7", "elsewhere": "#BBBBBB"}
 OURS, PUBLISHED, PLAIN = "#0072B2", "#E69F00", "#999999"
@@ -183,13 +183,15 @@ def agreement(truth, prediction, target: str, record_id=None, split: str = "test
     right.plot(truth, error, "o", ms=4, color=OURS, alpha=0.6, mec="none")
     for level, style in ((mean, "-"), (mean - 1.96 * sd, "--"), (mean + 1.96 * sd, "--")):
         right.axhline(level, color=PUBLISHED, ls=style, lw=1.5)
-        right.annotate(f"{level:+.3g}", (1, level), xycoords=("axes fraction", "data"), fontsize=8)
+        place = {"xycoords": ("axes fraction", "data"), "fontsize": 8}
+        right.annotate(written(level, "+.3g"), (1, level), **place)
     right.axhline(0, color="black", lw=0.8)
     right.set_ylabel(f"Predicted − measured ({unit})")
     for axes in (left, right):
         axes.set_xlabel(f"Measured ({unit})")
     left.set_title(f"MAE {np.abs(error).mean():.3g} {unit}, n = {error.size}", fontsize=9)
-    right.set_title(f"Mean {mean:+.3g} {unit}, 95 % within ± {1.96 * sd:.3g} of it", fontsize=9)
+    bias = f"Mean {written(mean, '+.3g')} {unit}"
+    right.set_title(f"{bias}, 95 % within ± {1.96 * sd:.3g} of it", fontsize=9)
     picture.suptitle(f"{label}, {split} records", fontsize=11)
     picture.hover = _hover_agreement(truth, prediction, ids, f"{label}, {split} records", unit)
     return picture
@@ -241,89 +243,6 @@ def metrics_figure(metrics, mean_mae: Mapping | None = None, split: str = "test"
         axes.tick_params(axis="x", labelsize=7, rotation=90 if len(bars) > 4 else 0)
         axes.margins(y=0.15)
     return picture
-
-
-def _style(figure: go.Figure, title: str, width: int = 1000, height: int = 420) -> go.Figure:
-    return figure.update_layout(
-        template="plotly_white",
-        title={"text": plain(title), "font": {"size": 16}},
-        width=width,
-        height=height,
-        margin={"l": 70, "r": 30, "t": 80, "b": 60},
-        font={"size": 12, "color": "#1a1a1a"},
-    )
-
-
-def perturbation_curves(
-    curves: dict, unit: str, *, title: str = "Perturbation, most relevant first", ylabel=None
-) -> go.Figure:
-    """Error against the number of points perturbed, a line and an interval a method.
-
-    curves: method → (mean, lower, upper), each (steps + 1,), or the mean alone. Random is black.
-    """
-    figure = go.Figure()
-    for method in sorted(curves, key=lambda name: name == "random"):
-        parts = curves[method] if isinstance(curves[method], tuple) else (curves[method],)
-        mean = np.asarray(parts[0], float)
-        colour, dash = METHOD_STYLES.get(method, OTHER_STYLE)
-        steps = np.arange(mean.size)
-        if len(parts) == 3:
-            band = np.concatenate([parts[2], np.asarray(parts[1])[::-1]])
-            figure.add_trace(
-                go.Scatter(
-                    x=np.concatenate([steps, steps[::-1]]),
-                    y=band,
-                    fill="toself",
-                    fillcolor=colour,
-                    opacity=0.06,
-                    line_width=0,
-                    hoverinfo="skip",
-                    legendgroup=method,
-                    showlegend=False,
-                )
-            )
-        width = 3 if method == "random" else 2
-        line = {"color": colour, "dash": dash, "width": width}
-        group = {"name": _label(method), "legendgroup": method, "mode": "lines"}
-        figure.add_trace(go.Scatter(x=steps, y=mean, line=line, **group))
-    figure.update_xaxes(title_text="Points perturbed (of 7200)")
-    figure.update_yaxes(title_text=ylabel or f"Mean absolute error ({unit})", rangemode="tozero")
-    return _style(figure, title, height=520)
-
-
-def auc_bars(
-    table: pd.DataFrame, unit: str, *, title="Area under the curve, per step"
-) -> go.Figure:
-    """Area under the perturbation curve by method, a panel for each number of steps.
-
-    table: a row a method, with columns method, auc5, auc10 … and their intervals auc5_low,
-    auc5_high …, as ``evaluation.perturbation_table`` gives. Sorted by the largest number of steps;
-    the dotted line is random.
-    """
-    steps = sorted(int(name[3:]) for name in table if name.startswith("auc") and name[3:].isdigit())
-    if not steps:
-        raise ValueError(f"no column auc<steps> among {list(table)}; give at least one, as auc25")
-    table = table.set_index("method").sort_values(f"auc{steps[-1]}")
-    titles = [f"{count} steps" for count in steps]
-    figure = make_subplots(1, len(steps), shared_yaxes=True, subplot_titles=titles)
-    for column, name in enumerate((f"auc{count}" for count in steps), start=1):
-        bars = go.Bar(
-            x=table[name],
-            y=[_label(method) for method in table.index],
-            orientation="h",
-            showlegend=False,
-            marker_color=[METHOD_STYLES.get(method, OTHER_STYLE)[0] for method in table.index],
-        )
-        if f"{name}_low" in table:
-            above, below = table[f"{name}_high"] - table[name], table[name] - table[f"{name}_low"]
-            bars.error_x = {"type": "data", "array": above, "arrayminus": below, "color": "#555"}
-        figure.add_trace(bars, row=1, col=column)
-        if "random" in table.index:
-            line = {"color": "black", "dash": "dot"}
-            figure.add_vline(table.loc["random", name], line=line, row=1, col=column)
-        figure.update_xaxes(title_text=f"Mean error ({unit})", row=1, col=column)
-    figure.update_yaxes(automargin=True)
-    return _style(figure, title, width=1200, height=460)
 
 
 def wave_bars(mass, target: str | None = None) -> Picture:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..config import Results
+from ..attribution_methods import METHODS
+from ..config import CURVES, MAPS, WEIGHTS, Results
 from ..data.maps_and_curves import Attributions, Perturbation, read_attributions, read_perturbation
 from ..data.medians import read_medians
 from ..data.rhythm import Strip, read_strips
@@ -17,7 +18,6 @@ from ..ecg import TARGETS
 from ..files import sha256
 from ..study.marks import text_hash
 from ..truth.plants import PLANTS
-from .plots import METHOD_LABELS
 from .uploads import OwnRecord
 
 PLANTED = "planted "  # before the name of a plant, as a target
@@ -103,7 +103,7 @@ class Cases:
             target = f"{PLANTED}{name}"
             maps = self._read_attributions(target, 1, ())
             if maps is not None and maps.mask is not None and len(maps.record_id):
-                methods = [m for m in METHOD_LABELS if m in maps.details]
+                methods = [m for m in METHODS if m in maps.details]
                 ids = list(maps.record_id[:records])
                 found.append({"target": target, "model": 1, "records": ids, "methods": methods})
         return found
@@ -119,7 +119,7 @@ class Cases:
             maps = self._read_attributions(target, model, ())  # not the maps of all at once
             if maps is None or not len(maps.record_id):
                 continue
-            methods = [m for m in METHOD_LABELS if m in maps.details]
+            methods = [m for m in METHODS if m in maps.details]
             methods += [m for m in maps.details if m not in methods]
             ids = list(maps.record_id[:records])
             network = {"target": target, "model": model, "records": ids, "methods": methods}
@@ -128,14 +128,14 @@ class Cases:
 
     def _fingerprint(self, target: str, model: int, maps: Attributions) -> str:
         settings = {method: held["parameters"] for method, held in maps.details.items()}
-        weights = sha256(self._file(target, model, "model.safetensors"))
+        weights = sha256(self._folder(target, model) / WEIGHTS)
         return f"{weights[:16]}.{text_hash(json.dumps(settings, sort_keys=True)):08x}"
 
-    def _file(self, target: str, model: int, name: str) -> Path:
-        """A file of one network, planted or not."""
+    def _folder(self, target: str, model: int) -> Path:
+        """Where the files of one network lie, planted or not."""
         if target.startswith(PLANTED):
-            return self.results.planted_dir(target.removeprefix(PLANTED)) / name
-        return self.results.model_dir(target, model) / name
+            return self.results.planted_dir(target.removeprefix(PLANTED))
+        return self.results.model_dir(target, model)
 
     def strip(self, record_id: str) -> Strip | None:
         """The rhythm strip of a record, None where the source has none or it was not kept."""
@@ -260,15 +260,15 @@ class Cases:
         from ..config import resolve_device
         from ..model import load_model
 
-        path = self._file(target, model, "model.safetensors")
+        path = self._folder(target, model) / WEIGHTS
         return load_model(path, resolve_device(self.device))
 
     def _read_attributions(
         self, target: str, model: int, methods: Sequence[str] | None = None
     ) -> Attributions | None:
-        path = self._file(target, model, "attributions.h5")
+        path = self._folder(target, model) / MAPS
         return read_attributions(path, methods) if path.is_file() else None
 
     def _read_perturbation(self, target: str, model: int) -> Perturbation | None:
-        path = self._file(target, model, "perturbation.h5")
+        path = self._folder(target, model) / CURVES
         return read_perturbation(path) if path.is_file() else None

@@ -44,11 +44,11 @@ def test_strips_are_of_the_records_that_heatmaps_are_drawn_of(data, tmp_path):
         assert set(values) == {level + INDEPENDENT_LEADS.index(lead)}
 
 
-def test_where_there_are_no_recordings_there_is_no_file(data, tmp_path):
+def test_where_there_are_no_recordings_the_file_holds_none(data, tmp_path):
     path = tmp_path / "strips.h5"
     path.write_text("of another source")
     assert keep_strips(Recorder(data.record_id, none=True), data, path, seed=3) == {}
-    assert not path.exists() and read_strips(path) == {}
+    assert path.is_file() and read_strips(path) == {}
 
 
 def test_odd_samples_become_whole_microvolts():

@@ -113,7 +113,7 @@ def test_what_is_gone_is_made_again_and_nothing_else(whole):
     results = whole / "results" / "quick"
     gone = {
         "aopc.csv": "08_review",
-        "data/rejected.csv": "01_data",
+        "data/strips.h5": "01_data",
         "planted/amplitude/model1/metrics.json": "07_planted",
         "qt/model1/figures/heatmap.png": "04_heatmaps qt 1",
         "notebooks/05_explore.ipynb": "05_explore",

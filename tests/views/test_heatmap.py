@@ -36,8 +36,6 @@ def test_paper_is_25_mm_a_second_and_10_mm_a_millivolt():
     cell, start = page.cells[number], number * 601
     assert x[start + 500] - x[start] == pytest.approx(25)
     assert y[start + 500] - cell.baseline == pytest.approx(10)
-    assert page.locate(x[start + 500], y[start + 500])[0].lead == "II"
-    assert page.locate(x[start + 500], y[start + 500])[1:] == pytest.approx((1000, 1000))
 
 
 @pytest.mark.parametrize("layout", ["3x4", "6x2", "12x1", "V5"])
@@ -49,8 +47,9 @@ def test_heat_lies_behind_its_own_lead_and_sample(layout):
     row, pixel = np.argwhere(heat == 7).squeeze()
     left, _ = page.heat_span
     band = page.rows[row]
-    cell, ms, _ = page.locate(left + (pixel + 0.5) * 0.05, (band.bottom + band.top) / 2)
-    assert (cell.lead, round(ms)) == ("V5", 600)
+    [cell] = [cell for cell in page.cells if cell.lead == "V5"]
+    assert (cell.bottom, cell.top) == (band.bottom, band.top)
+    assert left + (pixel + 0.5) * 0.05 == pytest.approx(cell.left + 15), "300 samples are 15 mm"
 
 
 @pytest.mark.parametrize("layout", ["3x4", "6x2", "12x1"])

@@ -87,7 +87,7 @@ def test_rows_come_by_value_and_say_what_the_review_says(results):
         ["deeplift", "0.5", "0.3 to 0.7", "better"],
         ["smoothgrad", "0.4", "0.2 to 0.6", "unclear"],
         ["random", "0", "", "the floor itself"],
-        ["saliency", "-0.2", "-0.3 to -0.1", "worse"],
+        ["saliency", "\u22120.2", "\u22120.3 to \u22120.1", "worse"],
     ]
     assert "5 test ECGs" in of_review["note"] and "95 %" in of_review["note"]
     of_aopc = content(data / "qt-model1.js")["ranking"]

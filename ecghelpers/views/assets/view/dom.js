@@ -15,7 +15,7 @@ export function fill(select, options, chosen) {
   select.value = String(chosen);
 }
 
-export const minus = (text) => text.replace("-", "−");
+export const minus = (text) => text.replaceAll("-", "−");
 
 // Three digits, whatever the size.
 export const short = (x) => minus(x !== 0 && (Math.abs(x) < 1e-3 || Math.abs(x) >= 1e5) ? x.toExponential(1) : String(+x.toPrecision(3)));

@@ -98,16 +98,17 @@ function curvesOf({ overview, shown: { methods, panels, cases: [found] }, hidden
     const { points, values } = found.curve(method);
     // While names are hidden a colour would tell them.
     const style = hidden() ? ["#444444", "solid"] : overview.methods[method]?.style ?? OTHER_STYLE;
-    return { label: names.get(method) ?? method, style, points, values: values.map((value) => Math.abs(value - found.truth)) };
+    return { method, label: names.get(method) ?? method, style, points, values: values.map((value) => Math.abs(value - found.truth)) };
   });
 }
 
 export function drawBeside(view) {
-  const { part, overview, choice, rating, root, shown: { methods, cases: [found], details: { own } } } = view;
+  const { part, overview, choice, rating, root, hidden, shown: { methods, cases: [found], details: { own } } } = view;
   const { name, unit, digits, label } = view.target(), names = new Map(methods), curves = curvesOf(view);
   part("curve-section").hidden = Boolean(view.network().planted);
-  drawCurves(part("curves"), curves, unit, Math.min(360, root.clientWidth - 24));
-  drawLegend(part("legend"), curves);
+  const floor = hidden() ? undefined : curves.find(({ method }) => method === "random");
+  drawCurves(part("curves"), curves, floor, unit, Math.min(360, root.clientWidth - 24));
+  drawLegend(part("legend"), curves, floor);
   drawMeasurements(part("measurements"), found.measurements, { name, unit, digits }, found.prediction, false);
   part("usual").textContent = own.test_mae === null ? "" : `On test records the network errs by ${printed(own.test_mae, unit, digits + 1)} on average.`;
   part("ranking").hidden = view.hidden();

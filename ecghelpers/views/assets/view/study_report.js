@@ -1,8 +1,8 @@
 // The results of the reading study: scores with intervals, agreement, ranks beside the review.
-import { element, h } from "./dom.js";
+import { element, h, minus } from "./dom.js";
 
 const percent = (score) => `${(100 * (score - 1)) / 4}%`;
-const two = (value) => value.toFixed(2).replace("-", "−");
+const two = (value) => minus(value.toFixed(2));
 const interval = ({ low, high }) => low === null ? "" : ` (${two(low)} to ${two(high)})`;
 const AGAINST = { yes: "above random", no: "below random", unclear: "not told from random", "": "" };
 

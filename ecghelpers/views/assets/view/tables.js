@@ -33,7 +33,7 @@ export function drawRanking(place, ranking, names) {
     const line = body.insertRow();
     line.insertCell().textContent = names.get(method) ?? method;
     cells.forEach((cell, k) => {
-      Object.assign(line.insertCell(), { textContent: minus(cell), className: ranking.columns[k + 1][1] ? "number" : "" });
+      Object.assign(line.insertCell(), { textContent: cell, className: ranking.columns[k + 1][1] ? "number" : "" });
     });
   }
   const wide = element("div", undefined, { className: "scroll" });
