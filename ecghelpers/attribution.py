@@ -116,10 +116,10 @@ def _computed(row: Method, run: Run, beats: Tensor) -> Tensor:
     """A method's map of some beats, without Captum's announcements of its hooks and gradients."""
     with warnings.catch_warnings(), torch.enable_grad():
         warnings.simplefilter("ignore")
-        found = row.compute(run, beats.requires_grad_()).detach()
-    if found.shape != beats.shape:
-        raise RuntimeError(f"{row.label}: shape {tuple(found.shape)} for {tuple(beats.shape)}")
-    return found
+        maps = row.compute(run, beats.requires_grad_()).detach()
+    if maps.shape != beats.shape:
+        raise RuntimeError(f"{row.label}: shape {tuple(maps.shape)} for {tuple(beats.shape)}")
+    return maps
 
 
 def _on_independent_leads(

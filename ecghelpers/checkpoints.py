@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 
-def read_weights(path: Path, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
+def read_weights(path: Path, architecture: dict[str, Tensor]) -> dict[str, Tensor]:
     """Weights from safetensors, or from an original .pt state dict: those wanted, in name and kind.
 
     Raises ValueError, naming the file and what is allowed, for a file that is missing or
@@ -18,8 +18,8 @@ def read_weights(path: Path, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
     """
     is_pt = path.suffix in (".pt", ".pth")
     weights = _read_pt(path) if is_pt else read_safetensors(path)[0]
-    _check_architecture(path, weights, wanted)
-    _check_values(path, weights, wanted)
+    _check_architecture(path, weights, architecture)
+    _check_values(path, weights, architecture)
     return weights
 
 
@@ -71,14 +71,16 @@ def _unreadable(path: Path, reason: object) -> ValueError:
     )
 
 
-def _check_architecture(path: Path, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+def _check_architecture(
+    path: Path, weights: dict[str, Tensor], architecture: dict[str, Tensor]
+) -> None:
     """Raise ValueError naming a few of the weights that differ in name or shape."""
-    problems = [f"{name} is missing" for name in wanted if name not in found]
-    problems += [f"{name} is not StevenNet's" for name in found if name not in wanted]
+    problems = [f"{name} is missing" for name in architecture if name not in weights]
+    problems += [f"{name} is not StevenNet's" for name in weights if name not in architecture]
     problems += [
-        f"{name} is {tuple(found[name].shape)}, not {tuple(value.shape)}"
-        for name, value in wanted.items()
-        if name in found and found[name].shape != value.shape
+        f"{name} is {tuple(weights[name].shape)}, not {tuple(value.shape)}"
+        for name, value in architecture.items()
+        if name in weights and weights[name].shape != value.shape
     ]
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
@@ -88,19 +90,19 @@ def _check_architecture(path: Path, found: dict[str, Tensor], wanted: dict[str, 
         )
 
 
-def _check_values(path: Path, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+def _check_values(path: Path, weights: dict[str, Tensor], architecture: dict[str, Tensor]) -> None:
     """Raise ValueError naming a weight of another type, or one that cannot be one.
 
     That is NaN, infinity, and a variance below zero, whose root the network would take.
     """
-    for name, value in wanted.items():
-        got, allowed = found[name].dtype, value.dtype
+    for name, value in architecture.items():
+        got, allowed = weights[name].dtype, value.dtype
         if got != allowed:
             raise ValueError(f"{path}: {name} is {_plain(got)}; allowed: {_plain(allowed)}")
         # The sum is a quick answer: it is finite only if all values are.
-        if not found[name].sum().isfinite() and not found[name].isfinite().all():
+        if not weights[name].sum().isfinite() and not weights[name].isfinite().all():
             raise ValueError(f"{path}: {name} holds NaN or infinity; allowed: finite weights")
-        if name.endswith("running_var") and (found[name] < 0).any():
+        if name.endswith("running_var") and (weights[name] < 0).any():
             raise ValueError(f"{path}: {name} is below zero; allowed: a variance of 0 or more")
 
 

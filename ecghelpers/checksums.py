@@ -33,7 +33,7 @@ def noted(note: str) -> str:
     return note.removeprefix(f"{FOLDER}/").removesuffix(SUFFIX)
 
 
-def forget(results: Path, files: Iterable[str]) -> None:
+def drop_notes(results: Path, files: Iterable[str]) -> None:
     """Drop the notes of files that are about to be made again."""
     for name in files:
         _remove(results / note(name))
@@ -55,8 +55,8 @@ def keep_before(results: Path, notebook: str) -> None:
 
 def origin(results: Path, settings: Iterable[str], inputs: Iterable[str]) -> str:
     """What a step makes its files from: a digest of its settings and of its inputs' notes."""
-    known = [*settings, *(_note_content(results / name) for name in sorted(inputs))]
-    return hashlib.sha256("\n".join(known).encode(errors="surrogateescape")).hexdigest()
+    ingredients = [*settings, *(_note_content(results / name) for name in sorted(inputs))]
+    return hashlib.sha256("\n".join(ingredients).encode(errors="surrogateescape")).hexdigest()
 
 
 def remember(results: Path, step: str, origin: str, files: Iterable[str]) -> None:
@@ -72,18 +72,18 @@ def restore(results: Path, step: str, origin: str) -> bool:
     """
     try:
         path = results / FOLDER / "steps" / f"{step}.json"
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept["origin"] != origin:
+        made = json.loads(path.read_text(encoding="utf-8"))
+        if made["origin"] != origin:
             return False
-        before = {name: results / f"{name}{BEFORE}" for name in kept["files"]}
+        before = {name: results / f"{name}{BEFORE}" for name in made["files"]}
         held = {name: b if b.exists() else results / name for name, b in before.items()}
-        if not all(sum_ and _same(held[name], sum_) for name, sum_ in kept["files"].items()):
+        if not all(sum_ and _same(held[name], sum_) for name, sum_ in made["files"].items()):
             return False
         for name, path in held.items():
             path.replace(results / name)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False
-    record(results, kept["files"])
+    record(results, made["files"])
     return True
 
 
@@ -92,7 +92,7 @@ def set_aside(results: Path, name: str, state: str) -> str:
 
     So no step reads it, and its own makes it again. What is only gone has no new name ("").
     """
-    forget(results, [name])
+    drop_notes(results, [name])
     if state == "gone":
         return ""
     aside = f"{name}{BY_HAND if state == 'changed' else DAMAGED}"
@@ -121,23 +121,23 @@ def spoilt(results: Path) -> dict[str, str]:
     such as bytes that a disk lost, and files whose note cannot be read, as it vouches for nothing.
     A notebook that its reader saved again is none of these.
     """
-    found = {}
+    states = {}
     for path in _notes(results):
         name = noted(str(path.relative_to(results)))
         state = _state(results / name, path)
         if state:
-            found[name] = state
-    return found
+            states[name] = state
+    return states
 
 
 def _state(path: Path, note: Path) -> str:
-    wanted = _note_content(note)
+    checksum = _note_content(note)
     if not path.exists():
         return "gone"
-    if wanted and _same(path, wanted):
+    if checksum and _same(path, checksum):
         return ""
     later = path.stat().st_mtime > note.stat().st_mtime + CLOCK_S
-    return "changed" if wanted and later and path.is_file() else "damaged"
+    return "changed" if checksum and later and path.is_file() else "damaged"
 
 
 def _same(path: Path, checksum: str) -> bool:

@@ -12,6 +12,34 @@ from .ecg import TARGETS
 
 DEVICES = ("auto", "cpu", "cuda")
 WEIGHTS, MAPS, CURVES = "model.safetensors", "attributions.h5", "perturbation.h5"
+NETWORK, PLANTED = "{target}/model{model}", "planted/{plant}/model1"
+# Every file of a results folder by name; target, model and plant stand for what it is of.
+FILES = {
+    "medians": "data/medians.h5",
+    "strips": "data/strips.h5",
+    "rejected": "data/rejected.csv",
+    "network": f"{NETWORK}/{WEIGHTS}",
+    "training": f"{NETWORK}/training.json",
+    "agreement": f"{NETWORK}/figures/agreement.png",
+    "attributions": f"{NETWORK}/{MAPS}",
+    "heatmap": f"{NETWORK}/figures/heatmap.png",
+    "methods": f"{NETWORK}/figures/methods.png",
+    "perturbation": f"{NETWORK}/{CURVES}",
+    "curves": f"{NETWORK}/figures/perturbation.png",
+    "gaps": f"{NETWORK}/figures/gaps.png",
+    "truth": f"{NETWORK}/truth.csv",
+    "effects": f"{NETWORK}/effects.csv",
+    "planted_network": f"{PLANTED}/{WEIGHTS}",
+    "planted_attributions": f"{PLANTED}/{MAPS}",
+    "planted_metrics": f"{PLANTED}/metrics.json",
+    "plant_scores": f"{PLANTED}/scores.csv",
+    "planted_scores": "planted/scores.csv",
+    "metrics": "metrics.csv",
+    "aopc": "aopc.csv",
+    "faithful": "faithful.csv",
+    "review": "review.csv",
+    "page": "site",
+}
 
 
 @dataclass(frozen=True)
@@ -23,93 +51,99 @@ class Results:
     def __init__(self, root: str | Path):
         object.__setattr__(self, "root", _from_project(Path(root)))
 
+    def _file(self, name: str, **of: str | int) -> Path:
+        if "target" in of:
+            of |= {"target": check_target(of["target"]), "model": int(of["model"])}
+        return self.root / FILES[name].format(**of)
+
     @property
     def medians(self) -> Path:
-        return self.root / "data" / "medians.h5"
+        return self._file("medians")
 
     @property
     def strips(self) -> Path:
         """Rhythm strips of the records to look at, as many as the source has."""
-        return self.root / "data" / "strips.h5"
+        return self._file("strips")
 
     @property
     def metrics(self) -> Path:
-        return self.root / "metrics.csv"
+        return self._file("metrics")
 
     @property
     def aopc(self) -> Path:
-        return self.root / "aopc.csv"
+        return self._file("aopc")
 
     @property
     def review(self) -> Path:
-        return self.root / "review.csv"
+        return self._file("review")
+
+    @property
+    def faithful(self) -> Path:
+        """What each operator says of each method, the detail behind one column of the review."""
+        return self._file("faithful")
+
+    @property
+    def planted_scores(self) -> Path:
+        return self._file("planted_scores")
+
+    @property
+    def site(self) -> Path:
+        return self._file("page") / "index.html"
 
     @property
     def readings(self) -> Path:
         """The folder of the files of the reading study's readers."""
         return self.root / "readings"
 
-    @property
-    def faithful(self) -> Path:
-        """What each operator says of each method, the detail behind one column of the review."""
-        return self.root / "faithful.csv"
+    def planted_network(self, plant: str) -> Path:
+        return self._file("planted_network", plant=plant)
 
-    @property
-    def site(self) -> Path:
-        return self.root / "site" / "index.html"
-
-    def model_dir(self, target: str, model: int) -> Path:
-        """The folder of the model-th training of one target."""
-        return self.root / check_target(target) / f"model{int(model)}"
-
-    @property
-    def planted_scores(self) -> Path:
-        return self.root / "planted" / "scores.csv"
-
-    def planted_dir(self, plant: str) -> Path:
-        """The folder of the network that was trained on a plant."""
-        return self.root / "planted" / plant / "model1"
+    def planted_attributions(self, plant: str) -> Path:
+        return self._file("planted_attributions", plant=plant)
 
     def planted_metrics(self, plant: str) -> Path:
         """Errors of a planted network, and what was planted, in words."""
-        return self.planted_dir(plant) / "metrics.json"
+        return self._file("planted_metrics", plant=plant)
 
-    def planted_network(self, plant: str) -> Path:
-        return self.planted_dir(plant) / WEIGHTS
-
-    def planted_attributions(self, plant: str) -> Path:
-        return self.planted_dir(plant) / MAPS
+    def planted_dir(self, plant: str) -> Path:
+        """The folder of the network that was trained on a plant."""
+        return self.planted_network(plant).parent
 
     def network(self, target: str, model: int) -> Path:
-        return self.model_dir(target, model) / WEIGHTS
+        """The weights of the model-th training of one target."""
+        return self._file("network", target=target, model=model)
 
     def attributions(self, target: str, model: int) -> Path:
-        return self.model_dir(target, model) / MAPS
+        return self._file("attributions", target=target, model=model)
 
     def perturbation(self, target: str, model: int) -> Path:
-        return self.model_dir(target, model) / CURVES
+        return self._file("perturbation", target=target, model=model)
+
+    def effects(self, target: str, model: int) -> Path:
+        """What edits of known effect do to a network's prediction."""
+        return self._file("effects", target=target, model=model)
+
+    def truth(self, target: str, model: int) -> Path:
+        """Scores of a network's maps against what is known to be true."""
+        return self._file("truth", target=target, model=model)
+
+    def model_dir(self, target: str, model: int) -> Path:
+        """The folder of a network and of all that is about it."""
+        return self.network(target, model).parent
 
     def figures(self, target: str, model: int) -> Path:
         """The folder of the pictures that are kept for reports."""
         return self.model_dir(target, model) / "figures"
 
-    def effects(self, target: str, model: int) -> Path:
-        """What edits of known effect do to a network's prediction."""
-        return self.model_dir(target, model) / "effects.csv"
-
-    def truth(self, target: str, model: int) -> Path:
-        """Scores of a network's maps against what is known to be true."""
-        return self.model_dir(target, model) / "truth.csv"
-
     def models(self, target: str | None = None) -> list[tuple[str, int]]:
         """(target, model) of every trained network, or those of a target, in TARGETS' order."""
-        found = []
+        networks = []
         for name in [target] if target else TARGETS:
-            for path in (self.root / name).glob(f"model*/{WEIGHTS}"):
+            for path in self.root.glob(FILES["network"].format(target=name, model="*")):
                 number = path.parent.name.removeprefix("model")
                 if number.isdigit():
-                    found.append((name, int(number)))
-        return sorted(found, key=lambda item: (list(TARGETS).index(item[0]), item[1]))
+                    networks.append((name, int(number)))
+        return sorted(networks, key=lambda network: (list(TARGETS).index(network[0]), network[1]))
 
 
 def _from_project(path: Path) -> Path:

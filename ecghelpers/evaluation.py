@@ -73,7 +73,7 @@ def score_models(results: Results, data: Medians, device: str = "auto") -> pd.Da
 
 def origins(results: Results, data: Medians) -> list[str]:
     """For every network, in a sentence, what it learnt from and how these records differ."""
-    told = []
+    sentences = []
     for target, number in results.models():
         metadata = read_metadata(results.network(target, number))
         card = json.loads(metadata.get("settings", "{}")).get("card")
@@ -84,8 +84,8 @@ def origins(results: Results, data: Medians) -> list[str]:
                 f"{target} model {number}: shipped, trained on {card['data']['training']} other "
                 f"ECGs{'; ' + other if other else ', measured as these are'}"
             )
-        told.append(sentence)
-    return told
+        sentences.append(sentence)
+    return sentences
 
 
 def mean_predictor(data: Medians) -> pd.Series:

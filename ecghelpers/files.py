@@ -62,10 +62,10 @@ def remove_temporaries(path: str | Path) -> None:
     """Remove what was left behind where whole_file was killed while it wrote this very file."""
     path = Path(path)
     before, after = f".{path.name}.", ".part"
-    for found in path.parent.glob(f"{glob.escape(before)}*{after}"):
+    for temporary in path.parent.glob(f"{glob.escape(before)}*{after}"):
         # "a" must spare what another process writes for "a.b"; mkstemp draws no dots
-        if "." not in found.name[len(before) : -len(after)]:
-            found.unlink(missing_ok=True)
+        if "." not in temporary.name[len(before) : -len(after)]:
+            temporary.unlink(missing_ok=True)
 
 
 def _umask() -> int:
@@ -118,16 +118,16 @@ def listing(path: str | Path) -> str:
     lines, pending = [], [str(path)]
     while pending:
         place = pending.pop()
-        known: tuple = ()
+        size_and_time: tuple = ()
         with contextlib.suppress(OSError):
             status = os.stat(place)
             if not stat.S_ISDIR(status.st_mode):
-                known = (status.st_size, status.st_mtime_ns)
+                size_and_time = (status.st_size, status.st_mtime_ns)
             elif place == str(path) or not os.path.islink(place):
                 names = (name for name in os.listdir(place) if not name.startswith("."))
                 pending += [os.path.join(place, name) for name in names]
                 continue
-        lines.append(repr((os.path.relpath(place, path), *known)))
+        lines.append(repr((os.path.relpath(place, path), *size_and_time)))
     digest = hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
     return f"{len(lines)} files {digest[:16]}"
 
@@ -144,12 +144,12 @@ class Pieces:
 
     def __init__(self, output: str | Path, settings: dict):
         self.folder = pieces_folder(output)
-        wanted = json.dumps({**settings, "version": provenance()}, sort_keys=True)
+        content = json.dumps({**settings, "version": provenance()}, sort_keys=True)
         note = self.folder / "settings.json"
         # compared as bytes: a damaged note need not be text
-        if not note.is_file() or note.read_bytes() != wanted.encode():
+        if not note.is_file() or note.read_bytes() != content.encode():
             remove_pieces(output)
-            write_text(note, wanted)
+            write_text(note, content)
 
     def path(self, name: str) -> Path:
         return self.folder / f"{name}.npz"

@@ -70,7 +70,7 @@ class StevenNet(nn.Module):
         return [self.get_submodule(f"block{number}") for number in range(1, 9)]
 
     def forward(self, x: Tensor) -> Tensor:
-        check_beats(x)
+        check_shape(x)
         x = self.pool(self.init_block(x))  # (record, 32, time / 2)
         if can_train_fused(self.blocks, x):
             x = train_blocks(self.blocks, x)
@@ -79,7 +79,7 @@ class StevenNet(nn.Module):
         return self.fc1(self.flatten(self.avgpool(x)))
 
 
-def check_beats(x: Tensor) -> None:
+def check_shape(x: Tensor) -> None:
     """Raise ValueError unless x is (record, 12, time)."""
     if x.ndim != 3 or x.shape[1] != len(LEADS):
         raise ValueError(
@@ -117,7 +117,7 @@ class EvaluationForm(StevenNet):
     """What ``evaluation_form`` returns: a StevenNet that does not train, and is faster."""
 
     def forward(self, x: Tensor) -> Tensor:
-        check_beats(x)
+        check_shape(x)
         most = RECORDS_A_PASS.get(x.device.type, len(x))
         if not can_fuse(self):
             return super().forward(x)

@@ -39,21 +39,21 @@ def read_card(target: str, model: int = 1) -> dict:
     weights = _weights(target, model)
     path = weights.with_suffix(".json")
     if model not in models(target):
-        known = ", ".join(map(str, models(target))) or "none"
+        there = ", ".join(map(str, models(target))) or "none"
         raise ValueError(
             f"{target} model {model} does not come with the project (of {target} there is: "
-            f"{known}); lower models, or set network to trained"
+            f"{there}); lower models, or set network to trained"
         )
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-        wanted = card["sha256"]
+        checksum = card["sha256"]
         check_number("mean", card["mean"], -MOST, MOST)
         check_number("sd", card["sd"], 1 / MOST, MOST)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not the card of a network: {error!r}; {GET_BOTH}") from None
     if not weights.is_file():
         raise ValueError(f"{weights} is missing, though {path.name} is there; {GET_BOTH}")
-    if (card.get("target"), card.get("model")) != (target, model) or sha256(weights) != wanted:
+    if (card.get("target"), card.get("model")) != (target, model) or sha256(weights) != checksum:
         raise ValueError(
             f"{weights} is damaged or not the network that {path.name} describes; {GET_BOTH}"
         )

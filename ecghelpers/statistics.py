@@ -74,8 +74,8 @@ def sign_flip_test(differences: np.ndarray, groups: Sequence | None = None) -> P
     groups = np.arange(len(differences)) if groups is None else np.asarray(groups)
     if len(groups) != len(differences):
         raise ValueError(f"{len(groups)} groups for {len(differences)} differences; give one each")
-    known = np.isfinite(differences)
-    differences, groups = differences[known], groups[known]
+    finite = np.isfinite(differences)
+    differences, groups = differences[finite], groups[finite]
     if not len(differences):
         return PairedTest(np.nan, -np.inf, np.inf, 1.0, 0.0)
     _, number = np.unique(groups, return_inverse=True)
@@ -153,8 +153,8 @@ def summary(values: np.ndarray, groups: Sequence | None = None) -> dict[str, flo
     """
     test = sign_flip_test(values, groups)
     low, high = (end if np.isfinite(end) else np.nan for end in (test.low, test.high))
-    known = int(np.isfinite(values).sum())
-    return {"n": known, "value": test.mean, "low": low, "high": high}
+    count = int(np.isfinite(values).sum())
+    return {"n": count, "value": test.mean, "low": low, "high": high}
 
 
 def over_floor(floor: str, gains: np.ndarray, groups: Sequence | None = None) -> dict[str, float]:

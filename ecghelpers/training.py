@@ -125,9 +125,9 @@ class Trainer:
         """The network to begin with, its weights drawn from torch's generator."""
         return StevenNet()
 
-    def loss(self, outputs: Tensor, wanted: Tensor) -> Tensor:
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """What is made small: outputs (record, 1) against the scaled target (record,)."""
-        return nn.functional.mse_loss(outputs.flatten(), wanted)
+        return nn.functional.mse_loss(outputs.flatten(), targets)
 
     def order(self) -> Tensor:
         """The order of the records in this epoch, from the seed alone."""
@@ -140,9 +140,9 @@ class Trainer:
         self.network.train()
         beats = self.beats[rows if isinstance(self.beats, Tensor) else rows.numpy()]
         inputs = torch.as_tensor(beats).float() * self.input_scale
-        wanted = (self.values[rows] - self.mean) / self.std
+        targets = (self.values[rows] - self.mean) / self.std
         self.optimiser.zero_grad(set_to_none=True)
-        loss = self.loss(self.network(inputs), wanted)
+        loss = self.loss(self.network(inputs), targets)
         loss.backward()
         self.optimiser.step()
         if self.recipe.schedule == "one cycle":

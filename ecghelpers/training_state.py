@@ -41,14 +41,14 @@ def save_state(trainer: Continuable, path: str | Path) -> None:
 
 def keep_state(trainer: Continuable, path: Path | None, stopped: str) -> None:
     """Save the state where it has a place; raise Interrupted if stopped names a training."""
-    told = f"{stopped}: stopped by a signal"
+    sentence = f"{stopped}: stopped by a signal"
     try:
         if path:
             save_state(trainer, path)
     except OSError as error:
-        raise OSError(f"{told}, state not kept: {error}" if stopped else str(error)) from error
+        raise OSError(f"{sentence}, state not kept: {error}" if stopped else str(error)) from error
     if stopped:
-        raise Interrupted(f"{told}, state {'kept' if path else 'not kept'}")
+        raise Interrupted(f"{sentence}, state {'kept' if path else 'not kept'}")
 
 
 def take_up_state(trainer: Continuable, path: Path) -> None:

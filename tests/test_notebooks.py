@@ -17,6 +17,8 @@ from PIL import Image
 
 from ecghelpers.config import Results
 from ecghelpers.run import parameter_files
+from ecghelpers.run.notebook_cells import code_cells, notebook_parameters
+from ecghelpers.run.steps import WITH_NOTEBOOK
 
 PLOTLY = "application/vnd.plotly.v1+json"
 SHOWN = {"image/png", "text/html", "application/vnd.jupyter.widget-view+json"}
@@ -30,8 +32,8 @@ def prepared(smoke, tmp_path_factory):
     folder = tmp_path_factory.mktemp("prepared")
     results = shutil.copytree(smoke.root, folder / "results", ignore=shutil.ignore_patterns(".*"))
     values = parameter_files.load("smoke", ["qt"])["notebooks"]
-    for step in [step for step in parameter_files.STEPS if step.notebook in BY_HAND]:
-        own = parameter_files.notebook_parameters(step.path)
+    for step in [step for step in WITH_NOTEBOOK if step.notebook in BY_HAND]:
+        own = notebook_parameters(step.path)
         given = values[step.notebook]["qt"] | EACH | {"results": str(results), "device": "cpu"}
         papermill.execute_notebook(
             step.path,
@@ -52,7 +54,7 @@ def test_smoke_leaves_every_result(smoke):
     assert smoke.site.stat().st_size > 0
 
 
-@pytest.mark.parametrize("step", parameter_files.STEPS, ids=lambda step: step.notebook)
+@pytest.mark.parametrize("step", WITH_NOTEBOOK, ids=lambda step: step.notebook)
 def test_the_executed_notebook_is_kept_and_whole(smoke, step):
     found = list((smoke.root / "notebooks").glob(f"{step.notebook}*.ipynb"))
     targets_or_plants = {"planted": 3} | dict.fromkeys(
@@ -92,17 +94,17 @@ def test_the_notebook_passes_under_nbval(prepared, name):
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-@pytest.mark.parametrize("step", parameter_files.STEPS, ids=lambda step: step.notebook)
+@pytest.mark.parametrize("step", WITH_NOTEBOOK, ids=lambda step: step.notebook)
 def test_the_stored_notebook_has_no_outputs(step):
-    for cell in parameter_files.code_cells(step.path):
+    for cell in code_cells(step.path):
         assert cell["outputs"] == [] and cell["execution_count"] is None
 
 
-@pytest.mark.parametrize("step", parameter_files.STEPS, ids=lambda step: step.notebook)
+@pytest.mark.parametrize("step", WITH_NOTEBOOK, ids=lambda step: step.notebook)
 def test_cells_are_plain_and_every_assertion_says_what_is_wrong(step):
     """An assertion's text is the one line that ./run_all.sh shows of it."""
     plumbing = ast.FunctionDef | ast.ClassDef | ast.Lambda | ast.For | ast.While
-    for cell in parameter_files.code_cells(step.path):
+    for cell in code_cells(step.path):
         nodes = list(ast.walk(ast.parse("".join(cell["source"]))))
         assert not [node for node in nodes if isinstance(node, plumbing)], cell["id"]
         assert all(node.msg for node in nodes if isinstance(node, ast.Assert)), cell["id"]

@@ -78,11 +78,11 @@ def build_site(root):
 RUNNER = """import json, os, pathlib, sys
 from .. import checksums
 from .lock import die_with_parent
-from .parameter_files import NOTEBOOKS
+from .steps import NOTEBOOKS
 
 die_with_parent()
 arguments = sys.argv[1:] + ["--makes"]
-executed = pathlib.Path(arguments[arguments.index("--notebook") + 1])
+executed = pathlib.Path(checksums.noted(arguments[arguments.index("--notebook") + 1]))
 makes = [checksums.noted(name) for name in arguments[arguments.index("--makes") + 1 : -1]]
 pairs = arguments[arguments.index("--set") + 1 : arguments.index("--makes")]
 def value(text):
@@ -90,18 +90,17 @@ def value(text):
         return json.loads(text)
     except ValueError:
         return text
-given = {pair.split("=", 1)[0]: value(pair.split("=", 1)[1]) for pair in pairs}
+given = {pair.split("=", 1)[0]: value(pair.split("=", 1)[1]) for pair in pairs if pair[0] != "#"}
 source = NOTEBOOKS / f"{executed.name.split('.')[0]}.ipynb"
 cells = json.loads(source.read_text())["cells"]
 executed.parent.mkdir(parents=True, exist_ok=True)
 names = {}
 root = pathlib.Path.cwd()
-code, inputs, pair = (arguments.index(flag) + 1 for flag in ("--code", "--from", "--set"))
-known = [*arguments[code : inputs - 1], *sorted(pairs)]
-origin = checksums.origin(root, known, arguments[inputs : pair - 1])
+inputs = arguments[arguments.index("--from") + 1 : arguments.index("--set")]
+origin = checksums.origin(root, sorted(pairs), inputs)
 if "--force" not in arguments and checksums.restore(root, executed.stem, origin):
     sys.exit()
-checksums.forget(root, makes)
+checksums.drop_notes(root, makes)
 checksums.keep_before(root, str(executed))
 try:
     exec(cells[0]["source"], names)

@@ -50,7 +50,7 @@ def open_source(
         from .gan import GanSource  # torch, which reading files does without
 
         return GanSource(records, seed, device)
-    return sources.open_source(name, path, labels_path, measure_missing)
+    return sources.open_folder(name, path, labels_path, measure_missing)
 
 
 def collect(source: Source, path: str | Path) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from ..ecg import LEADS
 LEAD_OF_NAME = {lead.casefold(): lead for lead in LEADS}
 MOST_BYTES = 64 * 2**20  # a rhythm strip of 60 s at 1000 Hz as text has about 4 MiB
 LONGEST_ID = 200
-FLAT_UV = 5
+LEAST_SPAN_UV = 5
 CLIP_MS = 8  # how long a lead rests at an extreme, if it was cut off there
 CLIP_JUMP = 0.04  # of its span: how far the lead jumps from there
 CLIP_SHARE = 0.01  # of the recording: less is an artefact that the median beat leaves out
@@ -53,13 +53,13 @@ def list_files(folder: str | Path, suffixes: tuple[str, ...], deep: bool = False
     if not os.path.isdir(folder):
         what = "is a file" if os.path.exists(folder) else "does not exist"
         raise FileNotFoundError(f"source_path {folder} {what}; give the folder of {kinds} files")
-    found, pending = [], [os.path.abspath(folder)]
+    entries, pending = [], [os.path.abspath(folder)]
     while pending:
         place = pending.pop()
         try:
             children = list(os.scandir(place))
         except OSError as error:
-            found.append(Entry(os.path.basename(place), place, reason=_unreadable(error)))
+            entries.append(Entry(os.path.basename(place), place, reason=_unreadable(error)))
             continue
         for child in children:
             if child.name.startswith("."):
@@ -68,10 +68,10 @@ def list_files(folder: str | Path, suffixes: tuple[str, ...], deep: bool = False
             if os.path.isdir(child.path) and not (deep and child.is_symlink()):
                 pending += [child.path] if deep else []
             elif child.name.lower().endswith(suffixes):
-                found.append(Entry(os.path.splitext(child.name)[0], child.path))
-    if not found:
+                entries.append(Entry(os.path.splitext(child.name)[0], child.path))
+    if not entries:
         raise ValueError(f"source_path {folder} holds no {kinds} file; give the folder of them")
-    return found
+    return entries
 
 
 def _unreadable(error: OSError) -> str:
@@ -117,7 +117,7 @@ def lead_of_name(name: str) -> str | None:
     return LEAD_OF_NAME.get(plain.rstrip(" _"))
 
 
-def short(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """What a library says is wrong, on one line."""
     return " ".join(str(error).split())[:120]
 
@@ -168,10 +168,11 @@ def check_signal(ecg_uv: np.ndarray, sampling_rate: float) -> None:
     top, bottom = ecg_uv.max(axis=1, keepdims=True), ecg_uv.min(axis=1, keepdims=True)
     span = (top - bottom)[:, 0]
     resting = ((ecg_uv == top) | (ecg_uv == bottom)).mean(axis=1)
-    for place in np.flatnonzero((span < FLAT_UV) | (resting >= CLIP_SHARE)):
+    for place in np.flatnonzero((span < LEAST_SPAN_UV) | (resting >= CLIP_SHARE)):
         lead, signal = LEADS[place], ecg_uv[place]
-        if span[place] < FLAT_UV:
-            raise Rejected(f"flat: lead {lead} spans {span[place]:.3g} µV; allowed from {FLAT_UV}")
+        if span[place] < LEAST_SPAN_UV:
+            spans = f"spans {span[place]:.3g} µV; allowed from {LEAST_SPAN_UV}"
+            raise Rejected(f"flat: lead {lead} {spans}")
         share = _clipped_share(signal, span[place], max(3, round(CLIP_MS / 1000 * sampling_rate)))
         if share >= CLIP_SHARE:
             raise Rejected(f"saturated: lead {lead} rests at its limit for {share:.0%} of the time")

@@ -16,9 +16,9 @@ from .checks import (
     check_signal,
     lead_of_name,
     list_files,
+    one_line,
     read_bytes,
     settle_ids,
-    short,
     text_encoding,
 )
 from .label_table import id_key, read_label_table, read_patients
@@ -65,7 +65,7 @@ def parse_median(raw: bytes) -> np.ndarray:
             rows = [row.rstrip(BLANK) for row in rows]
             values = np.loadtxt(rows, np.int64, delimiter=",", comments=None, ndmin=2)
     except (ValueError, DeprecationWarning) as error:
-        raise Rejected(f"not integers: {short(error)}") from None
+        raise Rejected(f"not integers: {one_line(error)}") from None
     return as_int16(values.T[[leads.index(lead) for lead in LEADS]])
 
 
@@ -105,9 +105,11 @@ def index(folder: str | Path, labels_path: str | Path) -> list[Entry]:
             continue
         key = id_key(entry.record_id)
         used.add(key)
-        found = table.get(key, "no label row: the label table does not have this id")
+        labels = table.get(key, "no label row: the label table does not have this id")
         entry = entry._replace(patient=patients.get(key, ""))
-        entries.append(entry._replace(**{"reason" if isinstance(found, str) else "labels": found}))
+        entries.append(
+            entry._replace(**{"reason" if isinstance(labels, str) else "labels": labels})
+        )
     no_file = "no file: the label table has this id, the folder does not"
     for key in table.keys() - used:
         why = table[key] if isinstance(table[key], str) else no_file

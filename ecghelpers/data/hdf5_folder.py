@@ -14,8 +14,8 @@ from .checks import (
     check_file,
     check_signal,
     list_files,
+    one_line,
     settle_ids,
-    short,
 )
 from .label_table import (
     LABELS,
@@ -48,7 +48,7 @@ def read(entry: Entry) -> tuple[np.ndarray, np.ndarray]:
     except Rejected:
         raise
     except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # damaged files
-        raise Rejected(f"unreadable: {short(error)}") from None
+        raise Rejected(f"unreadable: {one_line(error)}") from None
     check_sampling_rate(labels.pop(RATE_COLUMN))
     check_signal(median.astype(np.float32), SAMPLING_RATE_HZ)
     return median, np.array([parse_label(*label) for label in labels.items()], np.float32)

@@ -180,16 +180,16 @@ def _header(path: Path, names: list[str]) -> dict[str, int]:
         names.pop()
     folded = [name.casefold() for name in names]
     columns = {"": len(names)}
-    for wanted in (ID_COLUMN, RATE_COLUMN, *LABELS):
-        place = [i for i, name in enumerate(names) if name == wanted]
-        place = place or [i for i, name in enumerate(folded) if name == wanted.casefold()]
+    for column in (ID_COLUMN, RATE_COLUMN, *LABELS):
+        place = [i for i, name in enumerate(names) if name == column]
+        place = place or [i for i, name in enumerate(folded) if name == column.casefold()]
         if len(place) > 1:
-            raise ValueError(f"{path} has {len(place)} columns {wanted!r}; rename all but one")
-        columns |= {wanted: place[0]} if place else {}
+            raise ValueError(f"{path} has {len(place)} columns {column!r}; rename all but one")
+        columns |= {column: place[0]} if place else {}
     if ID_COLUMN not in columns or not columns.keys() & TARGETS.keys():
         needed = f"{ID_COLUMN!r} and at least one of {', '.join(TARGETS)}"
-        shown = ", ".join(map(shown_id, names[:8])) or "none"
-        raise ValueError(f"{path} lacks a column; needed: {needed}; its columns begin: {shown}")
+        beginning = ", ".join(map(shown_id, names[:8])) or "none"
+        raise ValueError(f"{path} lacks a column; needed: {needed}; its columns begin: {beginning}")
     return columns
 
 
@@ -197,9 +197,9 @@ def _add_row(rows: dict, columns: dict[str, int], cells: list[str], line: int) -
     """Add one row of the table, or the reason why it cannot be used."""
     if not any(cell.strip() for cell in cells):
         return
-    found = columns[ID_COLUMN] < len(cells) and id_key(cells[columns[ID_COLUMN]])
-    key = found or f"(line {line})"
-    if not found:
+    record_id = columns[ID_COLUMN] < len(cells) and id_key(cells[columns[ID_COLUMN]])
+    key = record_id or f"(line {line})"
+    if not record_id:
         rows[key] = f"bad id: empty in line {line} of the label table"
     elif key in rows:
         rows[key] = f"duplicate id: again in line {line} of the label table"

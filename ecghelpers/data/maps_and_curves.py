@@ -56,15 +56,15 @@ def read_attributions(path: str | Path, methods: Sequence[str] | None = None) ->
     with opened(path) as file:
         beside = record_columns(path, file, ("prediction", "truth"))
         records = len(beside["record_id"])
-        found = [name for name in file if name not in beside and name not in PLANTED]
+        stored = [name for name in file if name not in beside and name not in PLANTED]
         held = {
             name: dataset_of(path, file, name, (records, *BEAT_SHAPE))
-            for name in (found if methods is None else [m for m in methods if m in found])
+            for name in (stored if methods is None else [m for m in methods if m in stored])
         }
         planted = {
             n: dataset_of(path, file, n, (records, *BEAT_SHAPE)) for n in PLANTED if n in file
         }
-        details = {name: dict(file[name].attrs) for name in found}
+        details = {name: dict(file[name].attrs) for name in stored}
         for row in details.values():
             row["parameters"] = json.loads(row["parameters"])
         maps = {name: dataset[:] for name, dataset in held.items()}

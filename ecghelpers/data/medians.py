@@ -93,8 +93,8 @@ class Medians:
         parts = tuple(self.labelled(target, split, copied=False) for split in SPLITS)
         if all(len(np.unique(part.target(target))) >= LEAST_VALUES for part in parts):
             return parts
-        known, records = int(np.isfinite(self.target(target)).sum()), len(self.record_id)
-        if not known:
+        labelled, records = int(np.isfinite(self.target(target)).sum()), len(self.record_id)
+        if not labelled:
             others = [name for name in TARGETS if np.isfinite(self.target(name)).any()]
             raise ValueError(
                 f"{target} is missing in all {records} records; known in some: "
@@ -105,7 +105,7 @@ class Medians:
             for part, part_name in zip(parts, SPLITS, strict=True)
         )
         raise ValueError(
-            f"{target} is known in {known} of {records} records: {counts}; each needs at least "
+            f"{target} is known in {labelled} of {records} records: {counts}; each needs at least "
             f"{LEAST_VALUES} with different values. A hash of the patient or record shares them "
             f"out: give more records ({ENOUGH_RECORDS} are enough almost always)"
         )
@@ -199,9 +199,9 @@ def _checked_medians(path: str | Path, file: h5py.File) -> dict[str, h5py.Datase
     if "patient_id" in file:
         held["patient_id"] = dataset_of(path, file, "patient_id", (records,), TEXT)
     for name, columns in (("targets", TARGETS), ("fiducials", FIDUCIALS)):
-        found = list(texts(held[name].attrs.get("columns", [])))
-        if found != list(columns):
-            raise ValueError(f"{path}: {name!r} has columns {found}; allowed: {list(columns)}")
+        stored = list(texts(held[name].attrs.get("columns", [])))
+        if stored != list(columns):
+            raise ValueError(f"{path}: {name!r} has columns {stored}; allowed: {list(columns)}")
     return held
 
 

@@ -79,19 +79,19 @@ def _measure_all(ecgs_uv: np.ndarray, sampling_rate: float) -> list[Measurement]
 def as_block(record_id: Sequence[str], measurements: Sequence[Measurement]) -> Block:
     """Gather measurements; a median beat is kept as whole µV."""
     usable = [np.isfinite(m.median_uv).all() for m in measurements]
-    kept = [m for m, good in zip(measurements, usable, strict=True) if good]
+    measured = [m for m, good in zip(measurements, usable, strict=True) if good]
     rejected = [
         (i, next(iter(m.reasons.values()), "no median beat"))
         for i, m, good in zip(record_id, measurements, usable, strict=True)
         if not good
     ]
-    medians = np.array([m.median_uv for m in kept]).reshape(-1, *BEAT_SHAPE)
+    medians = np.array([m.median_uv for m in measured]).reshape(-1, *BEAT_SHAPE)
     limits = np.iinfo(np.int16)
     return Block(
         record_id=[i for i, good in zip(record_id, usable, strict=True) if good],
         medians=np.clip(np.rint(medians), limits.min, limits.max).astype(np.int16),
-        targets=_table([m.targets for m in kept], tuple(TARGETS)),
-        fiducials=_table([m.fiducials for m in kept], FIDUCIALS),
+        targets=_table([m.targets for m in measured], tuple(TARGETS)),
+        fiducials=_table([m.fiducials for m in measured], FIDUCIALS),
         rejected=rejected,
     )
 

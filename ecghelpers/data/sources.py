@@ -16,20 +16,20 @@ from ..ecg import BEAT_SHAPE, INDEPENDENT_LEADS, LEADS, TARGETS
 from ..files import listing
 from ..measurement import measure_median
 from ..measurement.filters import to_500_hz
-from .checks import Entry, Rejected, short
+from .checks import Entry, Rejected, one_line
 from .ge12sl import read_12sl_median
 from .label_table import LABELS, check_order
 from .medians import Block
 from .parallel import PART, gather, processors, submit
 from .wfdb_folder import read_wfdb
 
-__all__ = ["READERS", "FileSource", "open_source", "read_12sl_median", "read_wfdb"]
+__all__ = ["READERS", "FileSource", "open_folder", "read_12sl_median", "read_wfdb"]
 
 READERS = {"12sl": ge12sl, "hdf5": hdf5_folder, "wfdb": wfdb_folder}
 UNKNOWN_RR_MS = 1000  # where waves are searched for in a beat whose rate is not known
 
 
-def open_source(
+def open_folder(
     name: str,
     path: str | Path,
     labels_path: str | Path = "",
@@ -45,7 +45,7 @@ def open_source(
 
 
 class FileSource:
-    """See open_source. A file that cannot be used is rejected with its reason, never an error."""
+    """See open_folder. A file that cannot be used is rejected with its reason, never an error."""
 
     block_size = 256
 
@@ -75,9 +75,9 @@ class FileSource:
         """The number-th block. While the caller has it, processes already read the next one."""
         if self.block_count == 1 or processors() == 1:
             return read_entries(self.name, self._part(number), self.measure_missing)
-        for wanted in (number, number + 1):
-            if wanted not in self._ahead and wanted < self.block_count:
-                self._ahead[wanted] = self._submit(self._part(wanted))
+        for block in (number, number + 1):
+            if block not in self._ahead and block < self.block_count:
+                self._ahead[block] = self._submit(self._part(block))
         futures, ahead = self._ahead.pop(number), self._ahead
         self._ahead = {}  # what was read ahead ends with the processes, should they fail
         blocks = gather(futures)
@@ -137,7 +137,7 @@ def _read_entry(name: str, entry: Entry) -> tuple[np.ndarray, np.ndarray, str]:
     except (Rejected, MemoryError):
         raise
     except Exception as error:
-        raise Rejected(f"unreadable: {type(error).__name__}: {short(error)}") from None
+        raise Rejected(f"unreadable: {type(error).__name__}: {one_line(error)}") from None
     return median, values, patient
 
 
@@ -175,6 +175,6 @@ def _fingerprint(entries: list[Entry]) -> str:
     digest = hashlib.sha256()
     for entry in entries:
         labels = b"" if entry.labels is None else entry.labels.tobytes()
-        known = (entry.record_id, entry.reason, labels, entry.patient)
-        digest.update(repr(known).encode())
+        described = (entry.record_id, entry.reason, labels, entry.patient)
+        digest.update(repr(described).encode())
     return digest.hexdigest()

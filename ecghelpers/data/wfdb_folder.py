@@ -17,9 +17,9 @@ from .checks import (
     check_signal,
     lead_of_name,
     list_files,
+    one_line,
     read_bytes,
     settle_ids,
-    short,
 )
 from .label_table import LABELS, id_key, patient_key, read_patients
 
@@ -53,8 +53,8 @@ def index(folder: str | Path, labels_path: str | Path = "") -> list[Entry]:
 def patient(entry: Entry) -> str:
     """Whose record it is, from a comment of its header such as ``# patient_id: 7``; "" for none."""
     text = read_bytes(entry.path).decode("utf-8", "replace")
-    found = (PATIENT_COMMENT.match(line.strip()) for line in text.splitlines())
-    return next((patient_key(match[1]) for match in found if match), "")
+    comments = (PATIENT_COMMENT.match(line.strip()) for line in text.splitlines())
+    return next((patient_key(match[1]) for match in comments if match), "")
 
 
 def read(entry: Entry) -> tuple[np.ndarray, np.ndarray]:
@@ -101,7 +101,7 @@ def read_ecg(path: str | Path) -> tuple[np.ndarray, float]:
     except (Rejected, MemoryError):
         raise
     except Exception as error:  # the library raises whatever a malformed file leads it into
-        reason = f"{type(error).__name__}: {short(error)}"
+        reason = f"{type(error).__name__}: {one_line(error)}"
         raise Rejected(f"unreadable: header and signal do not fit each other ({reason})") from None
     return _pick_leads(record, gains), float(record.fs)
 
@@ -163,37 +163,37 @@ def _check_claims(header, folder: Path) -> None:
         formats = {header.fmt[place] for place in signals}
         if samples and len(formats) == 1 and (bits := BITS.get(formats.pop())):
             frame = sum(header.samps_per_frame[place] for place in signals)
-            wanted = (header.byte_offset[signals[0]] or 0) + samples * frame * bits // 8
-            if size > wanted + SPARE_BYTES:
+            claimed = (header.byte_offset[signals[0]] or 0) + samples * frame * bits // 8
+            if size > claimed + SPARE_BYTES:
                 raise Rejected(
-                    f"unreadable: {name} has {size} bytes, but the header speaks of {wanted}"
+                    f"unreadable: {name} has {size} bytes, but the header speaks of {claimed}"
                 )
 
 
 def _pick_leads(record, gains: list[bool]) -> np.ndarray:
     """(12, n) µV by lead name: the twelve, or the eight that the other four follow from."""
     names = [lead_of_name(str(name)) for name in record.sig_name]
-    known = [name for name in names if name]
-    if len(known) != len(set(known)):
-        twice = next(name for name in known if known.count(name) > 1)
+    present = [name for name in names if name]
+    if len(present) != len(set(present)):
+        twice = next(name for name in present if present.count(name) > 1)
         raise Rejected(f"lead twice: {twice}")
-    wanted = LEADS if set(known) == set(LEADS) else INDEPENDENT_LEADS
-    if missing := [lead for lead in wanted if lead not in known]:
+    leads = LEADS if set(present) == set(LEADS) else INDEPENDENT_LEADS
+    if missing := [lead for lead in leads if lead not in present]:
         raise Rejected(f"lead missing: {', '.join(missing)}")
-    places = [names.index(lead) for lead in wanted]
-    if unknown := [lead for lead, place in zip(wanted, places, strict=True) if not gains[place]]:
+    places = [names.index(lead) for lead in leads]
+    if unknown := [lead for lead, place in zip(leads, places, strict=True) if not gains[place]]:
         raise Rejected(f"not calibrated: no gain, or 0, for lead {', '.join(unknown)}")
-    ecg_uv = np.empty((len(wanted), len(record.p_signal)))
+    ecg_uv = np.empty((len(leads), len(record.p_signal)))
     for row, place in enumerate(places):
         unit = str(record.units[place]).strip().casefold()
         if unit not in MICROVOLT_IN:
-            raise Rejected(f"unit: lead {wanted[row]} is in {unit!r}; allowed mV, uV, V")
+            raise Rejected(f"unit: lead {leads[row]} is in {unit!r}; allowed mV, uV, V")
         ecg_uv[row] = record.p_signal[:, place] * MICROVOLT_IN[unit]
         digits = 0.9 * 2 ** BITS.get(record.fmt[place], 64) / abs(record.adc_gain[place])
         if np.abs(np.diff(record.p_signal[:, place])).max(initial=0) > digits:
             raise Rejected(
-                f"overflow: lead {wanted[row]} jumps from one end of its range to the other"
+                f"overflow: lead {leads[row]} jumps from one end of its range to the other"
             )
     if invalid := int((~np.isfinite(ecg_uv)).sum()):
         raise Rejected(f"invalid samples: {invalid} of {ecg_uv.size} are marked as not recorded")
-    return ecg_uv if wanted is LEADS else twelve_leads(ecg_uv)
+    return ecg_uv if leads is LEADS else twelve_leads(ecg_uv)

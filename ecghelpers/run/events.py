@@ -5,6 +5,8 @@ import logging
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
+SET_PHRASE = "Union of exclusive params before and now across all output: "
+
 
 class _EventStream(logging.Handler):
     """Writes one JSON line to standard output for each event that a reader may want to see."""
@@ -26,7 +28,7 @@ def _event(record: logging.LogRecord) -> dict | None:
             "job": record.jobid,
             "label": record.rule_msg,
             "logs": list(record.log),
-            "reason": record.reason,
+            "reason": " ".join(record.reason.replace(SET_PHRASE, "").split()),
         }
     if kind == LogEvent.JOB_FINISHED:
         return {"event": "end", "job": record.job_id}

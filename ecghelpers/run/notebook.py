@@ -1,9 +1,11 @@
 """Run one notebook with papermill, as a rule of the Snakefile or Slurm does.
 
-    python -m ecghelpers.run.notebook --notebook notebooks/02_train.qt.model1.ipynb
-        --set target=qt model=1 epochs=12 --makes .checksums/qt/model1/model.safetensors.sha256
+    python -m ecghelpers.run.notebook --set target=qt model=1 epochs=12
+        --notebook .checksums/notebooks/02_train.qt.model1.ipynb.sha256
+        --makes .checksums/qt/model1/model.safetensors.sha256
 
-The working directory is the results folder; the notebook to run is the one in the project's
+The working directory is the results folder; files are given by their notes (see ``checksums``).
+The notebook to run is the one in the project's
 ``notebooks/`` whose name the executed copy begins with, and it runs in the project's folder. The
 kernel is this Python's. When the process is told to stop (SIGTERM, SIGUSR1: a time limit, a
 preemption, a person), or when the Slurm job that it is in nears its time limit, the kernel is told
@@ -14,21 +16,19 @@ in the same run: only what was stopped goes on.
 import argparse
 import json
 import os
-import resource
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 
 import papermill
 import psutil
 
 from .. import checksums
-from ..files import remove_pieces
+from ..files import remove_pieces, write_text
 from .lock import die_with_parent
-from .parameter_files import NOTEBOOKS, ROOT
 from .slurm import time_left
+from .steps import NOTEBOOKS, ROOT
 
 GRACE_S = 100
 MARGIN_S = 120  # before the time limit of a Slurm job
@@ -36,42 +36,41 @@ MARGIN_S = 120  # before the time limit of a Slurm job
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a notebook; return 0 if it ran to its end and made what it should."""
-    options, began = _parse(arguments), time.monotonic()
+    options = _parse(arguments)
     die_with_parent(signal.SIGTERM)
     stop = _pass_signals_on()
     _stop_before_time_limit()
     results = Path.cwd()
-    failure = _Failure(results / "logs" / f"{options.notebook.stem}.error", options.run)
-    if failure.known():
-        print(failure.known(), file=sys.stderr)
+    executed = results / checksums.noted(options.notebook)
+    raised = results / "logs" / f"{executed.stem}.error"
+    if line := _raised_before(raised, options.run):
+        print(line, file=sys.stderr)
         return 1
     try:
-        _execute(options, results)
+        _execute(options, results, executed)
     except Exception as error:
         line = summary(error, stop.is_set())
         if not stop.is_set() and not _is_death(error):
-            failure.note(line)
+            write_text(raised, f"{options.run}\n{line}")
         print(line, file=sys.stderr)
         return 1
-    failure.forget()
-    print(usage(time.monotonic() - began), file=sys.stderr)
+    raised.unlink(missing_ok=True)
     return 0
 
 
-def _execute(options: argparse.Namespace, results: Path) -> None:
-    executed = results / options.notebook
+def _execute(options: argparse.Namespace, results: Path, executed: Path) -> None:
     makes = list(map(checksums.noted, options.makes))
-    origin = checksums.origin(results, [*options.code, *sorted(options.set)], options.inputs)
+    origin = checksums.origin(results, sorted(options.set), options.inputs)
     if not options.force and checksums.restore(results, executed.stem, origin):
         print("all that it makes is whole, and made from the same", file=sys.stderr)
         return
-    checksums.forget(results, makes)
-    checksums.keep_before(results, str(options.notebook))
+    checksums.drop_notes(results, makes)
+    checksums.keep_before(results, checksums.noted(options.notebook))
     executed.parent.mkdir(parents=True, exist_ok=True)
     os.environ["TQDM_DISABLE"] = "1"  # progress bars have no place in a log
-    values = dict(_value(pair) for pair in options.set)
+    values = dict(_value(pair) for pair in options.set if not pair.startswith("#"))
     papermill.execute_notebook(
-        NOTEBOOKS / f"{options.notebook.name.split('.')[0]}.ipynb",
+        NOTEBOOKS / f"{executed.name.split('.')[0]}.ipynb",
         executed,
         parameters=values | {"results": _from_root(results), "device": options.device},
         kernel_name="python3",
@@ -89,43 +88,19 @@ def _execute(options: argparse.Namespace, results: Path) -> None:
         remove_pieces(results / path)  # its step is whole and checked: nothing goes on from there
 
 
-def usage(seconds: float) -> str:
-    """What the kernel that ended has used, for those who ask a cluster for as much.
-
-    seconds: how long the step took, which is the time that it held a GPU for, if it was given one.
-    """
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    peak = used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)  # bytes there, KiB here
-    cpu = used.ru_utime + used.ru_stime
-    return f"took {seconds:.0f} s, {cpu:.0f} s of CPU time and at most {peak:.0f} MiB"
-
-
-class _Failure:
-    """The error that this notebook raised in an earlier attempt of the same run, if any."""
-
-    def __init__(self, path: Path, run: str):
-        self.path, self.run = path, run
-
-    def known(self) -> str:
-        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
-        run, _, line = text.partition("\n")
-        return line if run == self.run else ""
-
-    def note(self, line: str) -> None:
-        self.path.parent.mkdir(exist_ok=True)
-        self.path.write_text(f"{self.run}\n{line}", encoding="utf-8")
-
-    def forget(self) -> None:
-        self.path.unlink(missing_ok=True)
+def _raised_before(path: Path, run: str) -> str:
+    """The error that this notebook raised in an earlier attempt of the same run, "" for none."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    known_run, _, line = text.partition("\n")
+    return line if known_run == run else ""
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Run one notebook of the analysis.")
-    parser.add_argument("--notebook", type=Path, required=True, help="the executed copy")
+    parser.add_argument("--notebook", required=True, metavar="NOTE", help="of the executed copy")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--run", default="", help="a name for the run that this is a step of")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--code", nargs="*", default=[], help="change with code and own files")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="# is no value")
     parser.add_argument("--force", action="store_true", help="run it, whole or not")
     parser.add_argument("--from", dest="inputs", nargs="*", default=[], metavar="NOTE")
     parser.add_argument("--makes", nargs="*", default=[], metavar="NOTE")

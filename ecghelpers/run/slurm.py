@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 from ..config import check_choice
-from . import parameter_files
 from .lock import Refusal, short
+from .parameter_files import PARAMETERS, check_values, read_yaml
+from .steps import RULES
 
 DEFAULTS = {
     "partition": "",
@@ -23,11 +24,12 @@ DEFAULTS = {
     "setup": "",
     "options": "",
 }
-RULES = (*(step.rule for step in parameter_files.STEPS), "page")
 RETRIES = 3  # a step that was stopped goes on from its state; one that raised is not tried again
 JOBS = 1000
-CHECK_S, MOST_CHECK_S = 20, 90  # seconds between two looks at the queue
-MOST = 1_000_000  # minutes, GB or processors
+CHECK_S = 20  # seconds between two looks at the queue
+LIMITS = dict.fromkeys(("cpus", "memory_gb", "minutes"), (1, 1_000_000))
+LIMITS["check_seconds"] = (1, 90)  # Slurm forgets finished jobs after MinJobAge, 300 s unless set
+EVERY = "every"
 RUN_NOTE = ".slurm_run"
 SCANCEL_S = 30
 
@@ -35,41 +37,30 @@ SCANCEL_S = 30
 def requests(overrides: str | None) -> tuple[dict[str, dict], int]:
     """What each rule asks for: DEFAULTS, then slurm.yaml, then ``key=value,rule.key=value``.
 
-    Beside it the seconds between two looks at the queue. Raises ValueError for a rule, a key or a
-    type that is not known.
+    Beside it the seconds between two looks at the queue. Raises ValueError for a rule, a key, a
+    type or a value that is not allowed.
     """
-    path = parameter_files.PARAMETERS / "slurm.yaml"
-    where = str(path.relative_to(parameter_files.ROOT))
-    sections = parameter_files.read_yaml(path)
-    interval = {"check_seconds": sections.pop("check_seconds", CHECK_S)}
-    known = {"check_seconds": CHECK_S}
-    interval = parameter_files.check_values(interval, known, where)["check_seconds"]
-    asked = {rule: dict(DEFAULTS) for rule in RULES}
-    for section in ("every", *RULES):
-        values = sections.pop(section, None)  # None: a section without lines
-        values = parameter_files.check_values(
-            {} if values is None else values, DEFAULTS, f"{where}: {section}"
-        )
-        for rule in RULES if section == "every" else (section,):
-            asked[rule] |= values
-    if sections:
-        check_choice("section of " + where, next(iter(sections)), ("every", *RULES))
-    # What is asked for one step wins over what is asked for all, whichever stands first.
-    for rule, values in sorted(_overrides(overrides), key=lambda pair: pair[0] != "every"):
-        for name in RULES if rule == "every" else (rule,):
-            asked[name] |= values
-    _check(asked)
-    if not 1 <= interval <= MOST_CHECK_S:
-        raise ValueError(
-            f"check_seconds in {where} is {interval}; allowed are 1 to {MOST_CHECK_S} (Slurm "
-            "forgets finished jobs after MinJobAge, 300 s unless it is set)"
-        )
-    return asked, interval
+    where = "parameters/slurm.yaml"
+    sections = read_yaml(PARAMETERS / "slurm.yaml")
+    checks = {"check_seconds": sections.pop("check_seconds", CHECK_S)}
+    interval = check_values(checks, {"check_seconds": CHECK_S}, where, LIMITS)["check_seconds"]
+    for name, values in sections.items():
+        check_choice(f"section of {where}", name, (EVERY, *RULES))
+        values = {} if values is None else values  # a section without lines
+        sections[name] = check_values(values, DEFAULTS, f"{where}: {name}", LIMITS)
+    of_rules = {rule: dict(DEFAULTS) for rule in RULES}
+    for requested in (list(sections.items()), _overrides(overrides)):
+        # What is asked for one step wins over what is asked for all, whichever stands first.
+        for rule, values in sorted(requested, key=lambda pair: pair[0] != EVERY):
+            for name in RULES if rule == EVERY else (rule,):
+                of_rules[name] |= values
+    _check_texts(of_rules)
+    return of_rules, interval
 
 
 def _overrides(text: str | None) -> list[tuple[str, dict]]:
     """The (rule, {key: value}) of the flag --resources."""
-    found = []
+    overrides = []
     # A comma within a value, such as partition=a,b, is followed by no key.
     for item in filter(None, re.split(r",(?=[\w.]+=)", text or "")):
         name, equals, value = item.strip().partition("=")
@@ -78,18 +69,15 @@ def _overrides(text: str | None) -> list[tuple[str, dict]]:
                 f"--resources: {item!r} is not of the form key=value or rule.key=value"
             )
         rule, _, key = name.rpartition(".")
-        rule = check_choice("step in --resources", rule or "every", ("every", *RULES))
+        rule = check_choice("step in --resources", rule or EVERY, (EVERY, *RULES))
         number = isinstance(DEFAULTS.get(key), int) and re.fullmatch(r"\d+", value)
-        typed = int(value) if number else value
-        found.append((rule, parameter_files.check_values({key: typed}, DEFAULTS, "--resources")))
-    return found
+        given = {key: int(value) if number else value}
+        overrides.append((rule, check_values(given, DEFAULTS, "--resources", LIMITS)))
+    return overrides
 
 
-def _check(asked: dict[str, dict]) -> None:
-    for rule, values in asked.items():
-        for key in ("cpus", "memory_gb", "minutes"):
-            if not 1 <= values[key] <= MOST:
-                raise ValueError(f"{key} of {rule} is {values[key]}; allowed are 1 to {MOST}")
+def _check_texts(of_rules: dict[str, dict]) -> None:
+    for rule, values in of_rules.items():
         for key in ("partition", "account", "qos", "gres"):
             if not re.fullmatch(r"[\w.:,@+-]*", values[key]):
                 raise ValueError(
@@ -113,11 +101,12 @@ def rule_resources(values: dict) -> dict:
         "gres": values["gres"],
         # Snakemake gives it to a shell.
         "slurm_extra": shlex.join(shlex.split(values["options"])),
+        "setup": values["setup"] or ":",
     }
     return {key: value for key, value in resources.items() if value != ""}
 
 
-def snakemake_flags(asked: dict[str, dict], jobs: int | None, checks: int) -> list[str]:
+def snakemake_flags(of_rules: dict[str, dict], jobs: int | None, checks: int) -> list[str]:
     """The flags that make Snakemake send its jobs to Slurm.
 
     jobs: at most so many at once. checks: seconds between two looks at the queue. Each step is a
@@ -130,7 +119,7 @@ def snakemake_flags(asked: dict[str, dict], jobs: int | None, checks: int) -> li
     flags += ["--slurm-logdir", "logs/slurm"]
     if not _has_accounting():
         flags += ["--slurm-status-command", "squeue"]
-    if not any(values["account"] for values in asked.values()):
+    if not any(values["account"] for values in of_rules.values()):
         flags += ["--slurm-no-account"]
     # The batch shell must outlive the signal that tells the step inside it to save and leave.
     return [*flags, "--precommand", "trap '' TERM USR1"]
@@ -140,17 +129,17 @@ def _has_accounting() -> bool:
     """Whether sacct tells of finished jobs; if it does not, Snakemake would wait for ever."""
     if not shutil.which("sacct"):
         return False
-    asked = subprocess.run(["sacct", "--noheader", "--jobs=1"], capture_output=True)
-    return asked.returncode == 0
+    answer = subprocess.run(["sacct", "--noheader", "--jobs=1"], capture_output=True)
+    return answer.returncode == 0
 
 
 def check_reachable() -> None:
     """Raise Refusal where Slurm's commands are absent or its controller does not answer."""
     if not shutil.which("sbatch"):
         raise Refusal("--slurm: there is no sbatch here; run on a login node of the cluster")
-    asked = subprocess.run(["sinfo", "--noheader"], capture_output=True, text=True)
-    if asked.returncode:
-        reason = (asked.stderr.strip().splitlines() or ["no answer"])[-1]
+    answer = subprocess.run(["sinfo", "--noheader"], capture_output=True, text=True)
+    if answer.returncode:
+        reason = (answer.stderr.strip().splitlines() or ["no answer"])[-1]
         raise Refusal(f"--slurm: the cluster does not answer ({reason})")
 
 

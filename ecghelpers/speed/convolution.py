@@ -206,10 +206,10 @@ def _waves(
     lags = torch.arange(taps // 2 + 1, dtype=torch.float64)
     frequencies = torch.arange(length // 2 + 1, dtype=torch.float64)
     angles = frequencies[:, None] * lags * (2 * math.pi / length)
-    found = torch.stack((angles.cos(), angles.sin())) / length
+    waves = torch.stack((angles.cos(), angles.sin())) / length
     if both_signs:
-        found[:, 1:-1] *= 2
-    return found.to(device, dtype)
+        waves[:, 1:-1] *= 2
+    return waves.to(device, dtype)
 
 
 class FFTConv1d(nn.Conv1d):

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from ..data.checks import read_bytes, short
+from ..data.checks import one_line, read_bytes
 from ..data.rhythm import Strip, strip_of
 from ..ecg import FIDUCIALS
 
@@ -92,9 +92,9 @@ def read_own(path: str | Path) -> OwnRecord:
     except MemoryError:
         raise
     except ValueError as error:
-        raise ValueError(short(error)) from None
+        raise ValueError(one_line(error)) from None
     except Exception as error:
-        raise ValueError(f"cannot be read: {type(error).__name__}: {short(error)}") from None
+        raise ValueError(f"cannot be read: {type(error).__name__}: {one_line(error)}") from None
 
 
 def _measure_own(path: Path) -> OwnRecord:

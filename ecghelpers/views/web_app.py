@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from ..config import Results
-from ..run.parameter_files import NOTEBOOKS, ROOT
+from ..run.steps import NOTEBOOKS, ROOT
 
 TOKEN, TAG = "WEB_APP_TOKEN", "web-app"
 # Besides: whatever a page would ask another server for, the browser refuses.

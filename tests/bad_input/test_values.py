@@ -7,16 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecghelpers.run import cli, parameter_files
+from ecghelpers.run import cli, notebook_cells, parameter_files
 from ecghelpers.run.lock import Refusal
+from ecghelpers.run.steps import WITH_NOTEBOOK
 
 NUMBERS = {key: limits for key, limits in parameter_files.ALLOWED.items() if limits[0] != "gan"}
 NUMBERS = {key: limits for key, limits in NUMBERS.items() if not isinstance(limits[0], str)}
 NAMES = {key: names for key, names in parameter_files.ALLOWED.items() if key not in NUMBERS}
 KNOWN = {
     key: value
-    for step in parameter_files.STEPS
-    for key, value in parameter_files.notebook_parameters(step.path).items()
+    for step in WITH_NOTEBOOK
+    for key, value in notebook_cells.notebook_parameters(step.path).items()
     if key not in parameter_files.RUN_TIME
 } | {"models": 1}
 ODD = {
@@ -182,7 +183,7 @@ def test_a_flag_that_cannot_be_meant_is_refused(monkeypatch, tmp_path, flag, val
     (tmp_path / "to_code").symlink_to(parameter_files.ROOT / "ecghelpers")
     links = bool(value) and value.startswith(("loop", "to_code"))
     monkeypatch.chdir(tmp_path if links else parameter_files.ROOT)
-    monkeypatch.setattr(parameter_files, "fingerprint", lambda step: "")
+    monkeypatch.setattr(notebook_cells, "fingerprint", lambda step: "")
     more = ["--slurm", "--dry-run"] if flag == "--resources" else []
     with pytest.raises(Refusal) as refusal:
         cli.plan(cli.parse([*more, flag, *([] if value is None else [value])]))
@@ -210,6 +211,6 @@ def test_a_flag_that_cannot_be_meant_is_refused(monkeypatch, tmp_path, flag, val
     ],
 )
 def test_an_odd_results_folder_is_taken(monkeypatch, tmp_path, name):
-    monkeypatch.setattr(parameter_files, "fingerprint", lambda step: "")
+    monkeypatch.setattr(notebook_cells, "fingerprint", lambda step: "")
     planned = cli.plan(cli.parse(["--results", str(tmp_path / name)]))
     assert os.fspath(planned.results) == os.path.join(os.path.realpath(tmp_path), name)

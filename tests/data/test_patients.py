@@ -13,7 +13,7 @@ from ecghelpers.data.medians import choose_records, is_complete, read_medians, s
 
 def collected(tmp_path, *source):
     path = tmp_path / "data" / "medians.h5"
-    collect(sources.open_source(*source), path)
+    collect(sources.open_folder(*source), path)
     return read_medians(path)
 
 

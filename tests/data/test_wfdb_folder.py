@@ -31,7 +31,7 @@ def test_record_comes_back_by_lead_name(tmp_path):
     assert rate == 500 and ecg_uv.shape == (12, 5000)
     np.testing.assert_allclose(ecg_uv, signal.T * 1000, atol=1e-6)
     np.testing.assert_array_equal(read_wfdb(tmp_path / "a")[0], ecg_uv)
-    recording = sources.open_source("wfdb", tmp_path).recording("a")
+    recording = sources.open_folder("wfdb", tmp_path).recording("a")
     eight = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
     np.testing.assert_array_equal(recording, ecg_uv[eight])
 
@@ -150,7 +150,7 @@ def test_one_name_in_two_folders_is_a_duplicate(tmp_path):
 
 @pytest.mark.skipif(not LUDB.is_dir(), reason="needs LUDB in ../shared/ludb beside the repository")
 def test_ludb_records_are_all_usable():
-    source = sources.open_source("wfdb", LUDB)
+    source = sources.open_folder("wfdb", LUDB)
     assert len(source.entries) == 100 and source.record_ids == sorted(source.record_ids)
     source.entries = source.entries[::5]
     block = source.block(0)

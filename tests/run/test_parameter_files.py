@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from ecghelpers.run import parameter_files, slurm
+from ecghelpers.run import parameter_files, slurm, steps
 from ecghelpers.run.notebook import _value as value_of
+from ecghelpers.run.notebook_cells import fingerprint, notebook_parameters
 
-STEPS = parameter_files.STEPS
-CELLS = {step.notebook: parameter_files.notebook_parameters(step.path) for step in STEPS}
+CELLS = {step.notebook: notebook_parameters(step.path) for step in steps.WITH_NOTEBOOK}
 KNOWN = {key for cell in CELLS.values() for key in cell} - parameter_files.RUN_TIME
 NAMES = parameter_files.profile_names()
 
@@ -106,7 +106,7 @@ def test_other_keys_types_and_files_are_refused_in_one_line(folder, text, said):
 @pytest.mark.parametrize("section", ["3", "[1]", "text", "true"])
 def test_a_section_of_slurm_yaml_that_is_no_mapping_is_refused(tmp_path, monkeypatch, section):
     monkeypatch.setattr(parameter_files, "ROOT", tmp_path)
-    monkeypatch.setattr(parameter_files, "PARAMETERS", tmp_path / "parameters")
+    monkeypatch.setattr(slurm, "PARAMETERS", tmp_path / "parameters")
     (tmp_path / "parameters").mkdir()
     (tmp_path / "parameters" / "slurm.yaml").write_text(f"every:\n  cpus: 2\ntrain: {section}\n")
     said = "^parameters/slurm.yaml: train: got .* mapping"
@@ -123,8 +123,8 @@ def test_numbers_in_exponent_form_are_numbers(folder):
 
 
 def test_a_fingerprint_sees_code_and_not_comments_or_values(tmp_path, monkeypatch):
-    monkeypatch.setattr(parameter_files, "NOTEBOOKS", tmp_path)
-    step = next(step for step in parameter_files.STEPS if step.rule == "train")
+    monkeypatch.setattr(steps, "NOTEBOOKS", tmp_path)
+    step = next(step for step in steps.STEPS if step.rule == "train")
 
     def mark(code, parameters="epochs = 1"):
         cells = [
@@ -133,7 +133,7 @@ def test_a_fingerprint_sees_code_and_not_comments_or_values(tmp_path, monkeypatc
             {"cell_type": "code", "metadata": {}, "source": [code]},
         ]
         step.path.write_text(json.dumps({"cells": cells}))
-        return parameter_files.fingerprint(step)
+        return fingerprint(step)
 
     plain = mark("x = 1")
     assert mark("x = 1  # one", "epochs = 9") == plain
