@@ -2,7 +2,7 @@
 
 The house, from the roof down; a room imports only from its own floor or one below (a test checks):
 
-run/          what ./run_all.sh does: checks, Snakemake, slurm (its time limits), one notebook
+run/          what ./run_all.sh does: steps, checks, Snakemake, slurm (time limits), one notebook
 views/        what people look at: figures, explorer, offline page, web app
 study/        the blinded reading study
 

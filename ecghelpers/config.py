@@ -105,6 +105,10 @@ class Results:
         """Errors of a planted network, and what was planted, in words."""
         return self._file("planted_metrics", plant=plant)
 
+    def plant_scores(self, plant: str) -> Path:
+        """How well maps find one plant; those of all plants are planted_scores."""
+        return self._file("plant_scores", plant=plant)
+
     def planted_dir(self, plant: str) -> Path:
         """The folder of the network that was trained on a plant."""
         return self.planted_network(plant).parent

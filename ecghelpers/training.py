@@ -12,15 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from .config import check_choice, generator, progress
-from .files import (
-    array_digest,
-    provenance,
-    write_json,
-)
+from .files import array_digest, provenance, write_json
 from .fingerprint import code_digest
 from .model import StevenNet, fold_scaling, save_model
 from .prediction import predict
-from .training_state import keep_state, stop_signals, take_up_state
+from .training_state import keep_state, state_of, stop_signals, take_up_state
 
 MICROVOLT_TO_MILLIVOLT = 1e-3
 RECORDS_AT_ONCE = 4096  # on their way to another device
@@ -243,16 +239,20 @@ def moved(beats: np.ndarray, device: torch.device) -> Tensor:
 
 
 def fit(
-    trainer: Trainer, state_path: str | Path | None = None, save_every_s: float = 60
+    trainer: Trainer,
+    state_path: str | Path | None = None,
+    save_every_s: float = 60,
+    *,
+    output: str | Path | None = None,
 ) -> StevenNet:
     """Train to the end and return the network to use: µV in, target unit out.
 
     state_path: where the state is kept, every save_every_s seconds, when SIGTERM or SIGUSR1 comes,
-    and at the end; a state found there is continued. While it is there, doing this again ends at
-    once with the same weights. Raises Interrupted after such a signal, and OSError if the state
-    cannot be written.
+    and at the end; output: the file that the step makes, beside which it is kept instead. A state
+    found there is continued. While it is there, doing this again ends at once with the same
+    weights. Raises Interrupted after such a signal, and OSError if the state cannot be written.
     """
-    state_path = Path(state_path) if state_path else None
+    state_path = state_of(output) if output else state_path and Path(state_path)
     if state_path:
         take_up_state(trainer, state_path)
     s = trainer.settings

@@ -26,9 +26,9 @@ class Interrupted(RuntimeError):
     """The training was asked to stop; its state is saved and the next call goes on from there."""
 
 
-def state_of(network_path: str | Path) -> Path:
-    """Where the state of the training lies that makes a network: with what is kept of it."""
-    return pieces_folder(network_path) / "training.state"
+def state_of(output: str | Path) -> Path:
+    """Where the state of the training lies that makes a file: with what is kept of it."""
+    return pieces_folder(output) / "training.state"
 
 
 def save_state(trainer: Continuable, path: str | Path) -> None:

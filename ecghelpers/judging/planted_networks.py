@@ -20,7 +20,6 @@ from ..files import provenance, write_json, write_table
 from ..model import load_model
 from ..prediction import predict
 from ..training import Settings, Trainer, fit, write_network
-from ..training_state import state_of
 from ..truth.method_scores import score_table
 from ..truth.plants import PLANTS, Planted
 from ..written import written
@@ -130,7 +129,7 @@ def _write(results: Results, found: PlantedNetwork, settings: Planting) -> Plant
     content |= {"lean": asdict(found.lean) if found.lean else None, "least_r2": settings.least_r2}
     content |= {"training": asdict(settings), "version": provenance()}
     write_json(results.planted_metrics(found.name), content)
-    write_table(scores, results.planted_dir(found.name) / "scores.csv")
+    write_table(scores, results.plant_scores(found.name))
     return found
 
 
@@ -163,7 +162,7 @@ def _trained(
     beats = {split: (planted.beats, planted.values) for split, (_, planted) in parts.items()}
     trainer = Trainer(settings, beats["train"], beats["validation"], resolve_device(device))
     # kept with an output that this step always makes: its runner removes it then
-    network = fit(trainer, state_of(results.planted_metrics(name)))
+    network = fit(trainer, output=results.planted_metrics(name))
     write_network(path, network, asdict(settings), trainer.history)
     return load_model(path, resolve_device(device))
 
@@ -238,7 +237,7 @@ def _write_maps(results: Results, name: str, drawn: _Drawn, settings: attributio
 
 def planted_scores(results: Results) -> pd.DataFrame:
     """The scores of all planted networks there are, one below the other."""
-    paths = [results.planted_dir(plant) / "scores.csv" for plant in PLANTS]
+    paths = [results.plant_scores(plant) for plant in PLANTS]
     tables = [pd.read_csv(path) for path in paths if path.is_file()]
     tables = [table for table in tables if len(table)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=SCORE_COLUMNS)

@@ -145,7 +145,6 @@ def train_on_permuted_labels(
     training: tuple[np.ndarray, np.ndarray],
     validation: tuple[np.ndarray, np.ndarray],
     device: torch.device,
-    state_path=None,
 ) -> StevenNet:
     """A network trained alike, but on labels dealt out anew: it can learn only the labels' mean.
 
@@ -159,4 +158,4 @@ def train_on_permuted_labels(
     named = replace(settings, target=f"{settings.target} permuted")
     trainer = Trainer(named, *mixed, device)
     trainer.recipe = replace(trainer.recipe, keep="last")
-    return fit(trainer, state_path)
+    return fit(trainer)
