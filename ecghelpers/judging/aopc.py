@@ -170,9 +170,9 @@ def gather_aopc(results: Results, sd: dict[str, float], data: Medians) -> pd.Dat
         for target, model in results.models():
             path = results.perturbation(target, model)
             if path.is_file():
-                found = read_perturbation(path)
-                groups = [group.get(record, record) for record in found.record_id]
-                table = published_table(found, target, sd[target], groups)
+                curves = read_perturbation(path)
+                groups = [group.get(record, record) for record in curves.record_id]
+                table = published_table(curves, target, sd[target], groups)
                 table.insert(1, "model", model)
                 tables.append(table)
         table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=EMPTY)

@@ -102,35 +102,38 @@ def plant_network(
     try:
         parts = planted_parts(data, name, settings.seed, settings.training_records)
     except ValueError as error:
-        found = PlantedNetwork(name, float("nan"), False, f"Not judged: {error}.")
+        planted_network = PlantedNetwork(name, float("nan"), False, f"Not judged: {error}.")
         _write_maps(results, name, _no_maps(data, methods), maps)
-        return _write(results, found, settings)
+        return _write(results, planted_network, settings)
     network = _trained(results, name, settings, parts, device)
     records, planted = parts["test"]
     r2 = float(model_errors(planted.values, predict(network, planted.beats))["r2"])
-    found = PlantedNetwork(name, r2, *_verdict(name, r2, settings.least_r2))
+    planted_network = PlantedNetwork(name, r2, *_verdict(name, r2, settings.least_r2))
     first = slice(0, settings.map_records)
     few = records.subset(first), planted.subset(first)
     drawn = _drawn(network, *few, methods, maps)
     _write_maps(results, name, drawn, maps)
-    if found.learnt:
+    if planted_network.learnt:
         leaning = lean(network, records, name, settings.seed) if PLANTS[name].gives_away else None
         scores = _scores(name, drawn.maps, *few, leaning, settings.seed)
-        found = replace(found, lean=leaning, scores=scores)
-    return _write(results, found, settings)
+        planted_network = replace(planted_network, lean=leaning, scores=scores)
+    return _write(results, planted_network, settings)
 
 
-def _write(results: Results, found: PlantedNetwork, settings: Planting) -> PlantedNetwork:
+def _write(results: Results, network: PlantedNetwork, settings: Planting) -> PlantedNetwork:
     """Write metrics.json and scores.csv of a planted network, and return it."""
-    told = {field.name: getattr(found, field.name) for field in fields(found)}
-    scores, plant = told.pop("scores"), PLANTS[told.pop("name")]
-    content = {"plant": found.name, "label": plant.label, "unit": plant.unit, **told}
-    content |= {"r2": found.r2 if np.isfinite(found.r2) else None}
-    content |= {"lean": asdict(found.lean) if found.lean else None, "least_r2": settings.least_r2}
+    content_of = {field.name: getattr(network, field.name) for field in fields(network)}
+    scores, plant = content_of.pop("scores"), PLANTS[content_of.pop("name")]
+    content = {"plant": network.name, "label": plant.label, "unit": plant.unit, **content_of}
+    content |= {"r2": network.r2 if np.isfinite(network.r2) else None}
+    content |= {
+        "lean": asdict(network.lean) if network.lean else None,
+        "least_r2": settings.least_r2,
+    }
     content |= {"training": asdict(settings), "version": provenance()}
-    write_json(results.planted_metrics(found.name), content)
-    write_table(scores, results.plant_scores(found.name))
-    return found
+    write_json(results.planted_metrics(network.name), content)
+    write_table(scores, results.plant_scores(network.name))
+    return network
 
 
 def _scores(

@@ -61,8 +61,8 @@ def _only_some_targets(table: pd.DataFrame, label: Callable[[str], str]) -> list
 
 def _without_mixtures(rows: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """Of rows over all targets, those of which no target has a verdict."""
-    known = table[(table.target != ALL) & table.verdict.isin([PASSES, FAILS])]
-    mixed = set(zip(known.method, known.test, strict=True))
+    decided = table[(table.target != ALL) & table.verdict.isin([PASSES, FAILS])]
+    mixed = set(zip(decided.method, decided.test, strict=True))
     return rows[[pair not in mixed for pair in zip(rows.method, rows.test, strict=True)]]
 
 

@@ -69,7 +69,7 @@ def lean(model: nn.Module, records: Medians, name: str, seed: int = 0) -> Lean:
 
 
 def share_table(
-    maps: Mapping[str, np.ndarray], masks: np.ndarray, records: Medians, target: str, found: Lean
+    maps: Mapping[str, np.ndarray], masks: np.ndarray, records: Medians, target: str, leaning: Lean
 ) -> pd.DataFrame:
     """Of the map's mass on marker and definition together, the share on the marker.
 
@@ -85,7 +85,7 @@ def share_table(
     for method, values in maps.items():
         share = mass_accuracy(np.where(both, values, 0), masks)
         rows.append({"method": method} | common | summary(share, records.groups))
-    value, low, high = found.share
+    value, low, high = leaning.share
     truth = {"n": len(records.record_id), "value": value, "low": low, "high": high}
     rows.append({"method": TRUTH} | common | truth)
     return pd.DataFrame(rows)
@@ -98,15 +98,15 @@ def _with_ends(values: np.ndarray, groups: np.ndarray) -> tuple[float, float, fl
 
 def _share(marker: np.ndarray, own: np.ndarray, groups: np.ndarray) -> tuple[float, float, float]:
     """|mean marker| / (|mean marker| + |mean own|) of the records with both, and its interval."""
-    known = np.isfinite(marker) & np.isfinite(own)
-    if not known.any():
+    both = np.isfinite(marker) & np.isfinite(own)
+    if not both.any():
         return float("nan"), float("nan"), float("nan")
-    marker, own = marker[known], own[known]
+    marker, own = marker[both], own[both]
 
     def share_of(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.abs(a) / np.maximum(np.abs(a) + np.abs(b), 1e-12)
 
-    weights = bootstrap_weights(len(marker), groups=groups[known])
+    weights = bootstrap_weights(len(marker), groups=groups[both])
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(share_of(weights @ marker, weights @ own), (tail, 1 - tail))
     return float(share_of(marker.mean(), own.mean())), float(low), float(high)

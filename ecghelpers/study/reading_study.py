@@ -136,12 +136,12 @@ class Study:
         """The method of each row, None where its mark is that of none."""
         methods = {(n["target"], n["model"]): n["methods"] for n in self.networks}
         rows = list(table[PLACE].itertuples(index=False, name=None))
-        known = {
+        method_of = {
             (*place, mark(self.names[place[:2]], *place, method)): method
             for place in {row[:-1] for row in rows if row[:2] in methods}
             for method in methods[place[:2]]
         }
-        return [known.get(row) for row in rows]
+        return [method_of.get(row) for row in rows]
 
 
 def _read(file: str | Path | io.StringIO, name: str = "") -> pd.DataFrame:
@@ -198,6 +198,6 @@ def progress(ratings: pd.DataFrame, networks: Sequence[Mapping]) -> pd.DataFrame
     for reader, part in ratings.sort_values("time").groupby("reader"):
         text = part["settings"].iloc[-1]
         settings = Settings.parse(text)
-        asked = settings.maps(networks) if settings else 0
-        rows.append({"reader": reader, "settings": text, "rated": len(part), "of": asked})
+        maps = settings.maps(networks) if settings else 0
+        rows.append({"reader": reader, "settings": text, "rated": len(part), "of": maps})
     return pd.DataFrame(rows, columns=["reader", "settings", "rated", "of"])

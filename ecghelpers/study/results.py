@@ -93,10 +93,10 @@ def agreement_sentence(agreed: Mapping[str, float]) -> str:
     """What ``agreement`` found, in words."""
     if not np.isfinite(agreed["alpha"]):
         return "Agreement cannot be told: it takes two readers of the same maps, and two scores."
-    found = f"α {written(agreed['alpha'])}"
+    value = f"α {written(agreed['alpha'])}"
     if np.isfinite(agreed["low"]):
-        found += f" ({interval(agreed['low'], agreed['high'], '.2f')})"
-    return f"Agreement on the {agreed['maps']} maps that at least two readers rated: {found}."
+        value += f" ({interval(agreed['low'], agreed['high'], '.2f')})"
+    return f"Agreement on the {agreed['maps']} maps that at least two readers rated: {value}."
 
 
 def _alpha(table: pd.DataFrame) -> float:
@@ -145,11 +145,11 @@ def rank_correlation(ratings: pd.DataFrame, review: pd.DataFrame) -> pd.DataFram
             part = review[(review["target"] == target) & (review["test"] == test)]
             values = part.set_index("method")["value"].reindex(mine.index)
             values = -values if test in LOWER_IS_BETTER else values
-            known = values.notna()
-            if test == "readers" or known.sum() < 3 or values.nunique() < 2 or mine.nunique() < 2:
+            ranked = values.notna()
+            if test == "readers" or ranked.sum() < 3 or values.nunique() < 2 or mine.nunique() < 2:
                 continue
-            found = spearmanr(mine[known], values[known])
-            row = (target, test, int(known.sum()), float(found.statistic), float(found.pvalue))
+            rho, p = map(float, spearmanr(mine[ranked], values[ranked]))
+            row = (target, test, int(ranked.sum()), rho, p)
             rows.append(row)
     return pd.DataFrame(rows, columns=RANK_COLUMNS)
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from ..ecg import TARGETS
 
-TOGETHER = (1, 2)  # maps on the screen
 RECORDS = 10  # by default: enough for a verdict on every method, see results.LEAST_RECORDS
 SECONDS_A_MAP = 10  # what is assumed of a reader who has rated none yet
 LEFT_OUT = ("VentRate",)  # by default: one beat shows no rhythm, so the rate has no place on it
@@ -49,8 +48,8 @@ class Settings:
     @classmethod
     def parse(cls, text: str) -> "Settings | None":
         """Read what ``text`` writes; None for anything else, as in files of earlier versions."""
-        found = re.fullmatch(r"targets=([\w ]+); records=(\d{1,9}); maps=([12])", text)
-        return found and cls(tuple(found[1].split()), int(found[2]), int(found[3]))
+        match = re.fullmatch(r"targets=([\w ]+); records=(\d{1,9}); maps=([12])", text)
+        return match and cls(tuple(match[1].split()), int(match[2]), int(match[3]))
 
     def maps(self, networks: Sequence[Mapping]) -> int:
         """How many maps they ask for, of networks with their records and methods."""

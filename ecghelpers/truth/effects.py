@@ -50,9 +50,9 @@ def effects_table(
         raise ValueError(f"got doses {doses}; allowed: any but 0, which changes nothing")
     beats = np.asarray(beats_uv, np.float32)
     rate = None if rate is None else np.asarray(rate, float)
-    asked = partial(_asked, model, fiducials, target, rate, slice(0, measured_records))
-    before, edit = asked(beats), partial(edit_beats, beats, fiducials, target, rate=rate)
-    after = [asked(edit(dose)) for dose in doses]
+    targets = partial(_targets_of, model, fiducials, target, rate, slice(0, measured_records))
+    before, edit = targets(beats), partial(edit_beats, beats, fiducials, target, rate=rate)
+    after = [targets(edit(dose)) for dose in doses]
     measured, predicted = (np.stack([a[k] - before[k] for a in after], 1) for k in (0, 1))
     rows = [
         {"edit": EDITS[target].label, "dose": dose, "true": dose}
@@ -64,7 +64,7 @@ def effects_table(
     return pd.DataFrame(rows)[list(COLUMNS)]
 
 
-def _asked(
+def _targets_of(
     model: nn.Module,
     fiducials: np.ndarray,
     target: str,
@@ -74,20 +74,20 @@ def _asked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The target as measured on the first few beats, and as predicted on all, NaN where missing."""
     there = np.isfinite(beats).all((1, 2))
-    found = predict(model, beats[there])
-    predicted = np.full(len(beats), np.nan, found.dtype)
-    predicted[there] = found
+    outputs = predict(model, beats[there])
+    predicted = np.full(len(beats), np.nan, outputs.dtype)
+    predicted[there] = outputs
     return _measured(beats[few], fiducials[few], target, _part(rate, few)), predicted
 
 
 def _means(measured: np.ndarray, predicted: np.ndarray, groups: Sequence | None) -> dict:
-    found, known = summary(predicted, groups), measured[np.isfinite(measured)]
+    mean, finite = summary(predicted, groups), measured[np.isfinite(measured)]
     return {
-        "n": found["n"],
-        "measured": float(np.median(known)) if len(known) else np.nan,
-        "predicted": found["value"],
-        "predicted_low": found["low"],
-        "predicted_high": found["high"],
+        "n": mean["n"],
+        "measured": float(np.median(finite)) if len(finite) else np.nan,
+        "predicted": mean["value"],
+        "predicted_low": mean["low"],
+        "predicted_high": mean["high"],
     }
 
 
@@ -108,11 +108,11 @@ def _measured(
     """(record,) the target measured on each beat alone, NaN where it cannot be."""
     if target == "VentRate":
         there = np.isfinite(beats).all((1, 2))
-        found = np.full(len(beats), np.nan)
-        found[there] = SAMPLES_A_MINUTE / rr_samples(beats[there], fiducials[there])
-        return found
-    known = np.full(len(beats), np.nan) if rate is None else rate
-    rr_ms = 60000 / np.where(known > 0, known, USUAL_RATE)
+        rates = np.full(len(beats), np.nan)
+        rates[there] = SAMPLES_A_MINUTE / rr_samples(beats[there], fiducials[there])
+        return rates
+    rate_or_nan = np.full(len(beats), np.nan) if rate is None else rate
+    rr_ms = 60000 / np.where(rate_or_nan > 0, rate_or_nan, USUAL_RATE)
     return np.array([_measure(b, rr, target) for b, rr in zip(beats, rr_ms, strict=True)], float)
 
 
@@ -136,13 +136,13 @@ def follows_definition(table: pd.DataFrame, least: float = 0.8) -> tuple[bool, s
     slope = table[table["edit"] == SLOPE].iloc[0]
     if not slope["n"]:
         return False, "no record could be edited, so the definition cannot be tested"
-    low, high, told = slope["predicted_low"], slope["predicted_high"], written(slope["predicted"])
+    low, high, value = slope["predicted_low"], slope["predicted_high"], written(slope["predicted"])
     if not np.isfinite([low, high]).all():
-        few = f"{slope['n']:.0f} edited ECGs are too few"
-        return False, f"{few} to tell whether the network follows the definition: slope {told} of 1"
-    told += f" (95 % interval {interval(low, high, '.2f')}) of 1"
+        few = f"{slope['n']:.0f} edited ECGs are too few to tell whether"
+        return False, f"{few} the network follows the definition: slope {value} of 1"
+    value += f" (95 % interval {interval(low, high, '.2f')}) of 1"
     if high < least or low > 2 - least:
-        return False, f"the network does not follow the definition: slope {told}"
+        return False, f"the network does not follow the definition: slope {value}"
     if low < least or high > 2 - least:
-        return False, f"it cannot be told whether the network follows the definition: slope {told}"
-    return True, f"the network follows the definition: slope {told}"
+        return False, f"it cannot be told whether the network follows the definition: slope {value}"
+    return True, f"the network follows the definition: slope {value}"

@@ -62,8 +62,8 @@ def definition_mask(
         return masks
     if target in EDGES:
         edges = definition_edges(fiducials, target)
-        known = np.isfinite(edges).all(1)
-        masks[known] = _around(edges[known], EDGE_MS)[:, None]
+        complete = np.isfinite(edges).all(1)
+        masks[complete] = _around(edges[complete], EDGE_MS)[:, None]
         return masks
     needs, peak = PEAKS[target]
     for record, marks in enumerate(fiducials):

@@ -51,16 +51,16 @@ def score_table(
     for method, values in maps.items():
         beside = {} if method == CHANCE_METHOD else _floors(values, record_id, groups, seed)
         worse = {floor: dict(_scores(wrong, masks, edges)) for floor, wrong in beside.items()}
-        for score, found in _scores(values, masks, edges):
-            row = _row(method, score, found, chance[score], groups)
+        for score, of_records in _scores(values, masks, edges):
+            row = _row(method, score, of_records, chance[score], groups)
             for floor, scores in worse.items():
                 floors[floor][score].append(scores[score])
-                gain = found - scores[score]
+                gain = of_records - scores[score]
                 row |= over_floor(floor.split()[0], -gain if score == EDGE else gain, groups)
             rows.append(row)
     for name, oracle in zip(ORACLES, (masks.astype(float), blurred(masks)), strict=True):
         scores = _scores(oracle, masks, edges)
-        rows += [_row(name, score, found, chance[score], groups) for score, found in scores]
+        rows += [_row(name, score, each, chance[score], groups) for score, each in scores]
     for floor, score in product(FLOORS, chance):
         if several := floors[floor][score]:
             rows.append(_row(floor, score, _over_methods(several), chance[score], groups))
@@ -85,17 +85,17 @@ def _scores(
 
 
 def _row(
-    method: str, score: str, found: np.ndarray, chance: float, groups: Sequence | None
+    method: str, score: str, values: np.ndarray, chance: float, groups: Sequence | None
 ) -> dict:
-    return {"method": method, "score": score} | summary(found, groups) | {"chance": chance}
+    return {"method": method, "score": score} | summary(values, groups) | {"chance": chance}
 
 
 def _over_methods(several: list[np.ndarray]) -> np.ndarray:
     """(record,) mean over methods of those that could be judged."""
     stacked = np.stack(several)
-    known = np.isfinite(stacked)
-    count = known.sum(0)
-    total = np.where(known, stacked, 0).sum(0)
+    finite = np.isfinite(stacked)
+    count = finite.sum(0)
+    total = np.where(finite, stacked, 0).sum(0)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
@@ -105,5 +105,5 @@ def _there(masks: np.ndarray) -> np.ndarray:
 
 def _mean(values: np.ndarray) -> float:
     """The mean of what is known, NaN if nothing is."""
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else float("nan")
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else float("nan")

@@ -23,16 +23,16 @@ def rr_samples(
     twenty). NaN where nothing of the next beat is in sight.
     """
     beats, fiducials = np.asarray(beats_uv, float), np.asarray(fiducials, float)
-    known = np.full(len(beats), np.nan) if rate is None else np.array(rate, float)
+    rates = np.full(len(beats), np.nan) if rate is None else np.array(rate, float)
     with np.errstate(divide="ignore"):
-        rr = np.where(known > 0, SAMPLES_A_MINUTE / known, np.nan)
+        rr = np.where(rates > 0, SAMPLES_A_MINUTE / rates, np.nan)
     for record in np.flatnonzero(np.isnan(rr)):
         at = dict(zip(FIDUCIALS, fiducials[record], strict=True))
-        rr[record] = _told(beats[record, EIGHT], at)
+        rr[record] = _from_the_beat(beats[record, EIGHT], at)
     return rr
 
 
-def _told(beat: np.ndarray, at: dict[str, float]) -> float:
+def _from_the_beat(beat: np.ndarray, at: dict[str, float]) -> float:
     first = at["ponset"] if np.isfinite(at["ponset"]) else at["qonset"]
     if not (np.isfinite(first) and np.isfinite(at["toffset"]) and np.isfinite(beat).all()):
         return float("nan")
@@ -41,8 +41,8 @@ def _told(beat: np.ndarray, at: dict[str, float]) -> float:
     errors = [_difference(beat, max(after_t, distance), distance) for distance in distances]
     best = int(np.argmin(errors)) if errors else -1
     # At the longest distance nothing of the next beat need be in sight.
-    told = 0 <= best < len(errors) - 2 and np.isfinite(errors[best])
-    return float(distances[best]) if told else float("nan")
+    certain = 0 <= best < len(errors) - 2 and np.isfinite(errors[best])
+    return float(distances[best]) if certain else float("nan")
 
 
 def _difference(beat: np.ndarray, start: int, distance: int) -> float:

@@ -203,8 +203,8 @@ def _flat(maps: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     maps, masks = _checked(maps, masks)
     shape = len(maps), maps.shape[1] * maps.shape[2]
     weight = np.abs(maps).reshape(shape)
-    known = np.isfinite(weight).all(1, keepdims=True)
-    return np.where(known, weight, 0), masks.reshape(shape)
+    finite = np.isfinite(weight).all(1, keepdims=True)
+    return np.where(finite, weight, 0), masks.reshape(shape)
 
 
 def _judged(weight: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -25,12 +25,12 @@ def rank_correlation(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
     Adebayo et al., arXiv 1810.03292. It cannot tell which points differ, and the many points that
     matter little weigh as much as the few that matter.
     """
-    weight, known = _weights(maps, others)
+    weight, finite = _weights(maps, others)
     ranks = [rankdata(w.reshape(len(w), w.shape[1] * w.shape[2]), axis=1) for w in weight]
     a, b = (r - r.mean(1, keepdims=True) for r in ranks)
     spread = np.sqrt((a**2).sum(1) * (b**2).sum(1))
-    known &= spread > 0
-    return np.where(known, (a * b).sum(1) / np.where(known, spread, 1), np.nan)
+    finite &= spread > 0
+    return np.where(finite, (a * b).sum(1) / np.where(finite, spread, 1), np.nan)
 
 
 def ssim(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -41,15 +41,15 @@ def ssim(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
     Two maps that are near zero in most places are alike there, which makes it high for sparse ones:
     read it beside the floors.
     """
-    (a, b), known = _weights(maps, others)
-    known &= (np.ptp(a, axis=(1, 2)) > 0) & (np.ptp(b, axis=(1, 2)) > 0)
-    a, b = (w / np.where(known, w.max((1, 2)), 1)[:, None, None] for w in (a, b))
+    (a, b), finite = _weights(maps, others)
+    finite &= (np.ptp(a, axis=(1, 2)) > 0) & (np.ptp(b, axis=(1, 2)) > 0)
+    a, b = (w / np.where(finite, w.max((1, 2)), 1)[:, None, None] for w in (a, b))
     mean_a, mean_b = _smooth(a), _smooth(b)
     var_a, var_b = _smooth(a * a) - mean_a**2, _smooth(b * b) - mean_b**2
     both = _smooth(a * b) - mean_a * mean_b
     alike = (2 * mean_a * mean_b + LUMINANCE) * (2 * both + CONTRAST)
     most = (mean_a**2 + mean_b**2 + LUMINANCE) * (var_a + var_b + CONTRAST)
-    return np.where(known, (alike / most).mean((1, 2)), np.nan)
+    return np.where(finite, (alike / most).mean((1, 2)), np.nan)
 
 
 SIMILARITIES = {"rank correlation": rank_correlation, "ssim": ssim}
@@ -79,12 +79,13 @@ def similarity_table(
             "other": other_record(second, seed, record_id, groups),
         }
         for score, measure in SIMILARITIES.items():
-            found = measure(maps[method], second)
-            row = {"method": method, "score": score} | summary(found, groups)
+            likeness = measure(maps[method], second)
+            row = {"method": method, "score": score} | summary(likeness, groups)
             for name, floor in floors.items():
                 worse = measure(maps[method], floor)
                 column = "other_record" if name == "other" else name
-                row |= {column: summary(worse)["value"]} | over_floor(name, found - worse, groups)
+                row |= {column: summary(worse)["value"]}
+                row |= over_floor(name, likeness - worse, groups)
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -151,8 +152,8 @@ def _weights(
             f"got maps of shapes {pair[0].shape} and {pair[1].shape}; allowed: "
             "(record, lead, time), the same for both"
         )
-    known = np.isfinite(pair[0]).all((1, 2)) & np.isfinite(pair[1]).all((1, 2))
-    return tuple(np.where(known[:, None, None], np.abs(p), 0) for p in pair), known
+    finite = np.isfinite(pair[0]).all((1, 2)) & np.isfinite(pair[1]).all((1, 2))
+    return tuple(np.where(finite[:, None, None], np.abs(p), 0) for p in pair), finite
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
