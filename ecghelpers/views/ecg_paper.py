@@ -102,10 +102,10 @@ class Page:
 
     def marks(self, fiducials) -> tuple[np.ndarray, np.ndarray, list[str]]:
         """x, y (mm) and name of thin upright lines at the fiducials (6,) in every cell."""
-        known = [(n, i) for n, i in zip(FIDUCIALS, fiducials, strict=True) if np.isfinite(i)]
+        finite = [(n, i) for n, i in zip(FIDUCIALS, fiducials, strict=True) if np.isfinite(i)]
         x, y, names = [], [], []
         for cell in self.cells:
-            for name, sample in known:
+            for name, sample in finite:
                 position = cell.left + float(sample) * MM_PER_SAMPLE
                 x += [position, position, np.nan]
                 y += [cell.bottom, cell.top, np.nan]

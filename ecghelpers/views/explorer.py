@@ -66,7 +66,7 @@ class Explorer(anywidget.AnyWidget):
                 "network": self._network,
                 "case": self._case,
                 "find": self._find,
-                "open": lambda asked: (self._opened(asked, buffers), []),
+                "open": lambda request: (self._opened(request, buffers), []),
                 "ratings": self._ratings,
                 "keep": self._keep,
                 "results": self._results,
@@ -74,20 +74,20 @@ class Explorer(anywidget.AnyWidget):
             if ask in answers:
                 self._answer(number, answers[ask], message)
 
-    def _answer(self, number: int, answer: Callable, *asked) -> None:
-        """Send what answer(*asked) gives, (content, arrays), or what went wrong."""
+    def _answer(self, number: int, answer: Callable, *request) -> None:
+        """Send what answer(*request) gives, (content, arrays), or what went wrong."""
         try:
-            told, arrays = answer(*asked)
+            reply, arrays = answer(*request)
         except Exception as error:  # whatever went wrong, the reader must be told
             if not isinstance(error, (ValueError, OSError)):
                 logging.getLogger(__name__).exception("the explorer could not answer")
             self.send({"number": number, "error": str(error) or type(error).__name__})
             return
         buffers = [np.ascontiguousarray(values, "<f4").tobytes() for values in arrays]
-        self.send({"number": number, "content": told}, buffers)
+        self.send({"number": number, "content": reply}, buffers)
 
-    def _network(self, asked: dict) -> tuple[dict, list]:
-        target, model = asked["target"], asked["model"]
+    def _network(self, request: dict) -> tuple[dict, list]:
+        target, model = request["target"], request["model"]
         methods = next(
             n["methods"]
             for n in self.overview["networks"]
@@ -95,27 +95,27 @@ class Explorer(anywidget.AnyWidget):
         )
         return content.network_content(self.cases, target, model, methods), []
 
-    def _case(self, asked: dict) -> tuple[dict, list]:
-        case = self.cases.case(asked["target"], asked["model"], asked["record"])
+    def _case(self, request: dict) -> tuple[dict, list]:
+        case = self.cases.case(request["target"], request["model"], request["record"])
         strip = None if case.mask is not None else self.cases.strip(case.record_id)
         arrays = {"beat": case.beat_uv}
         arrays |= {f"map {method}": values for method, values in case.maps.items()}
         arrays |= {} if case.mask is None else {"mask": case.mask}
         arrays |= {f"rhythm {k}": v for k, v in (strip.by_lead if strip else {}).items()}
-        told = content.case_content(self.cases, case) | {"rhythm": strip and strip.rate}
-        return told | {"buffers": list(arrays)}, list(arrays.values())
+        reply = content.case_content(self.cases, case) | {"rhythm": strip and strip.rate}
+        return reply | {"buffers": list(arrays)}, list(arrays.values())
 
-    def _computed(self, asked: dict, turn: int) -> tuple[dict, list]:
+    def _computed(self, request: dict, turn: int) -> tuple[dict, list]:
         """One map, unless the reader has gone on meanwhile."""
         if turn != self._turn:
             return {}, []
-        case = self.cases.case(asked["target"], asked["model"], asked["record"])
-        if asked["method"] not in case.maps:
-            self.cases.compute(case, asked["method"])
-        return {"prediction": content.number(case.prediction)}, [case.maps[asked["method"]]]
+        case = self.cases.case(request["target"], request["model"], request["record"])
+        if request["method"] not in case.maps:
+            self.cases.compute(case, request["method"])
+        return {"prediction": content.number(case.prediction)}, [case.maps[request["method"]]]
 
-    def _find(self, asked: dict) -> tuple[dict, list]:
-        record = asked["record"]
+    def _find(self, request: dict) -> tuple[dict, list]:
+        record = request["record"]
         if not self.cases.knows(record):
             raise ValueError(f"no record {record!r} in the data")
         self._add(record)
@@ -125,8 +125,8 @@ class Explorer(anywidget.AnyWidget):
         if record not in self.added:
             self.added = [*self.added, record]
 
-    def _opened(self, asked: dict, buffers: list) -> dict:
-        files = zip(asked["names"], map(bytes, buffers), strict=True)
+    def _opened(self, request: dict, buffers: list) -> dict:
+        files = zip(request["names"], map(bytes, buffers), strict=True)
         return self._take(read_uploads(files))
 
     def _take(self, uploads: list[Upload]) -> dict:
@@ -141,11 +141,11 @@ class Explorer(anywidget.AnyWidget):
 
     # The reading study
 
-    def _ratings(self, asked: dict) -> tuple[list, list]:
-        return self.study.rows_of(self.folder, asked["reader"]), []
+    def _ratings(self, request: dict) -> tuple[list, list]:
+        return self.study.rows_of(self.folder, request["reader"]), []
 
-    def _keep(self, asked: dict) -> tuple[dict, list]:
-        for row in asked["rows"]:
+    def _keep(self, request: dict) -> tuple[dict, list]:
+        for row in request["rows"]:
             self.study.keep(self.folder, row)
         return {}, []
 

@@ -56,9 +56,9 @@ def first_points(beat_uv: np.ndarray, first: np.ndarray, title: str) -> Picture:
     chosen = sorted(np.argsort(-counts, kind="stable")[: min(4, np.count_nonzero(counts))])
     picture = Picture(3)
     panels = np.atleast_1d(picture.subplots(1, len(chosen), sharex=True))
-    shown = times[np.isin(leads, chosen)]
+    in_sight = times[np.isin(leads, chosen)]
     reach = round(MARGIN_MS / MS_PER_SAMPLE)
-    part = slice(max(0, shown.min() - reach), shown.max() + reach)
+    part = slice(max(0, in_sight.min() - reach), in_sight.max() + reach)
     time = np.arange(beat_uv.shape[1]) * MS_PER_SAMPLE
     for axes, lead in zip(panels, chosen, strict=True):
         axes.plot(time[part], beat_uv[lead, part] / 1000, color=GREY, lw=1, zorder=0)

@@ -86,26 +86,26 @@ def quantise(values: np.ndarray) -> tuple[float, str]:
 def _write_network(site: Path, cases: Cases, network: dict) -> None:
     """Write the script of one network: maps, curves and what holds for all its records."""
     target, model, ids = network["target"], network["model"], network["records"]
-    shown = [cases.case(target, model, record) for record in ids]
-    told = [content.case_content(cases, case) for case in shown]
+    explained = [cases.case(target, model, record) for record in ids]
+    contents = [content.case_content(cases, case) for case in explained]
     maps = {}
     for method in network["methods"]:
-        peaks, data = zip(*(quantise(case.maps[method]) for case in shown), strict=True)
+        peaks, data = zip(*(quantise(case.maps[method]) for case in explained), strict=True)
         maps[method] = {"peak": peaks, "data": data}
-    methods = {name: None for case in told for name in case["curves"]}
+    methods = {name: None for case in contents for name in case["curves"]}
     data = content.network_content(cases, target, model, network["methods"]) | {
         "records": ids,
-        "truth": [case["truth"] for case in told],
-        "prediction": [case["prediction"] for case in told],
+        "truth": [case["truth"] for case in contents],
+        "prediction": [case["prediction"] for case in contents],
         "maps": maps,
-        "points": next((case["points"] for case in told if case["points"]), []),
-        "curves": {m: [case["curves"].get(m) for case in told] for m in methods},
+        "points": next((case["points"] for case in contents if case["points"]), []),
+        "curves": {m: [case["curves"].get(m) for case in contents] for m in methods},
     }
     if network["planted"]:  # its beats are no record's
         data["cases"] = [
-            {name: case_told[name] for name in OF_A_RECORD}
+            {name: content_of[name] for name in OF_A_RECORD}
             | {"beat": _int16(case.beat_uv), "mask": runs(case.mask), "rhythm": None}
-            for case, case_told in zip(shown, told, strict=True)
+            for case, content_of in zip(explained, contents, strict=True)
         ]
     script = f"ECG.network({script_json(f'{target}|{model}')},{script_json(data)});\n"
     write_text(site / "data" / network["script"], script)
@@ -133,12 +133,12 @@ def _write_records(site: Path, cases: Cases, overview: dict) -> None:
 
 
 def _record(cases: Cases, case: Case) -> dict:
-    told, strip = content.case_content(cases, case), cases.strip(case.record_id)
+    content_of, strip = content.case_content(cases, case), cases.strip(case.record_id)
     rhythm = strip and {
         "rate": strip.rate,
         "leads": {lead: _int16(values) for lead, values in strip.by_lead.items()},
     }
-    return {name: told[name] for name in OF_A_RECORD} | {
+    return {name: content_of[name] for name in OF_A_RECORD} | {
         "beat": _int16(case.beat_uv),
         "rhythm": rhythm,
     }

@@ -167,8 +167,8 @@ def agreement(truth, prediction, target: str, record_id=None, split: str = "test
     """
     truth, prediction = np.asarray(truth, float).ravel(), np.asarray(prediction, float).ravel()
     ids = np.arange(len(truth)) if record_id is None else np.asarray(record_id)
-    known = np.isfinite(truth) & np.isfinite(prediction)
-    truth, prediction, ids = truth[known], prediction[known], ids[known]
+    finite = np.isfinite(truth) & np.isfinite(prediction)
+    truth, prediction, ids = truth[finite], prediction[finite], ids[finite]
     error = prediction - truth
     mean, sd = error.mean(), error.std(ddof=1) if error.size > 1 else 0.0
     unit, label = TARGETS[target].unit, TARGETS[target].label

@@ -98,15 +98,15 @@ class Cases:
 
     def planted_networks(self, records: int = 50) -> list[dict]:
         """As ``networks``, those that read a plant; their target is "planted <name>"."""
-        found = []
+        networks = []
         for name in PLANTS:
             target = f"{PLANTED}{name}"
             maps = self._read_attributions(target, 1, ())
             if maps is not None and maps.mask is not None and len(maps.record_id):
                 methods = [m for m in METHODS if m in maps.details]
                 ids = list(maps.record_id[:records])
-                found.append({"target": target, "model": 1, "records": ids, "methods": methods})
-        return found
+                networks.append({"target": target, "model": 1, "records": ids, "methods": methods})
+        return networks
 
     def networks(self, records: int = 50) -> list[dict]:
         """Target, model, records, methods and maps of every network with heatmaps.
@@ -114,7 +114,7 @@ class Cases:
         This is what the page shows and what a reading study is drawn from. records: at most so
         many. maps: a fingerprint of the weights and settings behind the heatmaps.
         """
-        found = []
+        networks = []
         for target, model in self.models:
             maps = self._read_attributions(target, model, ())  # not the maps of all at once
             if maps is None or not len(maps.record_id):
@@ -123,8 +123,8 @@ class Cases:
             methods += [m for m in maps.details if m not in methods]
             ids = list(maps.record_id[:records])
             network = {"target": target, "model": model, "records": ids, "methods": methods}
-            found.append(network | {"maps": self._fingerprint(target, model, maps)})
-        return found
+            networks.append(network | {"maps": self._fingerprint(target, model, maps)})
+        return networks
 
     def _fingerprint(self, target: str, model: int, maps: Attributions) -> str:
         settings = {method: held["parameters"] for method, held in maps.details.items()}
