@@ -18,7 +18,7 @@ from ecghelpers.data.medians import Block, write_medians
 from ecghelpers.ecg import LEADS, TARGETS
 from ecghelpers.model import StevenNet, save_model
 from ecghelpers.prediction import predict
-from ecghelpers.views.plots import METHOD_LABELS
+from ecghelpers.views.styles import METHOD_LABELS
 
 ROOT = Path(__file__).resolve().parent.parent
 METHODS = tuple(METHOD_LABELS)

@@ -13,7 +13,7 @@ SLOW_IMPORTS = [
     "matplotlib.pyplot",
     "plotly.graph_objects",
     "ecghelpers.data.build",
-    "ecghelpers.views.plots",
+    "ecghelpers.views.network_figures",
     "ecghelpers.judging.aopc",
     "ecghelpers.evaluation",
     "ecghelpers.data.gan",

@@ -1,21 +1,22 @@
-"""ECGs on paper with heatmaps behind them, drawn by matplotlib: for notebooks and for PNG files.
+"""ECGs on paper with heatmaps behind them, and how much of a map lies on which wave.
 
+Drawn by matplotlib, for notebooks and for PNG files.
 Numbers come in, pictures go out; no file is read.
 """
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap, Normalize
 
 from ..attribution import MEANINGS, kind
+from ..ecg import TARGETS
 from . import ecg_paper
 from .ecg_paper import MM_PER_S, RESEARCH_ONLY, Page, calibration
-from .picture import WIDTH_INCHES, Picture
-from .plots import METHOD_LABELS, METHOD_STYLES
-
-__all__ = ["METHOD_LABELS", "METHOD_STYLES", "ecg_heatmap", "heat_colours", "method_grid"]
+from .picture import WIDTH_INCHES, Picture, panels
+from .styles import METHOD_LABELS, WAVE_COLORS
 
 NEGATIVE, POSITIVE = (0, 87, 200), (213, 94, 0)  # blue and vermilion: told apart without red-green
 INK, PAPER = "#1a1a1a", "#fffdfc"
@@ -183,3 +184,33 @@ def _axes(axes: Axes, page: Page, crowded: bool) -> None:
     axes.set_yticks(list(levels), [str(mv) for mv in levels.values()], fontsize=size)
     axes.set_xlabel("Time in the beat (ms), 25 mm/s", fontsize=9)
     axes.set_ylabel("Voltage (mV), 10 mm/mV", fontsize=9)
+
+
+def wave_bars(mass, target: str | None = None) -> Picture:
+    """Share of |attribution| in every wave, a bar a method.
+
+    mass: DataFrame with a row a method and a column a wave (P, QRS, T, elsewhere), shares that add
+    up to at most 1. Columns named time_… hold the share of time that a wave takes: the last bar.
+    """
+    mass = pd.DataFrame(mass)
+    waves = [name for name in mass if not str(name).startswith("time_")]
+    shares = mass[waves].rename(index=lambda method: METHOD_LABELS.get(method, method))
+    if all(f"time_{wave}" in mass for wave in waves):
+        shares.loc["share of time"] = [mass[f"time_{wave}"].mean() for wave in waves]
+    picture = Picture(1.1 + 0.3 * len(shares))
+    (axes,) = panels(picture, 1, 1)
+    start = np.zeros(len(shares))
+    for wave in waves:
+        width = shares[wave].to_numpy(float) * 100
+        colour = WAVE_COLORS.get(wave, "#666666")
+        bars = axes.barh(list(shares.index), width, left=start, color=colour, label=str(wave))
+        text = [f"{share:.0f}" if share >= 2 else "" for share in width]
+        axes.bar_label(bars, text, label_type="center", fontsize=8)
+        start = start + np.nan_to_num(width)
+    axes.set_xlim(0, 100)
+    axes.invert_yaxis()
+    axes.set_xlabel("Share of |attribution| (%)")
+    picture.legend(loc="outside upper right", ncols=len(waves), fontsize=9, frameon=False)
+    if target:
+        axes.set_title(TARGETS[target].label, fontsize=11, loc="left")
+    return picture

@@ -11,6 +11,7 @@ from pathlib import Path
 from textwrap import wrap
 
 import plotly.graph_objects as go
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -19,6 +20,7 @@ from .interactive import CONFIG, save_html
 
 WIDTH_INCHES, SCREEN_DPI = 10.5, 100  # 1050 pixels: JupyterLab's cell in a window of 1280
 LETTER_EMS = 0.55  # mean width of a letter, in its font size
+PANELS = 4  # side by side
 COLOURS = 256  # of the PNG on screen: a quarter as large as in full colour, and looks the same
 
 
@@ -62,3 +64,14 @@ class Picture(Figure):
         if self.hover is not None:
             save_html(self.hover, path.with_suffix(".html"))
         return path
+
+
+def panels(picture: Picture, count: int, columns: int = PANELS) -> list[Axes]:
+    """So many axes of a picture in rows of ``columns``."""
+    rows = -(-max(count, 1) // columns)
+    grid = picture.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[count:]:
+        axes.set_axis_off()
+    for axes in grid[:count]:
+        axes.spines[["top", "right"]].set_visible(False)
+    return list(grid[:count])

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from ..attribution import FLOOR
 from ..judging.review import TESTS
 from ..study import results
-from .heatmap import METHOD_LABELS
 from .picture import Picture
+from .styles import METHOD_LABELS
 
 GREY, BLUE, BLACK = "#9a9a9a", "#0072B2", "#000000"
 

@@ -14,7 +14,7 @@ from ..data.maps_and_curves import read_attributions
 from ..ecg import LEADS, MS_PER_SAMPLE
 from ..truth.effects import SLOPE
 from .picture import Picture
-from .plots import METHOD_LABELS, in_order
+from .styles import METHOD_LABELS, in_order
 
 BLACK, GREY, BLUE, VERMILION = "#000000", "#9a9a9a", "#0072B2", "#D55E00"
 OTHERS = {

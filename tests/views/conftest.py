@@ -20,7 +20,7 @@ import pytest
 from ecghelpers.files import write_table
 from ecghelpers.judging import review
 from ecghelpers.views import offline_page
-from ecghelpers.views.plots import METHOD_LABELS
+from ecghelpers.views.styles import METHOD_LABELS
 
 OUTPUT = fake_results.ROOT / "tests" / "output" / "browser"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]

@@ -5,8 +5,8 @@ import pytest
 from reading import letters
 from seen import captions, change, choose, drawn, part, pictures
 
-from ecghelpers.views.plots import METHOD_LABELS
 from ecghelpers.views.results_folder import Cases
+from ecghelpers.views.styles import METHOD_LABELS
 
 SIZES = {"laptop": (1280, 800), "desktop": (1920, 1080), "phone": (390, 844)}
 

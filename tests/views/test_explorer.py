@@ -12,7 +12,7 @@ from ecghelpers.attribution import attribute
 from ecghelpers.data.maps_and_curves import read_attributions
 from ecghelpers.ecg import LEADS
 from ecghelpers.views.explorer import Explorer
-from ecghelpers.views.plots import METHOD_LABELS
+from ecghelpers.views.styles import METHOD_LABELS
 
 STORED = tuple(m for m in fake_results.METHODS if m != "guided_backprop")
 FIRST = fake_results.HOSTILE_IDS[0]

@@ -8,7 +8,7 @@ from PIL import Image
 
 from ecghelpers.attribution import MEANINGS
 from ecghelpers.ecg import LEADS
-from ecghelpers.views import ecg_paper, heatmap, plots
+from ecghelpers.views import ecg_paper, heatmap, styles
 from ecghelpers.views.heatmap import NEGATIVE, POSITIVE, heat_colours
 
 
@@ -118,9 +118,9 @@ def test_wrong_shapes_are_refused_with_the_allowed_one(shape, rng):
 
 
 def test_methods_have_labels_and_styles_of_their_own():
-    assert len(set(plots.METHOD_LABELS.values())) == len(METHODS)
-    assert len(set(plots.METHOD_STYLES.values())) == len(METHODS)
-    assert plots.METHOD_STYLES["random"][0] == "#000000"
+    assert len(set(styles.METHOD_LABELS.values())) == len(METHODS)
+    assert len(set(styles.METHOD_STYLES.values())) == len(METHODS)
+    assert styles.METHOD_STYLES["random"][0] == "#000000"
 
 
 def test_a_picture_says_scale_unit_meaning_and_what_it_is_not_for(rng, maps):
@@ -146,7 +146,7 @@ def test_names_from_files_are_shown_as_they_stand(rng, maps):
 
 def test_grid_names_every_method_and_scales_each(rng, maps):
     grid = heatmap.method_grid(beat(rng), maps, fiducials=FIDUCIALS)
-    assert all(label in texts(grid) for label in plots.METHOD_LABELS.values())
+    assert all(label in texts(grid) for label in styles.METHOD_LABELS.values())
     scaled = heatmap.scaled_maps(maps.values(), "all leads", 99)
     tops = np.percentile(np.abs(scaled).reshape(len(maps), -1), 99, axis=1)
     np.testing.assert_allclose(tops, 1, rtol=1e-5)

@@ -12,7 +12,7 @@ import pytest
 from conftest import OUTPUT, PATIENCE_MS
 from seen import VIEW, captions, change, choose, part, pictures
 
-from ecghelpers.views.plots import METHOD_LABELS
+from ecghelpers.views.styles import METHOD_LABELS
 
 CHANGE_MS, TEN_MS = 100, 150
 HOSTS = ("page", "lab", "web_app")

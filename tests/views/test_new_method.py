@@ -17,7 +17,7 @@ from ecghelpers.data.medians import read_medians
 from ecghelpers.judging import aopc
 from ecghelpers.model import load_model
 from ecghelpers.perturbation import perturbation_curve
-from ecghelpers.views import heatmap, offline_page, plots
+from ecghelpers.views import heatmap, offline_page, styles
 from ecghelpers.views.explorer import Explorer
 
 FEW = Settings(smoothgrad_draws=2, gradientshap_draws=2, integrated_gradients_steps=2)
@@ -68,7 +68,7 @@ def test_figures_name_and_colour_it(added, results):
     maps = {method: values[0] for method, values in stored.maps.items()}
     grid = heatmap.method_grid(beat, maps)
     assert LABEL in [text.get_text() for text in grid.findobj(Text)]
-    assert plots.METHOD_STYLES[added] == (COLOUR, "dot")
+    assert styles.METHOD_STYLES[added] == (COLOUR, "dot")
 
 
 def test_the_page_has_it(added, results):

@@ -12,7 +12,7 @@ import pytest
 from ecghelpers.files import write_table
 from ecghelpers.judging import review
 from ecghelpers.views import bundle, offline_page
-from ecghelpers.views.plots import METHOD_LABELS
+from ecghelpers.views.styles import METHOD_LABELS
 
 MEGABYTE = 1e6
 

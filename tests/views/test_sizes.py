@@ -13,7 +13,7 @@ from ecghelpers.config import Results
 from ecghelpers.data.maps_and_curves import Attributions, write_attributions
 from ecghelpers.data.medians import read_medians
 from ecghelpers.views import offline_page
-from ecghelpers.views.plots import METHOD_LABELS
+from ecghelpers.views.styles import METHOD_LABELS
 
 SIZES = {"laptop": (1280, 800), "desktop": (1920, 1080), "phone": (390, 844)}
 PARTS = (

@@ -10,8 +10,8 @@ from seen import captions, change, drawn, part
 
 from ecghelpers.study import for_views, reading_study
 from ecghelpers.study.settings import Settings
-from ecghelpers.views.plots import METHOD_LABELS
 from ecghelpers.views.results_folder import Cases
+from ecghelpers.views.styles import METHOD_LABELS
 
 READER = 'Ø"<B>, R'
 BOTH = Settings(("pr", "qt"), 4, 1)

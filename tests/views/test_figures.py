@@ -11,9 +11,10 @@ from matplotlib.text import Text
 from PIL import Image
 
 from ecghelpers.ecg import INDEPENDENT_LEADS, TARGETS
-from ecghelpers.views import judgement, plots, signals
+from ecghelpers.views import data_figures, heatmap, network_figures, perturbation_figures
 from ecghelpers.views.interactive import CONFIG
 from ecghelpers.views.picture import Picture
+from ecghelpers.views.styles import in_order
 
 TRUTH = np.array([400, 410, np.nan, 380.0])
 
@@ -23,12 +24,12 @@ def texts(picture) -> str:
 
 
 def test_a_picture_is_shown_as_png_and_where_it_can_as_plotly():
-    bundle = plots.agreement(TRUTH, TRUTH + 2, "qt", list("abcd"))._repr_mimebundle_()
+    bundle = network_figures.agreement(TRUTH, TRUTH + 2, "qt", list("abcd"))._repr_mimebundle_()
     image = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
     assert image.width <= 1060
     plot = bundle["application/vnd.plotly.v1+json"]
     assert plot["config"] == CONFIG and plot["data"][0]["text"] == ["a", "b", "d"]
-    assert set(plots.missing_bar({"qt": TRUTH})._repr_mimebundle_()) == {"image/png"}
+    assert set(data_figures.missing_bar({"qt": TRUTH})._repr_mimebundle_()) == {"image/png"}
 
 
 def test_a_long_title_stays_within_its_picture():
@@ -39,26 +40,26 @@ def test_a_long_title_stays_within_its_picture():
 
 
 def test_hovering_is_kept_beside_the_png(tmp_path):
-    plots.agreement(TRUTH, TRUTH + 2, "qt").save(tmp_path / "figures" / "one.png")
+    network_figures.agreement(TRUTH, TRUTH + 2, "qt").save(tmp_path / "figures" / "one.png")
     assert (tmp_path / "figures" / "one.html").is_file()
-    plots.missing_bar({"qt": TRUTH}).save(tmp_path / "bare" / "two.png")
+    data_figures.missing_bar({"qt": TRUTH}).save(tmp_path / "bare" / "two.png")
     assert [path.name for path in (tmp_path / "bare").iterdir()] == ["two.png"]
 
 
 def test_histograms_leave_missing_out_and_bars_count_them():
     values = {"qt": np.array([400, np.nan, 390, 410]), "STJ_v5": np.array([1.0, 2, 3, 4])}
-    histograms = plots.target_histograms(values)
+    histograms = data_figures.target_histograms(values)
     assert "n = 3" in texts(histograms) and "12SL 395.2 ± 20.5" in texts(histograms)
-    bar = plots.missing_bar(values)
+    bar = data_figures.missing_bar(values)
     assert [patch.get_width() for patch in bar.axes[0].patches] == [1, 0]
     assert "1 of 4 (25.0%)" in texts(bar)
-    nothing = plots.target_histograms({"qt": np.full(3, np.nan)})
+    nothing = data_figures.target_histograms({"qt": np.full(3, np.nan)})
     assert "missing in every record" in texts(nothing)
 
 
 def test_agreement_says_errors_and_limits():
     error = np.array([2.0, 4, 0, 6])
-    picture = plots.agreement(TRUTH, TRUTH + error, "qt")
+    picture = network_figures.agreement(TRUTH, TRUTH + error, "qt")
     assert "MAE 4 ms, n = 3" in texts(picture)
     sd = np.std([2, 4, 6], ddof=1)
     levels = [line.get_ydata()[0] for line in picture.axes[1].lines[1:4]]
@@ -71,7 +72,7 @@ def test_learning_curve_takes_rows_and_columns_and_has_plain_ticks():
         for i in (1, 2, 3)
     ]
     columns = pd.DataFrame(rows).to_dict("list")
-    one, other = (plots.learning_curve(history, "qt") for history in (rows, columns))
+    one, other = (network_figures.learning_curve(history, "qt") for history in (rows, columns))
     for picture in (one, other):
         names = [line.get_label() for line in picture.axes[0].lines][:2]
         assert names == ["train loss", "validation loss"]
@@ -85,7 +86,7 @@ def test_learning_curve_takes_rows_and_columns_and_has_plain_ticks():
 def test_metrics_figure_sets_networks_beside_mean_and_original():
     rows = [("qt", 1, "test", 4.0), ("qt", 1, "train", 1.0), ("pr", 1, "test", 5.0)]
     table = pd.DataFrame(rows, columns=["target", "model", "split", "mae"])
-    pr, qt = plots.metrics_figure(table, {"qt": 15.0}).axes[:2]
+    pr, qt = network_figures.metrics_figure(table, {"qt": 15.0}).axes[:2]
     assert [bar.get_height() for bar in pr.patches] == [5.0, TARGETS["pr"].original_error[0]]
     assert [bar.get_height() for bar in qt.patches] == [4, 15, TARGETS["qt"].original_error[0]]
     assert [tick.get_text() for tick in qt.get_xticklabels()][1] == "predicting\nthe mean"
@@ -94,7 +95,7 @@ def test_metrics_figure_sets_networks_beside_mean_and_original():
 def test_wave_bars_show_shares_beside_the_share_of_time():
     columns = {"P": [0.1], "QRS": [0.6], "elsewhere": [0.3]}
     time = {"time_P": [0.05], "time_QRS": [0.15], "time_elsewhere": [0.8]}
-    picture = plots.wave_bars(pd.DataFrame(columns | time, ["random"]), "qt")
+    picture = heatmap.wave_bars(pd.DataFrame(columns | time, ["random"]), "qt")
     widths = [patch.get_width() for patch in picture.axes[0].patches]
     assert widths == pytest.approx([10, 5, 60, 15, 30, 80])
     names = [text.get_text() for text in picture.axes[0].get_yticklabels()]
@@ -104,7 +105,7 @@ def test_wave_bars_show_shares_beside_the_share_of_time():
 def test_waves_are_shaded_where_they_are_known():
     rng = np.random.default_rng(0)
     marks = [FIDUCIALS, (np.nan, np.nan, 214, 262, 330, np.nan)]
-    picture = signals.beats_with_fiducials([beat(rng), beat(rng)], marks, ["$a_1$", "b"])
+    picture = data_figures.beats_with_fiducials([beat(rng), beat(rng)], marks, ["$a_1$", "b"])
     assert [len(axes.patches) for axes in picture.axes[:2]] == [3, 1]
     assert "$a_1$" in texts(picture) and len(picture.png()) > 1000
 
@@ -112,35 +113,37 @@ def test_waves_are_shaded_where_they_are_known():
 def test_a_recording_marks_every_beat_and_lies_on_true_paper():
     ecg = np.random.default_rng(0).normal(0, 100, (8, 5000))
     ecg[INDEPENDENT_LEADS.index("V5"), 500] = 2000  # 1 s, 2 mV
-    axes = signals.recording(ecg, np.array([200, 700]), "one").axes[0]
+    axes = data_figures.recording(ecg, np.array([200, 700]), "one").axes[0]
     marks, _, _, v5 = axes.lines
     np.testing.assert_allclose(marks.get_xdata(), [10, 35])  # mm
     rest = np.median(v5.get_ydata())
     assert (v5.get_xdata()[500], v5.get_ydata()[500] - rest) == pytest.approx((25, 20), abs=0.5)
     assert axes.get_aspect() == 1 and [text.get_text() for text in axes.texts] == ["II", "V1", "V5"]
     windows = np.zeros((4, 8, 600))
-    both = signals.beats_and_median(windows, beat(np.random.default_rng(1)), FIDUCIALS, "II")
+    both = data_figures.beats_and_median(windows, beat(np.random.default_rng(1)), FIDUCIALS, "II")
     assert "4 beats in II" in texts(both)
 
 
 def test_the_first_points_lie_on_the_beat_in_their_order():
     one = beat(np.random.default_rng(0)).astype(float)
     first = np.array([10 * 600 + 200, 10 * 600 + 201, 3 * 600 + 250])  # V5, V5, aVR
-    avr, v5 = judgement.first_points(one, first, "one").axes[:2]
+    avr, v5 = perturbation_figures.first_points(one, first, "one").axes[:2]
     assert [avr.get_title(), v5.get_title()] == ["aVR: 1 of 3", "V5: 2 of 3"]
     (dots,) = v5.collections
     np.testing.assert_allclose(
         dots.get_offsets(), [[402, one[10, 201] / 1000], [400, one[10, 200] / 1000]]
     )
     assert list(dots.get_array()) == [2, 1]
-    perturbed = judgement.perturbed_beat(one, {"zero": 0 * one, "blur": one + 50}, first).axes
+    perturbed = perturbation_figures.perturbed_beat(
+        one, {"zero": 0 * one, "blur": one + 50}, first
+    ).axes
     assert "set to zero" in perturbed[1].get_title()
     np.testing.assert_allclose(perturbed[2].lines[1].get_ydata(), (one[10] + 50) / 1000)
 
 
 def test_methods_keep_their_order_and_few_points_have_ticks():
-    assert plots.in_order(["other", "random", "saliency"]) == ["saliency", "random", "other"]
+    assert in_order(["other", "random", "saliency"]) == ["saliency", "random", "other"]
     curves = {name: np.ones((3, 6)) for name in ("random", "smoothgrad", "saliency")}
-    picture = judgement.error_curves(curves, np.arange(6), "ms", "title")
+    picture = perturbation_figures.error_curves(curves, np.arange(6), "ms", "title")
     assert [axes.get_title() for axes in picture.axes[:2]] == ["Saliency", "SmoothGrad"]
     assert [text.get_text() for text in picture.axes[0].get_xticklabels()] == ["1", "2", "5"]

@@ -1,13 +1,17 @@
-"""ECGs as curves: a recording, its beats on top of each other, median beats with their waves."""
+"""Figures of the data: from a recording to its median beat, and what all records hold.
+
+Numbers come in, pictures go out.
+"""
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
-from ..ecg import BEAT_SAMPLES, FIDUCIALS, INDEPENDENT_LEADS, LEADS, MS_PER_SAMPLE
+from ..ecg import BEAT_SAMPLES, FIDUCIALS, INDEPENDENT_LEADS, LEADS, MS_PER_SAMPLE, TARGETS
 from .ecg_paper import MM_PER_S, MM_PER_SAMPLE, MM_PER_UV
 from .heatmap import INK, PAPER, draw_grid
-from .picture import WIDTH_INCHES, Picture
-from .plots import WAVE_COLORS
+from .picture import PANELS, WIDTH_INCHES, Picture, panels
+from .styles import OURS, PUBLISHED, WAVE_COLORS
 
 PALE = "#9a9a9a"
 TOP_MM = 5  # of paper above a lead; the marks of the beats lie there
@@ -102,3 +106,52 @@ def _beat(axes: Axes, beat_uv: np.ndarray, marks) -> None:
             axes.axvspan(onset, end, color=WAVE_COLORS[wave], alpha=0.25, lw=0)
             place = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "top"}
             axes.annotate(wave, ((onset + end) / 2, 0.99), fontsize=8, **place)
+
+
+def target_histograms(targets) -> Picture:
+    """The distribution of every target beside the mean, SD and range that 12SL published.
+
+    targets: a mapping (or DataFrame) from target name to values; NaN are left out.
+    """
+    names = [name for name in TARGETS if name in targets]
+    rows = -(-len(names) // PANELS)
+    picture = Picture(0.7 + 2.4 * rows)
+    for name, axes in zip(names, panels(picture, len(names)), strict=True):
+        target = TARGETS[name]
+        values = np.asarray(targets[name], float)
+        values = values[np.isfinite(values)]
+        lines = [target.title, "here missing in every record"]
+        if values.size:
+            axes.hist(values, bins=40, color=OURS, alpha=0.75, label="here")
+            lines[1] = f"here {values.mean():.1f} ± {values.std():.1f}, n = {values.size}"
+        if target.published:
+            mean, sd, low, high = target.published
+            lines.append(f"12SL {mean:.1f} ± {sd:.1f} ({low:g}–{high:g})")
+            axes.axvspan(low, high, color=PUBLISHED, alpha=0.12, lw=0, zorder=0)
+            axes.axvspan(mean - sd, mean + sd, color=PUBLISHED, alpha=0.3, lw=0, zorder=0)
+            axes.axvline(mean, color=PUBLISHED, lw=2, ls="--", label="12SL: mean, SD, range")
+        axes.set_xlabel("\n".join(lines), fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    for axes in picture.axes[::PANELS]:
+        axes.set_ylabel("Records")
+    handles, labels = picture.axes[0].get_legend_handles_labels()
+    picture.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=9, frameon=False)
+    return picture
+
+
+def missing_bar(targets) -> Picture:
+    """How many records lack each target. targets: mapping or DataFrame, NaN = missing."""
+    names = [name for name in TARGETS if name in targets]
+    missing = [int(np.isnan(np.asarray(targets[name], float)).sum()) for name in names]
+    total = max((len(targets[name]) for name in names), default=0)
+    picture = Picture(0.8 + 0.27 * len(names), 8)
+    (axes,) = panels(picture, 1, 1)
+    bars = axes.barh([TARGETS[name].label for name in names], missing, color=OURS)
+    text = [f"{count} of {total} ({count / max(total, 1):.1%})" for count in missing]
+    axes.bar_label(bars, text, padding=3, fontsize=8)
+    axes.set_xlim(0, max([*missing, 1]) * 1.3)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.invert_yaxis()
+    axes.set_xlabel("Records without a value")
+    return picture

@@ -1,69 +1,23 @@
-"""Statistics as pictures: distributions, learning, errors, waves.
+"""Figures of networks: how they learn, how their predictions agree, and their errors.
 
-Numbers come in, pictures go out. Methods keep the colour and dash of ``attribution.METHODS``
-everywhere.
+Numbers come in, pictures go out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from plotly.subplots import make_subplots
 
-from ..attribution_methods import METHODS, Method
 from ..ecg import TARGETS
 from ..written import written
 from .interactive import plain
-from .picture import Picture
+from .picture import PANELS, Picture, panels
+from .styles import OURS, PLAIN, PUBLISHED
 
-
-class _Column(Mapping):
-    """What attribution.METHODS says of every method, read when asked for."""
-
-    def __init__(self, read: Callable[[Method], object]):
-        self._read = read
-
-    def __getitem__(self, method: str):
-        return self._read(METHODS[method])
-
-    def __iter__(self):
-        return iter(METHODS)
-
-    def __len__(self) -> int:
-        return len(METHODS)
-
-
-METHOD_LABELS = _Column(lambda method: method.label)
-METHOD_STYLES = _Column(lambda method: (method.colour, method.dash))
-WAVE_COLORS = {"P": "#56B4E9", "QRS": "#D55E00", "T": "#009E73"}
-WAVE_COLORS |= {"neighbouring beats": "#CC79A7", "elsewhere": "#BBBBBB"}
-OURS, PUBLISHED, PLAIN = "#0072B2", "#E69F00", "#999999"
-PANELS = 4  # side by side
 PREDICTING_THE_MEAN = "predicting\nthe mean"
-
-
-def in_order(names) -> list[str]:
-    """Each name once: methods in the order of METHODS, then the rest as they come."""
-    there = dict.fromkeys(names)
-    return [name for name in METHODS if name in there] + [n for n in there if n not in METHODS]
-
-
-def _label(method: str) -> str:
-    return METHOD_LABELS.get(method, method)
-
-
-def _panels(picture: Picture, count: int, columns: int = PANELS) -> list[Axes]:
-    """So many axes in rows of `columns`."""
-    rows = -(-max(count, 1) // columns)
-    grid = picture.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[count:]:
-        axes.set_axis_off()
-    for axes in grid[:count]:
-        axes.spines[["top", "right"]].set_visible(False)
-    return list(grid[:count])
 
 
 def _log_axis(axis) -> None:
@@ -71,55 +25,6 @@ def _log_axis(axis) -> None:
     axis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-
-
-def target_histograms(targets) -> Picture:
-    """The distribution of every target beside the mean, SD and range that 12SL published.
-
-    targets: a mapping (or DataFrame) from target name to values; NaN are left out.
-    """
-    names = [name for name in TARGETS if name in targets]
-    rows = -(-len(names) // PANELS)
-    picture = Picture(0.7 + 2.4 * rows)
-    for name, axes in zip(names, _panels(picture, len(names)), strict=True):
-        target = TARGETS[name]
-        values = np.asarray(targets[name], float)
-        values = values[np.isfinite(values)]
-        lines = [target.title, "here missing in every record"]
-        if values.size:
-            axes.hist(values, bins=40, color=OURS, alpha=0.75, label="here")
-            lines[1] = f"here {values.mean():.1f} ± {values.std():.1f}, n = {values.size}"
-        if target.published:
-            mean, sd, low, high = target.published
-            lines.append(f"12SL {mean:.1f} ± {sd:.1f} ({low:g}–{high:g})")
-            axes.axvspan(low, high, color=PUBLISHED, alpha=0.12, lw=0, zorder=0)
-            axes.axvspan(mean - sd, mean + sd, color=PUBLISHED, alpha=0.3, lw=0, zorder=0)
-            axes.axvline(mean, color=PUBLISHED, lw=2, ls="--", label="12SL: mean, SD, range")
-        axes.set_xlabel("\n".join(lines), fontsize=8)
-        axes.tick_params(labelsize=8)
-        axes.xaxis.set_major_locator(MaxNLocator(4))
-    for axes in picture.axes[::PANELS]:
-        axes.set_ylabel("Records")
-    handles, labels = picture.axes[0].get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=9, frameon=False)
-    return picture
-
-
-def missing_bar(targets) -> Picture:
-    """How many records lack each target. targets: mapping or DataFrame, NaN = missing."""
-    names = [name for name in TARGETS if name in targets]
-    missing = [int(np.isnan(np.asarray(targets[name], float)).sum()) for name in names]
-    total = max((len(targets[name]) for name in names), default=0)
-    picture = Picture(0.8 + 0.27 * len(names), 8)
-    (axes,) = _panels(picture, 1, 1)
-    bars = axes.barh([TARGETS[name].label for name in names], missing, color=OURS)
-    text = [f"{count} of {total} ({count / max(total, 1):.1%})" for count in missing]
-    axes.bar_label(bars, text, padding=3, fontsize=8)
-    axes.set_xlim(0, max([*missing, 1]) * 1.3)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.invert_yaxis()
-    axes.set_xlabel("Records without a value")
-    return picture
 
 
 def learning_curve(history, target: str | None = None) -> Picture:
@@ -131,7 +36,7 @@ def learning_curve(history, target: str | None = None) -> Picture:
     history = pd.DataFrame(history)
     unit = f" ({TARGETS[target].unit})" if target else ""
     picture = Picture(3.2)
-    loss, error = _panels(picture, 2, 2)
+    loss, error = panels(picture, 2, 2)
     dashes = {"loss": "-", "mae": "-", "rmse": ":"}
     for key in history:
         part, _, measure = key.rpartition("_")
@@ -173,7 +78,7 @@ def agreement(truth, prediction, target: str, record_id=None, split: str = "test
     mean, sd = error.mean(), error.std(ddof=1) if error.size > 1 else 0.0
     unit, label = TARGETS[target].unit, TARGETS[target].label
     picture = Picture(4.6)
-    left, right = _panels(picture, 2, 2)
+    left, right = panels(picture, 2, 2)
     ends = [min(truth.min(), prediction.min()), max(truth.max(), prediction.max())]
     left.plot(ends, ends, "--", color=PLAIN, label="identity")
     left.plot(truth, prediction, "o", ms=4, color=OURS, alpha=0.6, mec="none")
@@ -228,7 +133,7 @@ def metrics_figure(metrics, mean_mae: Mapping | None = None, split: str = "test"
     rows = metrics[metrics["split"] == split]
     names = [name for name in TARGETS if name in set(rows["target"])]
     picture = Picture(0.5 + 2.5 * -(-max(len(names), 1) // PANELS))
-    for name, axes in zip(names, _panels(picture, len(names)), strict=True):
+    for name, axes in zip(names, panels(picture, len(names)), strict=True):
         chosen = rows[rows["target"] == name].sort_values("model")
         pairs = zip(chosen["model"], chosen["mae"], strict=True)
         bars = {f"model {model}": (mae, OURS) for model, mae in pairs}
@@ -242,34 +147,4 @@ def metrics_figure(metrics, mean_mae: Mapping | None = None, split: str = "test"
         axes.set_title(TARGETS[name].label, fontsize=10)
         axes.tick_params(axis="x", labelsize=7, rotation=90 if len(bars) > 4 else 0)
         axes.margins(y=0.15)
-    return picture
-
-
-def wave_bars(mass, target: str | None = None) -> Picture:
-    """Share of |attribution| in every wave, a bar a method.
-
-    mass: DataFrame with a row a method and a column a wave (P, QRS, T, elsewhere), shares that add
-    up to at most 1. Columns named time_… hold the share of time that a wave takes: the last bar.
-    """
-    mass = pd.DataFrame(mass)
-    waves = [name for name in mass if not str(name).startswith("time_")]
-    shares = mass[waves].rename(index=_label)
-    if all(f"time_{wave}" in mass for wave in waves):
-        shares.loc["share of time"] = [mass[f"time_{wave}"].mean() for wave in waves]
-    picture = Picture(1.1 + 0.3 * len(shares))
-    (axes,) = _panels(picture, 1, 1)
-    start = np.zeros(len(shares))
-    for wave in waves:
-        width = shares[wave].to_numpy(float) * 100
-        colour = WAVE_COLORS.get(wave, "#666666")
-        bars = axes.barh(list(shares.index), width, left=start, color=colour, label=str(wave))
-        text = [f"{share:.0f}" if share >= 2 else "" for share in width]
-        axes.bar_label(bars, text, label_type="center", fontsize=8)
-        start = start + np.nan_to_num(width)
-    axes.set_xlim(0, 100)
-    axes.invert_yaxis()
-    axes.set_xlabel("Share of |attribution| (%)")
-    picture.legend(loc="outside upper right", ncols=len(waves), fontsize=9, frameon=False)
-    if target:
-        axes.set_title(TARGETS[target].label, fontsize=11, loc="left")
     return picture
