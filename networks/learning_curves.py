@@ -1,61 +1,154 @@
-"""How many ECGs a network needs: python networks/learning_curves.py FOLDER
+"""How many ECGs, epochs and which recipe a network needs: python networks/learning_curves.py FOLDER
 
-FOLDER is make.py's, with its ECGs and states. Every training is one network that learns all seven
-targets together, as in make.py, and is judged on the same 5000 test ECGs. Its errors are kept in
-FOLDER, so that a stopped run goes on; tables and figure go into docs/.
+FOLDER is make.py's, with its ECGs and states. Every training is judged on the same 5000 test ECGs.
+Its errors are kept in FOLDER, so that a stopped run goes on; tables and figure go into docs/.
 """
 
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import make
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ecghelpers import config, shipped, training
 from ecghelpers.data.gan import record_ids, synthesize
+from ecghelpers.data.medians import Medians
 from ecghelpers.data.parallel import measured_block
 from ecghelpers.ecg import SAMPLING_RATE_HZ, TARGETS
 from ecghelpers.training import Settings
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "networks.md"
 FIGURE = DOCUMENT.with_name("learning_curves.png")
-SIZES, EPOCHS = (1_000,), 10
+SIZES, EPOCHS = (1_000, 3_000), 10
+# One target learnt alone, as the quick profile does: ECGs and epochs of about as many steps.
+ALONE, ALONE_TARGETS, ALONE_VALIDATION = ((1_000, 12), (2_000, 5)), ("pr", "qrs", "qt"), 400
+RECIPE_RECORDS, RECIPE_EPOCHS = 10_000, 3
+NOISE_UV, SHIFT_SAMPLES, DECAY = 10, 10, 0.99
 LABEL_RECORDS, LABEL_NOISE_UV = 300, (10, 20)
 SHOWN = ("qt", "pr", "qrs")  # drawn in front of the others
+
+
+class Augmented:
+    """Beats (record, 12, time) that come changed, by chance, each time they are taken."""
+
+    def __init__(self, beats: np.ndarray, change: Callable[[Tensor, torch.Generator], Tensor]):
+        self.beats, self.change = beats, change
+        self.chance = torch.Generator().manual_seed(make.TRAINING["seed"])
+
+    def __len__(self) -> int:
+        return len(self.beats)
+
+    def __getitem__(self, rows: np.ndarray) -> Tensor:
+        return self.change(torch.as_tensor(self.beats[rows]).float(), self.chance)
+
+
+def add_noise(beats: Tensor, chance: torch.Generator) -> Tensor:
+    """White noise of NOISE_UV on every lead."""
+    return beats + NOISE_UV * torch.randn(beats.shape, generator=chance)
+
+
+def shift(beats: Tensor, chance: torch.Generator) -> Tensor:
+    """Each beat up to SHIFT_SAMPLES earlier or later; the ends repeat their last value."""
+    time = beats.shape[-1]
+    by = torch.randint(-SHIFT_SAMPLES, SHIFT_SAMPLES + 1, (len(beats), 1), generator=chance)
+    places = (torch.arange(time) + by).clamp(0, time - 1)
+    return beats.gather(2, places[:, None, :].expand_as(beats))
+
+
+class Averaged(make.Joint):
+    """Judged, and kept, by the running average of its weights."""
+
+    def _build(self) -> None:
+        super()._build()
+        average = get_ema_multi_avg_fn(DECAY)
+        self.average = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
+
+    def step(self, rows: Tensor) -> None:
+        super().step(rows)
+        self.average.update_parameters(self.network)
+
+    def finish_epoch(self, seconds: float) -> None:
+        own, self.network = self.network, self.average.module
+        super().finish_epoch(seconds)
+        self.network = own
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is changed in a joint training."""
+
+    kind: type[make.Joint] = make.Joint
+    settings: dict = field(default_factory=dict)
+    change: Callable | None = None  # of the beats, each time they are taken
+
+
+RECIPES = {
+    "the recipe as it is": Recipe(),
+    f"white noise of {NOISE_UV} µV added": Recipe(change=add_noise),
+    f"beats moved by up to ± {2 * SHIFT_SAMPLES} ms": Recipe(change=shift),
+    f"weights averaged (EMA, {DECAY})": Recipe(Averaged),
+    "learning rate 0.001": Recipe(settings={"learning_rate": 1e-3}),
+    "learning rate 0.01": Recipe(settings={"learning_rate": 1e-2}),
+    "batches of 64": Recipe(settings={"batch_size": 64}),
+}
 
 
 def row(folder: Path, name: str, train: Callable[[], tuple[dict, list, int]]) -> dict:
     """Test MAE by target, ECGs and epochs of one training; read again if they are there.
 
-    train: gives the network of every target, the history, and how many ECGs it learnt from.
+    train: gives the networks by target, the history, and how many ECGs they learnt from.
     """
     path = folder / "curves" / f"{name}.json"
     if path.exists():
         return json.loads(path.read_text(encoding="utf-8"))
     networks, history, records = train()
     test = make.collected(folder, "test", **make.TEST)
-    mae = {target: make.errors(networks[target], test, target)["mae"] for target in TARGETS}
-    found = {"records": records, "epochs": len(history), "mae": mae}
+    mae = {target: make.errors(networks[target], test, target)["mae"] for target in networks}
+    content = {"records": records, "epochs": len(history), "mae": mae}
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    return found
+    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    return content
 
 
-def few(folder: Path, records: int) -> tuple[dict, list, int]:
-    """A training on the first so many of make.py's ECGs."""
+def parts(folder: Path) -> tuple[Medians, Medians]:
     data = make.collected(folder, "train", make.TRAINING["records"], make.TRAINING["seed"])
-    learn, choose = make.parts(data)
+    return make.parts(data)
+
+
+def together(
+    folder: Path, name: str, records: int, epochs: int, recipe: Recipe
+) -> tuple[dict, list, int]:
+    """All targets learnt together from the first so many of make.py's ECGs."""
+    learn, choose = parts(folder)
     learn = learn.subset(np.arange(records))
-    settings = Settings(
-        "qt", epochs=EPOCHS, learning_rate=make.JOINT_RATE, seed=make.TRAINING["seed"]
-    )
+    values = {"learning_rate": make.JOINT_RATE, "seed": make.TRAINING["seed"]} | recipe.settings
+    settings = Settings("qt", epochs=epochs, **values)
     pairs = ((part.medians, part.targets) for part in (learn, choose))
-    trainer = make.Joint(settings, *pairs, config.resolve_device())
-    training.fit(trainer, folder / f"size{records}.state")
+    trainer = recipe.kind(settings, *pairs, config.resolve_device())
+    if recipe.change:
+        trainer.beats = Augmented(trainer.beats, recipe.change)
+    # a state holds neither an average nor where chance stands: only the usual kind is continued
+    usual = recipe.kind is make.Joint and not recipe.change
+    training.fit(trainer, folder / f"{name}.state" if usual else None)
     return trainer.model(trainer.best[1]), trainer.history, records
+
+
+def alone(folder: Path, target: str, records: int, epochs: int) -> tuple[dict, list, int]:
+    """One target learnt by the recipe of the other profiles."""
+    learn, choose = (part.subset(np.isfinite(part.target(target))) for part in parts(folder))
+    learn = learn.subset(np.arange(records))
+    choose = choose.subset(np.arange(ALONE_VALIDATION))
+    pairs = ((part.medians, part.target(target)) for part in (learn, choose))
+    trainer = training.Trainer(Settings(target, epochs=epochs), *pairs, config.resolve_device())
+    network = training.fit(trainer, folder / f"alone.{target}.{records}.state")
+    return {target: network}, trainer.history, records
 
 
 def further(folder: Path) -> tuple[dict, list, int]:
@@ -90,7 +183,8 @@ def table(heading: str, rows: dict[str, dict[str, float]]) -> list[str]:
     lines = [f"| {heading} | {' | '.join(names)} |", "| --- " * (len(names) + 1) + "|"]
     original = {name: target.original_error[0] for name, target in TARGETS.items()}
     for name, mae in (rows | {"the original's: 90 000 ECGs, labels of 12SL": original}).items():
-        lines.append(f"| {name} | {' | '.join(f'{mae[target]:.3g}' for target in TARGETS)} |")
+        errors = (f"{mae[target]:.3g}" if target in mae else "" for target in TARGETS)
+        lines.append(f"| {name} | {' | '.join(errors)} |")
     return lines
 
 
@@ -116,11 +210,29 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("folder", type=Path, help="make.py's folder, with its ECGs")
     folder = options.parse_args().folder
-    rows = [row(folder, f"size{n}", lambda n=n: few(folder, n)) for n in SIZES]
+
+    def learnt(name: str, records: int, epochs: int, recipe: Recipe) -> dict:
+        return row(folder, name, lambda: together(folder, name, records, epochs, recipe))
+
+    def learnt_alone(target: str, records: int, epochs: int) -> dict:
+        name = f"alone.{target}.{records}x{epochs}"
+        return row(folder, name, lambda: alone(folder, target, records, epochs))["mae"]
+
+    recipes = {
+        changed: learnt(f"recipe{number}", RECIPE_RECORDS, RECIPE_EPOCHS, recipe)["mae"]
+        for number, (changed, recipe) in enumerate(RECIPES.items())
+    }
+    rows = [learnt(f"size{n}", n, EPOCHS, RECIPES["the recipe as it is"]) for n in SIZES]
     rows += [row(folder, "further", lambda: further(folder)), reference()]
+    few = {
+        f"{n:,} ECGs, {e} epochs": {t: learnt_alone(t, n, e)[t] for t in ALONE_TARGETS}
+        for n, e in ALONE
+    }
     draw(rows)
     named = {f"{r['records']:,} ECGs, {r['epochs']} epochs": r["mae"] for r in rows}
     make.write_between(DOCUMENT, "sizes", table("learnt from", named))
+    make.write_between(DOCUMENT, "alone", table("learnt from", few))
+    make.write_between(DOCUMENT, "recipe", table("changed", recipes))
     moved = {f"{uv} µV": moved_labels(uv) for uv in LABEL_NOISE_UV}
     make.write_between(DOCUMENT, "labels", table("noise", moved))
 
