@@ -51,6 +51,11 @@ def kind(method: str, multiply_by_inputs: bool = True) -> str:
     return "contribution" if scaled else "sensitivity"
 
 
+def multiplied(multiply_by_inputs: bool = True) -> list[str]:
+    """The methods whose maps are multiplied by the beat."""
+    return [name for name in METHODS if kind(name, multiply_by_inputs) == "contribution"]
+
+
 MEANINGS = {
     "contribution": "orange pushed the prediction up by so much, blue down",
     "sensitivity": "a higher voltage here would raise (orange) or lower (blue) the prediction",

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from ..attribution import LEAD_CHOICES, METHODS, attribute
+from ..attribution import LEAD_CHOICES, METHODS, attribute, kind
 from ..config import Results
-from ..data.maps_and_curves import read_attributions
+from ..data.maps_and_curves import Attributions, read_attributions
+from ..data.medians import Medians
 from ..files import write_table
 from ..prediction import ready
 from ..truth.similarity import between_methods, between_trainings
@@ -19,8 +20,18 @@ FEW_DRAWS = {"smoothgrad_draws": 5, "gradientshap_draws": 5, "integrated_gradien
 COLUMNS = ["part", "method", "score", "n", "value", "low", "high", "chance"]
 
 
-def other_trainings(results: Results, target: str) -> tuple[list[str], list[dict]]:
-    """The records that all finished networks of a target have maps of, and each network's maps."""
+def times_beat(stored: Attributions) -> list[str]:
+    """The methods whose stored maps are multiplied by the beat."""
+    given = {m: stored.details[m]["parameters"] for m in stored.maps if m in METHODS}
+    multiply = {m: parameters.get("multiply_by_inputs", True) for m, parameters in given.items()}
+    return [m for m in given if kind(m, multiply[m]) == "contribution"]
+
+
+def other_trainings(
+    results: Results, target: str
+) -> tuple[list[str], list[dict[str, np.ndarray]], list[str]]:
+    """The records that all finished networks of a target have maps of, each network's maps, and
+    the methods that are multiplied by the beat."""
     stored = [
         read_attributions(path)
         for path in (results.attributions(*network) for network in results.models(target))
@@ -32,19 +43,19 @@ def other_trainings(results: Results, target: str) -> tuple[list[str], list[dict
         place = {record: row for row, record in enumerate(content.record_id)}
         rows = [place[record] for record in shared]
         maps.append({m: values[rows] for m, values in content.maps.items()})
-    return shared, maps
+    return shared, maps, times_beat(stored[0])
 
 
-def consistency(
-    results: Results, target: str, patients: Mapping[str, str], seed: int = 0
-) -> pd.DataFrame:
+def consistency(results: Results, target: str, data: Medians, seed: int = 0) -> pd.DataFrame:
     """How alike the maps of several trainings are, of ``between_trainings``; empty for one.
 
-    patients: record id → patient.
+    data: whose records they are.
     """
-    shared, maps = other_trainings(results, target)
-    groups = [patients[record] for record in shared]
-    return between_trainings(maps, shared, groups=groups, seed=seed)
+    shared, maps, multiplied = other_trainings(results, target)
+    place = {record: row for row, record in enumerate(data.record_id)}
+    known = data.subset(np.array([place[record] for record in shared], int))
+    beside = {"beats_uv": known.medians, "multiplied": multiplied, "groups": known.groups}
+    return between_trainings(maps, shared, seed=seed, **beside)
 
 
 def disagreement(

@@ -115,7 +115,8 @@ def plant_network(
     _write_maps(results, name, drawn, maps)
     if planted_network.learnt:
         leaning = lean(network, records, name, settings.seed) if PLANTS[name].gives_away else None
-        scores = _scores(name, drawn.maps, *few, leaning, settings.seed)
+        multiplied = attribution.multiplied(maps.multiply_by_inputs)
+        scores = _scores(name, drawn.maps, *few, leaning, multiplied, settings.seed)
         planted_network = replace(planted_network, lean=leaning, scores=scores)
     return _write(results, planted_network, settings)
 
@@ -142,13 +143,16 @@ def _scores(
     records: Medians,
     planted: Planted,
     leaning: Lean | None,
+    multiplied: Sequence[str],
     seed: int,
 ) -> pd.DataFrame:
     """The scores of a plant's maps; the columns of the contract come first."""
-    common = {"edges": planted.edges, "groups": records.groups, "seed": seed}
-    table = score_table(maps, planted.masks, records.record_id, **common)
+    common = {"beats_uv": planted.beats, "multiplied": multiplied, "seed": seed}
+    own = {"edges": planted.edges, "groups": records.groups}
+    table = score_table(maps, planted.masks, records.record_id, **own, **common)
     if leaning:
-        share = share_table(maps, planted.masks, records, PLANTS[name].gives_away, leaning)
+        plant = PLANTS[name].gives_away
+        share = share_table(maps, planted.masks, records, plant, leaning, **common)
         table = pd.concat([table, share], ignore_index=True)
     table.insert(0, "plant", name)
     rest = [column for column in table if column not in SCORE_COLUMNS]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ..attribution import METHODS, attribute
+from ..attribution import METHODS, attribute, multiplied
 from ..config import generator
 from ..model import ResModule, StevenNet
 from ..prediction import ready
@@ -20,19 +20,24 @@ DRAWS, NOISE = 4, 0.02  # noisy copies a map is averaged over; their σ as a fra
 
 
 def cascade(
-    model: StevenNet, beats_uv: np.ndarray, seed: int = 0, stages: Sequence[str] = STAGES
+    model: StevenNet,
+    beats_uv: np.ndarray,
+    seed: int = 0,
+    stages: Sequence[str] = STAGES,
+    record: str = "",
 ) -> Iterator[tuple[str, StevenNet]]:
     """Copies of a network whose weights are shuffled from the output down, one more part at a time.
 
     Cascading randomisation of Adebayo et al., arXiv 1810.03292. Every weight tensor of a part keeps
     its values in another order, so that scales stay. beats_uv: (record, 12, 600) µV by which the
-    batch norms of shuffled parts are set anew, so that they let through what now comes. Yields
-    (stage, copy); the given network is not changed.
+    batch norms of shuffled parts are set anew, so that they let through what now comes. record:
+    whose shuffle it is, each another. Yields (stage, copy); the given network is not changed.
     """
     copied = copy.deepcopy(model).eval()
     done: list[str] = []
     for stage in STAGES:
-        _shuffle(copied.get_submodule(stage), generator(seed, "shuffled weights", stage))
+        draw = generator(seed, "shuffled weights", stage, record)
+        _shuffle(copied.get_submodule(stage), draw)
         done.append(stage)
         if stage in stages:
             _renew_statistics(copied, done, beats_uv)
@@ -117,26 +122,35 @@ def randomisation_table(
 ) -> pd.DataFrame:
     """How alike the maps of shuffled networks are to the trained network's.
 
+    Each record has a shuffle of its own, so that the interval over records is one over shuffles
+    too: some maps hardly depend on the record, and with one shuffle its draw would decide.
     beats_uv: (record, 12, 600) µV; calibration: more beats for the batch norms of the shuffled
     networks, by default these. Columns: stage (the part down to which weights are shuffled), then
     those of similarity_table. A method whose maps stay alike when the whole network is shuffled
     (``init_block``) does not show what the network has learnt.
     """
 
-    def maps_of(network: StevenNet) -> dict[str, np.ndarray]:
-        network, *_ = ready(network)  # once, not for every map
-        given = {"draws": draws, "noise": noise, "seed": seed, **options}
-        return {m: smooth_maps(network, beats_uv, m, record_id, **given) for m in methods}
+    given = {"draws": draws, "noise": noise, "seed": seed, **options}
 
-    trained = maps_of(model)
-    tables = []
-    for stage, network in cascade(
-        model, beats_uv if calibration is None else calibration, seed, stages
-    ):
-        common = {"groups": groups, "seed": seed}
-        table = similarity_table(trained, maps_of(network), record_id, **common)
-        table.insert(0, "stage", stage)
-        tables.append(table)
+    def maps_of(network: StevenNet, rows: slice) -> dict[str, np.ndarray]:
+        network, *_ = ready(network)  # once, not for every map
+        part = beats_uv[rows], record_id[rows]
+        return {m: smooth_maps(network, part[0], m, part[1], **given) for m in methods}
+
+    trained = maps_of(model, slice(None))
+    calibration = beats_uv if calibration is None else calibration
+    shuffled = {stage: {m: np.empty_like(trained[m]) for m in methods} for stage in stages}
+    for row, record in enumerate(record_id):
+        one = slice(row, row + 1)
+        for stage, network in cascade(model, calibration, seed, stages, str(record)):
+            for method, found in maps_of(network, one).items():
+                shuffled[stage][method][one] = found
+    times_beat = multiplied(options.get("multiply_by_inputs", True))
+    common = {"beats_uv": beats_uv, "multiplied": times_beat, "groups": groups, "seed": seed}
+    tables = [
+        similarity_table(trained, maps, record_id, **common).assign(stage=stage)
+        for stage, maps in shuffled.items()
+    ]
     return pd.concat(tables, ignore_index=True)
 
 

@@ -20,11 +20,12 @@ COLUMNS = ["target", "method", "test", "value", "low", "high", "chance", "verdic
 ALL = "all"
 PASSES, FAILS, UNCLEAR = "passes", "fails", "unclear"
 FROM_ANSWER = {"yes": PASSES, "no": FAILS, "unclear": UNCLEAR, "": ""}
-# Where a value that no test decides becomes a verdict; the reasons stand in docs/truth.md.
-MOST_POINTS = 0.5  # of the points a map marks most: so many must lie on the plant
-MOST_SHARE = 0.5  # of the network's leaning on a marker: so much a map must show
-MOST_LEFT = 0.25  # rank correlation with the map of shuffled weights
-MOST_ALIKE = 0.5  # rank correlation between trainings
+# Where a value that no test decides becomes a verdict, and the reasons stand in docs/truth.md. A
+# verdict has to hold for every limit between the two, so that no choice among them decides it.
+MOST_POINTS = 0.4, 0.6  # of the points a map marks most: so many must lie on the plant
+MOST_SHARE = 0.4, 0.6  # of the network's leaning on a marker: so much a map must show
+MOST_LEFT = 0.2, 0.3  # rank correlation with the map of shuffled weights
+MOST_ALIKE = 0.4, 0.6  # rank correlation between trainings
 
 
 @dataclass(frozen=True)
@@ -141,11 +142,9 @@ def from_readers(scores: pd.DataFrame) -> list[dict]:
     ]
 
 
-def _beside(found, lowest: float, highest: float, above: bool = True) -> str:
-    """Passes where the whole interval lies on the right side of a limit, fails on the other.
-
-    lowest, highest: between which the limit lies, where it is measured itself.
-    """
+def _beside(found, limits: tuple[float, float], above: bool = True) -> str:
+    """Passes where the whole interval lies on the right side of all limits, fails on the other."""
+    lowest, highest = limits
     if not np.isfinite([found.low, found.high, lowest, highest]).all():
         return UNCLEAR
     if found.low > highest:
@@ -156,30 +155,34 @@ def _beside(found, lowest: float, highest: float, above: bool = True) -> str:
 def from_planted(scores: pd.DataFrame) -> list[dict]:
     """The tests by planted truth, from the scores of all planted networks that have learnt.
 
-    A method passes a plant if more than half of the points it marks most lie on it; it exposes the
-    shortcut if its share on the marker is at least half of what the marker counts for the network,
-    wherever in its interval that lies. A network that leans on the marker so little that a map
-    which knows nothing would pass is not judged by.
+    A method passes a plant if most of the points it marks most lie on it; it exposes the shortcut
+    if its share on the marker is most of what the marker counts for the network, wherever in its
+    interval that lies. A network that leans on the marker so little that a map which knows nothing
+    would pass is not judged by.
     """
     rows = []
     for name, plant in PLANTS.items():
         score = shortcut.SHARE if plant.gives_away else "rank"
         part = scores[(scores.plant == name) & (scores.score == score)]
-        limits, known = (MOST_POINTS, MOST_POINTS), True
+        limits, known = MOST_POINTS, True
         if plant.gives_away:
             leaning = part[part.method == shortcut.TRUTH]
-            limits = tuple(MOST_SHARE * float(leaning[end].mean()) for end in ("low", "high"))
+            ends = leaning.low.mean(), leaning.high.mean()
+            limits = tuple(share * end for share, end in zip(MOST_SHARE, ends, strict=True))
             known = len(leaning) and np.isfinite(leaning.value).all()
         for found in part[part.method.isin(METHODS)].itertuples():
             values = (found.value, found.low, found.high, found.chance)
-            judged = known and found.method != FLOOR and not limits[0] <= found.chance
-            verdict = _beside(found, *limits) if judged else ""
+            judged = known and found.method != FLOOR and not limits[1] <= found.chance
+            verdict = _beside(found, limits) if judged else ""
             rows.append(row(ALL, found.method, planted_test(name), *values, verdict))
     return rows
 
 
 def from_truth(results: Results) -> list[dict]:
-    """How each target's maps depend on its network's weights, and agree between its trainings."""
+    """How each target's maps depend on its network's weights, and agree between its trainings.
+
+    Likeness is held against the limits on a scale from chance (0) to the same map (1).
+    """
     tables: dict[str, list[pd.DataFrame]] = {}
     for target, model in results.models():
         path = results.truth(target, model)
@@ -189,13 +192,15 @@ def from_truth(results: Results) -> list[dict]:
     for target, several in tables.items():
         whole = pd.concat(several)
         whole = whole[(whole.score == "rank correlation") & whole.method.isin(METHODS)]
-        for part, test, limit, above in (
+        for part, test, limits, above in (
             ("weights", "depends_on_weights", MOST_LEFT, False),
             ("trainings", "consistent", MOST_ALIKE, True),
         ):
             means = whole[whole.part == part].groupby("method", sort=False)
             for method, found in means[["value", "low", "high", "chance"]].mean().iterrows():
-                verdict = "" if method == FLOOR else _beside(found, limit, limit, above)
+                chance = found.chance if np.isfinite(found.chance) else 0.0
+                own = tuple(chance + limit * (1 - chance) for limit in limits)
+                verdict = "" if method == FLOOR else _beside(found, own, above)
                 rows.append(row(target, method, test, *found, verdict))
     return rows
 

@@ -1,6 +1,6 @@
 """How far a network leans on a marker that gives its label away, and whether maps show it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from ..evaluation import model_errors
 from ..prediction import predict
 from ..statistics import CONFIDENCE, bootstrap_weights, summary
 from ..truth.edits import edit_beats
+from ..truth.floor_maps import knowing_nothing
 from ..truth.masks import definition_mask
 from ..truth.plants import PLANTS
 from ..truth.scores import mass_accuracy
@@ -69,13 +70,22 @@ def lean(model: nn.Module, records: Medians, name: str, seed: int = 0) -> Lean:
 
 
 def share_table(
-    maps: Mapping[str, np.ndarray], masks: np.ndarray, records: Medians, target: str, leaning: Lean
+    maps: Mapping[str, np.ndarray],
+    masks: np.ndarray,
+    records: Medians,
+    target: str,
+    leaning: Lean,
+    *,
+    beats_uv: np.ndarray | None = None,
+    multiplied: Collection[str] = (),
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Of the map's mass on marker and definition together, the share on the marker.
 
     masks: of the marker. One row a method, score ``marker share``, columns as in score_table;
-    chance is the marker's share of the two areas. The row ``network`` holds what the network does:
-    Lean.share. A map that hides the shortcut lies far below it.
+    chance is the marker's share of the two areas, for the methods that are multiplied by beats_uv
+    (with their markers) that of random numbers times the beat. The row ``network`` holds what the
+    network does: Lean.share. A map that hides the shortcut lies far below it.
     """
     own = definition_mask(records.fiducials, target, records.medians) & ~masks
     both = masks | own
@@ -85,6 +95,10 @@ def share_table(
     for method, values in maps.items():
         share = mass_accuracy(np.where(both, values, 0), masks)
         rows.append({"method": method} | common | summary(share, records.groups))
+        if method in multiplied:
+            nothing = knowing_nothing(masks.shape, seed, records.record_id, beats_uv)
+            share = mass_accuracy(np.where(both, nothing, 0), masks)
+            rows[-1]["chance"] = summary(share)["value"]
     value, low, high = leaning.share
     truth = {"n": len(records.record_id), "value": value, "low": low, "high": high}
     rows.append({"method": TRUTH} | common | truth)

@@ -45,6 +45,19 @@ def shifted(
     return np.take_along_axis(maps, (times % samples)[:, None, :], axis=2)
 
 
+def knowing_nothing(
+    shape: tuple[int, ...], seed: int, record_id: Sequence[str], beats_uv: np.ndarray | None = None
+) -> np.ndarray:
+    """What a map of this shape (record, lead, time) is by chance: normal numbers of each record.
+
+    beats_uv: of the same shape, where the maps in question are multiplied by the voltage. Those are
+    larger where the beat is, whatever the network: chance for them are numbers that are so too.
+    """
+    draws = [generator(seed, "knowing nothing", i).standard_normal(shape[1:]) for i in record_id]
+    numbers = np.array(draws).reshape(shape)
+    return numbers if beats_uv is None else numbers * beats_uv
+
+
 def partners(record_id: Sequence[str], seed: int, groups: Sequence | None = None) -> np.ndarray:
     """(record,) position of another record for each one, -1 where there is none.
 

@@ -1,6 +1,6 @@
 """One table of scores: methods beside what is certainly right and what is certainly wrong."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import product
 
 import numpy as np
@@ -9,13 +9,14 @@ from scipy.ndimage import gaussian_filter1d
 
 from ..ecg import MS_PER_SAMPLE
 from ..statistics import over_floor, summary
-from .floor_maps import other_record, shifted
+from .floor_maps import knowing_nothing, other_record, shifted
 from .scores import SCORES, edge_chance_ms, edge_error_ms
 
 BLUR_MS = 20.0  # SD of the Gaussian that blurs the oracle
 EDGE = "edge_ms"  # the one score of which less is better
 ORACLES = ("oracle", "blurred oracle")
 FLOORS = ("shifted", "other record")
+CHANCE_DRAWS = 4  # maps a record that know nothing, for what has no chance in closed form
 CHANCE_METHOD = "random"  # a method without a map of its own: no floor is made from it
 
 
@@ -31,6 +32,8 @@ def score_table(
     record_id: Sequence[str],
     *,
     edges: np.ndarray | None = None,
+    beats_uv: np.ndarray | None = None,
+    multiplied: Collection[str] = (),
     groups: Sequence | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -38,21 +41,24 @@ def score_table(
 
     maps: method → (record, lead, time); masks: the same shape; edges: (record, edge) sample index,
     for which the error of the map's peaks is added (``edge_ms``, less is better); groups: (record,)
-    patients. Columns: method, score, n (records judged), value (mean), low and high (95 %), chance
-    (of random numbers), and for every method how much better it is than its own shifted map and
-    another record's (``over_shifted``, ``over_other``, each with ``_low``, ``_high`` and ``_p``).
-    Rows besides the methods: the mask itself (``oracle``), ``blurred oracle``, and the two floors,
-    ``shifted`` and ``other record``, as the mean over all methods but random.
+    patients; multiplied: the methods whose maps are multiplied by beats_uv, of the same shape.
+    Columns: method, score, n (records judged), value (mean), low and high (95 %), chance (of random
+    numbers, for those methods times the beat), and for every method how much better it is than its
+    own shifted map and another record's (``over_shifted``, ``over_other``, each with ``_low``,
+    ``_high`` and ``_p``). Rows besides the methods: the mask itself (``oracle``), ``blurred
+    oracle``, and the two floors, ``shifted`` and ``other record``, as the mean over all methods but
+    random.
     """
     masks = np.asarray(masks).astype(bool)
     chance = {name: _mean(score.chance(masks[_there(masks)])) for name, score in SCORES.items()}
     chance |= {} if edges is None else {EDGE: edge_chance_ms(edges, masks.shape[2])}
+    ignorant = dict.fromkeys(multiplied, _chance(masks, edges, beats_uv, record_id, seed))
     rows, floors = [], {floor: {score: [] for score in chance} for floor in FLOORS}
     for method, values in maps.items():
         beside = {} if method == CHANCE_METHOD else _floors(values, record_id, groups, seed)
         worse = {floor: dict(_scores(wrong, masks, edges)) for floor, wrong in beside.items()}
         for score, of_records in _scores(values, masks, edges):
-            row = _row(method, score, of_records, chance[score], groups)
+            row = _row(method, score, of_records, ignorant.get(method, chance)[score], groups)
             for floor, scores in worse.items():
                 floors[floor][score].append(scores[score])
                 gain = of_records - scores[score]
@@ -73,6 +79,23 @@ def _floors(
     """Floor → the maps that are wrong on purpose, made from a method's own."""
     others = other_record(maps, seed, record_id, groups)
     return dict(zip(FLOORS, (shifted(maps, seed, record_id), others), strict=True))
+
+
+def _chance(
+    masks: np.ndarray,
+    edges: np.ndarray | None,
+    beats_uv: np.ndarray | None,
+    record_id: Sequence[str],
+    seed: int,
+) -> dict[str, float]:
+    """Score → its mean for random numbers times the beat; empty without beats."""
+    found: dict[str, list[float]] = {}
+    for draw in range(0 if beats_uv is None else CHANCE_DRAWS):
+        names = [f"{record} {draw}" for record in record_id]
+        maps = knowing_nothing(masks.shape, seed, names, beats_uv)
+        for score, values in _scores(maps, masks, edges):
+            found.setdefault(score, []).append(_mean(values))
+    return {score: _mean(np.array(values)) for score, values in found.items()}
 
 
 def _scores(

@@ -170,7 +170,7 @@ def edge_error_ms(maps: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 
 def edge_chance_ms(edges: np.ndarray, samples: int) -> float:
-    """The mean edge error of peaks at random times, drawn evenly over the beat; NaN without edges.
+    """The mean edge error of peaks at random times, as far apart as a map's; NaN without edges.
 
     edges: (record, edge) sample index; samples: of a map.
     """
@@ -178,7 +178,11 @@ def edge_chance_ms(edges: np.ndarray, samples: int) -> float:
     edges = edges[np.isfinite(edges).all(1)]
     if not len(edges):
         return float("nan")
-    drawn = generator(0, "edge chance").uniform(0, samples, (CHANCE_DRAWS, *edges.shape))
+    apart = PEAK_APART_MS / MS_PER_SAMPLE * np.arange(edges.shape[1])
+    drawn = generator(0, "edge chance").uniform(
+        0, samples - apart[-1], (CHANCE_DRAWS, *edges.shape)
+    )
+    drawn = np.sort(drawn, -1) + apart
     return float(_paired_ms(drawn, edges[None]).mean())
 
 

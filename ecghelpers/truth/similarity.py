@@ -4,7 +4,7 @@ Both measures look at |a| alone, so that a change of sign or scale of the whole 
 NaN where one of the maps is not finite or the same everywhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 
 from ..ecg import MS_PER_SAMPLE
 from ..statistics import over_floor, summary
-from .floor_maps import other_record, shifted
+from .floor_maps import knowing_nothing, other_record, shifted
 
 WINDOW_MS = 20.0  # SD of the Gaussian window of SSIM
 LUMINANCE, CONTRAST = 0.01**2, 0.03**2  # SSIM's constants, for maps between 0 and 1
@@ -60,6 +60,8 @@ def similarity_table(
     others: Mapping[str, np.ndarray],
     record_id: Sequence[str],
     *,
+    beats_uv: np.ndarray | None = None,
+    multiplied: Collection[str] = (),
     groups: Sequence | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -69,11 +71,15 @@ def similarity_table(
     measure; columns: method, score, n, value (mean), low, high (95 % interval over records), and
     beside it what the same maps reach at the wrong time and on another record: shifted and
     other_record (means), over_shifted and over_other (by how much value lies above them, ``_low``,
-    ``_high``, and ``_p`` of a sign-flip test, not corrected). groups: (record,) patients.
+    ``_high``, and ``_p`` of a sign-flip test, not corrected). chance: what random numbers reach,
+    times the beat for methods that are multiplied by beats_uv, for any two maps times the same beat
+    are alike. groups: (record,) patients.
     """
     rows = []
     for method in (m for m in maps if m in others):
         second = others[method]
+        beats = beats_uv if method in multiplied else None
+        nothing = knowing_nothing(second.shape, seed, record_id, beats)
         floors = {
             "shifted": shifted(second, seed, record_id),
             "other": other_record(second, seed, record_id, groups),
@@ -81,6 +87,7 @@ def similarity_table(
         for score, measure in SIMILARITIES.items():
             likeness = measure(maps[method], second)
             row = {"method": method, "score": score} | summary(likeness, groups)
+            row["chance"] = summary(measure(maps[method], nothing))["value"]
             for name, floor in floors.items():
                 worse = measure(maps[method], floor)
                 column = "other_record" if name == "other" else name
@@ -120,23 +127,16 @@ def between_methods(
 
 
 def between_trainings(
-    trainings: Sequence[Mapping[str, np.ndarray]],
-    record_id: Sequence[str],
-    *,
-    groups: Sequence | None = None,
-    seed: int = 0,
+    trainings: Sequence[Mapping[str, np.ndarray]], record_id: Sequence[str], **options
 ) -> pd.DataFrame:
     """similarity_table of each training's maps with the next one's, around; mean over these pairs.
 
     trainings: the maps of each training of one network, method → (record, lead, time). Two
-    trainings make one pair. Empty for fewer.
+    trainings make one pair. Empty for fewer. options: as similarity_table takes them.
     """
     count = len(trainings)
     pairs = [(k, (k + 1) % count) for k in range(count if count > 2 else count - 1)]
-    tables = [
-        similarity_table(trainings[a], trainings[b], record_id, groups=groups, seed=seed)
-        for a, b in pairs
-    ]
+    tables = [similarity_table(trainings[a], trainings[b], record_id, **options) for a, b in pairs]
     if not tables:
         return pd.DataFrame()
     return pd.concat(tables).groupby(["method", "score"], sort=False).mean().reset_index()

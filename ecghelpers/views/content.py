@@ -181,7 +181,7 @@ def _of_plant(cases: Cases, target: str) -> dict:
         side = int(row.low > row.chance) - int(row.high < row.chance)
         ends = interval(row.low, row.high, ".2f", "–")
         rows.append([row.method, written(row.value), ends, THAN_RANDOM[1 + side]])
-    chance = f"{part.chance.iloc[0]:.3f}" if len(part) else "unknown"
+    chance = " to ".join(f"{c:.3f}" for c in dict.fromkeys((part.chance.min(), part.chance.max())))
     note = (
         f"{sentence} Rank accuracy: of as many points as the plant has, those that a map marks "
         f"most, the share that lies on it; chance is {chance}. 95 %: the interval over test ECGs."

@@ -75,7 +75,7 @@ def doses(table: pd.DataFrame, title: str, unit: str) -> Picture:
 
 
 def scores(table: pd.DataFrame, names: Mapping[str, str], title: str) -> Picture:
-    """A panel a score, a row a method, with 95 % intervals; the dotted line is chance.
+    """A panel a score, a row a method, with 95 % intervals; the grey bar before it is chance.
 
     table: columns method, score, value, low, high, chance; names: score → its name on the panel.
     """
@@ -94,21 +94,20 @@ def scores(table: pd.DataFrame, names: Mapping[str, str], title: str) -> Picture
             colour = METHODS[method].colour if method in METHODS else GREY
             axes.plot([row.low, row.high], [place, place], color=colour, lw=1.8)
             axes.plot(row.value, place, "o" if method in METHODS else "D", color=colour, ms=5)
-        if len(part) and np.isfinite(part.chance.iloc[0]):
-            axes.axvline(part.chance.iloc[0], color=BLACK, ls=":", lw=1)
+            axes.plot(row.chance, place, "|", color=BLACK, ms=9, mew=1.5)
         axes.set_title(name, fontsize=10)
         axes.set_ylim(-0.6, len(methods) - 0.4)
         axes.grid(axis="x", lw=0.4, alpha=0.5)
     panels[0].set_yticks(range(len(methods)), [label(method) for method in methods])
-    figure.suptitle(f"{title} (dotted: chance)", fontsize=11)
+    figure.suptitle(f"{title} (black bars: chance)", fontsize=11)
     return figure
 
 
 def forgetting(table: pd.DataFrame, title: str) -> Picture:
     """Likeness of the maps to the trained network's while more and more of it is shuffled.
 
-    table: of ``randomisation_table``; a small panel a method. Grey: the same for maps at the wrong
-    time, which no dependence on weights explains.
+    table: of ``randomisation_table``; a small panel a method. Grey: chance, of random numbers that
+    are multiplied by the beat where the method is.
     """
     rows = table[table.score == "rank correlation"]
     methods = [m for m in METHODS if m in set(rows.method) and m != "random"]
@@ -123,7 +122,7 @@ def forgetting(table: pd.DataFrame, title: str) -> Picture:
         low, high = (np.concatenate(([1.0], part[end])) for end in ("low", "high"))
         axes.fill_between(places, low, high, color=BLUE, alpha=0.2, lw=0)
         axes.plot(places, [1.0, *part.value], "o-", color=BLUE, ms=4)
-        axes.plot(places[1:], part.shifted, "--", color=GREY, lw=1)
+        axes.plot(places[1:], part.chance, "--", color=GREY, lw=1)
         axes.axhline(0, color=BLACK, lw=0.6)
         axes.set_title(label(method), fontsize=10)
         axes.set_xticks(places, ["trained", *stages], rotation=60, fontsize=8)

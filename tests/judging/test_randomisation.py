@@ -118,6 +118,26 @@ def test_gradients_depend_on_the_weights_and_random_maps_do_not():
         assert value["random", stage, "rank correlation"] == pytest.approx(1)
 
 
+def test_two_maps_times_the_same_beat_are_as_alike_as_chance():
+    """Random numbers times the beat: alike by more than a half, and knowing nothing."""
+    beat = 1000 * SMOOTH
+    maps, others = ({"times": RNG.normal(size=SMOOTH.shape) * beat} for _ in range(2))
+    table = similarity_table(maps, others, IDS, beats_uv=beat, multiplied=["times"])
+    row = table.set_index("score").loc["rank correlation"]
+    assert row.value > 0.4 and row.chance == pytest.approx(row.value, abs=0.02)
+    plain = similarity_table(maps, others, IDS).set_index("score").loc["rank correlation"]
+    assert abs(plain.chance) < 0.02
+
+
+def test_every_record_has_a_shuffle_of_its_own_and_keeps_it():
+    network, given = steven_net(dtype=torch.float32), beats(2, dtype=np.float32)
+    options = {"methods": ["deconvolution"], "stages": ["init_block"], "calibration": given}
+    both = randomisation_table(network, given, IDS[:2], **options)
+    alone = [randomisation_table(network, given[k : k + 1], [IDS[k]], **options) for k in (0, 1)]
+    one, two = (table.value[0] for table in alone)
+    assert both.value[0] == pytest.approx((one + two) / 2, abs=1e-3) and abs(one - two) > 1e-3
+
+
 def test_a_smooth_map_without_noise_is_the_map_and_belongs_to_the_record():
     network, given = steven_net(dtype=torch.float32), beats(3, dtype=np.float32)
     whole = smooth_maps(network, given, "saliency", IDS[:3], draws=2)

@@ -18,7 +18,7 @@ from ecghelpers.truth import (
     score_table,
     time_accuracy,
 )
-from ecghelpers.truth.floor_maps import shifted
+from ecghelpers.truth.floor_maps import knowing_nothing, shifted
 
 RNG = np.random.default_rng(5)
 
@@ -132,6 +132,10 @@ def test_the_edge_errors_chance_is_that_of_peaks_anywhere():
     assert edge_chance_ms(np.array([[300.0]]), 600) == pytest.approx(300, rel=0.05)
     assert edge_chance_ms(np.array([[0.0]]), 600) == pytest.approx(600, rel=0.05)
     assert np.isnan(edge_chance_ms(np.array([[np.nan, 3]]), 600))
+    draw = np.random.default_rng(3)
+    edges = np.stack([draw.integers(100, 250, 60), draw.integers(300, 500, 60)], 1).astype(float)
+    found = edge_error_ms(draw.normal(size=(60, 12, 600)), edges)
+    assert abs(found.mean() - edge_chance_ms(edges, 600)) < 3 * found.std() / np.sqrt(60)
 
 
 def _planted(records=40):
@@ -164,6 +168,24 @@ def test_the_table_tells_right_maps_from_wrong_ones():
         assert row.low <= row.chance <= row.high, score
     assert (table["n"] == 40).all()
     assert table.loc[("shifted", "rank"), "value"] < 0.1 < table.loc[("right", "rank"), "value"]
+
+
+def test_chance_of_a_map_times_the_beat_is_that_of_random_numbers_times_the_beat():
+    """Where the truth is tall, such a map marks it whatever the network: chance must say so."""
+    masks, _, _, ids = _planted()
+    beats = RNG.normal(0, 100, masks.shape) + 800.0 * masks
+    other = [f"another {name}" for name in ids]
+    maps = {
+        "times": knowing_nothing(masks.shape, 1, other, beats),
+        "plain": knowing_nothing(masks.shape, 1, other),
+    }
+    table = score_table(maps, masks, ids, beats_uv=beats, multiplied=["times"])
+    table = table.set_index(["method", "score"])
+    assert table.loc[("times", "rank"), "chance"] > 0.5 > table.loc[("plain", "rank"), "chance"]
+    for score in ("mass", "rank", "auroc", "auprc", "lead", "time"):
+        for method in maps:
+            row = table.loc[(method, score)]
+            assert row.low - 0.01 <= row.chance <= row.high + 0.01, (method, score)
 
 
 def test_a_map_that_is_right_for_the_average_record_is_not_better_than_another_records():
