@@ -47,7 +47,7 @@ def score_table(
     own shifted map and another record's (``over_shifted``, ``over_other``, each with ``_low``,
     ``_high`` and ``_p``). Rows besides the methods: the mask itself (``oracle``), ``blurred
     oracle``, and the two floors, ``shifted`` and ``other record``, as the mean over all methods but
-    random.
+    random. A map that is zero everywhere scores what chance does.
     """
     masks = np.asarray(masks).astype(bool)
     chance = {name: _mean(score.chance(masks[_there(masks)])) for name, score in SCORES.items()}
@@ -57,8 +57,11 @@ def score_table(
     for method, values in maps.items():
         beside = {} if method == CHANCE_METHOD else _floors(values, record_id, groups, seed)
         worse = {floor: dict(_scores(wrong, masks, edges)) for floor, wrong in beside.items()}
+        blank = (values == 0).all((1, 2)) & _there(masks)
         for score, of_records in _scores(values, masks, edges):
-            row = _row(method, score, of_records, ignorant.get(method, chance)[score], groups)
+            by_chance = ignorant.get(method, chance)[score]
+            of_records = np.where(blank, by_chance, of_records)  # it marks nothing, and still counts
+            row = _row(method, score, of_records, by_chance, groups)
             for floor, scores in worse.items():
                 floors[floor][score].append(scores[score])
                 gain = of_records - scores[score]

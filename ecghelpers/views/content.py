@@ -181,7 +181,8 @@ def _of_plant(cases: Cases, target: str) -> dict:
         side = int(row.low > row.chance) - int(row.high < row.chance)
         ends = interval(row.low, row.high, ".2f", "–")
         rows.append([row.method, written(row.value), ends, THAN_RANDOM[1 + side]])
-    chance = " to ".join(f"{c:.3f}" for c in dict.fromkeys((part.chance.min(), part.chance.max())))
+    chances = dict.fromkeys((part.chance.min(), part.chance.max())) if len(part) else ()
+    chance = " to ".join(f"{value:.3f}" for value in chances) or "unknown"
     note = (
         f"{sentence} Rank accuracy: of as many points as the plant has, those that a map marks "
         f"most, the share that lies on it; chance is {chance}. 95 %: the interval over test ECGs."

@@ -188,6 +188,19 @@ def test_chance_of_a_map_times_the_beat_is_that_of_random_numbers_times_the_beat
             assert row.low - 0.01 <= row.chance <= row.high + 0.01, (method, score)
 
 
+def test_a_map_that_marks_nothing_counts_as_chance_would():
+    """A method that is zero for half of the records must not be judged by the other half."""
+    masks, _, right, ids = _planted()
+    right[::2] = 0
+    table = score_table({"half": right}, masks, ids).set_index("score")
+    row = table[table.method == "half"].loc["rank"]
+    whole = (
+        score_table({"half": right[1::2]}, masks[1::2], ids[1::2]).set_index("score").loc["rank"]
+    )
+    assert row["n"] == 40
+    assert row.value == pytest.approx((whole.value.iloc[0] + row.chance) / 2, rel=1e-6)
+
+
 def test_a_map_that_is_right_for_the_average_record_is_not_better_than_another_records():
     masks = np.zeros((30, 12, 600), np.uint8)
     masks[:, 4, 200:220] = 1
