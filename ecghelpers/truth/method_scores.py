@@ -52,7 +52,8 @@ def score_table(
     masks = np.asarray(masks).astype(bool)
     chance = {name: _mean(score.chance(masks[_there(masks)])) for name, score in SCORES.items()}
     chance |= {} if edges is None else {EDGE: edge_chance_ms(edges, masks.shape[2])}
-    ignorant = dict.fromkeys(multiplied, _chance(masks, edges, beats_uv, record_id, seed))
+    times_beat = multiplied if beats_uv is not None else ()
+    ignorant = dict.fromkeys(times_beat, _chance(masks, edges, beats_uv, record_id, seed))
     rows, floors = [], {floor: {score: [] for score in chance} for floor in FLOORS}
     for method, values in maps.items():
         beside = {} if method == CHANCE_METHOD else _floors(values, record_id, groups, seed)
@@ -60,7 +61,7 @@ def score_table(
         blank = (values == 0).all((1, 2)) & _there(masks)
         for score, of_records in _scores(values, masks, edges):
             by_chance = ignorant.get(method, chance)[score]
-            of_records = np.where(blank, by_chance, of_records)  # it marks nothing, and still counts
+            of_records = np.where(blank, by_chance, of_records)  # it marks nothing, and counts
             row = _row(method, score, of_records, by_chance, groups)
             for floor, scores in worse.items():
                 floors[floor][score].append(scores[score])
