@@ -4,12 +4,14 @@ import argparse
 import os
 import re
 import secrets
+import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 from ..config import Results
 from ..run.steps import NOTEBOOKS, ROOT
+from .bundle import ASSETS
 
 TOKEN, TAG = "WEB_APP_TOKEN", "web-app"
 # Besides: whatever a page would ask another server for, the browser refuses.
@@ -19,6 +21,10 @@ POLICY = (
     "style-src 'self' data: 'unsafe-inline'; frame-ancestors 'self'; object-src 'none'"
 )
 IDLE_S = 1800  # a visitor's process ends so long after the last thing he did
+# Of JupyterLab's extensions those that a widget needs; what else is installed would be loaded too.
+MANAGERS = ("@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab-manager")
+EXTENSIONS = ["anywidget", *MANAGERS]
+REFILL_S = 0.5  # after a visitor came, until a process starts for the next
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -37,7 +43,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def server(notebook: Path, token: str, options: argparse.Namespace):
-    """A Voilà that listens on this machine alone; whoever has not the token is refused."""
+    """A Voilà that listens on this machine alone; whoever has not the token is refused.
+
+    For the next visitor a process waits that has run the notebook, so that his page opens at once.
+    """
     from traitlets.config import Config
     from voila.app import Voila
 
@@ -45,23 +54,25 @@ def server(notebook: Path, token: str, options: argparse.Namespace):
         config=Config(
             MappingKernelManager={"cull_idle_timeout": IDLE_S, "cull_interval": 60},
             Voila={"ip": "127.0.0.1", "port_retries": 0, "open_browser": False},
+            VoilaConfiguration={"preheat_kernel": True, "extension_allowlist": EXTENSIONS},
+            VoilaKernelManager={"fill_delay": REFILL_S},
         )
     )
     app.token, app.port = token, options.port
     app.base_url = f"/{options.base_url.strip('/')}/".replace("//", "/")
     app.tornado_settings = {"headers": {"Content-Security-Policy": POLICY}}
     app.initialize([str(notebook)])
-    app.template_paths = [_without_links(app.template_paths, notebook.parent), *app.template_paths]
+    app.template_paths = [_templates(app.template_paths, notebook.parent), *app.template_paths]
     return app
 
 
-def _without_links(template_paths: list[str], folder: Path) -> str:
-    """A folder with Voilà's own templates, less their links to fonts on the internet.
+def _templates(template_paths: list[str], folder: Path) -> str:
+    """A folder with our own templates and with Voilà's, less their links to fonts on the internet.
 
-    Only those that hold such a link stand in it; the first folder that has a template decides.
+    Of Voilà's only those that hold such a link; the first folder that has a template decides.
     """
     own = folder / "templates"
-    own.mkdir()
+    shutil.copytree(ASSETS.parent / "web_app", own)
     first: dict[str, Path] = {}
     for place in filter(Path.is_dir, map(Path, template_paths)):
         for path in place.iterdir():

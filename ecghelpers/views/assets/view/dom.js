@@ -17,8 +17,14 @@ export function fill(select, options, chosen) {
 
 export const minus = (text) => text.replaceAll("-", "−");
 
-// Three digits, whatever the size.
-export const short = (x) => minus(x !== 0 && (Math.abs(x) < 1e-3 || Math.abs(x) >= 1e5) ? x.toExponential(1) : String(+x.toPrecision(3)));
+const raised = (digits) => digits.replace(/[-\d]/g, (one) => one === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[one]);
+
+// Three digits, or two and a power of ten.
+export function short(x) {
+  if (x === 0 || Math.abs(x) >= 1e-3 && Math.abs(x) < 1e5) return minus(String(+x.toPrecision(3)));
+  const [digits, power] = x.toExponential(1).split("e");
+  return minus(`${digits} × 10${raised(power.replace("+", ""))}`);
+}
 
 export const signed = (text) => text.startsWith("-") ? minus(text) : `+${text}`;
 

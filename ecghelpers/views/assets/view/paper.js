@@ -61,10 +61,14 @@ function drawMarks(pen, cell, fiducials, k) {
   pen.fillStyle = MARK;
   pen.textAlign = "center";
   pen.font = `${textSize(k, 2.2, 9, 13)}px ${FONT}`;
-  WAVES.forEach((wave, number) => {
-    const [from, to] = fiducials.slice(2 * number, 2 * number + 2);
-    if (from !== null && to !== null) pen.fillText(wave, (cell.left + (from + to) / 2 * MM_PER_SAMPLE) * k, (cell.top - 0.5) * k);
-  });
+  let before = Infinity; // the left end of the next name: a short PR leaves little room
+  for (const [number, wave] of [...WAVES.entries()].reverse()) {
+    const [from, to] = fiducials.slice(2 * number, 2 * number + 2), half = pen.measureText(wave).width / 2;
+    if (from === null || to === null) continue;
+    const x = Math.min((cell.left + (from + to) / 2 * MM_PER_SAMPLE) * k, before - half - 3);
+    pen.fillText(wave, x, (cell.top - 0.5) * k);
+    before = x - half;
+  }
 }
 
 // Frames where the truth of a planted network lies.
@@ -118,7 +122,8 @@ function drawScale(pen, page, cell, k) {
     pen.textAlign = "center";
     pen.font = `${textSize(k, 2.2, 9, 12)}px ${FONT}`;
     for (const time of k >= 3.2 ? [0, 400, 800] : [0, 800]) {
-      pen.fillText(time + (time === 800 || k >= 5.5 && time ? " ms" : ""), (cell.left + time / 40) * k, (page.height - 1) * k);
+      const room = k >= 2.4 || cell.left + BEAT + GAP >= page.width - 0.01; // for the unit
+      pen.fillText(time + (room && (time === 800 || k >= 5.5 && time) ? " ms" : ""), (cell.left + time / 40) * k, (page.height - 1) * k);
     }
   }
   if (!cell.first) return;
