@@ -93,29 +93,68 @@ def perturbation_curve(
     NaN, noise below zero, or more steps than points.
     """
     beats, relevance = _checked(beats_uv, attribution)
-    check_number("noise_fraction", noise_fraction, 0)
     check_choice("order", order, ORDERS)
-    row = OPERATORS[check_choice("operator", operator, OPERATORS)]
     counts, ids = _counts(steps, beats), check_record_ids(record_id, beats)
-    other = _others(beats, donors, seed, ids) if operator == "other_record" else lambda part: None
+    replacements = _replacements(beats, operator, noise_fraction, seed, ids, donors)
+
+    def rank(part: slice, device) -> Tensor:
+        return relevance_order(
+            relevance[part], order, seed=seed, record_id=ids[part], device=device
+        )
+
+    return like(_curves(model, beats, rank, replacements, counts, batch_size, progress), beats_uv)
+
+
+def _curves(
+    model: nn.Module,
+    beats: Tensor,
+    rank: Callable[[slice, torch.device], Tensor],
+    replacements: Callable[[slice], Tensor | None],
+    counts: Tensor,
+    batch_size: int | None,
+    progress: bool,
+) -> Tensor:
+    """Predictions (record, count), some records at a time, whose points rank puts in order."""
     model, device, dtype = ready(model)
     out = torch.empty(len(beats), len(counts), dtype=dtype)
     rows = batch_of(batch_size, device)
 
     def compute(start: int, stop: int) -> None:
-        chosen = slice(start, stop)
-        part, names = beats[chosen], ids[chosen]
-        on = {"seed": seed, "record_id": names, "device": device}
-        ranked = relevance_order(relevance[chosen], order, **on)
-        given = Beats(part, noise_field(part, noise_fraction, seed, names), other(chosen))
-        replaced = row.replacement(given).to(device, dtype) if row.replacement else None
-        part = part.to(device, dtype)
-        out[chosen] = _predict_steps(model, part, replaced, ranked, counts.to(device), rows)
+        part = slice(start, stop)
+        ranked, replaced = rank(part, device), replacements(part)
+        replaced = None if replaced is None else replaced.to(device, dtype)
+        on_device = beats[part].to(device, dtype)
+        out[part] = _predict_steps(model, on_device, replaced, ranked, counts.to(device), rows)
 
     with torch.inference_mode():
         records = max(1, 4 * rows // max(1, len(counts)))
         in_batches(compute, len(beats), records, "perturbation", quiet=not progress)
-    return like(out, beats_uv)
+    return out
+
+
+def _replacements(
+    beats: Tensor,
+    operator: str,
+    noise_fraction: float,
+    seed: int,
+    ids: Sequence[str],
+    donors: np.ndarray | None,
+) -> Callable[[slice], Tensor | None]:
+    """A function from a slice of the records to what their points become by an operator.
+
+    It gives None for the operator that depends on which points are perturbed: interpolation.
+    """
+    row = OPERATORS[check_choice("operator", operator, OPERATORS)]
+    check_number("noise_fraction", noise_fraction, 0)
+    other = _others(beats, donors, seed, ids) if operator == "other_record" else lambda part: None
+
+    def of(part: slice) -> Tensor | None:
+        if not row.replacement:
+            return None
+        noise = noise_field(beats[part], noise_fraction, seed, ids[part])
+        return row.replacement(Beats(beats[part], noise, other(part)))
+
+    return of
 
 
 def _checked(

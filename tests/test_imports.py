@@ -11,7 +11,7 @@ from ecghelpers import fingerprint
 FLOORS = (
     {"run", "views", "study"},
     {"judging"},
-    {"data", "training", "training_state", "evaluation", "attribution_maps", "shipped"},
+    {"data", "trainer", "training", "training_state", "evaluation", "attribution_maps", "shipped"},
     {
         "attribution",
         "attribution_methods",

@@ -9,6 +9,7 @@ import torch
 from small_networks import beats
 
 from ecghelpers import files, training
+from ecghelpers import trainer as trainer_module
 from ecghelpers.prediction import predict
 from ecghelpers.selection import Selection
 from ecghelpers.training import Settings, Trainer, fit
@@ -173,7 +174,7 @@ def test_a_state_of_other_data_is_not_used(tmp_path, steps, place):
 
 def test_a_state_of_other_code_is_not_used(tmp_path, steps, monkeypatch, capsys):
     begun(tmp_path / "state")
-    monkeypatch.setattr(training, "code_digest", lambda module: f"another {module}")
+    monkeypatch.setattr(trainer_module, "code_digest", lambda module: f"another {module}")
     fit(trainer(), tmp_path / "state")
     assert len(steps) == 7
     assert "begins anew: it is of a training with other code\n" in capsys.readouterr().err

@@ -14,8 +14,9 @@ from ..study.marks import study_id
 from ..study.reading_study import Study
 from ..truth.plants import PLANTS
 from ..written import interval, significant, written
+from .case import Case
 from .printout import measurements
-from .results_folder import PLANTED, Case, Cases
+from .results_folder import PLANTED, Cases
 
 SOURCES = {
     "gan": "Generated ECGs (Pulse2Pulse GAN)",

@@ -126,7 +126,7 @@ def calibration(small_boxes: bool) -> str:
     return f"25 mm/s, 10 mm/mV; calibration pulse 1 mV × 200 ms; {BOXES[small_boxes]}"
 
 
-def check_beat(beat_uv, name: str = "beat") -> np.ndarray:
+def as_beat(beat_uv, name: str = "beat") -> np.ndarray:
     """Return the array if it is (12, 600), else raise ValueError saying what was found."""
     beat_uv = np.asarray(beat_uv, dtype=float)
     if beat_uv.shape != BEAT_SHAPE:
@@ -148,7 +148,7 @@ def lay_out(beat_uv, layout: str = "3x4", titles=("",), panel_columns: int | Non
     layout: a name in LAYOUTS. Rows are as tall as the beat needs, in whole large boxes, and the
     same in every panel. panel_columns: panels side by side; by default all up to four.
     """
-    beat_uv = check_beat(beat_uv)
+    beat_uv = as_beat(beat_uv)
     rows = LAYOUTS[check_choice("layout", layout, LAYOUTS)]
     panel_columns = panel_columns or min(len(titles), 4)
     extents = [_extent(beat_uv, leads) for leads in rows]
@@ -180,7 +180,7 @@ def shown(attribution, mode: str = ALL_LEADS) -> np.ndarray:
     "all leads": every lead its own; "averaged": the mean over leads, behind every lead;
     "V5 only" (or "V5", or another lead): that lead, NaN elsewhere.
     """
-    attribution = check_beat(attribution, "attribution")
+    attribution = as_beat(attribution, "attribution")
     mode = f"{mode} only" if mode in LEADS else mode
     check_choice("mode", mode, MODES)
     if mode == ALL_LEADS:

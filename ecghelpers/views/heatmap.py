@@ -63,7 +63,7 @@ def ecg_heatmap(
     or the lead that the mode shows. Full colour is at the given percentile of |value| over what is
     shown. Raises ValueError for a wrong shape, mode or layout.
     """
-    beat_uv = ecg_paper.check_beat(beat_uv)
+    beat_uv = ecg_paper.as_beat(beat_uv)
     page = ecg_paper.lay_out(beat_uv, layout or ecg_paper.default_layout(mode))
     if attribution is None:
         return _draw(page, beat_uv, None, 1.0, "", fiducials, [title])
@@ -102,7 +102,7 @@ def method_grid(
     attributions: name → (12, 600). labels: name → the text above its panel, by default
     METHOD_LABELS. Each map has its own scale, since the methods' units differ.
     """
-    beat_uv = ecg_paper.check_beat(beat_uv)
+    beat_uv = ecg_paper.as_beat(beat_uv)
     labels = {**METHOD_LABELS, **(labels or {})}
     titles = [labels.get(name, name) for name in attributions]
     page = ecg_paper.lay_out(beat_uv, layout, titles, min(len(titles), GRID_COLUMNS))

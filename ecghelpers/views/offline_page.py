@@ -18,7 +18,8 @@ from ..config import Results
 from ..files import write_text
 from . import content
 from .bundle import ASSETS, page_script
-from .results_folder import Case, Cases
+from .case import Case
+from .results_folder import Cases
 
 LEVELS = 127  # of one signed byte
 OF_A_RECORD = ("fiducials", "measurements")  # of a case's content: the same under every network

@@ -1,8 +1,7 @@
-"""What a reader looks at: one record under one network, from a results folder or her own file."""
+"""The cases that a reader can look at, from a results folder or a file of her own."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,39 +17,11 @@ from ..ecg import TARGETS
 from ..files import sha256
 from ..study.marks import text_hash
 from ..truth.plants import PLANTS
+from .case import Case
 from .uploads import OwnRecord
 
 PLANTED = "planted "  # before the name of a plant, as a target
 KEPT_FILES = 8  # attributions of this many networks stay in memory
-
-
-@dataclass
-class Case:
-    """One record under one network.
-
-    beat_uv: (12, 600). fiducials: (6,) sample indices, NaN = missing. truth and prediction in
-    target unit, NaN where unknown. maps: method → (12, 600); units: method → unit. curves: method →
-    predictions (step,) at so many perturbed points (step,), empty where none are stored. mask:
-    where the truth of a planted network lies, (12, 600), else None.
-    """
-
-    target: str
-    model: int
-    record_id: str
-    beat_uv: np.ndarray
-    fiducials: np.ndarray
-    truth: float
-    prediction: float
-    maps: dict[str, np.ndarray] = field(default_factory=dict)
-    units: dict[str, str] = field(default_factory=dict)
-    curves: dict[str, np.ndarray] = field(default_factory=dict)
-    points: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
-    mask: np.ndarray | None = None
-
-    @property
-    def error(self) -> float:
-        """Prediction minus truth, in target unit."""
-        return self.prediction - self.truth
 
 
 class Cases:
