@@ -28,7 +28,7 @@ from .. import checksums
 from ..files import remove_pieces, write_text
 from .lock import die_with_parent
 from .slurm import time_left
-from .steps import NOTEBOOKS, ROOT
+from .steps import NOTEBOOKS, ROOT, from_root
 
 GRACE_S = 100
 MARGIN_S = 120  # before the time limit of a Slurm job
@@ -72,7 +72,7 @@ def _execute(options: argparse.Namespace, results: Path, executed: Path) -> None
     papermill.execute_notebook(
         NOTEBOOKS / f"{executed.name.split('.')[0]}.ipynb",
         executed,
-        parameters=values | {"results": _from_root(results), "device": options.device},
+        parameters=values | {"results": from_root(results), "device": options.device},
         kernel_name="python3",
         cwd=ROOT,
         progress_bar=False,
@@ -117,11 +117,6 @@ def _value(pair: str) -> tuple[str, object]:
         return key, json.loads(value)
     except ValueError:
         return key, value
-
-
-def _from_root(path: Path) -> str:
-    """A path as the notebooks take it: relative to the project's folder when it lies inside."""
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
 def summary(error: Exception, stopped: bool = False) -> str:

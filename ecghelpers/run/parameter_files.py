@@ -15,7 +15,7 @@ from .. import shipped
 from ..config import check_choice
 from ..ecg import BEAT_SHAPE, TARGETS
 from .notebook_cells import notebook_parameters
-from .steps import ROOT, WITH_NOTEBOOK
+from .steps import ROOT, WITH_NOTEBOOK, from_root
 
 PARAMETERS = ROOT / "parameters"
 # What each parameter may be: the smallest and largest number, or the names to choose from.
@@ -85,10 +85,10 @@ def read_yaml(path: Path) -> dict:
         values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except Exception as error:  # the library raises whatever a wrong tag leads it into
         text = " ".join(str(error).split())[:300]
-        raise ValueError(f"{_name(path)} cannot be read: {text or 'nonsense'}") from error
+        raise ValueError(f"{from_root(path)} cannot be read: {text or 'nonsense'}") from error
     values = {} if values is None else values
     if not isinstance(values, dict):
-        raise ValueError(f"{_name(path)} must hold lines of the form 'key: value'")
+        raise ValueError(f"{from_root(path)} must hold lines of the form 'key: value'")
     return values
 
 
@@ -96,10 +96,6 @@ def quoted(value) -> str:
     """A value as it may be shown on the line that refuses it."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}…"
-
-
-def _name(path: Path) -> str:
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
 def check_values(
@@ -181,15 +177,15 @@ def load(profile: str, targets: list[str]) -> dict:
     defaults = {key: value for cell in own.values() for key, value in cell.items()}
     defaults = {key: value for key, value in defaults.items() if key not in RUN_TIME}
     path = PARAMETERS / f"{profile}.yaml"
-    common = check_values(read_yaml(path), defaults | {"models": 1}, _name(path))
+    common = check_values(read_yaml(path), defaults | {"models": 1}, from_root(path))
     models = common.pop("models", 1)
-    _check_source(own["01_data"] | common, _name(path))
+    _check_source(own["01_data"] | common, from_root(path))
     each = {key for cell in own.values() if "target" in cell for key in cell}
     values = {"": common}
     for target in targets:
         path = PARAMETERS / f"{target}.yaml"
         mine = {key: value for key, value in defaults.items() if key in each}
-        special = check_values(read_yaml(path), mine, _name(path)) if path.exists() else {}
+        special = check_values(read_yaml(path), mine, from_root(path)) if path.exists() else {}
         values[target] = common | special
     notebooks = {
         name: {target: _of_cell(cell, given) for target, given in values.items()}

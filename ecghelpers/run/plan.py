@@ -42,14 +42,14 @@ def plan(options: argparse.Namespace) -> Plan:
         steps = [_step(name).rule for name in _list(options.only, [], "--only")]
         noticed = {step.rule: [f"#code={notebook_cells.fingerprint(step)}"] for step in STEPS}
         requests, interval = slurm.requests(options.resources)
+        if device == "cuda" and not options.slurm:
+            resolve_device(device)
     except (ValueError, OSError, SyntaxError) as error:
         raise Refusal(" ".join(str(error).split())) from error
     origin = settings["notebooks"]["01_data"][""]
     noticed["data"] += (own_files := _own_files(origin))
     if options.jobs is not None and not 1 <= options.jobs <= MOST_JOBS:
         raise Refusal(f"--jobs is {options.jobs}; allowed are 1, 2, … {MOST_JOBS}")
-    if device == "cuda" and not options.slurm:
-        _check_gpu()
     if options.resources and not options.slurm:
         raise Refusal("--resources is for runs with --slurm")
     branches = len(targets) * settings["models"]
@@ -147,13 +147,6 @@ def _step(name: str) -> Step:
             return step
     names = [step.number for step in STEPS]
     raise Refusal(f"unknown step {name!r}; choose one of {', '.join(names)}")
-
-
-def _check_gpu() -> None:
-    try:
-        resolve_device("cuda")
-    except ValueError as error:
-        raise Refusal(str(error)) from error
 
 
 def _own_files(parameters: dict) -> list[str]:

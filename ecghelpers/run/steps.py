@@ -106,6 +106,11 @@ RULES = tuple(step.rule for step in STEPS)
 WITH_NOTEBOOK = tuple(step for step in STEPS if step.notebook)
 
 
+def from_root(path: Path) -> str:
+    """A path relative to the project's folder when it lies inside."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
 def fields(pattern: str) -> list[str]:
     """The names in braces of a pattern."""
     return re.findall(r"{(\w+)}", pattern)

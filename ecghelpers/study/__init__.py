@@ -1,1 +1,1 @@
-"""The blinded reading study."""
+"""The blinded reading study: settings, ratings kept and checked (reading_study), results."""

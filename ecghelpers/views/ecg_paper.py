@@ -197,14 +197,3 @@ def default_layout(mode: str) -> str:
     """Twelve leads on a page, or the one lead that the mode shows."""
     lead = mode.removesuffix(" only")
     return lead if lead in LEADS else "3x4"
-
-
-def heat_scale(values: np.ndarray, percentile: float = 99) -> float:
-    """The one rule of normalisation: full colour at this percentile of |value| over what is shown.
-
-    Falls back to the largest |value| where that percentile is 0 (a sparse map), to 1 for all 0.
-    """
-    size = np.abs(values[np.isfinite(values)])
-    if not size.size:
-        return 1.0
-    return float(np.percentile(size, percentile) or size.max() or 1.0)

@@ -41,6 +41,17 @@ def heat_colours(values: np.ndarray) -> np.ndarray:
     return colours
 
 
+def heat_scale(values: np.ndarray, percentile: float = 99) -> float:
+    """The one rule of normalisation: full colour at this percentile of |value| over what is shown.
+
+    Falls back to the largest |value| where that percentile is 0 (a sparse map), to 1 for all 0.
+    """
+    size = np.abs(values[np.isfinite(values)])
+    if not size.size:
+        return 1.0
+    return float(np.percentile(size, percentile) or size.max() or 1.0)
+
+
 def ecg_heatmap(
     beat_uv,
     attribution=None,
@@ -76,14 +87,14 @@ def ecg_heatmap(
     if mode == ecg_paper.AVERAGED:
         lines[0] += " · map averaged over the leads"
     label = f"{name} ({unit})" if unit else name
-    scale = ecg_paper.heat_scale(maps, percentile)
+    scale = heat_scale(maps, percentile)
     return _draw(page, beat_uv, maps, scale, label, fiducials, lines)
 
 
 def scaled_maps(attributions, mode: str, percentile: float) -> np.ndarray:
     """Maps (panel, 12, 600), each divided by its own percentile of |value| over what is shown."""
     maps = [ecg_paper.shown(attribution, mode) for attribution in attributions]
-    return np.stack([values / ecg_paper.heat_scale(values, percentile) for values in maps])
+    return np.stack([values / heat_scale(values, percentile) for values in maps])
 
 
 def method_grid(

@@ -105,7 +105,6 @@ def test_other_keys_types_and_files_are_refused_in_one_line(folder, text, said):
 
 @pytest.mark.parametrize("section", ["3", "[1]", "text", "true"])
 def test_a_section_of_slurm_yaml_that_is_no_mapping_is_refused(tmp_path, monkeypatch, section):
-    monkeypatch.setattr(parameter_files, "ROOT", tmp_path)
     monkeypatch.setattr(slurm, "PARAMETERS", tmp_path / "parameters")
     (tmp_path / "parameters").mkdir()
     (tmp_path / "parameters" / "slurm.yaml").write_text(f"every:\n  cpus: 2\ntrain: {section}\n")

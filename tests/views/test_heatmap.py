@@ -85,12 +85,12 @@ def test_modes_show_what_they_say(maps):
 
 def test_full_colour_is_at_the_99th_percentile_of_what_is_shown():
     values = np.arange(-100, 101.0)
-    assert ecg_paper.heat_scale(values) == pytest.approx(np.percentile(np.abs(values), 99))
+    assert heatmap.heat_scale(values) == pytest.approx(np.percentile(np.abs(values), 99))
     sparse = np.zeros(1000)
     sparse[0] = -5
-    assert ecg_paper.heat_scale(sparse) == 5
-    assert ecg_paper.heat_scale(np.zeros(5)) == 1
-    assert ecg_paper.heat_scale(np.array([np.nan, 2.0]), 100) == 2
+    assert heatmap.heat_scale(sparse) == 5
+    assert heatmap.heat_scale(np.zeros(5)) == 1
+    assert heatmap.heat_scale(np.array([np.nan, 2.0]), 100) == 2
 
 
 def test_colours_are_symmetric_and_clear_at_zero():
