@@ -3,6 +3,8 @@
 import hashlib
 import math
 import os
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,123 +15,74 @@ from .ecg import TARGETS
 DEVICES = ("auto", "cpu", "cuda")
 WEIGHTS, MAPS, CURVES = "model.safetensors", "attributions.h5", "perturbation.h5"
 NETWORK, PLANTED = "{target}/model{model}", "planted/{plant}/model1"
-# Every file of a results folder by name; target, model and plant stand for what it is of.
-FILES = {
-    "medians": "data/medians.h5",
-    "strips": "data/strips.h5",
-    "rejected": "data/rejected.csv",
-    "network": f"{NETWORK}/{WEIGHTS}",
-    "training": f"{NETWORK}/training.json",
-    "agreement": f"{NETWORK}/figures/agreement.png",
-    "attributions": f"{NETWORK}/{MAPS}",
-    "heatmap": f"{NETWORK}/figures/heatmap.png",
-    "methods": f"{NETWORK}/figures/methods.png",
-    "perturbation": f"{NETWORK}/{CURVES}",
-    "curves": f"{NETWORK}/figures/perturbation.png",
-    "gaps": f"{NETWORK}/figures/gaps.png",
-    "truth": f"{NETWORK}/truth.csv",
-    "effects": f"{NETWORK}/effects.csv",
-    "planted_network": f"{PLANTED}/{WEIGHTS}",
-    "planted_attributions": f"{PLANTED}/{MAPS}",
-    "planted_metrics": f"{PLANTED}/metrics.json",
-    "plant_scores": f"{PLANTED}/scores.csv",
-    "planted_scores": "planted/scores.csv",
-    "metrics": "metrics.csv",
-    "aopc": "aopc.csv",
-    "faithful": "faithful.csv",
-    "review": "review.csv",
-    "page": "site",
-}
+
+
+class File:
+    """A file of Results: its path or, where its pattern names what it is of, a function of that.
+
+    ``results.metrics`` and ``results.network("qt", 1)`` are paths.
+    """
+
+    def __init__(self, pattern: str):
+        self.pattern = pattern
+        self.of = re.findall(r"{(\w+)}", pattern)
+
+    def __get__(self, results: "Results", _type=None) -> Path | Callable[..., Path]:
+        def path(*values: str | int) -> Path:
+            of = dict(zip(self.of, values, strict=True))
+            if "target" in of:
+                of = {"target": check_target(of["target"]), "model": int(of["model"])}
+            return results.root / self.pattern.format(**of)
+
+        return path if self.of else path()
 
 
 @dataclass(frozen=True)
 class Results:
-    """The layout of one results folder, e.g. ``Results("results/quick")``."""
+    """Every file of one results folder by name, e.g. of ``Results("results/quick")``."""
 
     root: Path
+
+    medians = File("data/medians.h5")
+    strips = File("data/strips.h5")  # rhythm strips of the records to look at
+    rejected = File("data/rejected.csv")
+    network = File(f"{NETWORK}/{WEIGHTS}")  # of the model-th training of one target
+    training = File(f"{NETWORK}/training.json")
+    agreement = File(f"{NETWORK}/figures/agreement.png")
+    attributions = File(f"{NETWORK}/{MAPS}")
+    heatmap = File(f"{NETWORK}/figures/heatmap.png")
+    methods = File(f"{NETWORK}/figures/methods.png")
+    perturbation = File(f"{NETWORK}/{CURVES}")
+    curves = File(f"{NETWORK}/figures/perturbation.png")
+    gaps = File(f"{NETWORK}/figures/gaps.png")
+    truth = File(f"{NETWORK}/truth.csv")  # scores of maps against what is known to be true
+    effects = File(f"{NETWORK}/effects.csv")  # what edits of known effect do to a prediction
+    planted_network = File(f"{PLANTED}/{WEIGHTS}")
+    planted_attributions = File(f"{PLANTED}/{MAPS}")
+    planted_metrics = File(f"{PLANTED}/metrics.json")  # errors, and what was planted, in words
+    plant_scores = File(f"{PLANTED}/scores.csv")  # how well maps find it; those of all plants:
+    planted_scores = File("planted/scores.csv")
+    metrics = File("metrics.csv")
+    aopc = File("aopc.csv")
+    faithful = File("faithful.csv")  # what each operator says of each method: detail of the review
+    review = File("review.csv")
+    page = File("site")  # a folder
 
     def __init__(self, root: str | Path):
         object.__setattr__(self, "root", _from_project(Path(root)))
 
-    def _file(self, name: str, **of: str | int) -> Path:
-        if "target" in of:
-            of |= {"target": check_target(of["target"]), "model": int(of["model"])}
-        return self.root / FILES[name].format(**of)
-
-    @property
-    def medians(self) -> Path:
-        return self._file("medians")
-
-    @property
-    def strips(self) -> Path:
-        """Rhythm strips of the records to look at, as many as the source has."""
-        return self._file("strips")
-
-    @property
-    def metrics(self) -> Path:
-        return self._file("metrics")
-
-    @property
-    def aopc(self) -> Path:
-        return self._file("aopc")
-
-    @property
-    def review(self) -> Path:
-        return self._file("review")
-
-    @property
-    def faithful(self) -> Path:
-        """What each operator says of each method, the detail behind one column of the review."""
-        return self._file("faithful")
-
-    @property
-    def planted_scores(self) -> Path:
-        return self._file("planted_scores")
-
     @property
     def site(self) -> Path:
-        return self._file("page") / "index.html"
+        return self.page / "index.html"
 
     @property
     def readings(self) -> Path:
         """The folder of the files of the reading study's readers."""
         return self.root / "readings"
 
-    def planted_network(self, plant: str) -> Path:
-        return self._file("planted_network", plant=plant)
-
-    def planted_attributions(self, plant: str) -> Path:
-        return self._file("planted_attributions", plant=plant)
-
-    def planted_metrics(self, plant: str) -> Path:
-        """Errors of a planted network, and what was planted, in words."""
-        return self._file("planted_metrics", plant=plant)
-
-    def plant_scores(self, plant: str) -> Path:
-        """How well maps find one plant; those of all plants are planted_scores."""
-        return self._file("plant_scores", plant=plant)
-
     def planted_dir(self, plant: str) -> Path:
         """The folder of the network that was trained on a plant."""
         return self.planted_network(plant).parent
-
-    def network(self, target: str, model: int) -> Path:
-        """The weights of the model-th training of one target."""
-        return self._file("network", target=target, model=model)
-
-    def attributions(self, target: str, model: int) -> Path:
-        return self._file("attributions", target=target, model=model)
-
-    def perturbation(self, target: str, model: int) -> Path:
-        return self._file("perturbation", target=target, model=model)
-
-    def effects(self, target: str, model: int) -> Path:
-        """What edits of known effect do to a network's prediction."""
-        return self._file("effects", target=target, model=model)
-
-    def truth(self, target: str, model: int) -> Path:
-        """Scores of a network's maps against what is known to be true."""
-        return self._file("truth", target=target, model=model)
 
     def model_dir(self, target: str, model: int) -> Path:
         """The folder of a network and of all that is about it."""
@@ -148,6 +101,9 @@ class Results:
                 if number.isdigit():
                     networks.append((name, int(number)))
         return sorted(networks, key=lambda network: (list(TARGETS).index(network[0]), network[1]))
+
+
+FILES = {name: file.pattern for name, file in vars(Results).items() if isinstance(file, File)}
 
 
 def _from_project(path: Path) -> Path:

@@ -1,6 +1,6 @@
 """The steps of the analysis in one table: which notebook reads and makes which files.
 
-The Snakefile makes a rule of each row. To add a step, add a row, and its files to config.FILES.
+The Snakefile makes a rule of each row. To add a step, add a row, and its files to config.Results.
 """
 
 import re
@@ -18,7 +18,7 @@ NOTEBOOKS = ROOT / "notebooks"
 
 @dataclass(frozen=True)
 class Step:
-    """A rule of the Snakefile; what it reads and makes by the names of config.FILES.
+    """A rule of the Snakefile; what it reads and makes by their names in config.Results.
 
     number: what --only takes. all_of: read of all trainings of the target, where what is in reads
     is of the step's own network. draws: its figures are what it is for.
@@ -137,7 +137,7 @@ def read_by(step: Step, every: dict[str, list], of: dict[str, str]) -> list[str]
 
 
 def made_by(file: str) -> tuple[Step, str, dict[str, str]] | None:
-    """The step that makes a file of a results folder, the file's name in config.FILES ("" for an
+    """The step that makes a file of a results folder, the file's name in config.Results ("" for an
     executed notebook), and what it is of. None for a file that no step makes."""
     for step in STEPS:
         for name, pattern in zip_longest(step.makes, step.files, fillvalue=""):
@@ -150,7 +150,7 @@ def made_by(file: str) -> tuple[Step, str, dict[str, str]] | None:
 
 
 def is_read(name: str) -> bool:
-    """Whether some step reads the file of this name in config.FILES."""
+    """Whether some step reads the file of this name in config.Results."""
     return any(name in (*step.reads, *step.all_of) for step in STEPS)
 
 

@@ -12,12 +12,17 @@ from matplotlib.text import Text
 from ecghelpers.attribution import METHODS, Settings, kind, unit
 from ecghelpers.attribution_maps import explain
 from ecghelpers.attribution_methods import Method
-from ecghelpers.data.maps_and_curves import read_attributions, write_attributions
+from ecghelpers.data.maps_and_curves import (
+    read_attributions,
+    write_attributions,
+    write_perturbation,
+)
 from ecghelpers.data.medians import read_medians
-from ecghelpers.judging import aopc
+from ecghelpers.judging import aopc, review
+from ecghelpers.judging.perturbation_curves import Experiment, perturb
 from ecghelpers.model import load_model
 from ecghelpers.perturbation import perturbation_curve
-from ecghelpers.views import heatmap, offline_page, styles
+from ecghelpers.views import heatmap, offline_page, review_figures, styles
 from ecghelpers.views.explorer import Explorer
 
 FEW = Settings(smoothgrad_draws=2, gradientshap_draws=2, integrated_gradients_steps=2)
@@ -60,6 +65,21 @@ def test_its_map_is_made_and_has_unit_and_kind(added, results):
 
 def test_it_is_judged_beside_the_others(added, results):
     assert added in set(pd.read_csv(results.aopc)["method"])
+
+
+def test_the_review_judges_it_by_perturbation_and_names_it(added, tmp_path):
+    ids = ("one", "two")
+    results = fake_results.make(tmp_path, targets=("qt",), models=(1,), record_ids=ids)
+    data = read_medians(results.medians).subset(slice(0, 2))
+    path, few = results.perturbation("qt", 1), Experiment(steps=2)
+    network = load_model(results.network("qt", 1))
+    curves = perturb(network, data, "qt", path, few, FEW, methods=("random", added))
+    write_perturbation(path, curves)
+    rows = review.from_perturbation(*review.perturbation_tables(results, data, {"qt": 1.0}))
+    table = review.over_targets(pd.DataFrame(rows))
+    assert set(table.test) == {"faithful", "better_than_shifted", "better_than_other_record"}
+    assert list(review_figures.review_table(table).index) == [LABEL]
+    assert LABEL in [text.get_text() for text in review_figures.review_figure(table).findobj(Text)]
 
 
 def test_figures_name_and_colour_it(added, results):
