@@ -48,13 +48,13 @@ class Results:
     rejected = File("data/rejected.csv")
     network = File(f"{NETWORK}/{WEIGHTS}")  # of the model-th training of one target
     training = File(f"{NETWORK}/training.json")
-    agreement = File(f"{NETWORK}/figures/agreement.png")
+    agreement_figure = File(f"{NETWORK}/figures/agreement.png")
     attributions = File(f"{NETWORK}/{MAPS}")
-    heatmap = File(f"{NETWORK}/figures/heatmap.png")
-    methods = File(f"{NETWORK}/figures/methods.png")
+    heatmap_figure = File(f"{NETWORK}/figures/heatmap.png")
+    methods_figure = File(f"{NETWORK}/figures/methods.png")
     perturbation = File(f"{NETWORK}/{CURVES}")
-    curves = File(f"{NETWORK}/figures/perturbation.png")
-    gaps = File(f"{NETWORK}/figures/gaps.png")
+    curves_figure = File(f"{NETWORK}/figures/perturbation.png")
+    gaps_figure = File(f"{NETWORK}/figures/gaps.png")
     truth = File(f"{NETWORK}/truth.csv")  # scores of maps against what is known to be true
     effects = File(f"{NETWORK}/effects.csv")  # what edits of known effect do to a prediction
     planted_network = File(f"{PLANTED}/{WEIGHTS}")
@@ -87,10 +87,6 @@ class Results:
     def model_dir(self, target: str, model: int) -> Path:
         """The folder of a network and of all that is about it."""
         return self.network(target, model).parent
-
-    def figures(self, target: str, model: int) -> Path:
-        """The folder of the pictures that are kept for reports."""
-        return self.model_dir(target, model) / "figures"
 
     def models(self, target: str | None = None) -> list[tuple[str, int]]:
         """(target, model) of every trained network, or those of a target, in TARGETS' order."""

@@ -61,17 +61,17 @@ class Step:
 
 STEPS = (
     Step("01", "data", "01_data", (), ("medians", "strips", "rejected")),
-    Step("02", "train", "02_train", ("medians",), ("network", "training", "agreement")),
+    Step("02", "train", "02_train", ("medians",), ("network", "training", "agreement_figure")),
     Step("03", "evaluate", "03_evaluate", ("medians", "network", "training"), ("metrics",)),
     Step(
         *("04", "heatmaps", "04_heatmaps", ("medians", "network")),
-        ("attributions", "heatmap", "methods"),
+        ("attributions", "heatmap_figure", "methods_figure"),
         draws=True,
     ),
     Step("05", "explore", "05_explore", ("metrics", "attributions"), (), draws=True),
     Step(
         *("06", "perturbation", "06_perturbation", ("medians", "network")),
-        ("perturbation", "curves", "gaps"),
+        ("perturbation", "curves_figure", "gaps_figure"),
     ),
     Step(
         *("planted", "planted", "07_planted", ("medians",)),
