@@ -13,7 +13,7 @@ from ..study import for_views
 from ..study.marks import study_id
 from ..study.reading_study import Study
 from ..truth.plants import PLANTS
-from ..written import interval, significant, written
+from ..written import interval, written
 from .case import Case
 from .printout import measurements
 from .results_folder import PLANTED, Cases
@@ -155,10 +155,12 @@ def _interval(count: int) -> str:
 def _ranking(title: str, measure: str, note: str, found: list) -> dict:
     """Rows by their value, best first, with the verdict that the table gives them."""
     found = sorted(found, key=lambda row: -row[1])
+    most = max((abs(row[1]) for row in found), default=0)
+    form = f".{2 if most < 10 else 1 if most < 100 else 0}f"
     rows = []
     for method, value, low, high, verdict in found:
-        ends = interval(low, high, unknown="–")
-        rows.append([method, significant(value), ends, VERDICTS.get(verdict, "unclear")])
+        ends = interval(low, high, form, "–")
+        rows.append([method, written(value, form), ends, VERDICTS.get(verdict, "unclear")])
     if rows and FLOOR not in [row[0] for row in rows]:
         above = sum(row[1] > 0 for row in found)
         rows.insert(above, [FLOOR, "0", "", "the floor itself"])

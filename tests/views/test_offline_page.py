@@ -84,15 +84,15 @@ def test_rows_come_by_value_and_say_what_the_review_says(results):
     data = results.site.parent / "data"
     of_review = content(data / "pr-model2.js")["ranking"]
     assert of_review["rows"] == [
-        ["deeplift", "0.5", "0.3 to 0.7", "better"],
-        ["smoothgrad", "0.4", "0.2 to 0.6", "unclear"],
+        ["deeplift", "0.50", "0.30 to 0.70", "better"],
+        ["smoothgrad", "0.40", "0.20 to 0.60", "unclear"],
         ["random", "0", "", "the floor itself"],
-        ["saliency", "\u22120.2", "\u22120.3 to \u22120.1", "worse"],
+        ["saliency", "\u22120.20", "\u22120.30 to \u22120.10", "worse"],
     ]
     assert "5 test ECGs" in of_review["note"] and "95 %" in of_review["note"]
     of_aopc = content(data / "qt-model1.js")["ranking"]
     assert [row[0] for row in of_aopc["rows"]] == ["deeplift", "random"]
-    assert of_aopc["rows"][0][2:] == ["1 to 3", "better"]
+    assert of_aopc["rows"][0][2:] == ["1.00 to 3.00", "better"]
     assert content(data / "qt-model2.js")["ranking"]["rows"] == []
 
 

@@ -1,6 +1,6 @@
 // What is chosen: its defaults, what it may be, and as text for an address.
 
-export const VIEWS = { one: "One map", methods: "All methods", models: "All models", two: "Two side by side", difference: "Difference of two" };
+export const VIEWS = { one: "One map", methods: "All methods", models: "All models", two: "Two maps", difference: "Difference" };
 const FLAGS = ["marks", "blind", "names", "calipers"];
 
 export const firstChoice = (overview) => ({

@@ -117,7 +117,7 @@ export function drawBeside(view) {
   if (overview.review) drawReview(part("review"), overview.review, names);
   const predicted = predictedText(found.truth, found.prediction, { digits });
   part("status").replaceChildren(h("span", null, `${overview.beat} · record ${choice.record}`),
-    rating ? "" : h("span", null, `${label}: measured ${printed(found.truth, unit, digits)}, network ${predicted}${found.prediction === null ? "" : ` ${unit}`}`));
+    rating ? "" : h("span", null, `${label}: ${own.planted ? "true value" : "measured"} ${printed(found.truth, unit, digits)}, network ${predicted}${found.prediction === null ? "" : ` ${unit}`}`));
 }
 
 // What is shown, for a sheet of paper (see picture.js).

@@ -19,7 +19,7 @@ function arrange(count, page, room) {
   };
   const choices = count > 5 ? [most] : Array.from({ length: most }, (_, k) => k + 1);
   const across = choices.reduce((best, now) => fitOf(now) > fitOf(best) * 1.05 ? now : best);
-  return { across, fit: Math.min(fitOf(across), 12) };
+  return { across, fit: Math.min(fitOf(across), 20) };
 }
 
 // {layout, page, across, fit} of so many panels.

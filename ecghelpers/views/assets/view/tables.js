@@ -1,5 +1,5 @@
 // What stands beside the paper in words and numbers: measurements, ranking, review.
-import { element, minus, printed, signed } from "./dom.js";
+import { element, h, minus, printed, signed } from "./dom.js";
 
 // measurements: [{name, label, value, unit, digits}]. target: {name, unit, digits}; predicted may be null.
 export function drawMeasurements(table, measurements, target, predicted, hidden) {
@@ -45,5 +45,7 @@ export function drawRanking(place, ranking, names) {
 export function drawReview(place, review, names) {
   const list = element("dl");
   list.append(...review.tests.flatMap(([method, told]) => [element("dt", names.get(method) ?? method), element("dd", told)]));
-  place.replaceChildren(element("h2", "Which heatmaps can be believed?"), element("p", review.answer, { className: "answer" }), list);
+  const [tests, whole, ...rest] = review.answer.split(/(?<=\.) /);
+  const more = h("details", { open: Boolean(place.querySelector("details")?.open) }, h("summary", null, "Test by test"), ...rest.map((sentence) => h("p", null, sentence)));
+  place.replaceChildren(element("h2", "Which heatmaps can be believed?"), h("p", null, [tests, whole].filter(Boolean).join(" ")), list, rest.length ? more : "");
 }
