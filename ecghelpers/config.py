@@ -66,6 +66,7 @@ class Results:
     aopc = File("aopc.csv")
     faithful = File("faithful.csv")  # what each operator says of each method: detail of the review
     review = File("review.csv")
+    review_figure = File("review.png")
     page = File("site")  # a folder
 
     def __init__(self, root: str | Path):

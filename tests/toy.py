@@ -61,7 +61,7 @@ FILES = {
     '("model.safetensors", "attributions.h5", "metrics.json", "scores.csv")}',
     "07_truth": f'{{{FOLDER}truth.csv": "ok", {FOLDER}effects.csv": "ok"}}',
     "08_review": '{"review.csv": "ok", "aopc.csv": "ok", "faithful.csv": "ok", '
-    '"planted/scores.csv": "ok"}',
+    '"planted/scores.csv": "ok", "review.png": ""}',
 }
 SLURM = "check_seconds: 1\nevery: {cpus: 1, memory_gb: 1, minutes: 5}\n"
 PAGE = """import pathlib

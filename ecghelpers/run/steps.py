@@ -85,7 +85,7 @@ STEPS = (
     Step(
         *("08", "review", "08_review"),
         ("medians", "metrics", "perturbation", "truth", "plant_scores", "planted_metrics"),
-        ("review", "aopc", "faithful", "planted_scores"),
+        ("review", "review_figure", "aopc", "faithful", "planted_scores"),
     ),
     Step(
         *("page", "page", ""),
