@@ -77,8 +77,8 @@ def read_strips(path: str | Path) -> dict[str, Strip]:
         return {}
     with opened(path) as file:
         ids = [record.decode() for record in file["record_id"][:]]
-        found = {}
+        strips = {}
         for number, record in enumerate(ids):
             held = file[f"strips/{number}"]
-            found[record] = Strip(held[:], float(held.attrs["rate"]))
-        return found
+            strips[record] = Strip(held[:], float(held.attrs["rate"]))
+        return strips

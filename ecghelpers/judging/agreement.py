@@ -53,8 +53,8 @@ def consistency(results: Results, target: str, data: Medians, seed: int = 0) -> 
     """
     shared, maps, multiplied = other_trainings(results, target)
     place = {record: row for row, record in enumerate(data.record_id)}
-    known = data.subset(np.array([place[record] for record in shared], int))
-    beside = {"beats_uv": known.medians, "multiplied": multiplied, "groups": known.groups}
+    records = data.subset(np.array([place[record] for record in shared], int))
+    beside = {"beats_uv": records.medians, "multiplied": multiplied, "groups": records.groups}
     return between_trainings(maps, shared, seed=seed, **beside)
 
 

@@ -108,8 +108,7 @@ def perturb(
     maps = asdict(maps or Settings(seed=experiment.seed))
     settings = {"target": target, **experiment.settings(), "attribution": maps}
     decides = {"records": list(data.record_id), "beats": array_digest(data.medians)}
-    decides |= {"weights": weights_digest(model.state_dict())}
-    decides |= {"code": code_digest(__name__)}
+    decides |= {"weights": weights_digest(model.state_dict()), "code": code_digest(__name__)}
     pieces = Pieces(path, {**settings, **decides})
     model, *_ = ready(model)  # once, not for every curve
     partners = floor_maps.partners(data.record_id, experiment.seed, data.groups)
@@ -247,35 +246,3 @@ def _together(
         curves=curves,
         attributes=attributes | {"operator": PUBLISHED[0], "order": PUBLISHED[1]},
     )
-
-
-def all_ways(
-    model: nn.Module, data: Medians, relevance: np.ndarray, experiment: Experiment
-) -> dict[tuple[str, str], np.ndarray]:
-    """(operator, order) → (record, step) predictions of one map of every record."""
-    model, *_ = ready(model)
-    return {
-        (operator, order): experiment.curve(
-            model, data, relevance, operator, order, experiment.points
-        )
-        for operator in OPERATORS
-        for order in ORDERS
-    }
-
-
-def perturbed_beats(
-    data: Medians, relevance: np.ndarray, count: int, experiment: Experiment
-) -> dict[str, np.ndarray]:
-    """Operator → (lead, time) in µV: the first record with its ``count`` most relevant points
-    perturbed. To look at; what the network gets is the same."""
-    seen = []
-
-    class Looking(nn.Module):
-        def forward(self, beats):
-            seen.append(beats[0].numpy().copy())
-            return beats.flatten(1)[:, :1]
-
-    first = data.subset(slice(0, 1))
-    for operator in OPERATORS:
-        experiment.curve(Looking(), first, relevance[:1], operator, ORDERS[0], [count])
-    return dict(zip(OPERATORS, seen, strict=True))

@@ -129,24 +129,31 @@ def randomisation_table(
     those of similarity_table. A method whose maps stay alike when the whole network is shuffled
     (``init_block``) does not show what the network has learnt.
     """
-
     given = {"draws": draws, "noise": noise, "seed": seed, **options}
 
     def maps_of(network: StevenNet, rows: slice) -> dict[str, np.ndarray]:
         network, *_ = ready(network)  # once, not for every map
-        part = beats_uv[rows], record_id[rows]
-        return {m: smooth_maps(network, part[0], m, part[1], **given) for m in methods}
+        return {
+            m: smooth_maps(network, beats_uv[rows], m, record_id[rows], **given) for m in methods
+        }
 
     trained = maps_of(model, slice(None))
-    calibration = beats_uv if calibration is None else calibration
     shuffled = {stage: {m: np.empty_like(trained[m]) for m in methods} for stage in stages}
+    calibration = beats_uv if calibration is None else calibration
     for row, record in enumerate(record_id):
         one = slice(row, row + 1)
         for stage, network in cascade(model, calibration, seed, stages, str(record)):
-            for method, found in maps_of(network, one).items():
-                shuffled[stage][method][one] = found
+            for method, own in maps_of(network, one).items():
+                shuffled[stage][method][one] = own
     times_beat = multiplied(options.get("multiply_by_inputs", True))
     common = {"beats_uv": beats_uv, "multiplied": times_beat, "groups": groups, "seed": seed}
+    return _by_stage(trained, shuffled, record_id, common)
+
+
+def _by_stage(
+    trained: dict, shuffled: dict, record_id: Sequence[str], common: dict
+) -> pd.DataFrame:
+    """similarity_table of every stage's maps with the trained network's, one below the other."""
     tables = [
         similarity_table(trained, maps, record_id, **common).assign(stage=stage)
         for stage, maps in shuffled.items()

@@ -93,13 +93,13 @@ def perturbation_tables(
     records, an ECG's gap is the mean over them. Raises ValueError if the records differ.
     """
     patients = dict(zip(data.record_id, data.groups, strict=True))
-    found: dict[str, list[Path]] = {}
+    paths_of: dict[str, list[Path]] = {}
     for target, model in results.models():
         path = results.perturbation(target, model)
         if path.is_file():
-            found.setdefault(target, []).append(path)
+            paths_of.setdefault(target, []).append(path)
     tables = []
-    for target, paths in found.items():
+    for target, paths in paths_of.items():
         first, *more = map(read_perturbation, paths)
         if any(list(part.record_id) != list(first.record_id) for part in more):
             raise ValueError(f"the networks of {target} were perturbed on other records; run 06")
@@ -115,16 +115,16 @@ def from_perturbation(table: pd.DataFrame, summaries: pd.DataFrame) -> list[dict
     """The three tests by perturbation, from the two tables of perturbation_tables."""
     rows = []
     answers = {"faithful": PASSES, "worse than the floor": FAILS}
-    for found in summaries.itertuples():
-        values = (found.gain, found.gain_low, found.gain_high, 0.0)
-        verdict = answers.get(found.verdict, UNCLEAR)
-        rows.append(row(found.target, found.method, "faithful", *values, verdict))
+    for judged in summaries.itertuples():
+        values = (judged.gain, judged.gain_low, judged.gain_high, 0.0)
+        verdict = answers.get(judged.verdict, UNCLEAR)
+        rows.append(row(judged.target, judged.method, "faithful", *values, verdict))
     overall = table[table.operator == ALL]
     for floor in ("shifted", "other_record"):
-        for found in overall[overall.floor == floor].itertuples():
-            values = (found.gain, found.gain_low, found.gain_high, 0.0)
-            where = found.target, found.method, f"better_than_{floor}"
-            rows.append(row(*where, *values, FROM_ANSWER[found.verdict]))
+        for judged in overall[overall.floor == floor].itertuples():
+            values = (judged.gain, judged.gain_low, judged.gain_high, 0.0)
+            where = judged.target, judged.method, f"better_than_{floor}"
+            rows.append(row(*where, *values, FROM_ANSWER[judged.verdict]))
     return rows
 
 
@@ -133,23 +133,23 @@ def from_readers(scores: pd.DataFrame) -> list[dict]:
     return [
         row(
             ALL,
-            found.method,
+            scored.method,
             "readers",
-            *(found.score, found.low, found.high, found.chance),
-            FROM_ANSWER[found.verdict],
+            *(scored.score, scored.low, scored.high, scored.chance),
+            FROM_ANSWER[scored.verdict],
         )
-        for found in scores.itertuples()
+        for scored in scores.itertuples()
     ]
 
 
-def _beside(found, limits: tuple[float, float], above: bool = True) -> str:
+def _beside(interval, limits: tuple[float, float], above: bool = True) -> str:
     """Passes where the whole interval lies on the right side of all limits, fails on the other."""
     lowest, highest = limits
-    if not np.isfinite([found.low, found.high, lowest, highest]).all():
+    if not np.isfinite([interval.low, interval.high, lowest, highest]).all():
         return UNCLEAR
-    if found.low > highest:
+    if interval.low > highest:
         return PASSES if above else FAILS
-    return UNCLEAR if found.high >= lowest else FAILS if above else PASSES
+    return UNCLEAR if interval.high >= lowest else FAILS if above else PASSES
 
 
 def from_planted(scores: pd.DataFrame) -> list[dict]:
@@ -164,17 +164,17 @@ def from_planted(scores: pd.DataFrame) -> list[dict]:
     for name, plant in PLANTS.items():
         score = shortcut.SHARE if plant.gives_away else "rank"
         part = scores[(scores.plant == name) & (scores.score == score)]
-        limits, known = MOST_POINTS, True
+        limits, certain = MOST_POINTS, True
         if plant.gives_away:
             leaning = part[part.method == shortcut.TRUTH]
             ends = leaning.low.mean(), leaning.high.mean()
             limits = tuple(share * end for share, end in zip(MOST_SHARE, ends, strict=True))
-            known = len(leaning) and np.isfinite(leaning.value).all()
-        for found in part[part.method.isin(METHODS)].itertuples():
-            values = (found.value, found.low, found.high, found.chance)
-            judged = known and found.method != FLOOR and not limits[1] <= found.chance
-            verdict = _beside(found, limits) if judged else ""
-            rows.append(row(ALL, found.method, planted_test(name), *values, verdict))
+            certain = len(leaning) and np.isfinite(leaning.value).all()
+        for scored in part[part.method.isin(METHODS)].itertuples():
+            values = (scored.value, scored.low, scored.high, scored.chance)
+            judged = certain and scored.method != FLOOR and not limits[1] <= scored.chance
+            verdict = _beside(scored, limits) if judged else ""
+            rows.append(row(ALL, scored.method, planted_test(name), *values, verdict))
     return rows
 
 
@@ -197,11 +197,11 @@ def from_truth(results: Results) -> list[dict]:
             ("trainings", "consistent", MOST_ALIKE, True),
         ):
             means = whole[whole.part == part].groupby("method", sort=False)
-            for method, found in means[["value", "low", "high", "chance"]].mean().iterrows():
-                chance = found.chance if np.isfinite(found.chance) else 0.0
+            for method, mean in means[["value", "low", "high", "chance"]].mean().iterrows():
+                chance = mean.chance if np.isfinite(mean.chance) else 0.0
                 own = tuple(chance + limit * (1 - chance) for limit in limits)
-                verdict = "" if method == FLOOR else _beside(found, own, above)
-                rows.append(row(target, method, test, *found, verdict))
+                verdict = "" if method == FLOOR else _beside(mean, own, above)
+                rows.append(row(target, method, test, *mean, verdict))
     return rows
 
 

@@ -50,31 +50,54 @@ def score_table(
     random. A map that is zero everywhere scores what chance does.
     """
     masks = np.asarray(masks).astype(bool)
-    chance = {name: _mean(score.chance(masks[_there(masks)])) for name, score in SCORES.items()}
-    chance |= {} if edges is None else {EDGE: edge_chance_ms(edges, masks.shape[2])}
-    times_beat = multiplied if beats_uv is not None else ()
-    ignorant = dict.fromkeys(times_beat, _chance(masks, edges, beats_uv, record_id, seed))
+    chance = _chance(masks, edges)
+    of_method = _chance_times_beat(multiplied, masks, edges, beats_uv, record_id, seed)
     rows, floors = [], {floor: {score: [] for score in chance} for floor in FLOORS}
     for method, values in maps.items():
+        by_chance, blank = of_method.get(method, chance), (values == 0).all((1, 2)) & _there(masks)
+        scores = {  # a map that marks nothing counts as chance does
+            score: np.where(blank, by_chance[score], each)
+            for score, each in _scores(values, masks, edges)
+        }
         beside = {} if method == CHANCE_METHOD else _floors(values, record_id, groups, seed)
         worse = {floor: dict(_scores(wrong, masks, edges)) for floor, wrong in beside.items()}
-        blank = (values == 0).all((1, 2)) & _there(masks)
-        for score, of_records in _scores(values, masks, edges):
-            by_chance = ignorant.get(method, chance)[score]
-            of_records = np.where(blank, by_chance, of_records)  # it marks nothing, and counts
-            row = _row(method, score, of_records, by_chance, groups)
-            for floor, scores in worse.items():
-                floors[floor][score].append(scores[score])
-                gain = of_records - scores[score]
-                row |= over_floor(floor.split()[0], -gain if score == EDGE else gain, groups)
-            rows.append(row)
+        rows += _rows(method, scores, worse, by_chance, groups)
+        for floor, score in product(worse, chance):
+            floors[floor][score].append(worse[floor][score])
+    rows += _rows_beside(masks, edges, floors, chance, groups)
+    return pd.DataFrame(rows)
+
+
+def _rows(
+    method: str, scores: dict, worse: Mapping[str, dict], chance: dict, groups: Sequence | None
+) -> list[dict]:
+    """The rows of one method; worse: floor → the scores of its wrong maps."""
+    rows = []
+    for score, of_records in scores.items():
+        row = _row(method, score, of_records, chance[score], groups)
+        for floor, of_floor in worse.items():
+            gain = of_records - of_floor[score]
+            row |= over_floor(floor.split()[0], -gain if score == EDGE else gain, groups)
+        rows.append(row)
+    return rows
+
+
+def _rows_beside(
+    masks: np.ndarray,
+    edges: np.ndarray | None,
+    floors: Mapping[str, dict],
+    chance: dict,
+    groups: Sequence | None,
+) -> list[dict]:
+    """The rows of the oracles and of the floors; floors: floor → score → a list of its values."""
+    rows = []
     for name, oracle in zip(ORACLES, (masks.astype(float), blurred(masks)), strict=True):
         scores = _scores(oracle, masks, edges)
         rows += [_row(name, score, each, chance[score], groups) for score, each in scores]
     for floor, score in product(FLOORS, chance):
         if several := floors[floor][score]:
             rows.append(_row(floor, score, _over_methods(several), chance[score], groups))
-    return pd.DataFrame(rows)
+    return rows
 
 
 def _floors(
@@ -85,21 +108,31 @@ def _floors(
     return dict(zip(FLOORS, (shifted(maps, seed, record_id), others), strict=True))
 
 
-def _chance(
+def _chance(masks: np.ndarray, edges: np.ndarray | None) -> dict[str, float]:
+    """Score → its mean for random numbers."""
+    chance = {name: _mean(score.chance(masks[_there(masks)])) for name, score in SCORES.items()}
+    return chance | ({} if edges is None else {EDGE: edge_chance_ms(edges, masks.shape[2])})
+
+
+def _chance_times_beat(
+    methods: Collection[str],
     masks: np.ndarray,
     edges: np.ndarray | None,
     beats_uv: np.ndarray | None,
     record_id: Sequence[str],
     seed: int,
-) -> dict[str, float]:
-    """Score → its mean for random numbers times the beat; empty without beats."""
-    found: dict[str, list[float]] = {}
-    for draw in range(0 if beats_uv is None else CHANCE_DRAWS):
+) -> dict[str, dict[str, float]]:
+    """Method → score → its mean for random numbers times the beat; empty without beats."""
+    if beats_uv is None:
+        return {}
+    means: dict[str, list[float]] = {}
+    for draw in range(CHANCE_DRAWS):
         names = [f"{record} {draw}" for record in record_id]
         maps = knowing_nothing(masks.shape, seed, names, beats_uv)
         for score, values in _scores(maps, masks, edges):
-            found.setdefault(score, []).append(_mean(values))
-    return {score: _mean(np.array(values)) for score, values in found.items()}
+            means.setdefault(score, []).append(_mean(values))
+    chance = {score: _mean(np.array(values)) for score, values in means.items()}
+    return dict.fromkeys(methods, chance)
 
 
 def _scores(
