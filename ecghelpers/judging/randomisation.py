@@ -133,20 +133,18 @@ def randomisation_table(
 
     def maps_of(network: StevenNet, rows: slice) -> dict[str, np.ndarray]:
         network, *_ = ready(network)  # once, not for every map
-        return {
-            m: smooth_maps(network, beats_uv[rows], m, record_id[rows], **given) for m in methods
-        }
+        beats, ids = beats_uv[rows], record_id[rows]
+        return {m: smooth_maps(network, beats, m, ids, **given) for m in methods}
 
     trained = maps_of(model, slice(None))
     shuffled = {stage: {m: np.empty_like(trained[m]) for m in methods} for stage in stages}
     calibration = beats_uv if calibration is None else calibration
     for row, record in enumerate(record_id):
-        one = slice(row, row + 1)
         for stage, network in cascade(model, calibration, seed, stages, str(record)):
-            for method, own in maps_of(network, one).items():
-                shuffled[stage][method][one] = own
-    times_beat = multiplied(options.get("multiply_by_inputs", True))
-    common = {"beats_uv": beats_uv, "multiplied": times_beat, "groups": groups, "seed": seed}
+            for method, own in maps_of(network, slice(row, row + 1)).items():
+                shuffled[stage][method][row] = own[0]
+    common = {"beats_uv": beats_uv, "groups": groups, "seed": seed}
+    common["multiplied"] = multiplied(options.get("multiply_by_inputs", True))
     return _by_stage(trained, shuffled, record_id, common)
 
 
