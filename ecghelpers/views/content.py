@@ -48,10 +48,10 @@ def overview(cases: Cases, records: int = 50, seed: int = 1) -> dict:
     planted = [n | {"study": None, "planted": True} for n in cases.planted_networks(records)]
     names = list(dict.fromkeys(n["target"] for n in [*rated, *planted]))
     source = str(cases.medians.attributes.get("source", ""))
-    shown = {record for n in rated for record in n["records"]}
+    with_maps = {record for n in rated for record in n["records"]}
     return {
         "version": __version__,
-        "about": f"{SOURCES.get(source, source)}: {len(shown)} records, {len(rated)} networks "
+        "about": f"{SOURCES.get(source, source)}: {len(with_maps)} records, {len(rated)} networks "
         f"(version {__version__})",
         "beat": "Median beat of a 10 s ECG",
         "reading": READING,
@@ -128,8 +128,8 @@ def _of_network(cases: Cases, target: str, model: int) -> dict:
                 f"perturbing and over {count} test ECGs. {_interval(count)} Better, worse: under "
                 "most ways of perturbing, corrected for all methods; unclear: neither."
             )
-            found = rows[["method", "value", "low", "high", "verdict"]].itertuples(index=False)
-            return _ranking(title, "Gap (SD)", note, list(found))
+            methods = rows[["method", "value", "low", "high", "verdict"]].itertuples(index=False)
+            return _ranking(title, "Gap (SD)", note, list(methods))
     if cases.results.aopc.is_file():
         table = pd.read_csv(cases.results.aopc)
         rows = table[(table.target == target) & (table.model == model) & (table.method != FLOOR)]
@@ -140,8 +140,8 @@ def _of_network(cases: Cases, target: str, model: int) -> dict:
                 "Gain: how much more than with random maps the error grows while noise is added to "
                 f"the points that a map marks most; mean over {count} test ECGs. {_interval(count)}"
             )
-            found = rows.itertuples(index=False)
-            return _ranking(title, f"Gain ({TARGETS[target].unit})", note, list(found))
+            methods = rows.itertuples(index=False)
+            return _ranking(title, f"Gain ({TARGETS[target].unit})", note, list(methods))
     return {"title": title, "columns": [], "rows": [], "note": "Not tested yet for this network."}
 
 
@@ -152,17 +152,17 @@ def _interval(count: int) -> str:
     )
 
 
-def _ranking(title: str, measure: str, note: str, found: list) -> dict:
+def _ranking(title: str, measure: str, note: str, methods: list) -> dict:
     """Rows by their value, best first, with the verdict that the table gives them."""
-    found = sorted(found, key=lambda row: -row[1])
-    most = max((abs(row[1]) for row in found), default=0)
+    methods = sorted(methods, key=lambda row: -row[1])
+    most = max((abs(row[1]) for row in methods), default=0)
     form = f".{2 if most < 10 else 1 if most < 100 else 0}f"
     rows = []
-    for method, value, low, high, verdict in found:
+    for method, value, low, high, verdict in methods:
         ends = interval(low, high, form, "–")
         rows.append([method, written(value, form), ends, VERDICTS.get(verdict, "unclear")])
     if rows and FLOOR not in [row[0] for row in rows]:
-        above = sum(row[1] > 0 for row in found)
+        above = sum(row[1] > 0 for row in methods)
         rows.insert(above, [FLOOR, "0", "", "the floor itself"])
     columns = [["Method", False], [measure, True], ["95 %", True], ["Than random", False]]
     return {"title": title, "columns": columns, "rows": rows, "note": note}
@@ -172,9 +172,9 @@ def _of_plant(cases: Cases, target: str) -> dict:
     """Methods by how much of what they mark most lies on the plant."""
     name = target.removeprefix(PLANTED)
     title, columns = "Do the maps find the plant?", []
-    told = cases.results.planted_metrics(name)
-    found = json.loads(told.read_text(encoding="utf-8")) if told.is_file() else {}
-    sentence = found.get("sentence", "")
+    path = cases.results.planted_metrics(name)
+    metrics = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    sentence = metrics.get("sentence", "")
     if not cases.results.planted_scores.is_file():
         return {"title": title, "columns": columns, "rows": [], "note": sentence}
     table = pd.read_csv(cases.results.planted_scores)
