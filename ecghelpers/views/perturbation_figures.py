@@ -146,7 +146,7 @@ def error_curves(curves: Mapping, points: np.ndarray, unit: str, title: str) -> 
         axes.set_ylim(bottom=0)
     for axes in panels[len(methods) :]:
         axes.set_visible(False)
-    for axes in panels[:len(methods)][-columns:]:  # the last of each column
+    for axes in panels[: len(methods)][-columns:]:  # the last of each column
         axes.tick_params(labelbottom=True)
     figure.supxlabel("Points perturbed (of 7200, logarithmic)", fontsize=10)
     figure.supylabel(f"Mean absolute error ({unit})", fontsize=10)
