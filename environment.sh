@@ -2,6 +2,10 @@
 # first on PATH. Takes the active environment if it holds them, else the project's .venv, which is
 # made or mended as needed. A second call while one installs waits for it.
 
+# This checkout's package, the environment that was checked and its kernel, whatever else the user
+# has installed, and whatever else Python is told: its warnings are no errors, its asserts hold.
+unset "${!PYTHON@}"
+
 # Tells whether this Python holds every pinned version (build suffixes such as +cpu do not count).
 holds_requirements() {
     [ -n "$1" ] && "$1" -I - "$ROOT/requirements.txt" <<'PYTHON' 2>/dev/null
@@ -76,7 +80,5 @@ choose_python() {
 
 PYTHON=$(choose_python) || exit 1
 PATH="$(dirname "$PYTHON"):$PATH"
-# This checkout's package and this environment's kernel, whatever else the user has installed.
-PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}"
 JUPYTER_PATH="$("$PYTHON" -c 'import sys; print(sys.prefix)')/share/jupyter${JUPYTER_PATH:+:$JUPYTER_PATH}"
-export PATH PYTHONPATH JUPYTER_PATH PYTHONUTF8=1
+export PATH JUPYTER_PATH PYTHONPATH="$ROOT" PYTHONUTF8=1 PYTHONNOUSERSITE=1

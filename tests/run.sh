@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All tests: ./tests/run.sh. On a fresh machine it makes the environment first. Further arguments
 # go to pytest, for example: ./tests/run.sh -k perturbation
-ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+ROOT="$(CDPATH= cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.." && pwd)"
 source "$ROOT/environment.sh"
 cd "$ROOT" || exit 1
 

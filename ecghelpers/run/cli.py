@@ -1,8 +1,10 @@
 """The command behind run_all.sh: check what was asked for, run Snakemake, say what came out."""
 
 import argparse
+import contextlib
 import csv
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -31,7 +33,14 @@ class _Parser(argparse.ArgumentParser):
         if unknown != message:
             flags = [flag for action in self._actions for flag in action.option_strings[-1:]]
             raise Refusal(f"unknown flag {unknown!r}; choose from {', '.join(flags)}")
-        raise Refusal(message.replace("invalid int value:", "a whole number is needed, not"))
+        raise Refusal(re.sub(r"invalid \w+ value:", "a whole number is needed, not", message))
+
+
+def _number(text: str) -> int:
+    """A whole number as people write it: Python's own would take 1_0 for ten."""
+    if not re.fullmatch(r"\d+", text, re.ASCII):
+        raise ValueError(text)
+    return int(text)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -51,7 +60,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     steps = ", ".join(step.notebook for step in WITH_NOTEBOOK)
     add("--only", metavar="04,06", help=f"only these steps: {steps}, page")
     add("--results", metavar="DIR", help="default: results/<profile>")
-    add("--jobs", type=int, metavar="N", help="steps at a time (default: one a core, or 4 a GPU)")
+    add(
+        "--jobs",
+        type=_number,
+        metavar="N",
+        help="steps at a time (default: one a core, or 4 a GPU)",
+    )
     add("--device", default="auto", metavar="NAME", help=f"{', '.join(DEVICES)} (default: auto)")
     add("--force", action="store_true", help="run the chosen steps again, whole or not")
     add("--dry-run", action="store_true", help="say what would run, and why; run nothing")
@@ -74,18 +88,29 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             with lock(planned.results):
                 outcome = snakemake.execute(planned)
+            _where_to_look(planned.results)
+        for line in outcome.failures:
+            print(line, file=sys.stderr)
     except Refusal as refusal:
         print(f"error: {refusal}", file=sys.stderr)
         return 2
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print("error: the output was closed; type the same command to go on", file=sys.stderr)
-        return 2
-    if not planned.dry_run:
-        _where_to_look(planned.results)
-    for line in outcome.failures:
-        print(line, file=sys.stderr)
     return outcome.status
+
+
+def main_or_why_not() -> int:
+    """As main, where what it prints may not be written."""
+    try:
+        status = main()
+        print(end="", flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left to print
+        closed = isinstance(error, BrokenPipeError)
+        why = "was closed" if closed else f"cannot be written: {error.strerror}"
+        with contextlib.suppress(OSError):
+            what = error.filename or "the output"
+            print(f"error: {what} {why}; type the same command to go on", file=sys.stderr)
+        return 2
+    return status
 
 
 def _where_to_look(results: Path) -> None:
@@ -110,11 +135,12 @@ def _review(table: Path) -> dict[str, dict[str, list[str]]]:
     methods: dict[str, dict[str, list[str]]] = {}
     with table.open(encoding="utf-8", errors="replace", newline="") as file:
         for row in csv.DictReader(file):
-            if row.get("target") == "all" and row.get("verdict"):
+            whole = all(isinstance(row.get(name), str) for name in ("method", "test"))
+            if whole and row.get("target") == "all" and row.get("verdict"):
                 tests = methods.setdefault(row["method"], {}).setdefault(row["verdict"], [])
                 tests.append(row["test"].replace("_", " "))
     return methods
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main_or_why_not())

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import checksums
 from ..config import DEVICES, Results, check_choice, cores, resolve_device
 from ..ecg import TARGETS
 from ..files import listing
@@ -99,7 +100,11 @@ def _results(options: argparse.Namespace) -> Path:
     inside = any(folder.is_relative_to(ROOT / name) for name in own)
     if in_tests or inside or ROOT.is_relative_to(folder):
         raise Refusal(f"{given}: the project itself is there; name another folder")
-    shared = folder == Path.home() or len(folder.parts) == 2  # but a disk of its own may be there
+    for parent in folder.parents:
+        if (parent / SETTINGS).is_file() and (parent / checksums.FOLDER).is_dir():
+            raise Refusal(f"{given}: it lies in the results folder {short(parent)}; name another")
+    home = Path(os.path.expanduser("~"))
+    shared = folder == home or len(folder.parts) == 2  # but a disk of its own may be there
     if shared and folder.is_dir() and any(folder.iterdir()) and not (folder / SETTINGS).exists():
         raise Refusal(f"{given}: that is no folder of its own; name a folder in it")
     return folder

@@ -30,7 +30,8 @@ def condensed(text: str) -> str:
     unmade = re.search(r"Missing files after[^:]*:\s*(\S+)", text)
     if unmade:
         return f"failed: a step ended without making {unmade[1]}"
-    return "; ".join(line.strip() for line in text.splitlines() if line.strip())
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return "; ".join(lines[-1:] if "Traceback" in text else lines)
 
 
 class Report:
@@ -54,7 +55,7 @@ class Report:
         elif kind == "start":
             number = self.started[job][0] if job in self.started else len(self.started) + 1
             self.started[job] = (number, event["label"], time.monotonic())
-            self.since[job] = time.time()
+            self.since.setdefault(job, time.time())  # of the first attempt
             self._print(job, "starts")
         elif kind == "end" and job in self.started:
             self.failed.pop(job, None)

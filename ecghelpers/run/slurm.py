@@ -121,7 +121,7 @@ def snakemake_flags(of_rules: dict[str, dict], jobs: int | None, checks: int) ->
         flags += ["--slurm-status-command", "squeue"]
     if not any(values["account"] for values in of_rules.values()):
         flags += ["--slurm-no-account"]
-    # The batch shell must outlive the signal that tells the step inside it to save and leave.
+    # The job's shell must outlive the signal that tells the step inside it to save and leave.
     return [*flags, "--precommand", "trap '' TERM USR1"]
 
 

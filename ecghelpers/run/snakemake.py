@@ -13,6 +13,7 @@ from pathlib import Path
 from .. import checksums
 from ..files import write_json
 from . import mending, slurm
+from .environment import environment
 from .lock import die_with_parent, short
 from .plan import SETTINGS, Plan
 from .report import LOG, Report, condensed
@@ -41,7 +42,7 @@ def dry_run(plan: Plan) -> Outcome:
             print(f"{short(plan.results / name)} {mending.SPOILT[state]}")
         forced = map(checksums.note, mended)
         command = [*_snakemake(plan, folder, settings, forced), "--dry-run"]
-        with _start(command, Path(scratch) / "log") as process:
+        with _start(command, folder, Path(scratch) / "log") as process:
             events = list(_events(process))
         steps = {event["job"]: event for event in events if event["event"] == "start"}
         for step in steps.values():
@@ -89,6 +90,7 @@ def execute(plan: Plan) -> Outcome:
 def _snakemake(plan: Plan, folder: Path, settings: Path, damaged: Iterable[str] = ()) -> list[str]:
     command = [sys.executable, "-P", "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     command += ["--directory", str(folder), "--configfile", str(settings)]
+    command += ["--workflow-profile", "none"]  # one of the folder that it is called from
     command += plan.flags or ["--cores", "1"]
     # Snakemake's own lock would need a hand after a kill; ``lock`` does not.
     command += ["--nolock", "--rerun-incomplete", "--keep-going", "--nocolor"]
@@ -99,7 +101,7 @@ def _snakemake(plan: Plan, folder: Path, settings: Path, damaged: Iterable[str] 
     return command + (["--forcerun", *forced] if forced else [])
 
 
-def _start(command: list[str], log: Path) -> subprocess.Popen:
+def _start(command: list[str], results: Path, log: Path) -> subprocess.Popen:
     """Start Snakemake: its events come through a pipe, its own log goes to a file."""
     with log.open("ab") as file:
         return subprocess.Popen(
@@ -111,6 +113,7 @@ def _start(command: list[str], log: Path) -> subprocess.Popen:
             encoding="utf-8",
             preexec_fn=die_with_parent,
             start_new_session=True,  # Ctrl-C is for us to pass on
+            env=environment(results, "slurm" in command),
         )
 
 
@@ -126,7 +129,8 @@ def _run(plan: Plan) -> Outcome:
     write_json(settings, plan.settings)
     command = _snakemake(plan, plan.results, settings)
     report = Report(plan.results)
-    with _start(command, plan.results / LOG) as process, stoppable(process, plan) as stop:
+    started = _start(command, plan.results, plan.results / LOG)
+    with started as process, stoppable(process, plan) as stop:
         for event in _events(process):
             report.take(event)
     failures = report.failures()

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 import toy
@@ -243,6 +244,14 @@ def test_a_closed_output_is_told_in_one_line(project):
     assert toy.run(project, *TWO).returncode == 0
 
 
+def test_an_output_that_cannot_be_written_is_told_in_one_line(project):
+    with open("/dev/full", "w") as full:
+        command = ["bash", project / "run_all.sh", "--only", "01", "--dry-run"]
+        done = subprocess.run(command, stdout=full, stderr=-1, env=toy.environment(), text=True)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "the output cannot be written: No space left on device" in done.stderr
+
+
 def test_a_failure_is_not_told_with_an_older_log(tmp_path):
     log = tmp_path / "logs" / "02_train.qt.model1.log"
     log.parent.mkdir()
@@ -260,22 +269,50 @@ def test_a_failure_is_not_told_with_an_older_log(tmp_path):
     assert "it was killed" in report.failures()[0]
 
 
-def test_the_kernel_is_this_environments_whatever_the_user_has_installed(kernel_project, tmp_path):
-    kernel = tmp_path / "home/.local/share/jupyter/kernels/python3"
-    kernel.mkdir(parents=True)
-    (kernel / "kernel.json").write_text(
-        '{"argv": ["false"], "display_name": "x", "language": "python"}'
-    )
-    done = toy.run(kernel_project, "--target", "qt", "--only", "01", HOME=str(tmp_path / "home"))
-    assert done.returncode == 0, done.stderr
+def users_own(folder: Path) -> dict[str, str]:
+    """Environment variables of settings and modules of the user's own, each of which would fail."""
+    startup, settings, path = (folder / name for name in ("home/.ipython", "home/.config", "path"))
+    kernel = folder / "home/.local/share/jupyter/kernels/python3/kernel.json"
+    for file, text in {
+        kernel: '{"argv": ["false"], "display_name": "x", "language": "python"}',
+        startup / "profile_default/startup/00.py": "raise RuntimeError",
+        startup / "profile_default/ipython_config.py": "raise RuntimeError",
+        settings / "matplotlib/matplotlibrc": "backend: nonsense",
+        settings / "snakemake/default/config.yaml": "dry-run: true",
+        path / "numpy.py": "raise SystemExit('imported')",
+    }.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return {"HOME": str(folder / "home"), "PYTHONPATH": f":{path}"}
 
 
-def test_strange_paths_and_the_c_locale(kernel_project, tmp_path):
-    odd = kernel_project.rename(tmp_path / "Größe ü 2")
-    flags = ("--target", "qt", "--only", "01,02", "--results", "mine é 1")
-    done = toy.run(odd, *flags, LC_ALL="C", TZ="Asia/Kathmandu")
-    assert done.returncode == 0, done.stderr
-    assert (odd / "mine é 1" / "qt" / "model1" / "model.safetensors").exists()
+NONSENSE = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TQDM_MININTERVAL", "COLUMNS", "PYTHONHASHSEED")
+NONSENSE += ("PYTHONWARNINGS", "PYTHONHOME", "TZ", "CUDA_VISIBLE_DEVICES", "XDG_CACHE_HOME")
+ENVIRONMENTS = {
+    "the user's own": users_own,
+    "nonsense": lambda folder: dict.fromkeys(NONSENSE, "error") | {"PYTHONOPTIMIZE": "2"},
+    "nothing can be written": lambda folder: dict.fromkeys(("HOME", "TMPDIR"), "/proc"),
+}
+
+
+@pytest.mark.parametrize("kind", ENVIRONMENTS)
+def test_no_environment_is_an_obstacle(kernel_project, tmp_path, kind):
+    odd = kernel_project.rename(tmp_path / "Größe ü'2")
+    flags = ("--target", "qt", "--only", "01", "--results", "mine é 1")
+    toy.write_notebook(odd, "01_data", body="import numpy, matplotlib.pyplot")
+    done = toy.run(odd, *flags, LC_ALL="C", **ENVIRONMENTS[kind](tmp_path))
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert (odd / "mine é 1/data/medians.h5").exists()
+
+
+def test_it_is_found_by_a_link_and_whatever_the_shell_searches(project, tmp_path):
+    (tmp_path / "link.sh").symlink_to(project / "run_all.sh")
+    for script in (f"{project.name}/run_all.sh", tmp_path / "link.sh"):
+        command, place = ["bash", script, "--dry-run", "--only", "01"], toy.environment(CDPATH=".")
+        done = subprocess.run(
+            command, cwd=project.parent, env=place, capture_output=True, text=True
+        )
+        assert done.returncode == 0 and "01_data" in done.stdout, done.stderr
 
 
 def test_own_data_that_is_not_there_is_refused(project):

@@ -13,11 +13,13 @@ pytestmark = [
     pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing() or "a Slurm can be started"),
 ]
 
-# pr waits until it is told to stop, saves that, and ends at once the next time; qt fails after it.
+# pr waits until it is told to stop, takes its time to save that, and ends at once the next time; qt
+# fails after it.
 STOPPABLE = """
 import signal
 state = root / f"{target}.state"
 def leave(*_):
+    time.sleep(3)
     state.write_text("half")
     raise RuntimeError("saved the state")
 if target == "pr" and not state.exists():
@@ -49,9 +51,6 @@ def _running_tasks() -> list[str]:
     return [job for job, state in rows if state == "RUNNING"]
 
 
-@pytest.mark.skip(
-    reason="Slurm ends a job that is told to stop before the step has kept its state: open"
-)
 def test_a_failing_job_a_signal_and_only_what_is_missing_again(cluster, kernel_project):
     project = kernel_project
     toy.write_notebook(project, "02_train", body=STOPPABLE)
@@ -81,6 +80,7 @@ GOES_ON = """
 import signal
 state = root / f"{target}.state"
 def leave(*_):
+    time.sleep(3)
     state.write_text(os.environ["WORD"])
     raise RuntimeError("saved the state")
 if not state.exists():
