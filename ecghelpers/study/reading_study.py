@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..data.checks import read_bytes, shown_id
+from ..data.label_table import LONGEST_ROW
 from ..files import whole_file
 from .marks import mark, study_id, text_hash
 from .settings import Settings, reader_name
@@ -55,7 +57,7 @@ class Study:
             raise ValueError("a rating needs its reader: initials, for example")
         with io.StringIO() as text:
             _write(text, checked, header=True)
-            table = _read(io.StringIO(text.getvalue()), "the rating")
+            table = _parse(text.getvalue(), "the rating")
         if reasons := self._why_left_out(table):
             raise ValueError("; ".join(reasons))
         path = reader_file(folder, checked["reader"])
@@ -113,6 +115,8 @@ class Study:
         absent = np.array([place not in self.names for place in places], bool)
         misfit = ~others & np.array([method is None for method in self._methods(table)], bool)
         reasons = []
+        if cut := table.attrs.get("cut", 0):
+            reasons.append(f"{cut} of {cut + count} rows are not whole")
         if absent.any():
             names = sorted({f"{t} model{m}" for t, m in places if (t, m) not in self.names})
             reasons.append(
@@ -144,18 +148,34 @@ class Study:
         return [method_of.get(row) for row in rows]
 
 
-def _read(file: str | Path | io.StringIO, name: str = "") -> pd.DataFrame:
-    name = name or file
-    types = dict.fromkeys(COLUMNS, str)
-    table = pd.read_csv(file, dtype=types, keep_default_na=False, encoding="utf-8-sig")
-    if tuple(table.columns) not in (COLUMNS, EARLIER):
-        raise ValueError(f"{name} has columns {list(table.columns)}; allowed: {list(COLUMNS)}")
+def _read(path: str | Path) -> pd.DataFrame:
+    try:
+        return _parse(read_bytes(path).decode("utf-8-sig"), str(path))
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is no text in UTF-8; export the ratings again") from None
+
+
+def _parse(text: str, name: str) -> pd.DataFrame:
+    """The rows of a reader's file; in attrs, how many were cut off while they were written.
+
+    No cell holds a line end, so that such a row costs none but itself.
+    """
+    lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()]
+    header, *rows = (next(csv.reader([line[:LONGEST_ROW]])) for line in lines or [""])
+    if tuple(header) not in (COLUMNS, EARLIER):
+        held = ", ".join(map(shown_id, header[: len(COLUMNS)])) or "none"
+        raise ValueError(f"{name} has the columns {held}; allowed: {', '.join(COLUMNS)}")
+    whole = [row for row in rows if len(row) == len(header)]
+    table = pd.DataFrame(whole, columns=header, dtype=str)
+    table = table.assign(reader=table["reader"].map(reader_name))
     wrong = [value for value in table["score"] if value not in map(str, SCORES)]
     wrong += [value for value in table["model"] if not re.fullmatch("[0-9]{1,9}", value)]
     if wrong:
-        raise ValueError(f"{name} holds {wrong[0]!r}; a score is 1 to 5, a model a whole number")
+        wrong = wrong[0][:40]
+        raise ValueError(f"{name} holds {wrong!r}; a score is 1 to 5, a model a whole number")
     table = table.reindex(columns=COLUMNS, fill_value="").astype({"score": int, "model": int})
-    return table.assign(reader=table["reader"].map(reader_name))
+    table.attrs["cut"] = len(rows) - len(whole)
+    return table
 
 
 def reader_file(folder: str | Path, reader: str) -> Path:
@@ -171,9 +191,12 @@ def append_rating(path: str | Path, row: Mapping) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+", newline="", encoding="utf-8") as file:
+    with open(path, "a+", newline="", encoding="utf-8", errors="replace") as file:
         file.seek(0)
-        header = next(csv.reader(file), [])
+        text = file.read()
+        header = next(csv.reader(text.removeprefix("\ufeff").splitlines()), [])
+        if text and not text.endswith(("\r", "\n")):  # the last row was cut while it was written
+            file.write("\r\n")
         if not header or tuple(header) == COLUMNS:
             return _write(file, row, header=not header)
     table = _read(path)

@@ -1,5 +1,8 @@
 """The reading study's files: what is rated, by whom, and what a row may say."""
 
+import csv
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -258,3 +261,23 @@ def test_a_row_that_does_not_fit_is_not_kept(study, tmp_path, column, value, mes
     with pytest.raises(ValueError, match=message):
         study.keep(tmp_path, row)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_row_that_was_cut_costs_itself_alone(study, tmp_path):
+    path = write(study, tmp_path, "AB", lambda i: TRUE_SCORES[i.method])
+    rows = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\r\n".join(rows[:9]) + "\r\n" + rows[9][:30], encoding="utf-8")
+    given = dict(zip(reading_study.COLUMNS, next(csv.reader([rows[9]])), strict=True))
+    assert study.keep(tmp_path, given) == path, "the next rating begins a row of its own"
+    table, left_out = study.gather(tmp_path)
+    assert len(table) == 9 and left_out == {path.name: "1 of 10 rows are not whole"}
+
+
+@pytest.mark.parametrize("content", [b"", b"," * 200_000, b"\xff\xfe", b"sep=;\n", b"\0"])
+def test_a_file_that_is_none_of_a_reader_costs_no_other(study, tmp_path, content):
+    write(study, tmp_path, "AB", lambda i: TRUE_SCORES[i.method])
+    (tmp_path / "x.csv").write_bytes(content)
+    os.mkfifo(tmp_path / "pipe.csv")
+    table, left_out = study.gather(tmp_path)
+    assert len(table) == 15 and set(left_out) == {"x.csv", "pipe.csv"}
+    assert all(reason.isprintable() and len(reason) < 400 for reason in left_out.values())
