@@ -58,7 +58,11 @@ def patient(entry: Entry) -> str:
     """The attribute patient_id of a record that can be read, "" where there is none."""
     with h5py.File(entry.path, "r", locking=False) as file:
         value = _attribute(file[DATASET], PATIENT_COLUMN)
-    return patient_key(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "backslashreplace")  # told apart, if not read
+    if not isinstance(value, str | int | float | np.number):  # such as a truth value, a reference
+        raise Rejected(f"patient unknown: {PATIENT_COLUMN} is {type(value).__name__}")
+    return patient_key(str(value))
 
 
 def _median_dataset(file: h5py.File) -> h5py.Dataset:

@@ -33,7 +33,7 @@ RATE = re.compile(r"\d+\.?\d*(/.*)?", re.ASCII)  # then the counter's, which doe
 SAMPLES = re.compile(r"\d{1,18}", re.ASCII)
 MOST_A_FRAME = 100  # samples of one signal
 PTB_XL = "ptbxl_database.csv"  # names each record's patient
-PATIENT_COMMENT = re.compile(r"#\s*<?patient[ _-]?id>?\s*[:=]?\s*(\S+)", re.IGNORECASE)
+PATIENT_COMMENT = re.compile(r"#\s*<?patient[ _-]?id>?[\s:=]+([^\s:=]\S*)", re.IGNORECASE)
 
 
 def index(folder: str | Path, labels_path: str | Path = "") -> list[Entry]:
@@ -52,7 +52,7 @@ def index(folder: str | Path, labels_path: str | Path = "") -> list[Entry]:
 
 def patient(entry: Entry) -> str:
     """Whose record it is, from a comment of its header such as ``# patient_id: 7``; "" for none."""
-    text = read_bytes(entry.path).decode("utf-8", "replace")
+    text = read_bytes(entry.path).decode("utf-8", "backslashreplace")  # told apart, if not read
     comments = (PATIENT_COMMENT.match(line.strip()) for line in text.splitlines())
     return next((patient_key(match[1]) for match in comments if match), "")
 
@@ -91,6 +91,8 @@ def read_wfdb(path: str | Path) -> tuple[np.ndarray, float]:
 def read_ecg(path: str | Path) -> tuple[np.ndarray, float]:
     """As read_wfdb, for a .hea file; raises Rejected."""
     path = Path(path)
+    if path.suffix != ".hea":  # which the library takes no header for
+        raise Rejected(f"unreadable: the header must end in .hea, not {path.suffix}: rename it")
     gains = _check_header(path)
     import wfdb  # takes a third of a second, which those without WFDB records need not spend
 
@@ -101,7 +103,8 @@ def read_ecg(path: str | Path) -> tuple[np.ndarray, float]:
     except (Rejected, MemoryError):
         raise
     except Exception as error:  # the library raises whatever a malformed file leads it into
-        reason = f"{type(error).__name__}: {one_line(error)}"
+        said = one_line(error).replace(f"{path.absolute().parent}/", "")
+        reason = f"{type(error).__name__}: {said}"
         raise Rejected(f"unreadable: header and signal do not fit each other ({reason})") from None
     return _pick_leads(record, gains), float(record.fs)
 

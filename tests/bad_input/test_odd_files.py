@@ -180,6 +180,20 @@ WFDB = {
     "header marked": (raw("hea", lambda b: b"\xef\xbb\xbf" + b), KEPT),
     "comments first": (raw("hea", lambda b: b"# a\n\n" + b), KEPT),
     "Latin-1 comment": (raw("hea", lambda b: b + b"# Gr\xf6\xdfe\n"), KEPT),
+    "no patient": (raw("hea", lambda b: b + b"# patient_id:\n# <age>: 50\n"), KEPT),
+    "header in capitals": (
+        lambda f: os.rename(f / "x.hea", f / "x.HEA"),
+        "unreadable: the header must",
+    ),
+    "a device of FLAC": (header("x.dat 16", "x.dat 516"), "unreadable: "),
+    "baseline in words": (header("1000.0(0)/mV", "1000.0(x)/mV"), "lead missing: "),
+    "unit mm": (header("/mV", "/mm"), "unit: "),
+    "a day of none": (header("500 5000", "500 5000 10:00:00 31/02/2020"), "unreadable: "),
+    "its own header": (header("x.dat", "x.hea"), "unreadable: "),
+    "fifteen leads": (signal(np.hstack([ECG, ECG[:, :3]]), leads=[*LEADS, *"XYZ"]), KEPT),
+    "a Cyrillic I": (signal(ECG, leads=["\u0406", *LEADS[1:]]), "lead missing: I"),
+    "anything": (replaced("dat", lambda p: p.write_bytes(RNG.bytes(120_000))), "overflow: "),
+    "half at zero": (signal(np.where(np.arange(5000)[:, None] < 2500, 0, ECG)), KEPT),
     "zero in the patient": (raw("hea", lambda b: b + b"# patient_id: 7\x00\n"), KEPT),
     "noise": (signal(RNG.normal(0, 0.5, ECG.shape)), "not measurable: "),
     "300 a minute": (signal(ecg_mv(heart_rate=300)), "not measurable: "),
@@ -249,6 +263,16 @@ def elsewhere(file):
     file.create_dataset("median", (600, 12), "i2", external=[("/etc/passwd", 0, 14400)])
 
 
+def place_as_patient(file):
+    file.create_dataset("median", data=BEAT.T).attrs["patient_id"] = file.ref
+
+
+def virtual(file):
+    layout = h5py.VirtualLayout((600, 12), "i2")
+    layout[:] = h5py.VirtualSource("good.h5", "median", (600, 12))
+    file.create_virtual_dataset("median", layout)
+
+
 HDF5 = {
     "big-endian": (dataset(BEAT.T.astype(">i2")), KEPT),
     "int64": (dataset(BEAT.T.astype("<i8")), KEPT),
@@ -286,6 +310,15 @@ HDF5 = {
     "another rate": (label(samplerate_ECG=1000), "sampling rate: 1000 Hz"),
     "two patients": (label(patient_id=[1, 2]), "label not a number: patient_id"),
     "patient NaN": (label(patient_id=np.nan), KEPT),
+    "patient true": (label(patient_id=True), "patient unknown: "),
+    "label #N/A": (label(qt="#N/A"), KEPT),
+    "label with unit": (label(qt="396 ms"), "label not a number: qt"),
+    "label of fields": (label(qt=np.zeros((), [("a", "i4")])), "label not a number: qt"),
+    "rate text": (label(samplerate_ECG="500 Hz"), "label not a number: samplerate_ECG"),
+    "largest number": (dataset(np.full((600, 12), 2**64 - 1, "u8")), "out of range: "),
+    "chunks of one": (dataset(BEAT.T, chunks=(1, 1)), KEPT),
+    "a patient that is a place": (inside(place_as_patient), "patient unknown: "),
+    "of other parts": (inside(virtual), "no medians: "),
     "patient on two lines": (label(patient_id="a\nb"), KEPT),
     "no labels": (dataset(BEAT.T, {}), KEPT),
     "empty file": (content(lambda b: b""), "unreadable: "),
@@ -327,6 +360,16 @@ CSV = {
     "marked": (b"\xef\xbb\xbf" + TEXT.encode(), KEPT),
     "UTF-16": (TEXT.encode("utf-16"), KEPT),
     "CR": (TEXT.replace("\n", "\r"), KEPT),
+    "UTF-32": (TEXT.encode("utf-32"), "no medians: "),
+    "form feeds": (TEXT.replace("\n", "\f\n"), "wrong number of columns: "),
+    "zeros at the end": (TEXT + "\0" * 1000, KEPT),
+    "in mV": (TEXT.replace(f"{ROW}\n", "0.25," * 12 + "\n"), "not integers: "),
+    "percent": (TEXT.replace(f"{ROW}\n", f"5%{ROW[ROW.index(',') :]}\n"), "not integers: "),
+    "a column of times": (
+        TEXT.replace("\n", "\n1,").replace("1,12 lead", "12 lead"),
+        "wrong number",
+    ),
+    "a page of the web": ("<html>12 lead medians", "truncated: 0 rows"),
     "blank rows": (TEXT.replace("\n", "\n\n"), KEPT),
     "quotes": (TEXT.replace(",", '","'), KEPT),
     "leads named in another order": (TEXT.replace("I,II,III", "II,I,III"), KEPT),
@@ -384,6 +427,17 @@ TABLES = {
     "a comment": (LINES.replace("\nx;", "\n# x\nx;"), KEPT),
     "decimal comma": (LINES.replace("396", "396,5"), KEPT),
     "blanks in a number": (LINES.replace("396", "\u00a0396 "), KEPT),
+    "a spreadsheet's missing": (LINES.replace("396", "#N/A"), KEPT),
+    "a spreadsheet's error": (LINES.replace("396", "#DIV/0!"), "label not a number: qt"),
+    "a spreadsheet's formula": (LINES.replace("396", "=396"), "label not a number: qt"),
+    "a date": (LINES.replace("396", "12.Jan"), "label not a number: qt"),
+    "below": (LINES.replace("396", "<396"), "label not a number: qt"),
+    "-999 for missing": (LINES.replace("396", "-999"), KEPT),
+    "9999 for missing": (LINES.replace("396", "9999"), "label out of range: qt"),
+    "unseen in a number": (LINES.replace("396", "39\u200b6"), "label not a number: qt"),
+    "two tables": (LINES + LINES.replace("x;", "y;").replace("good", "z"), KEPT),
+    "nine titles": ("title\n" * 9 + LINES, KEPT),
+    "many columns": (LINES.replace("\n", ";1" * 40_000 + "\n"), KEPT),
     "0 for missing": (LINES.replace("396", "0"), KEPT),
     "-32768 for missing": (LINES.replace("396", "-32768"), KEPT),
     "an open quote": (LINES.replace("\nx;", '\n"x;'), "no label row: "),

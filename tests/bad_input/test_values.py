@@ -162,13 +162,14 @@ FLAGS = {
         "/etc/passwd", "quick,smoke"],
     "--target": ["", ",", "QT", "qt pr", "qt;pr", "all", "1", "qt,pr,qtc", "planted"],
     "--only": ["", "004", "4.0", "09", "-1", "all", "04-06", "04;06", "01_data.ipynb", "\u0664"],
-    "--jobs": ["0", "-1", "1.5", "x", "", "1e3", "10001", "9" * 30, "0x1"],
+    "--jobs": ["0", "-1", "1.5", "x", "", "1e3", "10001", "9" * 30, "0x1", "1_0", "\uff12",
+        "\u0663", "+2", " 2"],
     "--device": ["", "CPU", "cuda:0", "gpu", "auto ", "mps"],
     "--results": [
         "", "  ", ".", "..", "/", "~/x", "s3://x", "a{b}", "a\nb", "a\0b", "n" * 300, "n/" * 2500,
         "/dev/null", "/etc/passwd", "/etc/passwd/x", "/usr", "\udcff", "tests/x", "docs",
         "networks/qt", ".venv/x", "README.md", "notebooks/x", "parameters",
-        "ecghelpers/x", "loop", "loop/x", "to_code",
+        "ecghelpers/x", "loop", "loop/x", "to_code", "whole/qt/model1", "whole/data",
     ],
     "--resources": ["x", "cpus=0", "cpus=-1", "cpus=x", "minutes=1e9", "foo=1", "foo.cpus=1", "=",
         "cpus=", "a=b=c", ",,,", "memory_gb=1.5", "partition={x}"],
@@ -181,7 +182,9 @@ CASES = [(flag, value) for flag, values in FLAGS.items() for value in values]
 def test_a_flag_that_cannot_be_meant_is_refused(monkeypatch, tmp_path, flag, value):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "to_code").symlink_to(parameter_files.ROOT / "ecghelpers")
-    links = bool(value) and value.startswith(("loop", "to_code"))
+    (tmp_path / "whole/.checksums").mkdir(parents=True)
+    (tmp_path / "whole/settings.json").touch()
+    links = bool(value) and value.startswith(("loop", "to_code", "whole"))
     monkeypatch.chdir(tmp_path if links else parameter_files.ROOT)
     monkeypatch.setattr(notebook_cells, "fingerprint", lambda step: "")
     more = ["--slurm", "--dry-run"] if flag == "--resources" else []
