@@ -5,15 +5,19 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 from ..config import Results
+from ..data.medians import read_medians
 from ..run.steps import NOTEBOOKS, ROOT
 from .bundle import ASSETS
 
 TOKEN, TAG = "WEB_APP_TOKEN", "web-app"
+ADDRESS, MOST_PORT = "127.0.0.1", 65_535
 # Besides: whatever a page would ask another server for, the browser refuses.
 POLICY = (
     "default-src 'self' data: blob:; "
@@ -30,16 +34,38 @@ REFILL_S = 0.5  # after a visitor came, until a process starts for the next
 def main(arguments: list[str] | None = None) -> None:
     """Serve until interrupted."""
     options = _parse(arguments)
-    if not Results(options.results).models():
-        sys.exit(
-            f"error: {options.results} holds no trained network; run ./run_all.sh first, or name "
-            "another results folder with --results"
-        )
     token = os.environ.pop(TOKEN, "") or secrets.token_urlsafe(24)
+    if wrong := _wrong(options, token):
+        sys.exit(f"error: {wrong}")
     with tempfile.TemporaryDirectory(prefix="web_app.") as folder:
         app = server(_notebook(options.results.resolve(), Path(folder)), token, options)
-        print(f"open http://127.0.0.1:{options.port}{app.base_url}?token={token}", flush=True)
+        shown = f"{app.base_url}?token={quote(token, safe='')}"
+        print(f"open http://{ADDRESS}:{options.port}{shown}", flush=True)
         app.start()
+
+
+def _wrong(options: argparse.Namespace, token: str) -> str:
+    """Why the app cannot be shown, "" if it can: told before any address is."""
+    try:
+        if not Results(options.results).models():
+            return (
+                f"{options.results} holds no trained network; run ./run_all.sh first, or name "
+                "another results folder with --results"
+            )
+        read_medians(Results(options.results).medians, mapped=True)
+    except (OSError, ValueError) as error:
+        return f"{' '.join(str(error).split())}; run ./run_all.sh first"
+    if not re.fullmatch(r"[!-~]+", token):
+        return f"{TOKEN} in the environment holds more than the letters, digits and signs of ASCII"
+    if not re.fullmatch(r"[\w./~-]*", options.base_url, re.ASCII):
+        return f"--base-url {options.base_url!r}: allowed are letters, digits and /._~-"
+    if not 1 <= options.port <= MOST_PORT:
+        return f"--port is {options.port}; allowed are 1 to {MOST_PORT}"
+    try:
+        with socket.create_server((ADDRESS, options.port)):
+            return ""
+    except OSError as error:
+        return f"port {options.port}: {error.strerror}; name another with --port"
 
 
 def server(notebook: Path, token: str, options: argparse.Namespace):
@@ -53,7 +79,7 @@ def server(notebook: Path, token: str, options: argparse.Namespace):
     app = Voila.instance(
         config=Config(
             MappingKernelManager={"cull_idle_timeout": IDLE_S, "cull_interval": 60},
-            Voila={"ip": "127.0.0.1", "port_retries": 0, "open_browser": False},
+            Voila={"ip": ADDRESS, "port_retries": 0, "open_browser": False},
             VoilaConfiguration={"preheat_kernel": True, "extension_allowlist": EXTENSIONS},
             VoilaKernelManager={"fill_delay": REFILL_S},
         )
