@@ -53,7 +53,7 @@ export function drawMaps(view) {
   const { layout, page, across, fit } = arrangement(found.beat, choice.leads, choice.view === "difference" ? 1 : panels.length, room(view));
   const maps = mapsShown(panels, cases, details, choice, layout);
   const box = part("panels"), old = [...box.querySelectorAll("figure")], wide = Math.floor(page.width * fit);
-  box.style.gridTemplateColumns = `repeat(${across}, ${wide}px)`;
+  box.style.gridTemplateColumns = `repeat(${across}, ${maps.length > 1 ? `minmax(${wide}px, 1fr)` : `${wide}px`})`; // room for captions
   box.classList.toggle("measuring", choice.calipers);
   box.classList.toggle("zoomed", lens.zoom > 1);
   Object.assign(shown, { maps, page, layout });
