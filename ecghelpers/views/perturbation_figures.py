@@ -105,7 +105,7 @@ def operator_curves(
     curves: (operator, order) → (step,) in target unit, at the numbers in points, all above zero.
     """
     operators = list(dict.fromkeys(operator for operator, _ in curves))
-    figure = Picture(3)
+    figure = Picture(3.2)
     panels = np.atleast_1d(figure.subplots(1, len(operators), sharey=True))
     for axes, operator in zip(panels, operators, strict=True):
         for order, (colour, dash, label) in ORDER_STYLES.items():
@@ -115,7 +115,8 @@ def operator_curves(
         axes.set_title(OPERATORS[operator].label, fontsize=10)
         axes.set_xlabel("Points perturbed")
     panels[0].set_ylabel(f"Change of the prediction ({unit})")
-    panels[0].legend(fontsize=8, frameon=False)
+    lines = panels[0].get_legend_handles_labels()
+    figure.legend(*lines, loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     figure.suptitle(title)
     return figure
 
