@@ -177,7 +177,7 @@ def test_the_second_run_in_a_folder_is_refused_with_its_owner_named(project):
 def test_an_interrupted_run_leaves_nothing_running_and_goes_on(kernel_project):
     toy.write_notebook(kernel_project, "02_train", body="time.sleep(60)")
     first = toy.start(kernel_project, *TWO)
-    toy.wait_for(lambda: toy.has_run(kernel_project, "02_train"))
+    toy.wait_for(lambda: toy.has_run(kernel_project, "02_train"), 120)  # two kernels start
     first.send_signal(signal.SIGTERM)
     _, errors = first.communicate(timeout=30)
     assert first.returncode != 0
