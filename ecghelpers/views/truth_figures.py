@@ -128,6 +128,8 @@ def forgetting(table: pd.DataFrame, title: str) -> Picture:
         axes.set_xticks(places, ["trained", *stages], rotation=60, fontsize=8)
     for axes in panels[len(methods) :]:
         axes.set_visible(False)
+    for axes in panels[: len(methods)][-columns:]:  # the last of each column
+        axes.tick_params(labelbottom=True)
     figure.supylabel("Rank correlation with the trained network's map", fontsize=9)
     figure.suptitle(title, fontsize=11)
     return figure
