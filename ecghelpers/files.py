@@ -9,7 +9,7 @@ import platform
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -89,6 +89,23 @@ def write_table(table, path: str | Path) -> None:
     """Write a pandas table as CSV, whole or not at all."""
     with whole_file(path) as temporary:
         table.to_csv(temporary, index=False)
+
+
+def read_table(path: str | Path, words: Iterable[str], numbers: Iterable[str] = ()):
+    """A CSV table of a results folder, as pandas gives it; columns of numbers hold numbers or NaN.
+
+    Raises ValueError for what is no table, lacks one of these columns, or holds no number there.
+    """
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path)
+        if missing := [name for name in (*words, *numbers) if name not in table]:
+            raise ValueError(f"without a column {missing[0]!r}")
+        return table.assign(**{name: pd.to_numeric(table[name]) for name in numbers})
+    except (ValueError, OSError) as error:
+        why = " ".join(str(error).split())[:120]
+        raise ValueError(f"{path} is damaged ({why}): ./run_all.sh makes it again") from None
 
 
 def sha256(path: str | Path) -> str:

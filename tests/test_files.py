@@ -173,3 +173,19 @@ def test_a_listing_changes_with_names_sizes_and_times_but_not_with_the_place(tmp
         seen.append(files.listing(tmp_path / "one"))
     assert len(set(seen)) == 5
     assert files.listing(tmp_path / "one" / "c").startswith("1 files ")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe", b"a,b\n1,2\n", b"x,n\na,one\n", b'x,n\na\n"b', None]
+)
+def test_a_table_that_is_none_is_told_in_one_line(tmp_path, content):
+    path = tmp_path / "review.csv"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(ValueError) as refused:
+        files.read_table(path, ["x"], ["n"])
+    assert "review.csv is damaged" in str(refused.value) and str(refused.value).isprintable()
+
+
+def test_a_number_that_is_not_there_is_nan(tmp_path):
+    (tmp_path / "a.csv").write_text("x,n\na,\nb,2\n")
+    assert files.read_table(tmp_path / "a.csv", ["x"], ["n"]).n.isna().tolist() == [True, False]

@@ -63,7 +63,7 @@ FILES = {
     "08_review": '{"review.csv": "ok", "aopc.csv": "ok", "faithful.csv": "ok", '
     '"planted/scores.csv": "ok", "review.png": ""}',
 }
-SLURM = "check_seconds: 1\nevery: {cpus: 1, memory_gb: 1, minutes: 5}\n"
+SLURM = "check_seconds: 1\nevery: {cpus: 1, memory_gb: 1, minutes: 30}\n"
 PAGE = """import pathlib
 from . import heatmap
 

@@ -8,6 +8,7 @@ import pandas as pd
 from .. import __version__
 from ..attribution import FLOOR, MEANINGS, METHODS, kind
 from ..ecg import TARGETS
+from ..files import read_table
 from ..judging import review_words
 from ..study import for_views
 from ..study.marks import study_id
@@ -119,7 +120,7 @@ def _of_network(cases: Cases, target: str, model: int) -> dict:
     """Methods by their gap over random maps: of ``review.csv``, else of ``aopc.csv``."""
     title, count = "Does a map's order matter?", cases.perturbed_records(target, model)
     if cases.results.review.is_file():
-        table = pd.read_csv(cases.results.review)
+        table = review_table(cases)
         rows = table[(table.target == target) & (table.test == "faithful")]
         if len(rows):
             note = (
@@ -131,7 +132,7 @@ def _of_network(cases: Cases, target: str, model: int) -> dict:
             methods = rows[["method", "value", "low", "high", "verdict"]].itertuples(index=False)
             return _ranking(title, "Gap (SD)", note, list(methods))
     if cases.results.aopc.is_file():
-        table = pd.read_csv(cases.results.aopc)
+        table = read_table(cases.results.aopc, ["target", "method"], ["model", "gain"])
         rows = table[(table.target == target) & (table.model == model) & (table.method != FLOOR)]
         if len(rows):
             columns = ["method", "gain", "gain_low", "gain_high", "beats_random"]
@@ -177,7 +178,8 @@ def _of_plant(cases: Cases, target: str) -> dict:
     sentence = metrics.get("sentence", "")
     if not cases.results.planted_scores.is_file():
         return {"title": title, "columns": columns, "rows": [], "note": sentence}
-    table = pd.read_csv(cases.results.planted_scores)
+    numbers = ["value", "low", "high", "chance"]
+    table = read_table(cases.results.planted_scores, ["plant", "score", "method"], numbers)
     part = table[(table.plant == name) & (table.score == "rank") & table.method.isin(METHODS)]
     rows = []
     for row in part.sort_values("value", ascending=False).itertuples():
@@ -213,7 +215,8 @@ def _label(method: str) -> str:
 def review_table(cases: Cases) -> pd.DataFrame | None:
     """``review.csv``, None where the tests have not been put together yet."""
     path = cases.results.review
-    return pd.read_csv(path) if path.is_file() else None
+    words, numbers = ["target", "method", "test", "verdict"], ["value", "low", "high", "chance"]
+    return read_table(path, words, numbers) if path.is_file() else None
 
 
 def number(value: float) -> float | None:

@@ -6,7 +6,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from ..attribution_methods import METHODS
 from ..config import CURVES, MAPS, WEIGHTS, Results
@@ -14,7 +13,7 @@ from ..data.maps_and_curves import Attributions, Perturbation, read_attributions
 from ..data.medians import read_medians
 from ..data.rhythm import Strip, read_strips
 from ..ecg import TARGETS
-from ..files import sha256
+from ..files import read_table, sha256
 from ..study.marks import text_hash
 from ..truth.plants import PLANTS
 from .case import Case
@@ -195,7 +194,7 @@ class Cases:
         """The network's MAE on the test split, NaN where ``metrics.csv`` does not tell."""
         if not self.results.metrics.is_file():
             return np.nan
-        table = pd.read_csv(self.results.metrics)
+        table = read_table(self.results.metrics, ["target", "split"], ["model", "mae"])
         rows = table.query("target == @target and model == @model and split == 'test'")
         return float(rows["mae"].iloc[0]) if len(rows) else np.nan
 

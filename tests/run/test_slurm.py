@@ -56,9 +56,9 @@ def test_a_failing_job_a_signal_and_only_what_is_missing_again(cluster, kernel_p
     toy.write_notebook(project, "02_train", body=STOPPABLE)
     run = toy.start(project, "--slurm", "--target", "qt,pr", "--only", "01,02,04")
     task = project / "results/quick/waits"
-    toy.wait_for(lambda: task.exists() and task.read_text(), 120)
+    toy.wait_for(lambda: task.exists() and task.read_text(), 300)
     subprocess.run(["scancel", "--full", "--signal=TERM", task.read_text()], check=True)
-    output, errors = run.communicate(timeout=240)
+    output, errors = run.communicate(timeout=600)
     assert run.returncode == 1
     last = errors.splitlines()[-1]
     assert "02_train qt model1: ValueError: no luck" in last and "02_train.qt.model1.ipynb" in last
