@@ -163,7 +163,7 @@ def simulated(study, folder):
     for number, reader in enumerate(("AB", "CD", "EF")):
         for item in reading.items(study, reader)[: 60 + 20 * number]:
             spread = (names.index(item.method) + len(item.record) + number * len(item.target)) % 5
-            made = reading.row(study, reader.lower(), item, 1 + spread, f'"{number}",\nx')
+            made = reading.row(study, reader.lower(), item, 1 + spread, f'"{number}", x')
             reading_study.append_rating(folder / f"{reader}.csv", made)
     old = pd.read_csv(folder / "EF.csv", dtype=str, keep_default_na=False).drop(columns="settings")
     old.to_csv(folder / "EF.csv", index=False)
