@@ -42,16 +42,17 @@ wildcard_constraints:
     model="[0-9]+",
 
 
+def there(file):
+    """Whether a file of one among several networks can be read; when some steps have failed."""
+    return not config["partial"] or os.path.exists(note(file))
+
+
 def reads(step):
-    """The notes of what a step reads; when some steps have failed, those that there are."""
+    """The notes of what a step reads."""
 
     def of(wildcards):
-        files = read_by(step, EVERY, {name: wildcards[name] for name in step.of})
-        return [
-            path
-            for path in map(note, files)
-            if not config["partial"] or os.path.exists(path)
-        ]
+        own = {name: wildcards[name] for name in step.of}
+        return list(map(note, read_by(step, EVERY, own, there)))
 
     return of
 

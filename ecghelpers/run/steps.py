@@ -4,7 +4,7 @@ The Snakefile makes a rule of each row. To add a step, add a row, and its files 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import product, zip_longest
 from pathlib import Path
@@ -125,15 +125,25 @@ def each(patterns: Iterable[str], values: dict[str, list]) -> list[str]:
     ]
 
 
-def read_by(step: Step, every: dict[str, list], of: dict[str, str]) -> list[str]:
+def read_by(
+    step: Step,
+    every: dict[str, list],
+    of: dict[str, str],
+    there: Callable[[str], bool] = lambda file: True,
+) -> list[str]:
     """What a step reads: its own network's files, and where it has none those of every one.
 
-    every: all targets, models and plants of a run; of: those of this step.
+    every: all targets, models and plants of a run; of: those of this step; there: whether a file of
+    one among several networks or plants can be read, as after a step that failed it cannot.
     """
     own = every | {name: [value] for name, value in of.items()}
     of_target = own | {"model": every["model"]}
-    read = each([FILES[name] for name in step.reads], own)
-    return read + each([FILES[name] for name in step.all_of], of_target)
+    files = []
+    for name in (*step.reads, *step.all_of):
+        one_of_several = name in step.all_of or set(fields(FILES[name])) - set(of)
+        paths = each([FILES[name]], of_target if name in step.all_of else own)
+        files += [file for file in paths if not one_of_several or there(file)]
+    return files
 
 
 def made_by(file: str) -> tuple[Step, str, dict[str, str]] | None:
