@@ -14,15 +14,19 @@ in the same run: only what was stopped goes on.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import signal
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import papermill
 import psutil
+from traitlets.config import Config
 
 from .. import checksums
 from ..files import remove_pieces, write_text
@@ -31,6 +35,7 @@ from .slurm import time_left
 from .steps import NOTEBOOKS, ROOT, from_root
 
 GRACE_S = 100
+START_S = 600  # in which a kernel answers first: a busy node or a cold network drive takes minutes
 MARGIN_S = 120  # before the time limit of a Slurm job
 
 
@@ -69,16 +74,19 @@ def _execute(options: argparse.Namespace, results: Path, executed: Path) -> None
     executed.parent.mkdir(parents=True, exist_ok=True)
     os.environ["TQDM_DISABLE"] = "1"  # progress bars have no place in a log
     values = dict(_value(pair) for pair in options.set if not pair.startswith("#"))
-    papermill.execute_notebook(
-        NOTEBOOKS / f"{executed.name.split('.')[0]}.ipynb",
-        executed,
-        parameters=values | {"results": from_root(results), "device": options.device},
-        kernel_name="python3",
-        cwd=ROOT,
-        progress_bar=False,
-        log_output=True,
-        store_widget_state=False,  # megabytes of script a widget; whoever opens it runs it anew
-    )
+    with _sockets() as config:
+        papermill.execute_notebook(
+            NOTEBOOKS / f"{executed.name.split('.')[0]}.ipynb",
+            executed,
+            parameters=values | {"results": from_root(results), "device": options.device},
+            kernel_name="python3",
+            start_timeout=START_S,
+            config=config,
+            cwd=ROOT,
+            progress_bar=False,
+            log_output=True,
+            store_widget_state=False,  # megabytes of script a widget; whoever opens it runs it anew
+        )
     missing = [path for path in makes if not (results / path).exists()]
     if missing:
         raise FileNotFoundError(f"the notebook ended without making {', '.join(missing)}")
@@ -86,6 +94,20 @@ def _execute(options: argparse.Namespace, results: Path, executed: Path) -> None
     checksums.remember(results, executed.stem, origin, makes)
     for path in makes:
         remove_pieces(results / path)  # its step is whole and checked: nothing goes on from there
+
+
+@contextlib.contextmanager
+def _sockets() -> Iterator[Config]:
+    """The configuration that has the kernel talk through sockets in a private, passing folder.
+
+    By default it is TCP ports, found free first and bound a moment later: of kernels that start at
+    once on a busy node some lose theirs to another and never answer. Others on a shared node cannot
+    reach these sockets at all. Their paths may have 107 characters, whatever TMPDIR says.
+    """
+    folder = tempfile.gettempdir()
+    folder = folder if len(folder) < 80 else "/tmp"
+    with tempfile.TemporaryDirectory(prefix="ecg-", dir=folder) as own:
+        yield Config(KernelManager={"transport": "ipc", "ip": f"{own}/kernel"})
 
 
 def _raised_before(path: Path, run: str) -> str:

@@ -286,20 +286,34 @@ def users_own(folder: Path) -> dict[str, str]:
     return {"HOME": str(folder / "home"), "PYTHONPATH": f":{path}"}
 
 
+def long_temporary_folder(folder: Path) -> dict[str, str]:
+    """TMPDIR with more characters than the path of a socket may have."""
+    deep = folder / ("temporary " * 20)
+    deep.mkdir(parents=True)
+    return {"TMPDIR": str(deep)}
+
+
 NONSENSE = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TQDM_MININTERVAL", "COLUMNS", "PYTHONHASHSEED")
 NONSENSE += ("PYTHONWARNINGS", "PYTHONHOME", "TZ", "CUDA_VISIBLE_DEVICES", "XDG_CACHE_HOME")
 ENVIRONMENTS = {
     "the user's own": users_own,
     "nonsense": lambda folder: dict.fromkeys(NONSENSE, "error") | {"PYTHONOPTIMIZE": "2"},
+    "a long temporary folder": long_temporary_folder,
     "nothing can be written": lambda folder: dict.fromkeys(("HOME", "TMPDIR"), "/proc"),
 }
+
+
+NO_PORT_TO_LOSE = """
+import ipykernel
+assert ipykernel.get_connection_info(unpack=True)["transport"] == "ipc"
+"""
 
 
 @pytest.mark.parametrize("kind", ENVIRONMENTS)
 def test_no_environment_is_an_obstacle(kernel_project, tmp_path, kind):
     odd = kernel_project.rename(tmp_path / "Größe ü'2")
     flags = ("--target", "qt", "--only", "01", "--results", "mine é 1")
-    toy.write_notebook(odd, "01_data", body="import numpy, matplotlib.pyplot")
+    toy.write_notebook(odd, "01_data", body=f"import numpy, matplotlib.pyplot\n{NO_PORT_TO_LOSE}")
     done = toy.run(odd, *flags, LC_ALL="C", **ENVIRONMENTS[kind](tmp_path))
     assert done.returncode == 0 and not done.stderr, done.stderr
     assert (odd / "mine é 1/data/medians.h5").exists()
