@@ -8,6 +8,8 @@ import shutil
 import socket
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -28,6 +30,7 @@ IDLE_S = 1800  # a visitor's process ends so long after the last thing he did
 # Of JupyterLab's extensions those that a widget needs; what else is installed would be loaded too.
 MANAGERS = ("@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab-manager")
 EXTENSIONS = ["anywidget", *MANAGERS]
+READY_S = 30  # after which the address is told in any case; a page that opens before says so
 REFILL_S = 0.5  # after a visitor came, until a process starts for the next
 
 
@@ -38,10 +41,20 @@ def main(arguments: list[str] | None = None) -> None:
     if wrong := _wrong(options, token):
         sys.exit(f"error: {wrong}")
     with tempfile.TemporaryDirectory(prefix="web_app.") as folder:
-        app = server(_notebook(options.results.resolve(), Path(folder)), token, options)
-        shown = f"{app.base_url}?token={quote(token, safe='')}"
-        print(f"open http://{ADDRESS}:{options.port}{shown}", flush=True)
+        ready = Path(folder) / "ready"
+        app = server(_notebook(options.results.resolve(), Path(folder), ready), token, options)
+        address = f"http://{ADDRESS}:{options.port}{app.base_url}?token={quote(token, safe='')}"
+        threading.Thread(target=_tell, args=(address, ready), daemon=True).start()
         app.start()
+
+
+def _tell(address: str, ready: Path) -> None:
+    """Print the address once a process waits for the first visitor: his page opens at once."""
+    print("starting …", flush=True)
+    deadline = time.monotonic() + READY_S
+    while not ready.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    print(f"open {address}", flush=True)
 
 
 def _wrong(options: argparse.Namespace, token: str) -> str:
@@ -112,13 +125,18 @@ def _templates(template_paths: list[str], folder: Path) -> str:
     return str(own)
 
 
-def _notebook(results: Path, folder: Path) -> Path:
-    """The cells of notebook 05 that are tagged for the web app, for one results folder."""
+def _notebook(results: Path, folder: Path, ready: Path) -> Path:
+    """The cells of notebook 05 that are tagged for the web app, for one results folder.
+
+    ready: a file that the first process makes when it has run them.
+    """
     import nbformat
     from papermill.parameterize import parameterize_notebook
 
     notebook = nbformat.read(NOTEBOOKS / "05_explore.ipynb", as_version=4)
     notebook.cells = [cell for cell in notebook.cells if TAG in cell.metadata.get("tags", ())]
+    done = f"__import__('pathlib').Path({str(ready)!r}).touch()"
+    notebook.cells.append(nbformat.v4.new_code_cell(done, metadata={"tags": [TAG]}))
     notebook.metadata["papermill"] = {}
     path = folder / "ECG heatmaps.ipynb"
     nbformat.write(parameterize_notebook(notebook, {"results": str(results)}), path)

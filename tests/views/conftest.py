@@ -134,6 +134,11 @@ def web_app(shown, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WEB_APP_TOKEN", "secret")
         server, port = serve(folder, arguments, "http://127.0.0.1:{port}/")
-    yield f"http://127.0.0.1:{port}/?token=secret"
+    address = f"http://127.0.0.1:{port}/?token=secret"
+    limit = time.monotonic() + PATIENCE_MS / 1000  # told when a process waits for a visitor
+    while f"open {address}" not in (folder / "server.log").read_text(encoding="utf-8"):
+        assert server.poll() is None and time.monotonic() < limit
+        time.sleep(0.1)
+    yield address
     server.terminate()
     server.wait(20)
