@@ -26,6 +26,9 @@ MOST_POINTS = 0.4, 0.6  # of the points a map marks most: so many must lie on th
 MOST_SHARE = 0.4, 0.6  # of the network's leaning on a marker: so much a map must show
 MOST_LEFT = 0.2, 0.3  # rank correlation with the map of shuffled weights
 MOST_ALIKE = 0.4, 0.6  # rank correlation between trainings
+# Tests of each target: the limits, on a scale from chance (0) to 1, and whether above is passed.
+LIMITS = dict.fromkeys(("faithful", "better_than_shifted", "better_than_other_record"), ((0, 0), 1))
+LIMITS |= {"depends_on_weights": (MOST_LEFT, 0), "consistent": (MOST_ALIKE, 1)}
 
 
 @dataclass(frozen=True)
@@ -192,17 +195,20 @@ def from_truth(results: Results) -> list[dict]:
     for target, several in tables.items():
         whole = pd.concat(several)
         whole = whole[(whole.score == "rank correlation") & whole.method.isin(METHODS)]
-        for part, test, limits, above in (
-            ("weights", "depends_on_weights", MOST_LEFT, False),
-            ("trainings", "consistent", MOST_ALIKE, True),
-        ):
+        for part, test in ("weights", "depends_on_weights"), ("trainings", "consistent"):
             means = whole[whole.part == part].groupby("method", sort=False)
             for method, mean in means[["value", "low", "high", "chance"]].mean().iterrows():
-                chance = mean.chance if np.isfinite(mean.chance) else 0.0
-                own = tuple(chance + limit * (1 - chance) for limit in limits)
-                verdict = "" if method == FLOOR else _beside(mean, own, above)
+                verdict = "" if method == FLOOR else _beside_limits(mean, test)
                 rows.append(row(target, method, test, *mean, verdict))
     return rows
+
+
+def _beside_limits(interval, test: str) -> str:
+    """``_beside`` for a test of LIMITS; interval: with low, high and chance (0 if unknown)."""
+    limits, above = LIMITS[test]
+    chance = interval.chance if np.isfinite(interval.chance) else 0.0
+    lowest, highest = (chance + limit * (1 - chance) for limit in limits)
+    return _beside(interval, (lowest, highest), bool(above))
 
 
 def gather(
@@ -231,17 +237,19 @@ def over_targets(table: pd.DataFrame) -> pd.DataFrame:
     """Rows ``all``: the mean over targets, with its 95 % interval over targets.
 
     Fewer than six targets give no such interval: then it reaches from the lowest end to the highest
-    of their own. The verdict is that of most targets (more than half); a mixture is unclear. Tests
-    that stand under ``all`` already, because they belong to no target, are left as they are.
+    of their own. The verdict is that of most targets (more than half), unless an interval over
+    targets says otherwise: that is unclear, as a mixture is, for then the way of summing up would
+    decide. Tests that stand under ``all`` already, because they belong to no target, are left out.
     """
     rows = []
     single = table[(table.target != ALL) & table.value.notna()]
     for (method, test), part in single.groupby(["method", "test"], sort=False):
-        over = summary(part.value.to_numpy(float))
-        low, high = over["low"], over["high"]
-        if not np.isfinite([low, high]).all():  # too few targets for an interval over them
-            low, high = part.low.min(), part.high.max()
+        over = pd.Series(summary(part.value.to_numpy(float)) | {"chance": part.chance.mean()})
         verdicts = part.verdict.value_counts()
         most = verdicts.idxmax() if verdicts.max() > len(part) / 2 else UNCLEAR
-        rows.append(row(ALL, method, test, over["value"], low, high, part.chance.mean(), most))
+        if not np.isfinite([over.low, over.high]).all():  # too few targets for one over them
+            over.low, over.high = part.low.min(), part.high.max()
+        elif most and _beside_limits(over, test) != most:
+            most = UNCLEAR
+        rows.append(row(ALL, method, test, over.value, over.low, over.high, over.chance, most))
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -107,7 +107,9 @@ def test_over_targets_most_decide_and_a_mixture_is_unclear():
     assert list(ends) == pytest.approx([2, 0.9, 3.1])  # too few targets for an interval over them
     seven = [review.row(t, "m", "faithful", i, -9, 9, 0.0, "passes") for i, t in enumerate(TARGETS)]
     over = review.over_targets(pd.DataFrame(seven)).iloc[0]
-    assert 0 < over.low < over.value == 3 < over.high < 6
+    assert 0 < over.low < over.value == 3 < over.high < 6 and over.verdict == "passes"
+    seven[0]["value"] = -30.0  # one target against six, and more than all of them
+    assert review.over_targets(pd.DataFrame(seven)).verdict[0] == "unclear"
 
 
 def test_readers_are_held_against_what_random_maps_got():
