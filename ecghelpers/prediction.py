@@ -25,8 +25,10 @@ def check_beats(beats_uv: np.ndarray | Tensor, what: str = "beats_uv", first: in
         beats_uv = np.asarray(beats_uv)
         if beats_uv.dtype.kind not in "iuf":
             raise ValueError(f"{what} holds {beats_uv.dtype}; allowed: real numbers, in µV")
-        # torch knows neither negative strides nor the other byte order
+        # torch knows neither negative strides nor the other byte order; and numpy takes one record
+        # for contiguous whatever its stride
         beats_uv = np.ascontiguousarray(beats_uv, beats_uv.dtype.newbyteorder("="))
+        beats_uv = beats_uv.copy() if min(beats_uv.strides, default=0) < 0 else beats_uv
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*not writable")  # nothing writes to it
         tensor = torch.as_tensor(beats_uv).detach().cpu()

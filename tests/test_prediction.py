@@ -51,7 +51,14 @@ def test_any_layout_of_an_array_is_taken():
     foreign = BEATS.astype(">f8")
     fixed = BEATS.copy()
     fixed.flags.writeable = False
-    for beats in (backwards, foreign, fixed, np.asfortranarray(BEATS), BEATS.tolist()):
+    for beats in (
+        backwards,
+        BEATS[::-1].copy()[::-1],
+        foreign,
+        fixed,
+        np.asfortranarray(BEATS),
+        BEATS.tolist(),
+    ):
         np.testing.assert_allclose(predict(Linear(WEIGHTS), beats), expected)
 
 

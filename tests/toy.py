@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 GROUND_FLOOR = ("__init__", "checksums", "config", "ecg", "files", "fingerprint", "shipped")
+MODULES = (*GROUND_FLOOR, "selection", "data/__init__", "data/hdf5", "data/medians")
 
 COMMON = 'results = "results/quick"\ndevice = "auto"\nseed = 1\n'
 EACH = COMMON + 'target = "qt"\nmodel = 1\n'
@@ -151,13 +152,13 @@ def make_project(folder: Path, kernel: bool = False) -> Path:
 
     kernel: run its notebooks as the real project does, through run.notebook and papermill.
     """
-    (folder / "ecghelpers").mkdir(parents=True)
+    (folder / "ecghelpers" / "data").mkdir(parents=True)
     (folder / "notebooks").mkdir()
     (folder / "parameters").mkdir()
     for name in ("run_all.sh", "environment.sh", "Snakefile", "requirements.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
-    for name in GROUND_FLOOR:
-        shutil.copy(ROOT / "ecghelpers" / f"{name}.py", folder / "ecghelpers")
+    for name in MODULES:
+        shutil.copy(ROOT / "ecghelpers" / f"{name}.py", folder / "ecghelpers" / f"{name}.py")
     shutil.copytree(ROOT / "ecghelpers" / "run", folder / "ecghelpers" / "run")
     if not kernel:
         (folder / "ecghelpers" / "run" / "notebook.py").write_text(RUNNER)

@@ -7,8 +7,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from .. import checksums
 from ..config import DEVICES, Results, check_choice, cores, resolve_device
+from ..data.medians import read_medians
 from ..ecg import TARGETS
 from ..files import listing
 from . import notebook_cells, parameter_files, slurm
@@ -24,7 +27,10 @@ STEPS_PER_GPU = 4  # a network of this size leaves most of a GPU idle
 
 @dataclass
 class Plan:
-    """A run that has been checked: the Snakemake configuration, and how to call Snakemake."""
+    """A run that has been checked: the Snakemake configuration, and how to call Snakemake.
+
+    named: whether its targets were asked for by name, so that each must be there.
+    """
 
     settings: dict
     results: Path
@@ -32,6 +38,7 @@ class Plan:
     force: bool
     dry_run: bool
     only: bool
+    named: bool
 
 
 def plan(options: argparse.Namespace) -> Plan:
@@ -71,7 +78,25 @@ def plan(options: argparse.Namespace) -> Plan:
         raise Refusal(f"{short(results)} lies inside source_path: name another with --results")
     _check_same_source(results, settings, origin)
     noticed["review"] += _readings(results)
-    return Plan(settings, results, flags, options.force, options.dry_run, bool(steps))
+    named = options.target is not None
+    return Plan(settings, results, flags, options.force, options.dry_run, bool(steps), named)
+
+
+def left_out(plan: Plan) -> list[str]:
+    """The targets that no record of the user's own data has, and that nobody asked for by name.
+
+    Not those that a network is there of: what becomes of it is for the user to say.
+    """
+    origin, results = plan.settings["notebooks"]["01_data"][""], Results(plan.results)
+    if plan.named or not origin.get("source_path"):
+        return []
+    try:
+        data = read_medians(results.medians, mapped=True)
+    except (OSError, ValueError):  # none yet, or the first step tells what is wrong with it
+        return []
+    trained = {target for target, _ in results.models()}
+    missing = [t for t in TARGETS if t not in trained and not np.isfinite(data.target(t)).any()]
+    return missing if len(missing) < len(TARGETS) else []
 
 
 def _results(options: argparse.Namespace) -> Path:

@@ -15,7 +15,7 @@ from ..files import write_json
 from . import mending, slurm
 from .environment import environment
 from .lock import die_with_parent, short
-from .plan import SETTINGS, Plan
+from .plan import SETTINGS, Plan, left_out
 from .report import LOG, Report, condensed
 from .steps import ROOT, that_sum_up
 from .stopping import await_leftovers, stoppable
@@ -33,6 +33,7 @@ class Outcome:
 def dry_run(plan: Plan) -> Outcome:
     """Print what a run would do, and why; leave everything as it is."""
     mending.check_kinds(plan.results)
+    plan = _of_known_targets(plan)
     with tempfile.TemporaryDirectory() as scratch:
         folder = _shadow(plan.results, Path(scratch) / "results")
         settings = Path(scratch) / SETTINGS
@@ -76,7 +77,9 @@ def execute(plan: Plan) -> Outcome:
     await_leftovers(plan.results)
     checksums.mend_times(plan.results)
     mending.set_aside(plan)
-    outcome = _run(plan)
+    outcome, plan = _data_first(plan)
+    if not outcome.status and plan.settings["steps"]:
+        outcome = _run(plan)
     if outcome.failures and not plan.only and not outcome.stopped:
         partial = plan.settings | {"steps": that_sum_up(plan.results), "partial": True, "force": ""}
         if partial["steps"]:
@@ -85,6 +88,28 @@ def execute(plan: Plan) -> Outcome:
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     print(f"{'Failed' if outcome.status else 'Done'} after {minutes} min {seconds} s")
     return outcome
+
+
+def _data_first(plan: Plan) -> tuple[Outcome, Plan]:
+    """Make the user's own data where nobody named targets; returns the plan of what is left then.
+
+    Only the records can tell which targets there are; what they do not have is left out.
+    """
+    outcome, steps = Outcome(), plan.settings["steps"]
+    own = plan.settings["notebooks"]["01_data"][""].get("source_path")
+    if own and not plan.named and "data" in steps:
+        outcome = _run(replace(plan, settings=plan.settings | {"steps": ["data"]}, only=True))
+        steps = [step for step in steps if step != "data"]
+    return outcome, _of_known_targets(replace(plan, settings=plan.settings | {"steps": steps}))
+
+
+def _of_known_targets(plan: Plan) -> Plan:
+    """The plan without the targets that are missing in every record, which it tells."""
+    missing = left_out(plan)
+    if missing:
+        print(f"left out: {', '.join(missing)}, missing in every record")
+    targets = [target for target in plan.settings["targets"] if target not in missing]
+    return replace(plan, settings=plan.settings | {"targets": targets})
 
 
 def _snakemake(plan: Plan, folder: Path, settings: Path, damaged: Iterable[str] = ()) -> list[str]:

@@ -9,9 +9,12 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import toy
 
+from ecghelpers.data.medians import Block, write_medians
+from ecghelpers.ecg import BEAT_SHAPE, TARGETS
 from ecghelpers.run.report import Report
 
 TWO = ("--target", "qt,pr")
@@ -367,6 +370,30 @@ def test_any_change_among_own_files_is_noticed(project, tmp_path):
     (tmp_path / "ecgs" / "d.hea").write_text("d")
     told = toy.run(project, "--only", "01", "--dry-run").stdout
     assert "before: '#source_path holds=2 files" in told and "now: '#source_path holds=3" in told
+
+
+def test_targets_that_no_record_has_are_left_out_unless_they_are_named(project, tmp_path):
+    own_records(project, tmp_path / "ecgs")
+    known = np.where([name in ("qt", "qrs") for name in TARGETS], 1.0, np.nan)
+    arrays = (np.zeros((2, *BEAT_SHAPE), np.int16), np.tile(known, (2, 1)), np.full((2, 6), np.nan))
+    write_medians(tmp_path / "medians.h5", iter([Block(["a", "b"], *arrays)]), 2, source="wfdb")
+    notebook = project / "notebooks" / "01_data.ipynb"
+    cells = json.loads(notebook.read_text())
+    copied = f"import shutil; shutil.copy({str(tmp_path / 'medians.h5')!r}, root / 'data')"
+    cells["cells"][-1]["source"] += copied
+    notebook.write_text(json.dumps(cells))
+    for flags in ((), ("--force",)):
+        done = toy.run(project, *flags)
+        assert done.returncode == 0 and not done.stderr
+        assert "left out: VentRate, pr, STJ_v5" in done.stdout
+        ran = toy.runs(project)
+        assert ran.count("01_data") == 1
+        assert {name.split()[1] for name in ran if name.startswith("02")} == {"qt", "qrs"}
+    assert "Nothing to do" in toy.run(project, "--dry-run").stdout
+    toy.run(project, "--only", "02")
+    assert toy.runs(project) == []
+    toy.run(project, "--only", "02", "--target", "pr,qt")
+    assert [name.split()[1] for name in toy.runs(project)] == ["pr"]
 
 
 def test_results_inside_the_own_records_are_refused(project, tmp_path):
