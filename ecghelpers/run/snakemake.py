@@ -61,7 +61,7 @@ def _shadow(results: Path, place: Path) -> Path:
     (place / ".snakemake").mkdir(parents=True)
     for held, shadow in ((results, place), (results / ".snakemake", place / ".snakemake")):
         for path in held.iterdir() if held.is_dir() else ():
-            if path.name not in (".snakemake", "log", "locks"):
+            if path.name not in (".snakemake", "log", "locks", "iocache"):
                 (shadow / path.name).symlink_to(path)
     return place
 

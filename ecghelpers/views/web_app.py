@@ -30,6 +30,7 @@ IDLE_S = 1800  # a visitor's process ends so long after the last thing he did
 # Of JupyterLab's extensions those that a widget needs; what else is installed would be loaded too.
 MANAGERS = ("@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab-manager")
 EXTENSIONS = ["anywidget", *MANAGERS]
+TEMPLATE_FILE = r"[\w-]+/static/[\w./@~-]+"  # below voila/templates/
 READY_S = 30  # after which the address is told in any case; a page that opens before says so
 REFILL_S = 0.5  # after a visitor came, until a process starts for the next
 
@@ -86,10 +87,21 @@ def server(notebook: Path, token: str, options: argparse.Namespace):
 
     For the next visitor a process waits that has run the notebook, so that his page opens at once.
     """
+    from tornado.web import ErrorHandler
     from traitlets.config import Config
     from voila.app import Voila
 
-    app = Voila.instance(
+    class WebApp(Voila):
+        """Says of addresses over which Voilà would stumble that they do not exist."""
+
+        def init_handlers(self) -> list:
+            stumbles = f"voila/templates/(?!{TEMPLATE_FILE}$).*", "logout"
+            none = [
+                (f"{self.base_url}{path}", ErrorHandler, {"status_code": 404}) for path in stumbles
+            ]
+            return none + super().init_handlers()
+
+    app = WebApp.instance(
         config=Config(
             MappingKernelManager={"cull_idle_timeout": IDLE_S, "cull_interval": 60},
             Voila={"ip": ADDRESS, "port_retries": 0, "open_browser": False},

@@ -100,6 +100,18 @@ def test_dry_run_changes_nothing(project):
     assert not (project / "results").exists()
 
 
+def test_dry_run_of_a_finished_folder_writes_nothing_into_it(whole):
+    """Which may be one that only others can write."""
+    results = whole / "results" / "quick"
+
+    def times():
+        return {path: path.lstat().st_mtime_ns for path in results.rglob("*")}
+
+    before = times()
+    assert toy.run(whole, *TWO, "--dry-run").returncode == 0
+    assert times() == before
+
+
 def test_only_with_missing_inputs_names_them(project):
     refused = toy.run(project, "--target", "qt", "--only", "04")
     assert refused.returncode != 0

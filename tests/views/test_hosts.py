@@ -323,5 +323,7 @@ def test_the_web_app_shows_itself_to_who_has_the_token(page):
         assert page.request.get(address + closed).status in (403, 404, 405), closed
         answer = page.request.post(address + closed, data={}, headers=token)
         assert answer.status in (403, 404, 405), closed
+    for odd in ("logout", "voila/templates/x", "voila/templates/x/y/z", "voila/files/x", "x/../.."):
+        assert page.request.get(address + odd).status in (200, 403, 404), odd  # 200: the login
     text = page.locator("body").inner_text()
     assert "import numpy" not in text and "Explorer(" not in text
