@@ -190,6 +190,11 @@ def _own_files(parameters: dict) -> list[str]:
             raise Refusal(
                 f"{key} is {quoted(path)}: there is no such {kind}; name one that there is"
             )
+        if path and ROOT.is_relative_to((ROOT / path).resolve()):  # / or a home: listing takes long
+            raise Refusal(
+                f"{key} is {quoted(path)}: the project itself lies in it; name the folder of the "
+                "ECGs alone"
+            )
     return [f"#{key} holds={listing(ROOT / path)}" for key, path in given.items() if path]
 
 

@@ -412,6 +412,10 @@ def test_results_inside_the_own_records_are_refused(project, tmp_path):
     own_records(project, tmp_path / "ecgs")
     refused = toy.run(project, "--results", str(tmp_path / "ecgs" / "results"))
     assert refused.returncode == 2 and "lies inside source_path" in refused.stderr
+    profile = project / "parameters" / "quick.yaml"
+    profile.write_text(profile.read_text().replace(str(tmp_path / "ecgs"), "/"))
+    refused = toy.run(project, "--results", str(tmp_path / "results"))
+    assert refused.returncode == 2 and "the project itself lies in it" in refused.stderr
 
 
 def test_records_of_another_source_do_not_come_beside_networks(finished_project, tmp_path):
