@@ -60,12 +60,13 @@ def plan(options: argparse.Namespace) -> Plan:
         raise Refusal(f"--jobs is {options.jobs}; allowed are 1, 2, … {MOST_JOBS}")
     if options.resources and not options.slurm:
         raise Refusal("--resources is for runs with --slurm")
-    branches = len(targets) * settings["models"]
+    steps, only = steps or list(RULES), bool(steps)
+    chains = len(targets) * settings["models"] + ("planted" in steps)
     shares, flags = (
-        _on_slurm(requests, interval, options) if options.slurm else _here(branches, options)
+        _on_slurm(requests, interval, options) if options.slurm else _here(chains, options)
     )
     settings |= shares | {
-        "steps": steps or list(RULES),
+        "steps": steps,
         "noticed": noticed,
         "plants": notebook_cells.plant_names(),
         "device": device,
@@ -79,7 +80,7 @@ def plan(options: argparse.Namespace) -> Plan:
     _check_same_source(results, settings, origin)
     noticed["review"] += _readings(results)
     named = options.target is not None
-    return Plan(settings, results, flags, options.force, options.dry_run, bool(steps), named)
+    return Plan(settings, results, flags, options.force, options.dry_run, only, named)
 
 
 def left_out(plan: Plan) -> list[str]:
@@ -135,19 +136,22 @@ def _results(options: argparse.Namespace) -> Path:
     return folder
 
 
-def _here(branches: int, options: argparse.Namespace) -> tuple[dict, list[str]]:
+def _here(chains: int, options: argparse.Namespace) -> tuple[dict, list[str]]:
     """What the rules get on this machine, and Snakemake's flags.
 
-    The data, which everything waits for, take all cores; the rest share them. More threads than
-    cores would wait for each other at every operation of a network.
+    The data, which everything waits for, take all cores; the rest share them, as many steps at a
+    time as there are chains of steps that do not wait for each other. More threads than cores would
+    wait for each other at every operation of a network. --jobs is not for Snakemake: it would then
+    start so many whatever their threads.
     """
     here = cores()
     graphics = len(list(Path("/dev").glob("nvidia[0-9]*"))) if options.device != "cpu" else 0
     jobs = options.jobs or min(here, graphics * STEPS_PER_GPU or here)
-    shared = max(1, here // min(jobs, branches))
+    shared = here // min(jobs, chains) if jobs <= here else 1
+    at_once = min(jobs, here // shared) if jobs <= here else jobs
     threads = {rule: here if rule == "data" else shared for rule in RULES}
     shares = {"threads": threads, "resources": {rule: {"setup": ":"} for rule in RULES}}
-    return shares, ["--cores", str(here), "--jobs", str(jobs)]
+    return shares, ["--cores", str(shared * at_once)]
 
 
 def _on_slurm(requests: dict, interval: int, options) -> tuple[dict, list[str]]:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import toy
 
+from ecghelpers.config import cores
 from ecghelpers.data.medians import Block, write_medians
 from ecghelpers.ecg import BEAT_SHAPE, TARGETS
 from ecghelpers.run.report import Report
@@ -110,6 +111,27 @@ def test_dry_run_of_a_finished_folder_writes_nothing_into_it(whole):
     before = times()
     assert toy.run(whole, *TWO, "--dry-run").returncode == 0
     assert times() == before
+
+
+AT_ONCE = """
+with (root / "threads.txt").open("a") as file:
+    file.write(f"{os.environ['OMP_NUM_THREADS']} {time.time()} ")
+time.sleep(1)
+with (root / "threads.txt").open("a") as file:
+    file.write(f"-{os.environ['OMP_NUM_THREADS']} {time.time()} ")
+"""
+
+
+@pytest.mark.parametrize("flags", [(), ("--jobs", "1"), ("--jobs", str(cores() + 1))])
+def test_steps_beside_each_other_have_no_more_threads_than_cores(project, flags):
+    for name in ("02_train", "04_heatmaps", "06_perturbation", "07_planted"):
+        toy.write_notebook(project, name, body=AT_ONCE)
+    assert toy.run(project, "--target", "qt", *flags).returncode == 0
+    told = (project / "results/quick/threads.txt").read_text().split()
+    changes = sorted(zip(map(float, told[1::2]), map(int, told[::2]), strict=True))
+    running = np.cumsum([threads for _, threads in changes])
+    most = max(cores(), int(flags[-1]) if flags else 0)  # so many steps as were asked for
+    assert most // 2 < max(running) <= most and running[-1] == 0
 
 
 def test_only_with_missing_inputs_names_them(project):
