@@ -196,7 +196,10 @@ def table(heading: str, rows: dict[str, dict[str, float]]) -> list[str]:
 def draw(sizes: list[dict], epochs: list[dict]) -> None:
     """Test MAE over the original's, against ECGs and against epochs."""
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
-    panels = (sizes, "records", "ECGs learnt from"), (epochs, "epochs", "epochs of 10,000 ECGs")
+    panels = (
+        (sizes, "records", "ECGs learnt from"),
+        (epochs, "epochs", f"epochs of {RECIPE_RECORDS:,} ECGs"),
+    )
     for axis, (rows, key, title) in zip(axes, panels, strict=True):
         for (target, about), color, marker in zip(TARGETS.items(), COLORS, MARKERS, strict=True):
             ratio = [row["mae"][target] / about.original_error[0] for row in rows]

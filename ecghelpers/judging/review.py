@@ -27,8 +27,9 @@ MOST_SHARE = 0.4, 0.6  # of the network's leaning on a marker: so much a map mus
 MOST_LEFT = 0.2, 0.3  # rank correlation with the map of shuffled weights
 MOST_ALIKE = 0.4, 0.6  # rank correlation between trainings
 # Tests of each target: the limits, on a scale from chance (0) to 1, and whether above is passed.
-LIMITS = dict.fromkeys(("faithful", "better_than_shifted", "better_than_other_record"), ((0, 0), 1))
-LIMITS |= {"depends_on_weights": (MOST_LEFT, 0), "consistent": (MOST_ALIKE, 1)}
+GAPS = "faithful", "better_than_shifted", "better_than_other_record"
+LIMITS = dict.fromkeys(GAPS, ((0, 0), True))
+LIMITS |= {"depends_on_weights": (MOST_LEFT, False), "consistent": (MOST_ALIKE, True)}
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ def _beside_limits(interval, test: str) -> str:
     limits, above = LIMITS[test]
     chance = interval.chance if np.isfinite(interval.chance) else 0.0
     lowest, highest = (chance + limit * (1 - chance) for limit in limits)
-    return _beside(interval, (lowest, highest), bool(above))
+    return _beside(interval, (lowest, highest), above)
 
 
 def gather(

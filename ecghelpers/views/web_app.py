@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _tell(address: str, ready: Path) -> None:
     """Print the address once a process waits for the first visitor: his page opens at once."""
-    print("starting …", flush=True)
+    print("starting", flush=True)
     deadline = time.monotonic() + READY_S
     while not ready.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
