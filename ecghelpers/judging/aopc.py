@@ -1,6 +1,5 @@
 """The published verdict: AOPC and error curves of the original's procedure, and ``aopc.csv``."""
 
-import fcntl
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,7 +12,7 @@ from ..data.maps_and_curves import read_perturbation
 from ..data.medians import Medians
 from ..ecg import TARGETS
 from ..evaluation import check_predictions
-from ..files import whole_file
+from ..files import write_table
 from ..perturbation import ONE_BY_ONE
 from ..statistics import bootstrap_weights, mean_interval, sign_flip_test, verdicts
 
@@ -160,22 +159,17 @@ def gather_aopc(results: Results, sd: dict[str, float], data: Medians) -> pd.Dat
     """Write ``aopc.csv`` from every ``perturbation.h5`` of a results folder and return it.
 
     It tells the original's procedure: noise on single samples, most relevant first, 1 to 25 points.
-    sd: target → SD of its test values; data: whose records they are, patient by patient. Several
-    notebooks may do this at once: each waits for the other and finds its file.
+    sd: target → SD of its test values; data: whose records they are, patient by patient.
     """
-    results.root.mkdir(parents=True, exist_ok=True)
-    with open(results.root / ".aopc.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        tables, group = [], dict(zip(data.record_id, data.groups, strict=True))
-        for target, model in results.models():
-            path = results.perturbation(target, model)
-            if path.is_file():
-                curves = read_perturbation(path)
-                groups = [group.get(record, record) for record in curves.record_id]
-                table = published_table(curves, target, sd[target], groups)
-                table.insert(1, "model", model)
-                tables.append(table)
-        table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=EMPTY)
-        with whole_file(results.aopc) as temporary:
-            table.to_csv(temporary, index=False)
+    tables, group = [], dict(zip(data.record_id, data.groups, strict=True))
+    for target, model in results.models():
+        path = results.perturbation(target, model)
+        if path.is_file():
+            curves = read_perturbation(path)
+            groups = [group.get(record, record) for record in curves.record_id]
+            table = published_table(curves, target, sd[target], groups)
+            table.insert(1, "model", model)
+            tables.append(table)
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=EMPTY)
+    write_table(table, results.aopc)
     return table

@@ -24,7 +24,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import papermill
 import psutil
 from traitlets.config import Config
 
@@ -64,6 +63,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _execute(options: argparse.Namespace, results: Path, executed: Path) -> None:
+    # jsonschema, where it finds this package, builds a grammar of web addresses when it is imported:
+    # a second of every step, for something that no notebook holds.
+    sys.modules.setdefault("rfc3987_syntax", None)
+    import papermill
+
     makes = list(map(checksums.noted, options.makes))
     origin = checksums.origin(results, sorted(options.set), options.inputs)
     if not options.force and checksums.restore(results, executed.stem, origin):
