@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _execute(options: argparse.Namespace, results: Path, executed: Path) -> None:
-    # jsonschema, where it finds this package, builds a grammar of web addresses when it is imported:
+    # jsonschema, where it finds this package, builds a grammar of web addresses when imported:
     # a second of every step, for something that no notebook holds.
     sys.modules.setdefault("rfc3987_syntax", None)
     import papermill

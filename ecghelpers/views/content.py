@@ -34,6 +34,7 @@ SIGNS = (
     "Orange and blue: up and down in contributions and sensitivities; in guided methods and "
     "random, colour means strength alone."
 )
+BYTE, WORD = 127, 32767  # levels of a map's values, on either side of zero
 THAN_RANDOM = ("worse", "not told apart", "better")
 VERDICTS = {"passes": "better", "fails": "worse", "yes": "better", "no": "worse"}
 
@@ -96,6 +97,24 @@ def network_content(cases: Cases, target: str, model: int, methods) -> dict:
         "test_mae": None if planted else number(cases.test_error(target, model)),
         "ranking": _of_plant(cases, target) if planted else _of_network(cases, target, model),
     }
+
+
+def levels(values: np.ndarray, most: int = WORD) -> tuple[float, np.ndarray]:
+    """A map as its largest |value|, and a whole number a sample: sign · most · √(|value| / peak).
+
+    The square root keeps small values apart, on which the percentile of the colours rests.
+    """
+    peak = float(np.abs(values).max(initial=0))
+    fraction = np.abs(np.asarray(values, np.float64)) / (peak or 1)
+    stored = np.sign(values) * np.rint(most * np.sqrt(fraction))
+    return peak, stored.astype("<i2" if most == WORD else "<i1")
+
+
+def as_stored(values: np.ndarray, most: int = WORD) -> np.ndarray:
+    """A map as the page has it from its levels, so that every host shows the same numbers."""
+    peak, stored = levels(values, most)
+    steps = stored.astype(np.float64)
+    return (steps * np.abs(steps) * (peak / most**2)).astype(np.float32)
 
 
 def case_content(cases: Cases, case: Case) -> dict:

@@ -99,7 +99,7 @@ class Explorer(anywidget.AnyWidget):
         case = self.cases.case(request["target"], request["model"], request["record"])
         strip = None if case.mask is not None else self.cases.strip(case.record_id)
         arrays = {"beat": case.beat_uv}
-        arrays |= {f"map {method}": values for method, values in case.maps.items()}
+        arrays |= {f"map {m}": content.as_stored(values) for m, values in case.maps.items()}
         arrays |= {} if case.mask is None else {"mask": case.mask}
         arrays |= {f"rhythm {k}": v for k, v in (strip.by_lead if strip else {}).items()}
         reply = content.case_content(self.cases, case) | {"rhythm": strip and strip.rate}
@@ -112,7 +112,8 @@ class Explorer(anywidget.AnyWidget):
         case = self.cases.case(request["target"], request["model"], request["record"])
         if request["method"] not in case.maps:
             self.cases.compute(case, request["method"])
-        return {"prediction": content.number(case.prediction)}, [case.maps[request["method"]]]
+        values = content.as_stored(case.maps[request["method"]])
+        return {"prediction": content.number(case.prediction)}, [values]
 
     def _find(self, request: dict) -> tuple[dict, list]:
         record = request["record"]

@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from ..config import Results
+from ..ecg import BEAT_SHAPE
 from ..files import write_text
 from . import content
 from .bundle import ASSETS, page_script
 from .case import Case
 from .results_folder import Cases
 
-LEVELS = 127  # of one signed byte
+MOST_IN_WORDS = 13_500_000  # samples: base64 of so many words is 36 MB; a larger page has bytes
 OF_A_RECORD = ("fiducials", "measurements")  # of a case's content: the same under every network
 
 
@@ -43,9 +44,10 @@ def build_site(results: Results | str | Path, *, records: int = 50, seed: int = 
     with tempfile.TemporaryDirectory(prefix=".site.", dir=site.parent) as folder:
         fresh = Path(folder) / "site"
         _write_frame(fresh)
+        most = _levels(overview["networks"])
         for network in overview["networks"]:
             network["script"] = _script_name(network)
-            _write_network(fresh, cases, network)
+            _write_network(fresh, cases, network, most)
         _write_records(fresh, cases, overview)
         fresh.chmod(0o755)
         if site.exists():
@@ -74,30 +76,31 @@ def script_json(value) -> str:
     return text
 
 
-def quantise(values: np.ndarray) -> tuple[float, str]:
-    """A map as its largest |value| and base64 of a byte a sample, sign · 127 · √(|value| / peak).
+def _levels(networks: list[dict]) -> int:
+    """How finely maps are stored: as the other hosts have them, or by bytes where they are many."""
+    maps = sum(len(network["records"]) * len(network["methods"]) for network in networks)
+    return content.WORD if maps * np.prod(BEAT_SHAPE) <= MOST_IN_WORDS else content.BYTE
 
-    The square root keeps small values apart, on which the percentile of the colours rests.
+
+def _write_network(site: Path, cases: Cases, network: dict, most: int) -> None:
+    """Write the script of one network: maps, curves and what holds for all its records.
+
+    most: of ``content.levels``.
     """
-    peak = float(np.abs(values).max())
-    levels = np.sign(values) * np.rint(LEVELS * np.sqrt(np.abs(values) / (peak or 1)))
-    return peak, b64encode(levels.astype(np.int8).tobytes()).decode()
-
-
-def _write_network(site: Path, cases: Cases, network: dict) -> None:
-    """Write the script of one network: maps, curves and what holds for all its records."""
     target, model, ids = network["target"], network["model"], network["records"]
     explained = [cases.case(target, model, record) for record in ids]
     contents = [content.case_content(cases, case) for case in explained]
     maps = {}
     for method in network["methods"]:
-        peaks, data = zip(*(quantise(case.maps[method]) for case in explained), strict=True)
-        maps[method] = {"peak": peaks, "data": data}
+        stored = [content.levels(case.maps[method], most) for case in explained]
+        peaks, levels = zip(*stored, strict=True)
+        maps[method] = {"peak": peaks, "data": [_base64(part) for part in levels]}
     methods = {name: None for case in contents for name in case["curves"]}
     data = content.network_content(cases, target, model, network["methods"]) | {
         "records": ids,
         "truth": [case["truth"] for case in contents],
         "prediction": [case["prediction"] for case in contents],
+        "levels": most,
         "maps": maps,
         "points": next((case["points"] for case in contents if case["points"]), []),
         "curves": {m: [case["curves"].get(m) for case in contents] for m in methods},
@@ -146,7 +149,11 @@ def _record(cases: Cases, case: Case) -> dict:
 
 
 def _int16(values: np.ndarray) -> str:
-    return b64encode(np.asarray(values).astype("<i2").tobytes()).decode()
+    return _base64(np.asarray(values).astype("<i2"))
+
+
+def _base64(values: np.ndarray) -> str:
+    return b64encode(values.tobytes()).decode()
 
 
 if __name__ == "__main__":

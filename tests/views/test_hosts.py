@@ -102,6 +102,12 @@ def test_words_and_numbers_are_the_same(page):
     assert "Sensitivity: a higher voltage here" in words["meaning"]
     assert "Research only, not for diagnosis" in page.locator(f"{VIEW} header").inner_text()
     assert words == KNOWN.setdefault("words", words)
+    numbers = []
+    for number in range(1, len(METHOD_LABELS)):
+        choose(page, "slot", str(number))
+        numbers.append((part(page, "high").inner_text(), part(page, "panels").inner_text()))
+    assert len(set(numbers)) == len(numbers)
+    assert numbers == KNOWN.setdefault("numbers", numbers)
 
 
 def test_arrows_and_digits_work_after_a_click_on_the_paper(page):

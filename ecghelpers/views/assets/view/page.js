@@ -29,10 +29,10 @@ function bytes(text) {
 
 const beatOf = (text) => Float32Array.from(new Int16Array(bytes(text)));
 
-// A map was stored as sign · round(127 · √(|value| / peak)), one byte a sample.
-function mapOf(stored, row) {
-  const peak = stored.peak[row] / 127 ** 2;
-  return Float32Array.from(new Int8Array(bytes(stored.data[row])), (q) => q * Math.abs(q) * peak);
+// A map was stored as sign · round(levels · √(|value| / peak)), two bytes a sample or, with 127 levels, one.
+function mapOf(stored, row, levels) {
+  const peak = stored.peak[row] / levels ** 2, kind = levels === 127 ? Int8Array : Int16Array;
+  return Float32Array.from(new kind(bytes(stored.data[row])), (q) => q * Math.abs(q) * peak);
 }
 
 // A record under a network, its maps decoded when they are asked for.
@@ -47,7 +47,7 @@ function caseOf(data, id) {
     curve: (method) => data.curves[method]?.[row] ? { points: data.points, values: data.curves[method][row] } : null,
     map(method) {
       if (!data.maps[method]) return null;
-      if (!decoded.has(method)) decoded.set(method, mapOf(data.maps[method], row));
+      if (!decoded.has(method)) decoded.set(method, mapOf(data.maps[method], row, data.levels));
       return decoded.get(method);
     },
   };

@@ -54,8 +54,8 @@ function upright(pen, cell, samples, k, style, dash, width) {
 
 export const textSize = (k, mm, least, most) => Math.min(most, Math.max(least, k * mm));
 
-// P, QRS and T above their waves, between dotted lines.
-function drawMarks(pen, cell, fiducials, k) {
+// P, QRS and T above their waves, between dotted lines. name: where the lead's name stands, which stays free.
+function drawMarks(pen, cell, fiducials, k, name) {
   upright(pen, cell, fiducials.filter((mark) => mark !== null), k, MARK, [2, 2], k >= 2.6 ? 1 : 0.6);
   if (k < 2.4) return;
   pen.fillStyle = MARK;
@@ -65,9 +65,10 @@ function drawMarks(pen, cell, fiducials, k) {
   for (const [number, wave] of [...WAVES.entries()].reverse()) {
     const [from, to] = fiducials.slice(2 * number, 2 * number + 2), half = pen.measureText(wave).width / 2;
     if (from === null || to === null) continue;
-    const x = Math.min((cell.left + (from + to) / 2 * MM_PER_SAMPLE) * k, before - half - 3);
-    pen.fillText(wave, x, (cell.top - 0.5) * k);
+    const x = Math.min((cell.left + (from + to) / 2 * MM_PER_SAMPLE) * k, before - half - 3), y = (cell.top - 0.5) * k;
     before = x - half;
+    const beside = x - half > name.right + 1 || x + half < name.left - 1 || Math.abs(y - name.y) > name.height;
+    if (beside) pen.fillText(wave, x, y);
   }
 }
 
@@ -105,15 +106,22 @@ function drawCalipers(pen, cell, calipers, k) {
   pen.fillText(calipers.text, middle, y - 6);
 }
 
-function drawName(pen, cell, k, corner) {
-  if (cell.rows.length > 1) return; // its caption says so
-  pen.fillStyle = INK;
-  pen.font = `600 ${textSize(k, 2.8, 10, 16)}px ${FONT}`;
-  pen.textAlign = "left";
-  // Zoomed in, the name stays in sight as long as its lead does.
-  const x = Math.min(Math.max(cell.left * k, corner.x * k + 4), (cell.left + BEAT) * k - 20);
+// Where a lead's name stands. Zoomed in, it stays in sight as long as its lead does.
+function placeName(pen, cell, k, corner) {
+  const height = textSize(k, 2.8, 10, 16), font = `600 ${height}px ${FONT}`;
+  pen.font = font;
+  const left = Math.min(Math.max(cell.left * k, corner.x * k + 4), (cell.left + BEAT) * k - 20);
   const y = Math.min(Math.max((cell.top - 0.8) * k, corner.y * k + 14), cell.bottom * k);
-  pen.fillText(cell.name, x, y);
+  // A paper of several leads has its name in the caption.
+  return { left, right: cell.rows.length > 1 ? left : left + pen.measureText(cell.name).width, y, height, font };
+}
+
+function drawName(pen, cell, place) {
+  if (cell.rows.length > 1) return;
+  pen.fillStyle = INK;
+  pen.font = place.font;
+  pen.textAlign = "left";
+  pen.fillText(cell.name, place.left, place.y);
 }
 
 function drawScale(pen, page, cell, k) {
@@ -147,10 +155,11 @@ export function drawPaper(pen, page, what, k, corner = { x: 0, y: 0 }) {
   if (what.map) for (const cell of page.cells) drawHeat(pen, cell, what.map, what.scale, k);
   drawGrid(pen, page.width, page.height, k);
   for (const cell of page.cells) {
-    if (what.fiducials) drawMarks(pen, cell, what.fiducials, k);
+    const name = placeName(pen, cell, k, corner);
+    if (what.fiducials) drawMarks(pen, cell, what.fiducials, k, name);
     if (what.mask) drawTruth(pen, cell, what.mask, k);
     for (const row of cell.rows) drawLine(pen, what.beat, row * SAMPLES, SAMPLES, cell.left, cell.baseline, k);
-    drawName(pen, cell, k, corner);
+    drawName(pen, cell, name);
     drawScale(pen, page, cell, k);
   }
   const measured = what.calipers && page.cells.find((cell) => cell.name === what.calipers.lead);
