@@ -9,15 +9,18 @@ study/        the blinded reading study
 judging/      which heatmaps can be believed: every test of them, and the review of all
 
 data/         records from every source to one medians.h5
-training      a StevenNet from median beats; evaluation: its errors; attribution_maps: all its maps
+training      a StevenNet from median beats (trainer; training_state: where a stopped one goes on)
+              shipped: networks that come along; evaluation: errors; attribution_maps: all maps
 
-attribution   nine methods and random: which samples mattered; perturbation: noise in their place
+attribution   nine methods and random (attribution_methods): which samples mattered
+perturbation  curves while they are perturbed; perturbation_operators: what a point becomes
 truth/        edits, masks and scores: is a map right? and maps that are wrong on purpose
 measurement/  from an ECG to its median beat, fiducials and targets
 
 model         the network; prediction, and speed/: the same numbers faster
 files, config, ecg: whole files, where results lie, what an ECG is; statistics: paired tests;
-checkpoints: files of weights; selection: records that stay in their file; written: numbers in words
+checkpoints: files of weights; selection: records that stay in their file; written: numbers in
+words; fingerprint: the code that a result was made by
 
 The package imports nothing on its own: import the modules (``from ecghelpers import attribution``).
 """

@@ -114,7 +114,7 @@ def mend_times(results: Path) -> None:
             os.utime(path, (now, now))
 
 
-def spoilt(results: Path) -> dict[str, str]:
+def altered(results: Path) -> dict[str, str]:
     """By name, the files of a results folder that are not what their step made.
 
     ``gone``; ``changed``: whole as it may be, something else wrote it since; ``damaged``: the rest,

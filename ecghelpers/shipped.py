@@ -2,6 +2,7 @@
 
 ``networks/<target>/model<k>.safetensors`` holds the weights, ``model<k>.json`` the card: what it
 was trained on, how, and how well it measures ECGs that it never saw. networks/make.py makes both.
+``networks/planted/<plant>/`` holds the same of networks that read what is planted into beats.
 """
 
 import json
@@ -15,6 +16,7 @@ from .fingerprint import code_digest
 
 BESIDE = Path(__file__).resolve().parent.parent / "networks"  # in a clone; else in the package
 MOST = 1e6  # of a target's unit
+PLANTED = "planted"
 INPUT_SCALE = 1e-3  # the stored weights take mV, of which 16-bit numbers hold enough
 GET_BOTH = "take both from one version of the project (git checkout -- networks, or install again)"
 
@@ -36,14 +38,29 @@ def read_card(target: str, model: int = 1) -> dict:
     Raises ValueError for an unknown target or model, and where card or weights are missing, damaged
     or not each other's.
     """
-    weights = _weights(target, model)
-    path = weights.with_suffix(".json")
-    if model not in models(target):
+    if model not in models(check_target(target)):
         there = ", ".join(map(str, models(target))) or "none"
         raise ValueError(
             f"{target} model {model} does not come with the project (of {target} there is: "
             f"{there}); lower models, or set network to trained"
         )
+    return _card(target, model)
+
+
+def planted_card(plant: str, fingerprint: str) -> dict | None:
+    """The card of the network that reads a plant; None if none comes along that reads it as it is.
+
+    fingerprint: of truth.plants, for the plant and its seed. Raises ValueError as read_card does.
+    """
+    name = f"{PLANTED}/{plant}"
+    card = _card(name) if 1 in models(name) else {}
+    return card if card.get("fingerprint") == fingerprint else None
+
+
+def _card(name: str, model: int = 1) -> dict:
+    """The card of a network by its folder's name, if it belongs to the weights beside it."""
+    weights = _weights(name, model)
+    path = weights.with_suffix(".json")
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         checksum = card["sha256"]
@@ -53,7 +70,7 @@ def read_card(target: str, model: int = 1) -> dict:
         raise ValueError(f"{path} is not the card of a network: {error!r}; {GET_BOTH}") from None
     if not weights.is_file():
         raise ValueError(f"{weights} is missing, though {path.name} is there; {GET_BOTH}")
-    if (card.get("target"), card.get("model")) != (target, model) or sha256(weights) != checksum:
+    if (card.get("target"), card.get("model")) != (name, model) or sha256(weights) != checksum:
         raise ValueError(
             f"{weights} is damaged or not the network that {path.name} describes; {GET_BOTH}"
         )
@@ -65,21 +82,23 @@ def load_network(target: str, model: int = 1, device: str = "auto"):
 
     Raises ValueError as read_card does, and for a device that there is not.
     """
+    return network_of(read_card(target, model), device)
+
+
+def network_of(card: dict, device: str = "auto"):
+    """The network that a card of read_card or planted_card describes, as load_network gives it."""
     from safetensors.torch import load_file  # torch, which reading cards does without
 
     from .config import resolve_device
     from .model import StevenNet, fold_scaling
 
-    card = read_card(target, model)
-    network = StevenNet()
+    weights, network = _weights(card["target"], card["model"]), StevenNet()
     try:
         # copies, and thereby widens, what has 16 bits
-        network.load_state_dict(load_file(_weights(target, model)))
+        network.load_state_dict(load_file(weights))
     except Exception as error:  # a checksum that fits does not make a network
         reason = " ".join(str(error).split())[:100]
-        raise ValueError(
-            f"{_weights(target, model)} is no network ({reason}); {GET_BOTH}"
-        ) from None
+        raise ValueError(f"{weights} is no network ({reason}); {GET_BOTH}") from None
     folded = fold_scaling(network, INPUT_SCALE, card["mean"], card["sd"])
     return folded.to(resolve_device(device)).eval()
 
@@ -144,5 +163,5 @@ def other_data(card: dict, attributes: dict) -> str:
     return ""
 
 
-def _weights(target: str, model: int) -> Path:
-    return folder() / check_target(target) / f"model{model}.safetensors"
+def _weights(name: str, model: int) -> Path:
+    return folder() / name / f"model{model}.safetensors"

@@ -33,7 +33,7 @@ def assert_same(found, wanted, tolerance=1e-9):
 def test_the_ten_names():
     names = "saliency deeplift smoothgrad inputxgradient integrated_gradients deconvolution"
     names += " guided_gradcam guided_backprop gradientshap random"
-    assert set(METHODS) == set(names.split())
+    assert set(names.split()) <= set(METHODS)  # and whoever adds one has it beside these
 
 
 def test_saliency_is_the_signed_gradient_of_the_plain_network(network):

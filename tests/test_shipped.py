@@ -20,6 +20,7 @@ from ecghelpers.data.parallel import measured_block
 from ecghelpers.ecg import TARGETS
 from ecghelpers.prediction import predict
 from ecghelpers.run import parameter_files
+from ecghelpers.truth.plants import PLANTS, fingerprint
 
 FIRST = 200
 NETWORKS = [(target, 1) for target in TARGETS] + [("qt", k) for k in shipped.models("qt")[1:]]
@@ -52,6 +53,23 @@ def test_a_shipped_network_errs_as_its_card_says(unseen, target, model):
     assert found["n"] == card["first_test"]["n"]
     assert found["mae"] == pytest.approx(card["first_test"]["mae"], rel=0.01)
     assert found["rmse"] == pytest.approx(card["first_test"]["rmse"], rel=0.01)
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_a_shipped_network_reads_its_plant_and_no_other(unseen, plant):
+    medians, targets = unseen
+    labels = targets[:, list(TARGETS).index("qt")]
+    seed = parameter_files.read_yaml(parameter_files.PARAMETERS / "reference.yaml")["seed"]
+    card = shipped.planted_card(plant, fingerprint(plant, seed))
+    known = np.isfinite(labels)
+    ids = [f"unseen {number}" for number in np.flatnonzero(known)]
+    planted = PLANTS[plant].plant(medians[known], ids, seed, labels[known])
+    network = shipped.network_of(card, device="cpu")
+    found = evaluation.model_errors(planted.values, predict(network, planted.beats))
+    assert found["r2"] > 0.9 and card["test"]["r2"] > 0.95
+    assert found["mae"] == pytest.approx(card["test"]["mae"], rel=0.3)
+    assert len(card["history"]) == card["training"][0]["epochs"]
+    assert shipped.planted_card(plant, fingerprint(plant, seed + 1)) is None
 
 
 @pytest.mark.parametrize(("target", "model"), NETWORKS)

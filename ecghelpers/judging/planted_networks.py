@@ -4,12 +4,13 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from torch import nn
 
-from .. import attribution
+from .. import attribution, shipped
 from ..attribution import METHODS, attribute, unit
 from ..config import Results, check_choice, generator, resolve_device
 from ..data.maps_and_curves import Attributions, write_attributions
@@ -21,7 +22,7 @@ from ..model import load_model
 from ..prediction import predict
 from ..training import Settings, Trainer, fit, write_network
 from ..truth.method_scores import score_table
-from ..truth.plants import PLANTS, Planted
+from ..truth.plants import PLANTS, Planted, fingerprint
 from ..written import written
 from .shortcut import Lean, lean, share_table
 
@@ -32,7 +33,8 @@ SCORE_COLUMNS = ("plant", "method", "score", "value", "low", "high", "chance")
 class Planting:
     """How a planted network is made: its training, on so many records, and the maps of how many.
 
-    least_r2: on the test records; below it a network has not learnt its plant.
+    least_r2: on the test records; below it a network has not learnt its plant. network:
+    ``shipped`` takes the one that comes with the project, where it reads this very plant.
     """
 
     training_records: int = 960
@@ -41,18 +43,20 @@ class Planting:
     least_r2: float = 0.9
     map_records: int = 32
     seed: int = 0
+    network: str = "trained"
 
 
 @dataclass(frozen=True)
 class PlantedNetwork:
     """A network trained on a plant, its test R², whether that reaches the limit, and a sentence
-    that says so or why there is no network. scores: a row a method and score, empty unless learnt.
-    lean: of a shortcut."""
+    that says so or why there is no network. origin: where the network is from. scores: a row a
+    method and score, empty unless learnt. lean: of a shortcut."""
 
     name: str
     r2: float
     learnt: bool
     sentence: str
+    origin: str = "there is none"
     scores: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=SCORE_COLUMNS))
     lean: Lean | None = None
 
@@ -92,7 +96,8 @@ def plant_network(
     methods: Sequence[str] = tuple(METHODS),
     device: str = "auto",
 ) -> PlantedNetwork:
-    """Train a network on a plant, write it with its maps, and score the maps against the truth.
+    """Train a network on a plant, or take the one that comes along, write it with its maps, and
+    score the maps against the truth.
 
     Writes ``planted/<name>/model1/``: model.safetensors, attributions.h5 (with the beats and the
     masks), metrics.json and scores.csv. A killed training goes on where it was. A network that has
@@ -105,10 +110,10 @@ def plant_network(
         planted_network = PlantedNetwork(name, float("nan"), False, f"Not judged: {error}.")
         _write_maps(results, name, _no_maps(data, methods), maps)
         return _write(results, planted_network, settings)
-    network = _trained(results, name, settings, parts, device)
+    network, origin = _obtained(results, name, settings, parts, device)
     records, planted = parts["test"]
     r2 = float(model_errors(planted.values, predict(network, planted.beats))["r2"])
-    planted_network = PlantedNetwork(name, r2, *_verdict(name, r2, settings.least_r2))
+    planted_network = PlantedNetwork(name, r2, *_verdict(name, r2, settings.least_r2), origin)
     first = slice(0, settings.map_records)
     few = records.subset(first), planted.subset(first)
     drawn = _drawn(network, *few, methods, maps)
@@ -159,19 +164,33 @@ def _scores(
     return table[[*SCORE_COLUMNS, *rest]]
 
 
-def _trained(
+def _obtained(
     results: Results, name: str, planting: Planting, parts: dict, device: str
-) -> nn.Module:
-    """The network after its training, written and read back."""
-    path = results.planted_network(name)
+) -> tuple[nn.Module, str]:
+    """The network, written and read back, and where it is from."""
+    path, card = results.planted_network(name), None
+    if planting.network == "shipped":
+        card = shipped.planted_card(name, fingerprint(name, planting.seed))
+    if card:
+        about = {"target": f"planted {name}", "network": "shipped", "card": card}
+        write_network(path, shipped.network_of(card, device), about, card["history"])
+        origin = f"it comes with the project and learnt from {card['data']['training']} other ECGs"
+    else:
+        _train(path, results.planted_metrics(name), name, planting, parts, device)
+        origin = f"it learnt here, from {len(parts['train'][1].values)} ECGs"
+    return load_model(path, resolve_device(device)), origin
+
+
+def _train(
+    path: Path, output: Path, name: str, planting: Planting, parts: dict, device: str
+) -> None:
+    """Train a network and write it. output: what the step always makes; the state lies with it."""
     how = {"epochs": planting.epochs, "batch_size": planting.batch_size, "seed": planting.seed}
     settings = Settings(f"planted {name}", **how)
     beats = {split: (planted.beats, planted.values) for split, (_, planted) in parts.items()}
     trainer = Trainer(settings, beats["train"], beats["validation"], resolve_device(device))
-    # kept with an output that this step always makes: its runner removes it then
-    network = fit(trainer, output=results.planted_metrics(name))
+    network = fit(trainer, output=output)
     write_network(path, network, asdict(settings), trainer.history)
-    return load_model(path, resolve_device(device))
 
 
 def _verdict(name: str, r2: float, least_r2: float) -> tuple[bool, str]:

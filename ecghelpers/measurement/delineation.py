@@ -81,7 +81,7 @@ def qrs_edges(beat_uv: np.ndarray) -> tuple[float, float]:
 
 
 def _qrs_offset(beat_uv: np.ndarray, latest_peak: int) -> float:
-    """The end of the last activity of any lead: slope and bend of all leads come to rest.
+    """The J point, the end of the last activity of any lead: slope and bend of all come to rest.
 
     A slow terminal part, as in bundle branch block, has little slope at its peak, but it bends.
     """

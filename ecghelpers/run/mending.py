@@ -10,7 +10,7 @@ from .report import LOG
 from .steps import is_read, made_by
 
 FOLDERS = ("logs", "notebooks", "data", "planted", "site", ".snakemake", checksums.FOLDER, *TARGETS)
-SPOILT = {  # what is said of a file that is not what its step made
+ALTERED = {  # what is said of a file that is not what its step made
     "gone": "is gone: it is made again",
     "damaged": "is damaged (checksum): it is made again",
     "changed": "was written since by something else than this command, such as a notebook run by "
@@ -34,11 +34,11 @@ def to_mend(plan: Plan) -> tuple[dict[str, str], dict[str, str]]:
     Raises Refusal for a file that it may need and does not make.
     """
     mended, others = {}, {}
-    for file, state in checksums.spoilt(plan.results).items():
+    for file, state in checksums.altered(plan.results).items():
         step, name, of = made_by(file) or (None, "", {})
         if step is None or (state == "changed" and not is_read(name)):
             continue
-        place = f"{short(plan.results / file)} {SPOILT[state].partition(':')[0]}"
+        place = f"{short(plan.results / file)} {ALTERED[state].partition(':')[0]}"
         if not _asked_for(plan.settings, **of):
             if state != "gone":
                 print(f"{place}: it is left out; a run for its target makes it again")
@@ -68,4 +68,4 @@ def set_aside(plan: Plan) -> None:
             raise Refusal(f"{place} is damaged and cannot be renamed: {error.strerror}") from error
         new_name = f" (kept as {short(plan.results / aside)})" if state == "changed" else ""
         if file in mended:
-            print(f"{place} {SPOILT[state]}{new_name}")
+            print(f"{place} {ALTERED[state]}{new_name}")

@@ -37,8 +37,9 @@ SCANCEL_S = 30
 def requests(overrides: str | None) -> tuple[dict[str, dict], int]:
     """What each rule asks for: DEFAULTS, then slurm.yaml, then ``key=value,rule.key=value``.
 
-    Beside it the seconds between two looks at the queue. Raises ValueError for a rule, a key, a
-    type or a value that is not allowed.
+    Beside it the seconds between two looks at the queue. Not left to Snakemake's own profile: its
+    flag --set-resources drops all that a profile sets, for every rule, to add a single value.
+    Raises ValueError for a rule, a key, a type or a value that is not allowed.
     """
     where = "parameters/slurm.yaml"
     sections = read_yaml(PARAMETERS / "slurm.yaml")

@@ -40,7 +40,7 @@ def dry_run(plan: Plan) -> Outcome:
         write_json(settings, plan.settings)
         mended, _ = mending.to_mend(plan)
         for name, state in mended.items():
-            print(f"{short(plan.results / name)} {mending.SPOILT[state]}")
+            print(f"{short(plan.results / name)} {mending.ALTERED[state]}")
         forced = map(checksums.note, mended)
         command = [*_snakemake(plan, folder, settings, forced), "--dry-run"]
         with _start(command, folder, Path(scratch) / "log") as process:

@@ -49,7 +49,7 @@ def check(reason: str, expected: str) -> None:
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
-    """A folder with the good record and one called x, to be copied and spoilt."""
+    """A folder with the good record and one called x, to be copied and altered."""
     folder = tmp_path_factory.mktemp("wfdb")
     for name in ("good", "x"):
         write_wfdb(folder, name, ECG)
@@ -497,7 +497,7 @@ def test_an_id_and_its_file_find_each_other(tmp_path, name, cell):
 # --- any bytes ------------------------------------------------------------------------------------
 
 
-def spoilt(raw: bytes, changes, cut: int, more: bytes) -> bytes:
+def altered(raw: bytes, changes, cut: int, more: bytes) -> bytes:
     """Bytes with some changed, then cut, then more of them."""
     content = bytearray(raw)
     for place, value in changes:
@@ -529,7 +529,7 @@ def test_no_byte_costs_another_record(tmp_path_factory, recording, name, changes
             (folder / "r" / f"{each}.csv").write_text(TEXT)
         (folder / "labels.csv").write_text(LINES)
     path = folder / name if name == "labels.csv" else folder / "r" / name
-    path.write_bytes(spoilt(path.read_bytes(), changes, cut, more))
+    path.write_bytes(altered(path.read_bytes(), changes, cut, more))
     table = (folder / "labels.csv",) if kind == "12sl" else ()
     try:
         block = only_block(kind, folder / "r", *table)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from torch import nn
 
+from ecghelpers import shipped
 from ecghelpers.attribution import Settings
 from ecghelpers.config import Results
 from ecghelpers.data.maps_and_curves import read_attributions
@@ -23,7 +24,8 @@ from ecghelpers.judging.planted_networks import (
 )
 from ecghelpers.judging.shortcut import SHARE, TRUTH, lean, share_table
 from ecghelpers.model import StevenNet, load_model
-from ecghelpers.truth.plants import MARKER_AT, PLANTS
+from ecghelpers.prediction import predict
+from ecghelpers.truth.plants import MARKER_AT, PLANTS, fingerprint
 
 IDS = [f"r{i}" for i in range(40)]
 FLAT = np.zeros((40, 12, 600), np.int16)
@@ -174,6 +176,22 @@ def test_files_and_scores_of_a_network_that_counts_as_learnt(gan_beats, tmp_path
         assert network.learnt and (folder / "training.json").exists()
         with h5py.File(folder / "attributions.h5") as file:
             assert file["mask"].shape == file["beats"].shape == (3, 12, 600)
+
+
+def test_the_network_that_comes_along_is_taken_where_it_reads_the_same_plant(gan_beats, tmp_path):
+    results, data = Results(tmp_path), _data(gan_beats)
+    own = planted(results, data, "interval", replace(QUICK, network="shipped", seed=8))
+    assert own.origin.startswith("it learnt here, from ") and not own.learnt
+    taken = planted(results, data, "interval", replace(QUICK, network="shipped", seed=7))
+    assert "comes with the project" in taken.origin and taken.learnt and len(taken.scores)
+    card = shipped.planted_card("interval", fingerprint("interval", 7))
+    training = json.loads((results.planted_dir("interval") / "training.json").read_text())
+    assert training["history"] == card["history"] and training["settings"]["network"] == "shipped"
+    network = load_model(results.planted_network("interval"))
+    beats = data.medians[:2]
+    np.testing.assert_array_equal(
+        predict(network, beats), predict(shipped.network_of(card, "cpu"), beats)
+    )
 
 
 def test_too_few_records_or_labels_are_told_in_a_sentence(gan_beats, tmp_path):

@@ -75,7 +75,7 @@ KINDS = {
     "attributions": (make_attributions, read_attributions),
     "perturbation": (make_perturbation, read_perturbation),
 }
-SPOILT = {
+ALTERED = {
     "medians": [
         (put("medians", np.int16(3)), r"'medians' has shape \(\); allowed: \(any, 12, 600\)"),
         (put("record_id", h5py.Empty(h5py.string_dtype())), "'record_id' has shape None"),
@@ -94,7 +94,7 @@ SPOILT = {
         ),
     ],
 }
-CASES = [(kind, *case) for kind, cases in SPOILT.items() for case in cases]
+CASES = [(kind, *case) for kind, cases in ALTERED.items() for case in cases]
 
 
 @pytest.mark.parametrize(("kind", "change", "said"), CASES)
@@ -123,13 +123,13 @@ def test_a_file_packed_by_another_program_is_read(tmp_path):
 def test_a_damaged_note_counts_its_file_as_damaged(tmp_path, content):
     (tmp_path / "metrics.csv").write_text("target\n")
     checksums.record(tmp_path, ["metrics.csv"])
-    assert checksums.spoilt(tmp_path) == {}
+    assert checksums.altered(tmp_path) == {}
     note = tmp_path / checksums.FOLDER / "metrics.csv.sha256"
     note.write_bytes(note.read_bytes() + b"\xff" if content is None else content)
     checksums.mend_times(tmp_path)
-    assert checksums.spoilt(tmp_path) == {"metrics.csv": "damaged"}
+    assert checksums.altered(tmp_path) == {"metrics.csv": "damaged"}
     checksums.record(tmp_path, ["metrics.csv"])
-    assert checksums.spoilt(tmp_path) == {}
+    assert checksums.altered(tmp_path) == {}
 
 
 @pytest.mark.parametrize("target", ["../qt", "/etc", "qt/../..", ""])
