@@ -1,7 +1,6 @@
 """Networks trained on beats with something planted in them, and how well maps find it."""
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -11,9 +10,8 @@ import pandas as pd
 from torch import nn
 
 from .. import attribution, shipped
-from ..attribution import METHODS, attribute, unit
+from ..attribution import METHODS
 from ..config import Results, check_choice, generator, resolve_device
-from ..data.maps_and_curves import Attributions, write_attributions
 from ..data.medians import Medians
 from ..ecg import SPLITS
 from ..evaluation import model_errors
@@ -24,6 +22,7 @@ from ..training import Settings, Trainer, fit, write_network
 from ..truth.method_scores import score_table
 from ..truth.plants import PLANTS, Planted, fingerprint
 from ..written import written
+from . import planted_maps
 from .shortcut import Lean, lean, share_table
 
 SCORE_COLUMNS = ("plant", "method", "score", "value", "low", "high", "chance")
@@ -108,7 +107,7 @@ def plant_network(
         parts = planted_parts(data, name, settings.seed, settings.training_records)
     except ValueError as error:
         planted_network = PlantedNetwork(name, float("nan"), False, f"Not judged: {error}.")
-        _write_maps(results, name, _no_maps(data, methods), maps)
+        planted_maps.write(results, name, planted_maps.none(data, methods), maps)
         return _write(results, planted_network, settings)
     network, origin = _obtained(results, name, settings, parts, device)
     records, planted = parts["test"]
@@ -116,8 +115,8 @@ def plant_network(
     planted_network = PlantedNetwork(name, r2, *_verdict(name, r2, settings.least_r2), origin)
     first = slice(0, settings.map_records)
     few = records.subset(first), planted.subset(first)
-    drawn = _drawn(network, *few, methods, maps)
-    _write_maps(results, name, drawn, maps)
+    drawn = planted_maps.draw(network, *few, methods, maps)
+    planted_maps.write(results, name, drawn, maps)
     if planted_network.learnt:
         leaning = lean(network, records, name, settings.seed) if PLANTS[name].gives_away else None
         multiplied = attribution.multiplied(maps.multiply_by_inputs)
@@ -200,65 +199,6 @@ def _verdict(name: str, r2: float, least_r2: float) -> tuple[bool, str]:
         f"Not judged: the network has not learnt the {name} (test R² {written(r2)}, at least "
         f"{least_r2:g} needed), so no map of it can be right or wrong."
     )
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """Maps of planted beats by every method, the seconds they took, and the predictions."""
-
-    record_id: np.ndarray
-    planted: Planted
-    maps: dict[str, np.ndarray]
-    seconds: dict[str, float]
-    prediction: np.ndarray
-
-
-def _drawn(
-    network: nn.Module,
-    records: Medians,
-    planted: Planted,
-    methods: Sequence[str],
-    settings: attribution.Settings,
-) -> _Drawn:
-    maps, seconds, ids = {}, {}, records.record_id
-    for method in methods:
-        began = time.perf_counter()
-        options = {"record_id": ids, **asdict(settings)}
-        maps[method] = attribute(network, planted.beats, method, **options)
-        seconds[method] = time.perf_counter() - began
-    return _Drawn(ids, planted, maps, seconds, predict(network, planted.beats))
-
-
-def _no_maps(data: Medians, methods: Sequence[str]) -> _Drawn:
-    """What is drawn where there is no network: maps of no record."""
-    none = data.medians[:0]
-    planted = Planted(none, np.zeros(0), none.astype(bool))
-    seconds = dict.fromkeys(methods, 0.0)
-    return _Drawn(data.record_id[:0], planted, dict.fromkeys(methods, none), seconds, np.zeros(0))
-
-
-def _write_maps(results: Results, name: str, drawn: _Drawn, settings: attribution.Settings) -> None:
-    """Write attributions.h5 of a planted network."""
-    plant = PLANTS[name]
-    details = {
-        method: {
-            "parameters": asdict(settings),
-            "unit": unit(method, plant.unit, settings.multiply_by_inputs),
-            "seconds": seconds,
-        }
-        for method, seconds in drawn.seconds.items()
-    }
-    content = Attributions(
-        record_id=drawn.record_id,
-        prediction=drawn.prediction,
-        truth=drawn.planted.values.astype(np.float32),
-        maps=drawn.maps,
-        details=details,
-        attributes={"target": f"planted {name}", "split": "test"},
-        beats=drawn.planted.beats,
-        mask=drawn.planted.masks,
-    )
-    write_attributions(results.planted_attributions(name), content)
 
 
 def planted_scores(results: Results) -> pd.DataFrame:
