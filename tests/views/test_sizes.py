@@ -12,6 +12,7 @@ from seen import VIEW, change, choose, drawn, part, pictures
 from ecghelpers.config import Results
 from ecghelpers.data.maps_and_curves import Attributions, write_attributions
 from ecghelpers.data.medians import read_medians
+from ecghelpers.ecg import LEADS
 from ecghelpers.views import offline_page
 from ecghelpers.views.styles import METHOD_LABELS
 
@@ -49,6 +50,41 @@ def test_nothing_overlaps_or_runs_out_of_the_page(browser, shown, size, view):
             across = min(one[2], other[2]) - max(one[0], other[0])
             down = min(one[3], other[3]) - max(one[1], other[1])
             assert across <= 1 or down <= 1, (view, name, other_name)
+    page.close()
+
+
+WRITTEN = """() => {
+  const { fillText, fillRect } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.fillRect = function (x, y, ...size) {
+    if (x === 0 && y === 0) this.canvas.written = []; // blank paper
+    return fillRect.call(this, x, y, ...size);
+  };
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+    const { actualBoundingBoxLeft: left, actualBoundingBoxRight: right } = this.measureText(text);
+    this.canvas.written.push([text, x - left, x + right, y]);
+    return fillText.call(this, text, x, y);
+  };
+}"""
+WAVES = ("P", "QRS", "T")
+
+
+@pytest.mark.parametrize("size", ["laptop", "desktop"])
+@pytest.mark.parametrize("view", ["one", "two", "methods"])
+def test_names_of_waves_leave_those_of_leads_free(browser, shown, size, view):
+    page = open_page(browser, shown.site, size)
+    page.evaluate(WRITTEN)
+    choose(page, "view", "difference")
+    choose(page, "view", view)
+    papers = page.locator("[name=panels] canvas").evaluate_all("all => all.map(c => c.written)")
+    waves = [text for paper in papers for text, *_ in paper if text in WAVES]
+    assert waves or view == "methods"  # the smallest maps have none
+    for paper in papers:
+        names = [row for row in paper if row[0] in LEADS]
+        assert len(names) >= len(LEADS)
+        for _, left, right, y in (row for row in paper if row[0] in WAVES):
+            for name, start, end, height in names:
+                apart = right < start or left > end or abs(y - height) > 8
+                assert apart, (name, left, right, start, end)
     page.close()
 
 
