@@ -12,7 +12,6 @@ from pathlib import Path
 from .config import check_number, check_target
 from .ecg import TARGETS
 from .files import sha256, whole_file, write_json
-from .fingerprint import code_digest
 
 BESIDE = Path(__file__).resolve().parent.parent / "networks"  # in a clone; else in the package
 MOST = 1e6  # of a target's unit
@@ -126,11 +125,6 @@ def write_network(network, card: dict, place: Path) -> None:
     write_json(path.with_suffix(".json"), card | {"sha256": sha256(path)})
 
 
-def measurement_digest() -> str:
-    """Changes when the code does that makes labels from ECGs."""
-    return code_digest("measurement")[:12]
-
-
 def describe(card: dict) -> dict[str, str]:
     """A card as text by heading, for a table."""
     unit, data, test = TARGETS[card["target"]].unit, card["data"], card["test"]
@@ -152,14 +146,19 @@ def other_data(card: dict, attributes: dict) -> str:
 
     attributes: those of ``medians.h5``.
     """
+    from .measurement import LABELS_VERSION  # torch, which reading cards does without
+
     source = attributes.get("source", "an unknown source")
     if source != "gan":
         return (
             f"it learnt from generated ECGs with our own labels, and these are from {source}: "
             "errors may be those of other patients, other devices or other labels"
         )
-    if card["data"]["measurement"] != measurement_digest():
-        return "its labels were measured by another version of this project's code than these"
+    if card["data"]["labels_version"] != LABELS_VERSION:
+        return (
+            f"it was trained on labels of version {card['data']['labels_version']}, "
+            f"and these are of version {LABELS_VERSION}"
+        )
     return ""
 
 

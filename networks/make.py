@@ -20,6 +20,7 @@ from ecghelpers import config, evaluation, files, shipped, training
 from ecghelpers.data import build
 from ecghelpers.data.medians import Medians, read_medians
 from ecghelpers.ecg import TARGETS
+from ecghelpers.measurement import LABELS_VERSION
 from ecghelpers.model import StevenNet, fold_scaling
 from ecghelpers.prediction import predict
 from ecghelpers.training import Settings, Trainer
@@ -187,7 +188,7 @@ def card(target: str, data: Medians, joint: list, alone: list, model: int = 1) -
             "training": len(known),
             "validation": len(data.record_id) - len(learn.record_id),
             "test_seed": TEST["seed"],
-            "measurement": shipped.measurement_digest(),
+            "labels_version": LABELS_VERSION,
         },
         "training": [
             {"what": what, "epochs": len(rows), "highest_learning_rate": rate, "batch_size": 32}

@@ -18,6 +18,7 @@ from ecghelpers.config import Results
 from ecghelpers.data.gan import record_ids, synthesize
 from ecghelpers.data.parallel import measured_block
 from ecghelpers.ecg import TARGETS
+from ecghelpers.measurement import LABELS_VERSION
 from ecghelpers.prediction import predict
 from ecghelpers.run import parameter_files
 from ecghelpers.truth.plants import PLANTS, fingerprint
@@ -146,10 +147,11 @@ def _run_all(parameters):
 
 def test_other_data_is_said():
     card = shipped.read_card("pr")
+    card["data"]["labels_version"] = LABELS_VERSION
     assert shipped.other_data(card, {"source": "gan"}) == ""
     assert "from wfdb" in shipped.other_data(card, {"source": "wfdb"})
-    card["data"]["measurement"] = "of old"
-    assert "another version" in shipped.other_data(card, {"source": "gan"})
+    card["data"]["labels_version"] = LABELS_VERSION - 1
+    assert f"version {LABELS_VERSION - 1}" in shipped.other_data(card, {"source": "gan"})
 
 
 def test_the_readme_s_lines_run_from_an_installed_package_elsewhere(tmp_path):
