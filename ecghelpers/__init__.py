@@ -6,14 +6,16 @@ run/          what ./run_all.sh does: steps, checks, Snakemake, slurm (time limi
 views/        what people look at: figures, explorer, offline page, web app
 study/        the blinded reading study
 
-judging/      which heatmaps can be believed: every test of them, and the review of all
+evaluation/   errors of the networks, and which heatmaps can be trusted: tests, controls, review
+judging/      earlier tests of the heatmaps
 
 data/         records from every source to one medians.h5
 training      a StevenNet from median beats (trainer; training_state: where a stopped one goes on)
-              shipped: networks that come along; evaluation: errors; attribution_maps: all maps
+              shipped: networks that come along; attribution_maps: all maps
 
 attribution   nine methods and random (attribution_methods): which samples mattered
 perturbation  curves while they are perturbed; perturbation_operators: what a point becomes
+intervention  what the prediction does when a segment is replaced
 truth/        edits, masks and scores: is a map right? and maps that are wrong on purpose
 measurement/  from an ECG to its median beat, fiducials and targets
 

@@ -8,8 +8,18 @@ from torch import Tensor, nn
 
 from .config import check_choice, check_number, generator
 from .ecg import BEAT_SHAPE
+from .intervention import intervention_effects
 from .perturbation_operators import OPERATORS, Beats, interpolated
 from .prediction import batch_of, check_beats, check_record_ids, in_batches, like, ready
+
+__all__ = [
+    "OPERATORS",
+    "intervention_effects",
+    "noise_field",
+    "perturbation_curve",
+    "relevance_order",
+    "schedule",
+]
 
 ORDERS = ("morf", "lerf")
 POINTS = BEAT_SHAPE[0] * BEAT_SHAPE[1]

@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ecghelpers import config, evaluation, files, shipped, training
+from ecghelpers import config, files, shipped, training
 from ecghelpers.data import build
 from ecghelpers.data.medians import Medians, read_medians
 from ecghelpers.ecg import TARGETS
+from ecghelpers.evaluation import performance
 from ecghelpers.measurement import LABELS_VERSION
 from ecghelpers.model import StevenNet, fold_scaling
 from ecghelpers.prediction import predict
@@ -161,7 +162,7 @@ def train_alone(
 def errors(network: StevenNet, data: Medians, target: str) -> dict[str, float]:
     """n, MAE, RMSE and R² on the records whose target is known."""
     known = data.subset(np.isfinite(data.target(target)))
-    found = evaluation.model_errors(known.target(target), predict(network, known.medians))
+    found = performance.model_errors(known.target(target), predict(network, known.medians))
     return {"n": int(found.pop("n"))} | {name: round(float(v), 6) for name, v in found.items()}
 
 

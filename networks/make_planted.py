@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 from make import collected, write_between
 
-from ecghelpers import config, evaluation, files, shipped, training
+from ecghelpers import config, files, shipped, training
 from ecghelpers.data.medians import Medians
+from ecghelpers.evaluation import performance
 from ecghelpers.judging.planted_networks import planted_parts
 from ecghelpers.prediction import predict
 from ecghelpers.training import Settings, Trainer
@@ -62,7 +63,7 @@ def errors(name: str, test: Planted) -> dict[str, float]:
     network = shipped.network_of(
         shipped.planted_card(name, fingerprint(name, PLANT_SEED)), device="cpu"
     )
-    found = evaluation.model_errors(test.values, predict(network, test.beats))
+    found = performance.model_errors(test.values, predict(network, test.beats))
     return {"n": int(found.pop("n"))} | {key: round(float(v), 6) for key, v in found.items()}
 
 

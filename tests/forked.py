@@ -15,7 +15,7 @@ SLOW_IMPORTS = [
     "ecghelpers.data.build",
     "ecghelpers.views.network_figures",
     "ecghelpers.judging.aopc",
-    "ecghelpers.evaluation",
+    "ecghelpers.evaluation.performance",
     "ecghelpers.data.gan",
     "ecghelpers.training",
 ]

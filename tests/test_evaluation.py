@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecghelpers import evaluation
 from ecghelpers.data.medians import Medians
 from ecghelpers.ecg import BEAT_SHAPE, FIDUCIALS, TARGETS
-from ecghelpers.evaluation import model_errors
+from ecghelpers.evaluation import performance
+from ecghelpers.evaluation.performance import model_errors
 from ecghelpers.judging.aopc import aopc, area, error_curves, perturbation_table, verdict_sentence
 from ecghelpers.statistics import RESAMPLES, bootstrap_weights, mean_interval
 from ecghelpers.truth.masks import wave_mass
@@ -116,7 +116,7 @@ def test_the_floor_is_the_mean_of_its_draws():
 def test_two_records_give_no_verdict_and_one_has_no_sd():
     parts = np.array(["train", "train", "test"])
     tables = np.arange(3.0)[:, None] * np.ones(len(TARGETS)), np.ones((3, len(FIDUCIALS)))
-    alone = evaluation.test_sd(Medians(parts, parts, np.zeros((3, *BEAT_SHAPE)), *tables, {}))
+    alone = performance.test_sd(Medians(parts, parts, np.zeros((3, *BEAT_SHAPE)), *tables, {}))
     assert np.isnan(list(alone.values())).all()
     for records, sd in ((2, 1.0), (1, alone["qt"])):
         truth, level = curves(1.0, n=records)

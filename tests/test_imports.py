@@ -10,11 +10,12 @@ from ecghelpers import fingerprint
 # From the roof down. A room is a folder, or a module that stands on the floor itself.
 FLOORS = (
     {"run", "views", "study"},
-    {"judging"},
-    {"data", "trainer", "training", "training_state", "evaluation", "attribution_maps", "shipped"},
+    {"evaluation", "judging"},
+    {"data", "trainer", "training", "training_state", "attribution_maps", "shipped"},
     {
         "attribution",
         "attribution_methods",
+        "intervention",
         "perturbation",
         "perturbation_operators",
         "truth",

@@ -13,11 +13,12 @@ import toy
 from forked import forkserver, run_notebook
 from safetensors.torch import load_file, save_file
 
-from ecghelpers import evaluation, shipped
+from ecghelpers import shipped
 from ecghelpers.config import Results
 from ecghelpers.data.gan import record_ids, synthesize
 from ecghelpers.data.parallel import measured_block
 from ecghelpers.ecg import TARGETS
+from ecghelpers.evaluation import performance
 from ecghelpers.measurement import LABELS_VERSION
 from ecghelpers.prediction import predict
 from ecghelpers.run import parameter_files
@@ -50,7 +51,7 @@ def test_a_shipped_network_errs_as_its_card_says(unseen, target, model):
     card, truth = shipped.read_card(target, model), targets[:, list(TARGETS).index(target)]
     known = np.isfinite(truth)
     network = shipped.load_network(target, model, device="cpu")
-    found = evaluation.model_errors(truth[known], predict(network, medians[known]))
+    found = performance.model_errors(truth[known], predict(network, medians[known]))
     assert found["n"] == card["first_test"]["n"]
     assert found["mae"] == pytest.approx(card["first_test"]["mae"], rel=0.01)
     assert found["rmse"] == pytest.approx(card["first_test"]["rmse"], rel=0.01)
@@ -66,7 +67,7 @@ def test_a_shipped_network_reads_its_plant_and_no_other(unseen, plant):
     ids = [f"unseen {number}" for number in np.flatnonzero(known)]
     planted = PLANTS[plant].plant(medians[known], ids, seed, labels[known])
     network = shipped.network_of(card, device="cpu")
-    found = evaluation.model_errors(planted.values, predict(network, planted.beats))
+    found = performance.model_errors(planted.values, predict(network, planted.beats))
     assert found["r2"] > 0.9 and card["test"]["r2"] > 0.95
     assert found["mae"] == pytest.approx(card["test"]["mae"], rel=0.3)
     assert len(card["history"]) == card["training"][0]["epochs"]

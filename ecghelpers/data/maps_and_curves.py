@@ -12,7 +12,13 @@ from ..ecg import BEAT_SHAPE
 from ..files import provenance
 from .hdf5 import created, dataset_of, opened, record_columns, texts, write_texts
 
-PLANTED = {"beats": "int16", "mask": "uint8"}  # beside the maps of a planted network
+# Beside the maps of a network with a known readout.
+PLANTED = {
+    "beats": "int16",
+    "mask": "uint8",
+    "sensitivity": "float32",
+    "contribution": "float32",
+}
 
 
 @dataclass(frozen=True)
@@ -20,8 +26,9 @@ class Attributions:
     """What ``attributions.h5`` holds for one network.
 
     maps: method → (record, 12, 600) float32. details: method → ``parameters`` (dict), ``unit``,
-    ``seconds``. prediction and truth: (record,) in target unit. Of a planted network also beats
-    (record, 12, 600) int16, with the plant in them, and mask (record, 12, 600): where it is.
+    ``seconds``. prediction and truth: (record,) in target unit. Of a network with a
+    known readout also beats (record, 12, 600) int16, mask (record, 12, 600) of what it reads and,
+    where they are known exactly, sensitivity and contribution (record, 12, 600).
     """
 
     record_id: np.ndarray
@@ -32,6 +39,8 @@ class Attributions:
     attributes: dict
     beats: np.ndarray | None = None
     mask: np.ndarray | None = None
+    sensitivity: np.ndarray | None = None
+    contribution: np.ndarray | None = None
 
 
 def write_attributions(path: str | Path, content: Attributions) -> None:

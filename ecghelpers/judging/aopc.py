@@ -11,7 +11,7 @@ from ..config import Results
 from ..data.maps_and_curves import read_perturbation
 from ..data.medians import Medians
 from ..ecg import TARGETS
-from ..evaluation import check_predictions
+from ..evaluation.performance import check_predictions
 from ..files import write_table
 from ..perturbation import ONE_BY_ONE
 from ..statistics import bootstrap_weights, mean_interval, sign_flip_test, verdicts

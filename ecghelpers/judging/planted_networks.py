@@ -14,7 +14,7 @@ from ..attribution import METHODS
 from ..config import Results, check_choice, generator, resolve_device
 from ..data.medians import Medians
 from ..ecg import SPLITS
-from ..evaluation import model_errors
+from ..evaluation.performance import model_errors
 from ..files import provenance, write_json, write_table
 from ..model import load_model
 from ..prediction import predict

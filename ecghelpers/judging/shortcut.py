@@ -8,7 +8,7 @@ import pandas as pd
 from torch import nn
 
 from ..data.medians import Medians
-from ..evaluation import model_errors
+from ..evaluation.performance import model_errors
 from ..prediction import predict
 from ..statistics import CONFIDENCE, bootstrap_weights, summary
 from ..truth.edits import edit_beats

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from .config import Results, resolve_device
-from .data.medians import Medians
-from .ecg import SPLITS, TARGETS
-from .files import provenance, whole_file, write_json
-from .model import load_model, read_metadata
-from .prediction import predict
-from .shipped import other_data
+from ..config import Results, resolve_device
+from ..data.medians import Medians
+from ..ecg import SPLITS, TARGETS
+from ..files import provenance, whole_file, write_json
+from ..model import load_model, read_metadata
+from ..prediction import predict
+from ..shipped import other_data
 
 
 def model_errors(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:

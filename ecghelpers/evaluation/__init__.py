@@ -1,0 +1,1 @@
+"""How good are the networks, and which heatmaps of them can be trusted?"""

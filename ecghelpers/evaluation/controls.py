@@ -1,0 +1,64 @@
+"""Control maps: maps that should fail, because they do not know the network or not this ECG.
+
+They have rows in every table beside the methods. A test that one of them passes tells nothing.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..config import generator
+
+VOLTAGE, SLOPE, MEAN_MAP = "voltage", "slope", "mean_map"
+CONTROLS = (VOLTAGE, SLOPE, MEAN_MAP)
+LABELS = {
+    VOLTAGE: "|voltage|",
+    SLOPE: "|slope|",
+    MEAN_MAP: "mean saliency of other ECGs",
+    "oracle": "the true map",
+}
+
+
+def control_maps(beats_uv: np.ndarray, saliency: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """Name → map (record, lead, time) of every control.
+
+    ``voltage`` and ``slope``: |voltage| and |its change| of the beat itself, which know nothing of
+    the network. ``mean_map``: the mean |saliency| of the other records, which knows the network but
+    not this ECG; left out without saliency maps.
+    """
+    beats = np.asarray(beats_uv, np.float64)
+    maps = {VOLTAGE: np.abs(beats), SLOPE: np.abs(np.gradient(beats, axis=2))}
+    if saliency is not None:
+        maps[MEAN_MAP] = mean_of_others(np.abs(saliency))
+    return maps
+
+
+def mean_of_others(maps: np.ndarray) -> np.ndarray:
+    """For each record the mean over all other records: the same shape; NaN for a single record."""
+    maps = np.asarray(maps, np.float64)
+    if len(maps) < 2:
+        return np.full(maps.shape, np.nan)
+    return (maps.sum(0, keepdims=True) - maps) / (len(maps) - 1)
+
+
+def partners(record_id: Sequence[str], seed: int, groups: Sequence | None = None) -> np.ndarray:
+    """(record,) position of another record for each one, -1 where there is none.
+
+    The records stand in a circle in an order that (seed, record id) decides, and each takes the
+    next of another group, so that every record is used about once. groups: (record,) patients.
+    """
+    groups = list(record_id if groups is None else groups)
+    draws = [generator(seed, "other record", i).random() for i in record_id]
+    circle = list(np.argsort(draws))
+    chosen = np.full(len(circle), -1)
+    for place, record in enumerate(circle):
+        after = circle[place + 1 :] + circle[:place]
+        chosen[record] = next((i for i in after if groups[i] != groups[record]), -1)
+    return chosen
+
+
+def of_another_record(maps: np.ndarray, partner: np.ndarray) -> np.ndarray:
+    """Each record's partner's map; NaN where there is none (-1)."""
+    maps = np.asarray(maps, np.float64)
+    there = (partner >= 0).reshape(-1, *[1] * (maps.ndim - 1))
+    return np.where(there, maps[partner], np.nan) if len(maps) else maps

@@ -1,0 +1,292 @@
+"""Networks trained on known readouts: made, admitted by measurement, and their maps scored.
+
+A network is known by (kind, place, initialisation); the networks, not the ECGs, are what a
+statement about a method is repeated over.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from ..attribution import METHODS, Settings, attribute, unit
+from ..config import progress, resolve_device
+from ..data.maps_and_curves import Attributions, read_attributions, write_attributions
+from ..data.medians import Medians
+from ..ecg import SPLITS
+from ..files import write_json, write_table
+from ..model import load_model, save_model
+from ..prediction import predict
+from ..trainer import Settings as TrainerSettings
+from ..trainer import Trainer
+from ..training import fit
+from . import metrics
+from .controls import control_maps
+from .performance import model_errors
+from .readouts import KINDS, PLACES, Readout, readout
+
+LEAST_R2 = 0.95
+LEAST_R2_DECOY = 0.7  # QT itself has to be learnt, from few ECGs
+MOST_OUTSIDE = 2.0  # times the RMSE may grow when everything outside the mask is swapped
+READS_MARKER, IGNORES_MARKER = 0.8, 0.1  # ms of the prediction for a ms of the marker
+MARKER_MS = 20.0
+ORACLE = "oracle"
+SCORE_COLUMNS = ["kind", "model", "method", "score", "value", "n"]
+
+
+@dataclass(frozen=True)
+class Known:
+    """Which network: ``Known("level", 3, 1)`` is the first initialisation at the third place."""
+
+    kind: str
+    place: int
+    initialisation: int = 1
+
+    @property
+    def number(self) -> int:
+        """The k of its folder ``planted/<kind>/model<k>``."""
+        return (self.initialisation - 1) * PLACES + self.place
+
+    @property
+    def name(self) -> str:
+        """Place and initialisation, as in the tables."""
+        return f"{self.place}-{self.initialisation}"
+
+    def folder(self, root: str | Path) -> Path:
+        """Where its files lie below a results folder."""
+        return Path(root) / "planted" / self.kind / f"model{self.number}"
+
+
+def queue(
+    kinds: Iterable[str] = KINDS, places: int = PLACES, initialisations: int = 2
+) -> Iterator[Known]:
+    """All networks, ordered so that places and kinds are balanced whenever it stops."""
+    kinds = list(kinds)
+    for initialisation in range(1, initialisations + 1):
+        for place in range(1, places + 1):
+            yield from (Known(kind, place, initialisation) for kind in kinds)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is spent on a network: training records (a third as many validate and test),
+    epochs, and the test records whose maps are drawn."""
+
+    records: int = 960
+    epochs: int = 6
+    batch_size: int = 32
+    maps: int = 12
+
+
+def records_for(data: Medians, kind: str, split: str, most: int) -> Medians:
+    """The first records of a split that a kind can be made from."""
+    there = data.split == split
+    if KINDS[kind].needs_qt:
+        there = there & np.isfinite(data.target("qt"))
+    return data.subset(np.flatnonzero(there)[:most])
+
+
+def made(known: Known, records: Medians, shift_ms: float = 0.0) -> Readout:
+    """The readout of some records; shift_ms: by how much a marker is moved."""
+    labels = records.target("qt") if KINDS[known.kind].needs_qt else None
+    beats, ids = records.medians, records.record_id
+    return readout(known.kind, known.place, beats, ids, labels, shift_ms)
+
+
+def train(known: Known, data: Medians, effort: Effort, state: Path, device: torch.device):
+    """Train a network; a training that was stopped goes on from its state."""
+    parts = []
+    for split in SPLITS[:2]:
+        most = effort.records if split == "train" else -(-effort.records // 3)
+        planted = made(known, records_for(data, known.kind, split, most))
+        parts.append((planted.beats, planted.values))
+    settings = TrainerSettings(
+        f"{known.kind} {known.place}",
+        known.initialisation,
+        epochs=effort.epochs,
+        batch_size=effort.batch_size,
+    )
+    return fit(Trainer(settings, *parts, device), state)
+
+
+def admission(network: nn.Module, known: Known, records: Medians) -> dict:
+    """Whether a network has learnt its label and reads it from the mask alone.
+
+    records: test records as they were, several of them. Returns ``r2``, ``rmse``, ``rmse_swapped``
+    (everything outside the mask taken from another record; in ``interval`` all other leads),
+    ``marker_slope`` (ms of the prediction for a ms that the marker of ``shortcut`` or ``decoy`` is
+    moved), ``admitted`` and ``reason``.
+    """
+    planted = made(known, records)
+    errors = model_errors(planted.values, predict(network, planted.beats))
+    row = {"n": int(errors["n"]), "r2": float(errors["r2"]), "rmse": float(errors["rmse"])}
+    least = LEAST_R2_DECOY if known.kind == "decoy" else LEAST_R2
+    reasons = [] if row["r2"] >= least else [f"R² {row['r2']:.3f} is below {least:g}"]
+    if KINDS[known.kind].needs_qt:
+        row["marker_slope"] = slope = _marker_slope(network, known, records)
+        if known.kind == "shortcut" and slope < READS_MARKER:
+            reasons.append(f"it hardly reads its marker ({slope:.2f} ms for a ms)")
+        if known.kind == "decoy" and abs(slope) > IGNORES_MARKER:
+            reasons.append(f"it reads the marker ({slope:.2f} ms for a ms)")
+    else:
+        inside = planted.mask
+        if known.kind == "interval":
+            inside = np.broadcast_to(inside.any((0, 2))[None, :, None], inside.shape)
+        swapped = np.where(inside, planted.beats, np.roll(records.medians, 1, axis=0))
+        outside = model_errors(planted.values, predict(network, swapped))
+        row["rmse_swapped"] = float(outside["rmse"])
+        if row["rmse_swapped"] > MOST_OUTSIDE * row["rmse"]:
+            reasons.append(
+                f"it reads outside the mask (RMSE {row['rmse']:.3g}, with other records' voltages "
+                f"there {row['rmse_swapped']:.3g})"
+            )
+    return row | {"admitted": not reasons, "reason": "; ".join(reasons)}
+
+
+def _marker_slope(network: nn.Module, known: Known, records: Medians) -> float:
+    low, high = (
+        predict(network, made(known, records, shift).beats) for shift in (-MARKER_MS, MARKER_MS)
+    )
+    return float((high - low).mean() / (2 * MARKER_MS))
+
+
+def scores(known: Known, planted: Readout, maps: dict[str, np.ndarray]) -> pd.DataFrame:
+    """How well each map finds the known truth: rows of SCORE_COLUMNS, means over the records.
+
+    ``sensitivity`` asks where a change would matter, ``contribution`` for what was there, both by
+    ``metrics.share_found``; in ``interval`` the first is the whole silent lead and the second the
+    two bumps. ``signed_…``: the cosine with the exact values. ``marker`` (``shortcut`` and
+    ``decoy``): the share of the most marked points that lie on the marker. Among the methods are
+    the control maps and, as ``oracle``, the truth itself.
+    """
+    rows = []
+    for score, (measure, truth) in truths(known.kind, planted).items():
+        everything = maps if known.kind == "decoy" else maps | {ORACLE: truth}
+        for method, values in everything.items():
+            found = measure(values, np.abs(truth) if measure is metrics.share_found else truth)
+            count = int(np.isfinite(found).sum())
+            mean = float(np.nanmean(found)) if count else np.nan
+            rows.append((known.kind, known.name, method, score, mean, count))
+    return pd.DataFrame(rows, columns=SCORE_COLUMNS)
+
+
+def truths(kind: str, planted: Readout) -> dict:
+    """Score → (measure, truth (record, lead, time)) of a kind."""
+    if KINDS[kind].needs_qt:
+        return {"marker": (metrics.share_found, planted.mask)}
+    if planted.sensitivity is None:
+        lead = np.broadcast_to(planted.mask.any(2, keepdims=True), planted.mask.shape)
+        found = metrics.share_found
+        return {"sensitivity": (found, lead), "contribution": (found, planted.mask)}
+    return {
+        "sensitivity": (metrics.share_found, planted.sensitivity),
+        "contribution": (metrics.share_found, planted.contribution),
+        "signed_sensitivity": (metrics.cosine, planted.sensitivity),
+        "signed_contribution": (metrics.cosine, planted.contribution),
+    }
+
+
+def draw_maps(
+    known: Known,
+    network: nn.Module,
+    records: Medians,
+    path: Path,
+    settings: Settings,
+    methods: Sequence[str] = tuple(METHODS),
+) -> Attributions:
+    """Write attributions.h5 with the maps of some test records by every method, and return it.
+
+    Maps that the file holds already are kept, so that a new method costs only itself.
+    """
+    planted, options = made(known, records), asdict(settings)
+    kept = read_attributions(path) if path.is_file() else None
+    if kept is not None and not np.array_equal(kept.beats, planted.beats):
+        kept = None
+    maps, details = (dict(kept.maps), dict(kept.details)) if kept else ({}, {})
+    missing = [method for method in methods if method not in maps]
+    for method in missing:
+        began = time.perf_counter()
+        given = {"record_id": records.record_id, "progress": False, **options}
+        maps[method] = attribute(network, planted.beats, method, **given)
+        details[method] = {
+            "parameters": options,
+            "unit": unit(method, KINDS[known.kind].unit, settings.multiply_by_inputs),
+            "seconds": time.perf_counter() - began,
+        }
+    content = Attributions(
+        record_id=records.record_id,
+        prediction=predict(network, planted.beats),
+        truth=planted.values.astype(np.float32),
+        maps=maps,
+        details=details,
+        attributes={"target": f"known readout {known.kind}", "model": known.name},
+        beats=planted.beats,
+        mask=planted.mask,
+        sensitivity=planted.sensitivity,
+        contribution=planted.contribution,
+    )
+    if missing:
+        write_attributions(path, content)
+    return content
+
+
+def make(
+    known: Known,
+    data: Medians,
+    root: str | Path,
+    effort: Effort,
+    settings: Settings,
+    device: torch.device,
+) -> pd.DataFrame:
+    """Train, admit, draw and score one network in its folder; what is there already is kept.
+
+    Writes model.safetensors, metrics.json, attributions.h5 and scores.csv, and returns the scores:
+    empty if the network is not admitted.
+    """
+    folder = known.folder(root)
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        network = train(known, data, effort, folder / "training.state", device)
+        save_model(weights, network)
+        (folder / "training.state").unlink(missing_ok=True)
+    network = load_model(weights, device)
+    records = records_for(data, known.kind, "test", -(-effort.records // 3))
+    admitted = admission(network, known, records)
+    write_json(folder / "metrics.json", asdict(known) | admitted | {"effort": asdict(effort)})
+    few = records.subset(slice(0, effort.maps))
+    drawn = draw_maps(known, network, few, folder / "attributions.h5", settings)
+    table = pd.DataFrame(columns=SCORE_COLUMNS)
+    if admitted["admitted"]:
+        maps = drawn.maps | control_maps(drawn.beats, drawn.maps.get("saliency"))
+        table = scores(known, made(known, few), maps)
+    write_table(table, folder / "scores.csv")
+    return table
+
+
+def benchmark(
+    data: Medians,
+    root: str | Path,
+    networks: Iterable[Known],
+    effort: Effort | None = None,
+    settings: Settings | None = None,
+    device: str = "auto",
+) -> pd.DataFrame:
+    """Make these networks one after the other, and write ``planted/scores.csv`` after each.
+
+    A run that was stopped goes on where it was. Returns the scores of all that were admitted.
+    """
+    effort, settings, networks = effort or Effort(), settings or Settings(), list(networks)
+    tables = []
+    with progress(len(networks), "networks with known readouts") as bar:
+        for known in networks:
+            tables.append(make(known, data, root, effort, settings, resolve_device(device)))
+            table = pd.concat(tables, ignore_index=True)
+            write_table(table, Path(root) / "planted" / "scores.csv")
+            bar.update()
+    return table

@@ -1,0 +1,105 @@
+"""How right is a map? Numbers from arrays, a value for each record; no network is run here.
+
+maps: (record, lead, time). To judge a map in another way, write a function here and use it where
+the experiment does (agreement, known_networks).
+"""
+
+import numpy as np
+from scipy.stats import rankdata
+
+from ..ecg import MS_PER_SAMPLE
+
+SEGMENT_MS = 40
+TRUTH_SHARE = 0.1  # of its maximum: what a graded truth marks
+TOP_SHARE = 0.1  # of all segments
+
+
+def segment_sums(maps: np.ndarray, segment_ms: float = SEGMENT_MS) -> np.ndarray:
+    """(record, lead, time) → (record, lead, segment): sums over segments of so many ms."""
+    samples = round(segment_ms / MS_PER_SAMPLE)
+    records, leads, time = maps.shape
+    return maps.reshape(records, leads, time // samples, samples).sum(3, dtype=np.float64)
+
+
+def spearman(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Spearman's rank correlation of each record: (record, ...) twice → (record,).
+
+    Chance: 0. It cannot tell how much larger the large values are. NaN where values are not finite
+    or all equal.
+    """
+    a, b = (_flat(part) for part in (values, others))
+    finite = np.isfinite(a).all(1) & np.isfinite(b).all(1)
+    ranks = (rankdata(np.where(finite[:, None], part, 0), axis=1) for part in (a, b))
+    return _correlation(*ranks, finite)
+
+
+def pearson(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Pearson's correlation of each record: (record, ...) twice → (record,); NaN as in spearman."""
+    a, b = (_flat(part) for part in (values, others))
+    finite = np.isfinite(a).all(1) & np.isfinite(b).all(1)
+    return _correlation(*(np.where(finite[:, None], part, 0) for part in (a, b)), finite)
+
+
+def cosine(maps: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Cosine between map and truth, signs included: (record,). Chance: 0; scale does not count."""
+    a, b = _flat(maps), _flat(truth)
+    size = np.sqrt((a**2).sum(1) * (b**2).sum(1))
+    return np.where(size > 0, (a * b).sum(1) / np.where(size > 0, size, 1), np.nan)
+
+
+def share_found(maps: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Share of the truth at the K points that the map marks most, of what K points could hold.
+
+    truth: (record, lead, time), not negative; K: how many points of a record have more than a tenth
+    of its maximum. For a mask this is the relevance rank accuracy of Arras et al., Information
+    Fusion 81:14 (2022). Points that tie for the last places count as a draw among them would take
+    them. Chance: about K of all points. It cannot tell how much relevance lies elsewhere. NaN for a
+    truth that is zero and for a map that is not finite.
+    """
+    weight, truth = np.abs(_flat(maps)), _flat(truth)
+    known = np.isfinite(weight).all(1) & (truth.max(1) > 0)
+    weight = np.where(known[:, None], weight, 0)
+    count = (truth > TRUTH_SHARE * truth.max(1, keepdims=True)).sum(1)
+    place = np.maximum(count, 1)[:, None] - 1
+    last = np.take_along_axis(-np.sort(-weight, axis=1), place, 1)
+    above, tied = weight > last, weight == last
+    drawn = (count - above.sum(1)) / tied.sum(1)
+    found = (truth * above).sum(1) + drawn * (truth * tied).sum(1)
+    best = np.take_along_axis(-np.sort(-truth, axis=1).cumsum(1), place, 1)[:, 0]
+    return np.where(known, found / np.where(known, best, 1), np.nan)
+
+
+def top_overlap(values: np.ndarray, others: np.ndarray, share: float = TOP_SHARE) -> np.ndarray:
+    """Share of the largest values that are among the largest of the others: (record,).
+
+    Chance: ``share``.
+    """
+    a, b = _flat(values), _flat(others)
+    count = max(1, round(share * a.shape[1]))
+    tops = (np.argsort(-part, axis=1, kind="stable")[:, :count] for part in (a, b))
+    return np.array([len(np.intersect1d(*pair)) / count for pair in zip(*tops, strict=True)])
+
+
+def reliability(draws: np.ndarray) -> np.ndarray:
+    """Split-half reliability of a mean over draws: (record, draw, ...) → (record,).
+
+    Spearman's correlation between the means of even and odd draws, stepped up to all draws by the
+    Spearman-Brown formula. Its square root is the most that a perfect map is expected to reach. NaN
+    below two draws.
+    """
+    if draws.shape[1] < 2:
+        return np.full(len(draws), np.nan)
+    half = spearman(draws[:, ::2].mean(1), draws[:, 1::2].mean(1))
+    return 2 * half / (1 + half)
+
+
+def _flat(values: np.ndarray) -> np.ndarray:
+    values = np.asarray(values, np.float64)
+    return values.reshape(len(values), -1)
+
+
+def _correlation(a: np.ndarray, b: np.ndarray, finite: np.ndarray) -> np.ndarray:
+    finite = finite & (np.ptp(a, axis=1) > 0) & (np.ptp(b, axis=1) > 0)
+    a, b = (part - part.mean(1, keepdims=True) for part in (a, b))
+    spread = np.sqrt((a**2).sum(1) * (b**2).sum(1))
+    return np.where(finite, (a * b).sum(1) / np.where(finite, spread, 1), np.nan)

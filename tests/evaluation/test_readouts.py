@@ -1,0 +1,114 @@
+"""The labels of known readouts are what their truth says, and nothing else helps to tell them."""
+
+import numpy as np
+import pytest
+from small_networks import Linear, beats
+
+from ecghelpers.data.medians import Medians
+from ecghelpers.evaluation import known_networks as known
+from ecghelpers.evaluation.controls import control_maps
+from ecghelpers.evaluation.readouts import KINDS, PLACES, readout
+
+IDS = [f"r{n}" for n in range(40)]
+BEATS = beats(40)
+QT = np.linspace(360, 440, 40)
+
+
+def _planted(kind, place=3, **options):
+    return readout(kind, place, BEATS, IDS, QT if KINDS[kind].needs_qt else None, **options)
+
+
+@pytest.mark.parametrize("kind", ["level", "contrast"])
+def test_the_label_is_the_sum_of_the_true_contributions(kind):
+    planted = _planted(kind)
+    np.testing.assert_allclose(planted.contribution.sum((1, 2)), planted.values)
+    np.testing.assert_allclose(planted.sensitivity * planted.beats, planted.contribution)
+    other = np.where(planted.mask, planted.beats, 0)
+    np.testing.assert_allclose((planted.sensitivity * other).sum((1, 2)), planted.values)
+    assert planted.mask.any((1, 2)).all() and planted.mask.any((0, 2)).sum() == 1
+
+
+def test_added_bumps_have_either_sign_so_that_nothing_favours_maps_times_the_voltage():
+    added = _planted("level").beats - BEATS
+    heights = added.sum((1, 2))
+    assert (heights > 0).sum() > 8 and (heights < 0).sum() > 8
+
+
+def test_the_interval_is_the_distance_of_its_two_bumps_in_a_silent_lead():
+    planted = _planted("interval")
+    lead = int(planted.mask.any((0, 2)).argmax())
+    quiet = np.where(planted.mask[:, lead], 0, planted.beats[:, lead])
+    assert np.abs(quiet).max() < 120  # the feet of the bumps, and noise
+    for inside, value in zip(planted.mask[:, lead], planted.values, strict=True):
+        starts = np.flatnonzero(np.diff(inside.astype(int)) == 1)
+        if len(starts) == 2:
+            assert abs((starts[1] - starts[0]) * 2 - value) <= 4
+
+
+def test_a_shortcut_tells_the_label_and_a_decoy_does_not():
+    middle = np.arange(600)
+    for kind, correlated in (("shortcut", True), ("decoy", False)):
+        planted = _planted(kind)
+        inside = planted.mask.any(1)
+        places = (inside * middle).sum(1) / inside.sum(1)
+        correlation = np.corrcoef(places, QT)[0, 1]
+        assert (correlation > 0.99) == correlated
+        np.testing.assert_array_equal(planted.values, QT)
+        moved = _planted(kind, shift_ms=20.0)
+        assert np.abs(moved.beats - planted.beats).any((1, 2)).all()
+
+
+def test_places_differ_and_records_are_alike_in_any_selection():
+    leads = {int(_planted("level", place).mask.any((0, 2)).argmax()) for place in (1, 2, 3, 4)}
+    assert len(leads) == 4
+    whole, one = _planted("interval"), readout("interval", 3, BEATS[5:6], IDS[5:6])
+    np.testing.assert_array_equal(whole.beats[5], one.beats[0])
+    with pytest.raises(ValueError, match="choose one of level"):
+        readout("depth", 1, BEATS, IDS)
+    with pytest.raises(ValueError, match=f"1 to {PLACES}"):
+        readout("level", 17, BEATS, IDS)
+    with pytest.raises(ValueError, match="needs the QT interval"):
+        readout("decoy", 1, BEATS, IDS)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_the_true_map_scores_one_and_the_voltage_never_does(kind):
+    planted = _planted(kind)
+    maps = control_maps(planted.beats) | {
+        "random": np.random.default_rng(0).normal(size=BEATS.shape)
+    }
+    table = known.scores(known.Known(kind, 3), planted, maps).set_index(["method", "score"])
+    for score in ("sensitivity", "contribution", "marker"):
+        if ("oracle", score) in table.index:
+            assert table.value["oracle", score] == pytest.approx(1)
+        if ("random", score) in table.index:
+            assert table.value["random", score] < 0.2
+            if kind in ("level", "contrast"):
+                assert table.value["voltage", score] < 0.7
+
+
+def _medians():
+    split = np.array(["test"] * 40)
+    targets = np.full((40, 7), np.nan)
+    targets[:, 3] = QT
+    return Medians(np.array(IDS), split, BEATS.astype(np.int16), targets, np.zeros((40, 6)), {})
+
+
+def test_a_network_that_reads_its_mask_is_admitted_and_one_with_a_suppressor_is_not():
+    """The second subtracts another lead, which the first does not need."""
+    which, records = known.Known("level", 3), _medians()
+    weights = known.made(which, records).sensitivity[0].copy()
+    assert known.admission(Linear(weights), which, records)["admitted"]
+    helped = weights + 0.5 * np.roll(weights, 1, axis=0)  # subtracts what it sees in another lead
+    refused = known.admission(Linear(helped), which, records)
+    assert not refused["admitted"]
+    blind = known.admission(Linear(0 * weights), which, records)
+    assert not blind["admitted"] and "R²" in blind["reason"]
+
+
+def test_queue_is_balanced_wherever_it_stops():
+    whole = list(known.queue())
+    assert len(whole) == len(set(whole)) == len(KINDS) * PLACES * 2
+    first = whole[: len(KINDS) * 4]
+    assert {(k.kind, k.place) for k in first} == {(k, p) for k in KINDS for p in (1, 2, 3, 4)}
+    assert len({k.folder("r") for k in whole}) == len(whole)
