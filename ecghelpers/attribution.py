@@ -3,6 +3,8 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,7 +16,7 @@ from .ecg import INDEPENDENT_LEADS, LEADS, onto_independent_leads
 from .prediction import batch_of, check_beats, check_record_ids, in_batches, like, ready
 
 LEAD_CHOICES = ("twelve", "independent")
-FLOOR = "random"  # the method that every other has to beat
+FLOOR = "random"  # a control, though it is among the methods
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ DEFAULTS = {
 }
 
 
+def _scaled(row: Method, multiply_by_inputs: bool) -> bool:
+    return multiply_by_inputs if row.scaled is None else row.scaled
+
+
 def kind(method: str, multiply_by_inputs: bool = True) -> str:
     """What the values of a method's map are: a key of MEANINGS."""
     row = METHODS[check_choice("method", method, METHODS)]
@@ -47,13 +53,7 @@ def kind(method: str, multiply_by_inputs: bool = True) -> str:
         return "random"
     if row.guided:
         return "guided"
-    scaled = multiply_by_inputs if row.scaled is None else row.scaled
-    return "contribution" if scaled else "sensitivity"
-
-
-def multiplied(multiply_by_inputs: bool = True) -> list[str]:
-    """The methods whose maps are multiplied by the beat."""
-    return [name for name in METHODS if kind(name, multiply_by_inputs) == "contribution"]
+    return "contribution" if _scaled(row, multiply_by_inputs) else "sensitivity"
 
 
 MEANINGS = {
@@ -69,7 +69,7 @@ def unit(method: str, target_unit: str, multiply_by_inputs: bool = True) -> str:
     row = METHODS[check_choice("method", method, METHODS)]
     if row.unitless:
         return ""
-    if multiply_by_inputs if row.scaled is None else row.scaled:
+    if row.per_sd or _scaled(row, multiply_by_inputs):
         return target_unit
     whole = f"({target_unit})" if "/" in target_unit else target_unit
     return f"{whole}{'²' if row.squared else ''}/µV"
@@ -81,6 +81,8 @@ def attribute(
     method: str,
     *,
     multiply_by_inputs: bool = True,
+    baseline: np.ndarray | Tensor | None = None,
+    voltage_sd: np.ndarray | Tensor | None = None,
     leads: str = "twelve",
     seed: int = 0,
     record_id: Sequence[str] | None = None,
@@ -92,20 +94,27 @@ def attribute(
 
     beats_uv: (record, lead, time) in µV. Returns the same shape on the CPU, array or tensor as it
     was given, in the unit that unit() names. A record's map depends on seed and record_id (by
-    default on the beat itself), not on the other records. batch_size: beats in the network at once.
+    default on the beat itself), not on the other records. baseline: (lead, time) µV, what
+    contributions are explained against, by default a flat line; voltage_sd: (lead, time) µV, for
+    ``saliency_sd``, by default that of generated ECGs. batch_size: beats in the network at once.
     parameters: any of DEFAULTS. leads: ``independent`` folds III, aVR, aVL and aVF onto I and II,
     (record, 8, time), see docs/methods.md. Raises ValueError for what is unknown or not finite.
     """
     if check_choice("leads", leads, LEAD_CHOICES) == "independent":
         options = {"seed": seed, "record_id": record_id, "batch_size": batch_size}
         options |= {"multiply_by_inputs": multiply_by_inputs, "progress": progress}
+        options |= {"baseline": baseline, "voltage_sd": voltage_sd}
         return _on_independent_leads(model, beats_uv, method, options | parameters)
     row = METHODS[check_choice("method", method, METHODS)]
     parameters = DEFAULTS | _check_parameters(parameters)
     beats = check_beats(beats_uv)
     ids = check_record_ids(record_id, beats)
     model, device, dtype = ready(model)
-    run = Run(model, ids, seed, batch_of(batch_size, device), multiply_by_inputs, parameters)
+    size = batch_of(batch_size, device)
+    run = Run(model, ids, seed, size, multiply_by_inputs, parameters)
+    given = {"baseline": baseline, "voltage_sd": _typical_sd(beats) if row.per_sd else None}
+    given |= {"voltage_sd": voltage_sd} if voltage_sd is not None else {}
+    run = replace(run, **{n: _one_beat(n, v, beats, device, dtype) for n, v in given.items()})
     out = torch.empty_like(beats)
 
     def compute(start: int, stop: int) -> None:
@@ -115,6 +124,30 @@ def attribute(
     records = max(1, run.batch_size // int(parameters[row.rows])) if row.rows else run.batch_size
     in_batches(compute, len(beats), records, method, quiet=not progress)
     return like(out, beats_uv)
+
+
+def _one_beat(name: str, values, beats: Tensor, device, dtype) -> Tensor | None:
+    """A beat that is the same for all records, as (lead, time); (lead, 1) is spread over time."""
+    if values is None:
+        return None
+    beat = check_beats(torch.as_tensor(values)[None], name)[0]
+    if beat.shape not in (beats.shape[1:], (beats.shape[1], 1)):
+        allowed = tuple(beats.shape[1:])
+        raise ValueError(f"{name} has shape {tuple(beat.shape)}; allowed: {allowed}")
+    return beat.to(device, dtype).expand(beats.shape[1:])
+
+
+def _typical_sd(beats: Tensor) -> np.ndarray:
+    """The voltage's SD over generated ECGs; of each lead where beats are not 1.2 s long."""
+    sd = typical_beat()[1]
+    return sd if sd.shape == beats.shape[1:] else sd[: beats.shape[1]].mean(1, keepdims=True)
+
+
+@cache
+def typical_beat() -> tuple[np.ndarray, np.ndarray]:
+    """Mean and SD (12, 600) in µV of the median beats of 1542 generated ECGs."""
+    with np.load(Path(__file__).with_name("typical_beat.npz")) as file:
+        return file["mean"].astype(np.float32), file["sd"].astype(np.float32)
 
 
 def _computed(row: Method, run: Run, beats: Tensor) -> Tensor:
@@ -142,13 +175,19 @@ def _on_independent_leads(
     row = METHODS[check_choice("method", method, METHODS)]
     beats = check_beats(beats_uv)
     rows = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
-    times_voltage = options["multiply_by_inputs"] if row.scaled is None else row.scaled
+    if row.scaled and not row.gradient:
+        raise ValueError(f"{method} has no gradient to fold onto eight leads; use leads='twelve'")
     gradient = row.gradient or method
     maps = attribute(model, beats, gradient, **options | {"multiply_by_inputs": False})
     if row.unitless:
         return like(maps[:, rows], beats_uv)
-    folded = torch.from_numpy(onto_independent_leads(maps.numpy()))
-    return like(folded * beats[:, rows] if times_voltage else folded, beats_uv)
+    factor = 1.0
+    if row.per_sd or _scaled(row, options["multiply_by_inputs"]):
+        given = options["voltage_sd" if row.per_sd else "baseline"]
+        given = _typical_sd(beats) if row.per_sd and given is None else given
+        one = _one_beat("factor", given, beats, "cpu", beats.dtype)
+        factor = one[rows] if row.per_sd else (beats if one is None else beats - one)[:, rows]
+    return like(torch.from_numpy(onto_independent_leads(maps.numpy())) * factor, beats_uv)
 
 
 def _check_parameters(parameters: dict) -> dict:
@@ -160,12 +199,12 @@ def _check_parameters(parameters: dict) -> dict:
 
 
 def completeness_error(
-    maps: np.ndarray, prediction: np.ndarray, prediction_at_zero: float
+    maps: np.ndarray, prediction: np.ndarray, prediction_at_baseline: float
 ) -> np.ndarray:
-    """|Σ map - (f(x) - f(0))| of each record, in target unit.
+    """|Σ map - (f(x) - f(baseline))| of each record, in target unit.
 
     Zero for an exact integrated-gradients or DeepLIFT map with multiply_by_inputs (Sundararajan et
     al., proposition 1).
     """
     total = maps.reshape(len(maps), -1).sum(1, dtype=np.float64)
-    return np.abs(total - (prediction.astype(np.float64) - prediction_at_zero))
+    return np.abs(total - (prediction.astype(np.float64) - prediction_at_baseline))

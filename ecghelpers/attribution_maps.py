@@ -4,13 +4,27 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict
 
+import numpy as np
 from torch import nn
 
-from .attribution import METHODS, Settings, attribute, unit
+from .attribution import METHODS, Settings, attribute, typical_beat, unit
+from .config import check_choice
 from .data.maps_and_curves import Attributions
 from .data.medians import Medians
 from .ecg import TARGETS
 from .prediction import predict
+
+BASELINES = {"flat": "flat line", "mean": "average beat"}
+MOST_RECORDS = 4096  # that mean and SD of the voltage are taken over
+
+
+def training_beat(data: Medians) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and SD (12, 600) µV over training records; if there are not two, of generated ECGs."""
+    rows = np.flatnonzero(data.split == "train")[:MOST_RECORDS]
+    if len(rows) < 2:
+        return typical_beat()
+    beats = data.medians[rows]
+    return tuple(f(0, dtype=np.float64).astype(np.float32) for f in (beats.mean, beats.std))
 
 
 def explain(
@@ -20,19 +34,31 @@ def explain(
     settings: Settings | None = None,
     *,
     methods: Iterable[str] = METHODS,
+    baseline: str = "flat",
+    reference: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Attributions:
-    """The maps of the records by every method, with their settings, units and seconds."""
-    maps, details = {}, {}
-    settings = settings or Settings()
-    options = asdict(settings)
+    """The maps of the records by every method, with their settings, units and seconds.
+
+    baseline: what contributions are explained against, a key of BASELINES; where it is ``flat``,
+    they are also explained against the mean beat. reference: mean and SD (12, 600) µV over the
+    training records, of ``training_beat``.
+    """
+    check_choice("baseline", baseline, BASELINES)
+    settings, methods = settings or Settings(), list(methods)
+    mean, sd = reference or typical_beat()
+    options = asdict(settings) | {"record_id": data.record_id, "voltage_sd": sd}
+    maps, details, against_mean = {}, {}, {}
     for method in methods:
         began = time.perf_counter()
-        maps[method] = attribute(model, data.medians, method, record_id=data.record_id, **options)
+        against = mean if baseline == "mean" else None
+        maps[method] = attribute(model, data.medians, method, baseline=against, **options)
         details[method] = {
-            "parameters": options,
+            "parameters": asdict(settings) | {"baseline": baseline},
             "unit": unit(method, TARGETS[target].unit, settings.multiply_by_inputs),
             "seconds": time.perf_counter() - began,
         }
+        if METHODS[method].baseline and baseline == "flat":
+            against_mean[method] = attribute(model, data.medians, method, baseline=mean, **options)
     return Attributions(
         record_id=data.record_id,
         prediction=predict(model, data.medians),
@@ -40,4 +66,5 @@ def explain(
         maps=maps,
         details=details,
         attributes={"target": target, "split": "test"},
+        against_mean=against_mean,
     )

@@ -1,8 +1,7 @@
 """The attribution methods: a function each, and the table METHODS.
 
-To add a method, write a function (Run, beats) → map and give it a row in METHODS: name, function,
-what people call it, one sentence, colour and dash. Notebooks, page, explorer and review read all of
-it from there.
+To add a method, write a function (Run, beats) → map, whose docstring begins with a sentence for
+readers, and give it a row in METHODS. Notebooks, page, explorer and review read all of it there.
 """
 
 from collections.abc import Callable
@@ -14,11 +13,17 @@ from captum import attr
 from torch import Tensor, nn
 
 from .config import generator
+from .ecg import MS_PER_SAMPLE
+from .intervention import SEGMENT_MS
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a method needs besides the beats."""
+    """What a method needs besides the beats.
+
+    baseline: (lead, time) µV, what contributions are explained against; voltage_sd: (lead, time)
+    or (lead, 1) µV.
+    """
 
     model: nn.Module
     record_id: list[str]
@@ -26,6 +31,12 @@ class Run:
     batch_size: int
     multiply_by_inputs: bool
     parameters: dict
+    baseline: Tensor | None = None
+    voltage_sd: Tensor | None = None
+
+    def against(self, beats: Tensor) -> Tensor:
+        """(1, lead, time): the baseline, by default a flat line."""
+        return torch.zeros_like(beats[:1]) if self.baseline is None else self.baseline[None]
 
     def noise(self, purpose: str, draws: int, beats: Tensor) -> Tensor:
         """(record, draw, lead, time) of N(0, σ²), σ set by each beat's own range."""
@@ -40,67 +51,120 @@ class Run:
 
 
 def saliency(run: Run, beats: Tensor) -> Tensor:
-    """Signed gradient (Simonyan et al., arXiv 1312.6034)."""
+    """The gradient: how much the prediction would change with the voltage at each sample.
+
+    Signed (Simonyan et al., arXiv 1312.6034).
+    """
     return attr.Saliency(run.model).attribute(beats, abs=False)
 
 
+def saliency_sd(run: Run, beats: Tensor) -> Tensor:
+    """The gradient times the usual spread of the voltage: a change as large as it usually is.
+
+    Our own: to first order the change of the prediction for a change of one SD over training ECGs.
+    """
+    return saliency(run, beats) * run.voltage_sd
+
+
 def input_x_gradient(run: Run, beats: Tensor) -> Tensor:
-    """Input times gradient (Shrikumar et al., arXiv 1605.01713)."""
-    return attr.InputXGradient(run.model).attribute(beats)
+    """The gradient times the voltage, or its difference from the baseline.
+
+    Shrikumar et al., arXiv 1605.01713.
+    """
+    return saliency(run, beats) * (beats - run.against(beats))
+
+
+def occlusion(run: Run, beats: Tensor) -> Tensor:
+    """How the prediction changes when 40 ms of one lead are set to the baseline.
+
+    Occlusion of Zeiler and Fergus (arXiv 1311.2901) on segments of 40 ms that do not overlap, each
+    sample with its share, so that the sum over a segment is the effect of replacing it.
+    """
+    _, leads, time = beats.shape
+    samples = round(SEGMENT_MS / MS_PER_SAMPLE)
+    segments = -(-time // samples)
+    number = torch.arange(time, device=beats.device) // samples
+    mask = torch.arange(leads, device=beats.device)[:, None] * segments + number
+    effects = attr.FeatureAblation(run.model).attribute(
+        beats.detach(),
+        baselines=run.against(beats),
+        feature_mask=mask[None],
+        perturbations_per_eval=max(1, run.batch_size // len(beats)),
+    )
+    return effects / torch.bincount(number)[number]
 
 
 def deconvolution(run: Run, beats: Tensor) -> Tensor:
-    """Deconvolution (Zeiler and Fergus, arXiv 1311.2901)."""
+    """A gradient of which only what is positive passes back through each layer.
+
+    Zeiler and Fergus, arXiv 1311.2901.
+    """
     return attr.Deconvolution(run.model).attribute(beats)
 
 
 def guided_backprop(run: Run, beats: Tensor) -> Tensor:
-    """Guided backpropagation (Springenberg et al., arXiv 1412.6806)."""
+    """A gradient of which only what is positive, through units that were active, passes back.
+
+    Springenberg et al., arXiv 1412.6806.
+    """
     return attr.GuidedBackprop(run.model).attribute(beats)
 
 
 def guided_gradcam(run: Run, beats: Tensor) -> Tensor:
-    """Guided Grad-CAM at block8.conv2, interpolated (Selvaraju et al., arXiv 1610.02391)."""
+    """Guided backprop, weighted by when the network's last block was active.
+
+    At block8.conv2, interpolated (Selvaraju et al., arXiv 1610.02391).
+    """
     method = attr.GuidedGradCam(run.model, run.model.get_submodule("block8.conv2"))
     return method.attribute(beats, interpolate_mode="linear")
 
 
 def deeplift(run: Run, beats: Tensor) -> Tensor:
-    """DeepLIFT, rescale rule, against the zero beat (Shrikumar et al., arXiv 1704.02685)."""
+    """Shares the difference from the baseline's prediction out over the samples, layer by layer.
+
+    Rescale rule (Shrikumar et al., arXiv 1704.02685).
+    """
     method = attr.DeepLift(run.model, multiply_by_inputs=run.multiply_by_inputs)
-    return method.attribute(beats, baselines=0)
+    return method.attribute(beats, baselines=run.against(beats).expand_as(beats).contiguous())
 
 
 def integrated_gradients(run: Run, beats: Tensor) -> Tensor:
-    """Integrated gradients from the zero beat (Sundararajan et al., arXiv 1703.01365)."""
+    """The voltage times the mean gradient on the way from the baseline to the beat.
+
+    Sundararajan et al., arXiv 1703.01365.
+    """
     method = attr.IntegratedGradients(run.model, multiply_by_inputs=run.multiply_by_inputs)
     steps = run.parameters["integrated_gradients_steps"]
     rows = max(run.batch_size, len(beats))
-    return method.attribute(beats, baselines=0, n_steps=steps, internal_batch_size=rows)
+    baseline = run.against(beats)
+    return method.attribute(beats, baselines=baseline, n_steps=steps, internal_batch_size=rows)
 
 
 def smoothgrad(run: Run, beats: Tensor) -> Tensor:
-    """Mean signed gradient over noisy copies (Smilkov et al., arXiv 1706.03825)."""
+    """The mean gradient of noisy copies of the beat.
+
+    Smilkov et al., arXiv 1706.03825.
+    """
     noisy = beats[:, None] + run.noise("smoothgrad", run.parameters["smoothgrad_draws"], beats)
     return _gradients(run, noisy).mean(1)
 
 
 def gradient_shap(run: Run, beats: Tensor) -> Tensor:
-    """Gradient SHAP against the zero beat (Lundberg and Lee, arXiv 1705.07874).
+    """Gradients at random points between the baseline and noisy copies, times their difference.
 
-    Mean over draws of the gradient at a random point between zero and a noisy copy, times that
-    copy: what Captum's GradientShap computes, with draws that belong to the record.
+    Captum's GradientShap (Lundberg and Lee, arXiv 1705.07874), each record with its own draws.
     """
     draws = run.parameters["gradientshap_draws"]
-    noisy = beats[:, None] + run.noise("gradientshap", draws, beats)
+    baseline = run.against(beats)[:, None]
+    away = beats[:, None] + run.noise("gradientshap", draws, beats) - baseline
     along = [generator(run.seed, "gradientshap path", i).random(draws) for i in run.record_id]
     along = torch.from_numpy(np.stack(along)).to(beats)[:, :, None, None]
-    gradients = _gradients(run, along * noisy)
-    return (gradients * noisy if run.multiply_by_inputs else gradients).mean(1)
+    gradients = _gradients(run, baseline + along * away)
+    return (gradients * away if run.multiply_by_inputs else gradients).mean(1)
 
 
 def random(run: Run, beats: Tensor) -> Tensor:
-    """Standard normal numbers: the floor that every method has to beat."""
+    """Random numbers that know nothing of the network: a control for all the others."""
     shape = tuple(beats.shape[1:])
     fields = [generator(run.seed, "random", i).standard_normal(shape) for i in run.record_id]
     return torch.from_numpy(np.stack(fields)).to(beats)
@@ -118,12 +182,14 @@ def _gradients(run: Run, points: Tensor) -> Tensor:
 class Method:
     """A row of the table.
 
-    label and sentence: for readers. colour and dash (solid, dash, dot, dashdot): in every figure.
-    rows: name of the parameter that says how many beats one record becomes. scaled: True if the map
-    is in target unit, False if in target unit per µV, None if multiply_by_inputs decides. squared:
-    the gradient (target unit per µV) times a class activation map (target unit). guided: the
-    gradient is changed on its way back, so that the sign of the map has no meaning. gradient: the
-    method whose map it multiplies by the voltages, if that is another one.
+    label and sentence (by default the first line of the function's docstring): for readers. colour
+    and dash (solid, dash, dot, dashdot): in every figure. rows: name of the parameter that says how
+    many beats one record becomes. scaled: True if the map is in target unit, False if in target
+    unit per µV, None if multiply_by_inputs decides. squared: the gradient (target unit per µV)
+    times a class activation map (target unit). guided: the gradient is changed on its way back, so
+    that the sign of the map has no meaning. baseline: whether it explains the difference from a
+    baseline. per_sd: a sensitivity for a change of one SD, in target unit. gradient: the method
+    whose map it multiplies by something else, if any.
     """
 
     compute: Callable[[Run, Tensor], Tensor]
@@ -136,94 +202,55 @@ class Method:
     unitless: bool = False
     squared: bool = False
     guided: bool = False
+    baseline: bool = False
+    per_sd: bool = False
     gradient: str = ""
+
+    def __post_init__(self):
+        if not self.sentence:
+            object.__setattr__(self, "sentence", (self.compute.__doc__ or "").split("\n")[0])
 
 
 # Colours are Okabe and Ito's, which colour-blind readers can tell apart; random is black.
 BLUE, VERMILION, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#E69F00", "#009E73", "#CC79A7"
 
 METHODS = {
-    "saliency": Method(
-        saliency,
-        "Saliency",
-        "The gradient: how much the prediction would change with the voltage at each sample.",
-        BLUE,
-        "solid",
-    ),
+    "saliency": Method(saliency, "Saliency", colour=BLUE, dash="solid"),
     "deeplift": Method(
-        deeplift,
-        "DeepLIFT",
-        "Shares the difference from a flat line's prediction out over the samples, layer by layer.",
-        VERMILION,
-        "solid",
-        scaled=None,
+        deeplift, "DeepLIFT", colour=VERMILION, dash="solid", scaled=None, baseline=True
     ),
     "smoothgrad": Method(
-        smoothgrad,
-        "SmoothGrad",
-        "The mean gradient of noisy copies of the beat.",
-        BLUE,
-        "dash",
-        rows="smoothgrad_draws",
+        smoothgrad, "SmoothGrad", colour=BLUE, dash="dash", rows="smoothgrad_draws"
     ),
     "inputxgradient": Method(
-        input_x_gradient,
-        "Input × gradient",
-        "The gradient times the voltage.",
-        ORANGE,
-        "solid",
-        scaled=True,
+        *(input_x_gradient, "Input × gradient"),
+        **{"colour": ORANGE, "dash": "solid", "scaled": True, "baseline": True},
         gradient="saliency",
     ),
     "integrated_gradients": Method(
-        integrated_gradients,
-        "Integrated gradients",
-        "The voltage times the mean gradient on the way from a flat line to the beat.",
-        VERMILION,
-        "dash",
-        scaled=None,
+        *(integrated_gradients, "Integrated gradients"),
+        **{"colour": VERMILION, "dash": "dash", "scaled": None, "baseline": True},
         rows="integrated_gradients_steps",
     ),
     "deconvolution": Method(
-        deconvolution,
-        "Deconvolution",
-        "A gradient of which only what is positive passes back through each layer.",
-        GREEN,
-        "solid",
-        guided=True,
+        deconvolution, "Deconvolution", colour=GREEN, dash="solid", guided=True
     ),
     "guided_gradcam": Method(
-        guided_gradcam,
-        "Guided Grad-CAM",
-        "Guided backprop, weighted by when the network's last block was active.",
-        PURPLE,
-        "solid",
-        squared=True,
-        guided=True,
+        guided_gradcam, "Guided Grad-CAM", colour=PURPLE, dash="solid", squared=True, guided=True
     ),
     "guided_backprop": Method(
-        guided_backprop,
-        "Guided backprop",
-        "A gradient of which only what is positive, through units that were active, passes back.",
-        GREEN,
-        "dash",
-        guided=True,
+        guided_backprop, "Guided backprop", colour=GREEN, dash="dash", guided=True
     ),
     "gradientshap": Method(
-        gradient_shap,
-        "Gradient SHAP",
-        "Gradients at random points between a flat line and noisy copies, times those copies.",
-        ORANGE,
-        "dash",
-        scaled=None,
+        *(gradient_shap, "Gradient SHAP"),
+        **{"colour": ORANGE, "dash": "dash", "scaled": None, "baseline": True},
         rows="gradientshap_draws",
     ),
-    "random": Method(
-        random,
-        "Random",
-        "Random numbers that know nothing of the network: the floor for all the others.",
-        "#000000",
-        "dot",
-        unitless=True,
+    "random": Method(random, "Random", colour="#000000", dash="dot", unitless=True),
+    "saliency_sd": Method(
+        saliency_sd, "Saliency × SD", colour=BLUE, dash="dashdot", per_sd=True, gradient="saliency"
+    ),
+    "occlusion": Method(
+        occlusion, "Occlusion", colour=PURPLE, dash="dash", scaled=True, baseline=True
     ),
 }

@@ -7,9 +7,10 @@ import torch
 from small_networks import Linear, beats, steven_net
 
 from ecghelpers import attribution
-from ecghelpers.attribution import METHODS, attribute, completeness_error, unit
+from ecghelpers.attribution import METHODS, attribute, completeness_error, kind, unit
 from ecghelpers.config import generator
 from ecghelpers.ecg import INDEPENDENT_LEADS, LEADS, twelve_leads
+from ecghelpers.evaluation.metrics import segment_sums
 from ecghelpers.prediction import predict
 
 FEW = {"smoothgrad_draws": 4, "gradientshap_draws": 4, "integrated_gradients_steps": 6}
@@ -47,21 +48,28 @@ def test_saliency_is_the_signed_gradient_of_the_plain_network(network):
 def test_a_linear_model_is_explained_exactly(method):
     if method in ("random", "guided_gradcam", "deconvolution", "guided_backprop"):
         pytest.skip("says nothing about a linear model, or needs a layer that it lacks")
-    weight = np.random.default_rng(1).normal(size=SHAPE)
-    found = maps_of(Linear(weight), method, attribution_noise=0.0)
-    multiplied = unit(method, "ms") == "ms"
-    wanted = np.broadcast_to(weight, found.shape) * (BEATS[:2] if multiplied else 1)
-    assert_same(found, wanted)
+    rng = np.random.default_rng(1)
+    weight, baseline, sd = rng.normal(size=(3, *SHAPE))
+    for against in (None, baseline):
+        options = {"attribution_noise": 0.0, "baseline": against, "voltage_sd": sd}
+        found = maps_of(Linear(weight), method, **options)
+        away = BEATS[:2] - (0 if against is None else against)
+        factor = sd if METHODS[method].per_sd else away if kind(method) == "contribution" else 1
+        wanted = np.broadcast_to(weight, found.shape) * factor
+        if method == "occlusion":  # the same for all samples of a segment
+            found, wanted = segment_sums(found, 40), segment_sums(wanted, 40)
+        assert_same(found, wanted)
 
 
+@pytest.mark.parametrize("baseline", [np.zeros(SHAPE), BEATS.mean(0)], ids=["flat", "mean"])
 @pytest.mark.parametrize("method", ["integrated_gradients", "deeplift"])
-def test_completeness(network, method):
-    options = {"integrated_gradients_steps": 200}
+def test_completeness(network, method, baseline):
+    options = {"integrated_gradients_steps": 200, "baseline": baseline}
     found = maps_of(network, method, BEATS[:3], **options)
-    at_zero = float(predict(network, np.zeros((1, *SHAPE)))[0])
+    at_zero = float(predict(network, baseline[None])[0])
     prediction = predict(network, BEATS[:3])
     rise = np.abs(prediction - at_zero)
-    assert rise.min() > 0.1
+    assert rise.min() > 0.05
     assert (completeness_error(found, prediction, at_zero) < 0.01 * rise).all()
     assert (completeness_error(1.1 * found, prediction, at_zero) > 0.05 * rise).all()
 
@@ -217,6 +225,8 @@ def test_units():
         ({"batch_size": -1}, "batch_size is -1"),
         ({"stdev": 1}, "unknown attribution parameter 'stdev'"),
         ({"beats_uv": np.zeros((1, 8, 600))}, "12"),
+        ({"baseline": np.zeros((8, 600))}, "baseline has shape (8, 600)"),
+        ({"baseline": np.full(SHAPE, np.nan)}, "baseline holds NaN"),
     ],
 )
 def test_wrong_input_is_named(network, wrong, told):
@@ -240,7 +250,7 @@ def random_change(seed):
     return twelve_leads(np.random.default_rng(seed).normal(size=(8, BEATS.shape[-1])))
 
 
-@pytest.mark.parametrize("method", [m for m in METHODS if m != "random"])
+@pytest.mark.parametrize("method", [m for m in METHODS if m not in ("random", "occlusion")])
 def test_folding_onto_eight_leads_keeps_what_a_map_says_of_a_change(method):
     network, x = steven_net(), twelve_leads(BEATS[:2, [0, 1, 6, 7, 8, 9, 10, 11]])
     options = {"multiply_by_inputs": False, "record_id": ["a", "b"], "progress": False}

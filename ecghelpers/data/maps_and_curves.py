@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import h5py
@@ -12,6 +12,7 @@ from ..ecg import BEAT_SHAPE
 from ..files import provenance
 from .hdf5 import created, dataset_of, opened, record_columns, texts, write_texts
 
+MEAN = "against_mean"  # a group beside the maps
 # Beside the maps of a network with a known readout.
 PLANTED = {
     "beats": "int16",
@@ -28,7 +29,9 @@ class Attributions:
     maps: method → (record, 12, 600) float32. details: method → ``parameters`` (dict), ``unit``,
     ``seconds``. prediction and truth: (record,) in target unit. Of a network with a
     known readout also beats (record, 12, 600) int16, mask (record, 12, 600) of what it reads and,
-    where they are known exactly, sensitivity and contribution (record, 12, 600).
+    where they are known exactly, sensitivity and contribution (record, 12, 600). against_mean:
+    method → contributions against the mean training beat, where those in maps are against a flat
+    line.
     """
 
     record_id: np.ndarray
@@ -41,6 +44,7 @@ class Attributions:
     mask: np.ndarray | None = None
     sensitivity: np.ndarray | None = None
     contribution: np.ndarray | None = None
+    against_mean: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def write_attributions(path: str | Path, content: Attributions) -> None:
@@ -57,6 +61,8 @@ def write_attributions(path: str | Path, content: Attributions) -> None:
         for name, dtype in PLANTED.items():
             if getattr(content, name) is not None:
                 file[name] = getattr(content, name).astype(dtype)
+        for method, values in content.against_mean.items():
+            file[f"{MEAN}/{method}"] = values.astype(np.float32)
         file.attrs.update(version=json.dumps(provenance()), **content.attributes)
 
 
@@ -65,7 +71,7 @@ def read_attributions(path: str | Path, methods: Sequence[str] | None = None) ->
     with opened(path) as file:
         beside = record_columns(path, file, ("prediction", "truth"))
         records = len(beside["record_id"])
-        stored = [name for name in file if name not in beside and name not in PLANTED]
+        stored = [name for name in file if name not in (*beside, *PLANTED, MEAN)]
         held = {
             name: dataset_of(path, file, name, (records, *BEAT_SHAPE))
             for name in (stored if methods is None else [m for m in methods if m in stored])
@@ -80,6 +86,9 @@ def read_attributions(path: str | Path, methods: Sequence[str] | None = None) ->
         ids = texts(beside.pop("record_id")[:])
         rest = {name: dataset[:] for name, dataset in beside.items()}
         rest |= {name: dataset[:] for name, dataset in planted.items()}
+        chosen = file.get(MEAN, {}) if methods is None else set(methods) & set(file.get(MEAN, {}))
+        shape = (records, *BEAT_SHAPE)
+        rest[MEAN] = {m: dataset_of(path, file[MEAN], m, shape)[:] for m in chosen}
         return Attributions(ids, **rest, maps=maps, details=details, attributes=dict(file.attrs))
 
 
