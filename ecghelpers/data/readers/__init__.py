@@ -1,0 +1,159 @@
+"""One table of file formats: how a file is told, and what reads it.
+
+A reader is a function of a ``Source`` (for XML also of its root) that returns a ``Recording`` or
+raises ``Rejected``. Adding a format is a module and a row.
+"""
+
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ..checks import MOST_BYTES, Rejected, one_line, read_bytes
+from ..ge12sl import MARK, parse_median
+from ..recording import GE_12SL, Recording, Source
+from . import aecg, cardiosoft, dicom, edf, muse, philips, schiller, scp, wfdb, xml
+
+__all__ = ["FORMATS", "XML_FORMATS", "read_recording", "read_source"]
+
+
+def _read_12sl(source: Source) -> Recording:
+    beat_uv = parse_median(source.data).astype(float)
+    return Recording("12SL CSV", None, median_uv=beat_uv, program=GE_12SL)
+
+
+XML_FORMATS: dict[str, Callable] = {  # by the name of the root
+    "RestingECG": muse.read,
+    "CardiologyXML": cardiosoft.read,
+    "AnnotatedECG": aecg.read,
+    "restingecgdata": philips.read,
+    "com.xiriuz.sema.xml.schillerEDI.SchillerEDI": schiller.read,
+}
+FORMATS: tuple[tuple[str, Callable[[Source], bool], Callable[[Source], Recording]], ...] = (
+    ("DICOM", lambda source: source.data[128:132] == b"DICM", dicom.read),
+    ("SCP-ECG", lambda source: scp.is_scp(source.data), scp.read),
+    ("EDF", lambda source: edf.is_edf(source.data), edf.read),
+    ("XML", lambda source: xml.looks_like_xml(source.data), lambda source: _read_xml(source)),
+    ("12SL CSV", lambda source: _holds_mark(source.data), _read_12sl),
+    ("WFDB", wfdb.is_header, wfdb.read),
+)
+OTHER_KINDS = {
+    b"%PDF": "a PDF",
+    b"\x89PNG": "an image",
+    b"\xff\xd8\xff": "an image",
+    b"\x89HDF": "an HDF5 file; use source hdf5",
+    b"\xd0\xcf\x11\xe0": "an Office file, or an encrypted one",
+    b"version https://git-lfs": "a Git LFS pointer; fetch the file itself",
+}
+
+
+def read_recording(
+    source: str | Path | bytes, name: str = "", beside: Mapping[str, bytes] | None = None
+) -> Recording:
+    """The ECG of a file of any known format, told by its content.
+
+    source: a path, or a file's bytes, then with its name. beside: the bytes of the files that came
+    with it by name, such as a WFDB header's signals; of a path, those in its folder. Raises
+    ValueError with one line that says what is wrong with the file and holds nothing of its content.
+    """
+    if isinstance(source, bytes):
+        files = dict(beside or {})
+        return read_source(Source(name or "upload", source, files.__getitem__))
+    path = Path(source)
+    if path.suffix.lower() != ".hea" and path.with_suffix(".hea").is_file():
+        path = path.with_suffix(".hea")
+    elif not path.is_file() and Path(f"{path}.hea").is_file():
+        path = Path(f"{path}.hea")
+    return read_source(
+        Source(path.name, read_bytes(path), lambda other: read_bytes(path.parent / other))
+    )
+
+
+def read_source(source: Source) -> Recording:
+    """As read_recording; raises Rejected whatever is wrong with the file.
+
+    A file can be damaged in ways that a reader notices by any error, and no file may cost the
+    others.
+    """
+    try:
+        return _read(source)
+    except (Rejected, MemoryError):
+        raise
+    except Exception as error:
+        raise Rejected(f"unreadable: {type(error).__name__}: {one_line(error)}") from None
+
+
+def _read(source: Source) -> Recording:
+    source = _unpacked(source)
+    data = source.data
+    if not data:
+        raise Rejected("empty: 0 bytes")
+    for start, kind in OTHER_KINDS.items():
+        if data.startswith(start):
+            raise Rejected(f"not an ECG: {kind}")
+    for _, matches, read in FORMATS:
+        if matches(source):
+            return read(source)
+    names = ", ".join(name for name, *_ in FORMATS)
+    raise Rejected(f"not an ECG: none of the formats {names}; damaged or encrypted?")
+
+
+def _read_xml(source: Source) -> Recording:
+    root = xml.parse(source.data)
+    if root.tag in XML_FORMATS:
+        return XML_FORMATS[root.tag](source, root)
+    kind = "an exercise or Holter ECG" if "ECG" in root.tag else "XML of another kind"
+    raise Rejected(f"not a resting ECG: {kind}; known roots: {', '.join(XML_FORMATS)}")
+
+
+def _holds_mark(data: bytes) -> bool:
+    encodings = ("utf-8", "utf-16-le", "utf-16-be")
+    return any(MARK.encode(encoding) in data.lower() for encoding in encodings)
+
+
+def _unpacked(source: Source) -> Source:
+    """The file inside a gzip file, or inside a ZIP file of one; others as they are."""
+    if source.data.startswith(b"\x1f\x8b"):
+        try:
+            with gzip.GzipFile(fileobj=io.BytesIO(source.data)) as file:
+                data = file.read(MOST_BYTES + 1)
+        except (OSError, EOFError, zlib.error):
+            raise Rejected("damaged: gzip; truncated?") from None
+        name = source.name[:-3] if source.name.lower().endswith(".gz") else source.name
+        return Source(name, _bounded(data), source.beside, source.path)
+    if source.data.startswith(b"PK\x03\x04"):
+        members = zip_members(io.BytesIO(source.data))
+        if len(members) != 1:
+            raise Rejected(f"a ZIP file of {len(members)} files: unpack it, or give its folder")
+        return Source(members[0], read_member(io.BytesIO(source.data), members[0]))
+    return source
+
+
+def _bounded(data: bytes) -> bytes:
+    if len(data) > MOST_BYTES:
+        raise Rejected(f"too large: more than {MOST_BYTES} bytes when unpacked")
+    return data
+
+
+def zip_members(file) -> list[str]:
+    """Names of the files in a ZIP file, without hidden ones; raises Rejected."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        raise Rejected("damaged: ZIP file; truncated?") from None
+    parts = {name: name.split("/") for name in names}
+    return [n for n, p in parts.items() if not any(x.startswith((".", "__MACOSX")) for x in p)]
+
+
+def read_member(file, name: str) -> bytes:
+    """A file of a ZIP file; raises Rejected, KeyError where there is none."""
+    try:
+        with zipfile.ZipFile(file) as archive, archive.open(name) as member:
+            return _bounded(member.read(MOST_BYTES + 1))
+    except RuntimeError:
+        raise Rejected("encrypted: the ZIP file asks for a password") from None
+    except (zipfile.BadZipFile, OSError, EOFError, zlib.error, NotImplementedError):
+        raise Rejected("damaged: ZIP file; truncated?") from None

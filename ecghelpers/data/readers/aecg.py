@@ -1,0 +1,99 @@
+"""HL7 annotated ECG (aECG): rhythm series, representative beat and interval annotations."""
+
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from ..checks import Rejected
+from ..recording import Recording, Source, lead_of_name, median_beat, microvolts, rhythm
+from .xml import samples_of, text_of
+
+LEAD_CODE = "MDC_ECG_LEAD_"
+GAP = -32768  # marks samples that were not recorded
+SECONDS_IN = {"s": 1, "ms": 1e-3, "us": 1e-6}
+INTERVALS = {
+    "VentRate": "MDC_ECG_HEART_RATE",
+    "pr": "MDC_ECG_TIME_PD_PR",
+    "qrs": "MDC_ECG_TIME_PD_QRS",
+    "qt": "MDC_ECG_TIME_PD_QT",
+    "rr": "MDC_ECG_TIME_PD_RR",
+}
+
+
+def read(source: Source, root: Element) -> Recording:
+    """The first rhythm series with twelve (or eight) simultaneous leads; raises Rejected."""
+    rhythms = _sets(root, "series", "RHYTHM")
+    if not rhythms:
+        raise Rejected("no waveforms: no RHYTHM series in the file")
+    for number, leads in enumerate(rhythms):
+        try:
+            rate_hz = _rate(leads)
+            ecg_uv = rhythm(_leads(leads), rate_hz)
+            break
+        except Rejected:
+            if number == len(rhythms) - 1:
+                raise
+    median_uv = None
+    for beat in _sets(root, "derivedSeries", "REPRESENTATIVE_BEAT")[:1]:
+        median_uv = median_beat(_leads(beat), _rate(beat))
+    maker = text_of(root, ".//series/author//manufacturerOrganization/name", "unknown program")
+    subject = root.find(".//trialSubject/id")
+    patient = "" if subject is None else subject.get("extension") or subject.get("root", "")
+    machine = _machine(root)
+    return Recording("HL7 aECG", ecg_uv, rate_hz, median_uv, machine, maker[:40], patient)
+
+
+def _sets(root: Element, tag: str, kind: str) -> list[Element]:
+    """The sequence sets of every series of a kind; those of series derived from it apart."""
+    series = [s for s in root.iter(tag) if s.find("code") is not None]
+    chosen = [s for s in series if s.find("code").get("code") == kind]
+    return [found for s in chosen for found in s.findall("component/sequenceSet")]
+
+
+def _rate(sequences: Element) -> float:
+    step = sequences.find(".//value/increment")
+    try:
+        return round(1 / (float(step.get("value")) * SECONDS_IN[step.get("unit")]), 3)
+    except (AttributeError, TypeError, ValueError, KeyError, ZeroDivisionError):
+        raise Rejected("sampling rate: the file gives none") from None
+
+
+def _leads(sequences: Element) -> list[tuple[str | None, np.ndarray]]:
+    leads = []
+    for sequence in sequences.iter("sequence"):
+        code = sequence.find("code").get("code", "")
+        if code.startswith(LEAD_CODE):
+            lead, value = lead_of_name(code), sequence.find("value")
+            digits = samples_of(text_of(value, "digits"), lead, None)
+            digits[digits == GAP] = np.nan
+            leads.append((lead, _quantity(value, "origin", 0) + digits * _quantity(value, "scale")))
+    return leads
+
+
+def _quantity(value: Element, tag: str, default: float | None = None) -> float:
+    """An origin or a scale in µV."""
+    element = value.find(tag)
+    if element is None and default is not None:
+        return default
+    try:
+        return float(element.get("value")) * microvolts(element.get("unit", ""))
+    except (AttributeError, TypeError, ValueError):
+        raise Rejected(f"not calibrated: no {tag}") from None
+
+
+def _machine(root: Element) -> dict[str, float]:
+    """Medians over beats of what a device measured; of another author where no device did."""
+    sets = list(root.iter("annotationSet"))
+    by_device = [s for s in sets if s.find("author//assignedDevice") is not None]
+    found: dict[str, list[float]] = {}
+    for annotation in (a for s in (by_device or sets)[:1] for a in s.iter("annotation")):
+        code, value = annotation.find("code"), annotation.find("value")
+        if code is None or value is None or not value.get("value"):
+            continue
+        for name, wanted in INTERVALS.items():
+            if code.get("code") == wanted:
+                unit = 1000 * SECONDS_IN.get(value.get("unit", ""), 1e-3)
+                found.setdefault(name, []).append(float(value.get("value")) * unit)
+    values = {name: float(np.median(each)) for name, each in found.items()}
+    rr_ms = values.pop("rr", None)
+    return ({"VentRate": 60000 / rr_ms} if rr_ms else {}) | values

@@ -1,0 +1,61 @@
+"""GE CardioSoft: ``CardiologyXML`` with samples as decimal numbers and 12SL's measurement table."""
+
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from ...ecg import SAMPLING_RATE_HZ
+from ..checks import Rejected
+from ..recording import Recording, Source, lead_of_name, median_beat, microvolts, numbers, rhythm
+from .muse import FIDUCIAL_TAGS, INTERVALS
+from .xml import number_of, samples_of, text_of
+
+AMPLITUDES = {
+    "R_PeakAmpl_v5": "RAmplitude",
+    "STJ_v5": "JAmplitude",
+    "T_PeakAmpl_v5": "TAmplitude",
+}
+
+
+def read(source: Source, root: Element) -> Recording:
+    """The resting ECG of a CardioSoft export; raises Rejected."""
+    kind = text_of(root, "ObservationType", "RestECG")
+    if kind.casefold() != "restecg":
+        raise Rejected(f"not a resting ECG: {kind[:20]}")
+    measured = root.find("RestingECGMeasurements")
+    strip = root.find("StripData")
+    if strip is None:
+        raise Rejected("no waveforms: no StripData in the file")
+    rate_hz = number_of(strip, "SampleRate")
+    ecg_uv = rhythm(_leads(strip), rate_hz)
+    samples, median_uv = root.find("RestingECGMeasurements/MedianSamples"), None
+    if samples is not None and samples.find("WaveformData") is not None:
+        median_uv = median_beat(_leads(samples), number_of(samples, "SampleRate"))
+    program = text_of(measured, "DiagnosisVersion") or text_of(root, ".//AnalysisVer")
+    program = f"GE {program}" if program else "GE CardioSoft"
+    machine, patient = _machine(measured), text_of(root, "PatientInfo/PID")
+    return Recording("GE CardioSoft XML", ecg_uv, rate_hz, median_uv, machine, program, patient)
+
+
+def _leads(element: Element) -> list[tuple[str | None, np.ndarray]]:
+    unit = element.find("Resolution")
+    unit = "" if unit is None else unit.get("units", "uVperLsb")
+    scale = number_of(element, "Resolution") * microvolts(unit.casefold().removesuffix("perlsb"))
+    if not scale > 0:
+        raise Rejected("not calibrated: no Resolution")
+    named = [(lead_of_name(w.get("lead", "")), w.text) for w in element.iter("WaveformData")]
+    return [(lead, samples_of(text, lead) * scale) for lead, text in named]
+
+
+def _machine(measured: Element | None) -> dict[str, float]:
+    """Intervals, fiducials (in the file as ms of the median beat) and the amplitudes of V5."""
+    tags = INTERVALS | {"pr": "PQInterval"}
+    found = numbers({name: text_of(measured, tag) for name, tag in tags.items()})
+    marks = numbers({name: text_of(measured, tag) for name, tag in FIDUCIAL_TAGS.items()})
+    table = None if measured is None else measured.find("MeasurementTable")
+    order = [lead_of_name(name) for name in text_of(table, "LeadOrder").split(",")]
+    rows = {name: text_of(table, tag).split(",") for name, tag in AMPLITUDES.items()}
+    v5 = order.index("V5") if "V5" in order else None
+    cells = {name: row[v5] for name, row in rows.items() if v5 is not None and v5 < len(row)}
+    ratio = SAMPLING_RATE_HZ / 1000
+    return found | {name: mark * ratio for name, mark in marks.items()} | numbers(cells)

@@ -1,0 +1,138 @@
+"""DICOM waveforms (12-lead and general ECG): rhythm and median groups, interval annotations."""
+
+import io
+import re
+
+import numpy as np
+
+from ..checks import Rejected, one_line
+from ..recording import (
+    SCP_LEADS,
+    Recording,
+    Source,
+    lead_of_name,
+    median_beat,
+    microvolts,
+    rhythm,
+)
+
+ECG_CLASSES = "1.2.840.10008.5.1.4.1.1.9."  # SOP classes of waveforms
+DEFLATED = "1.2.840.10008.1.2.1.99"
+SAMPLES = {"SS": "i", "SL": "i", "SB": "i", "US": "u", "UL": "u", "UB": "u"}
+DERIVED = re.compile("median|beat|average|template", re.IGNORECASE)
+MEANINGS = {
+    "VentRate": re.compile(r"(ventricular|mean)?\s*(heart|ventricular) rate|mdc_ecg_heart_rate"),
+    "pr": re.compile(r"p[rq] interval|mdc_ecg_time_pd_pr"),
+    "qrs": re.compile(r"qrs duration|mdc_ecg_time_pd_qrs"),
+    "qt": re.compile(r"qt interval|mdc_ecg_time_pd_qt"),
+    "rr": re.compile(r"rr interval|mdc_ecg_time_pd_rr"),
+}
+
+
+def read(source: Source) -> Recording:
+    """The first rhythm group with twelve (or eight) leads; raises Rejected."""
+    dataset = _dataset(source.data)
+    groups = dataset.get("WaveformSequence") or []
+    strips = [group for group in groups if not _is_derived(group)]
+    if not strips:
+        raise Rejected("no waveforms: no rhythm group in the DICOM file")
+    for number, group in enumerate(strips):
+        try:
+            rate_hz = float(group.SamplingFrequency)
+            ecg_uv = rhythm(_leads(group), rate_hz)
+            break
+        except Rejected:
+            if number == len(strips) - 1:
+                raise
+    median_uv = None
+    for group in (group for group in groups if _is_derived(group)):
+        median_uv = median_beat(_leads(group), float(group.SamplingFrequency))
+        break
+    program = str(dataset.get("Manufacturer") or "unknown program")[:40]
+    patient = str(dataset.get("PatientID") or "")
+    machine = _machine(dataset.get("WaveformAnnotationSequence") or [])
+    return Recording("DICOM", ecg_uv, rate_hz, median_uv, machine, program, patient)
+
+
+def _dataset(data: bytes):
+    from pydicom import config, dcmread  # takes a fifth of a second, which others need not spend
+
+    config.settings.reading_validation_mode = config.IGNORE
+    try:
+        dataset = dcmread(io.BytesIO(data))
+        syntax = dataset.file_meta.get("TransferSyntaxUID", "")
+    except Exception as error:  # whatever a malformed file leads the library into
+        raise Rejected(f"damaged: DICOM {type(error).__name__}: {one_line(error)}") from None
+    if syntax == DEFLATED:
+        raise Rejected("not supported: deflated DICOM; export it uncompressed")
+    if not str(dataset.get("SOPClassUID", "")).startswith(ECG_CLASSES):
+        raise Rejected("no waveforms: a DICOM file of another kind, such as an image or a report")
+    return dataset
+
+
+def _is_derived(group) -> bool:
+    label = str(group.get("MultiplexGroupLabel") or "")
+    return bool(DERIVED.search(label)) or (not label and group.WaveformOriginality == "DERIVED")
+
+
+def _leads(group) -> list[tuple[str | None, np.ndarray]]:
+    """Every channel in µV: (sample × sensitivity × correction) + baseline, padding as NaN."""
+    kind = str(group.WaveformSampleInterpretation)
+    if kind not in SAMPLES:
+        raise Rejected(f"not supported: samples of kind {kind[:4]!r}")
+    dtype = np.dtype(f"<{SAMPLES[kind]}{int(group.WaveformBitsAllocated) // 8}")
+    channels = group.ChannelDefinitionSequence
+    raw, count = group.WaveformData, int(group.NumberOfWaveformSamples)
+    if len(raw) < (claimed := count * len(channels) * dtype.itemsize):
+        raise Rejected(f"truncated: waveform of {len(raw)} bytes, {claimed} claimed")
+    table = np.frombuffer(raw[:claimed], dtype).reshape(count, len(channels)).astype(float)
+    padding = bytes(group.get("WaveformPaddingValue") or b"")[: dtype.itemsize]
+    if len(padding) == dtype.itemsize and any(padding):  # zero is an ordinary sample
+        table[table == np.frombuffer(padding, dtype)[0]] = np.nan
+    return [(_lead(c), _scaled(c, table[:, place])) for place, c in enumerate(channels)]
+
+
+def _scaled(channel, samples: np.ndarray) -> np.ndarray:
+    units = channel.get("ChannelSensitivityUnitsSequence")
+    if not channel.get("ChannelSensitivity") or not units:
+        return np.full(len(samples), np.nan) if _lead(channel) is None else _uncalibrated(channel)
+    sensitivity = float(channel.ChannelSensitivity)
+    factor = channel.get("ChannelSensitivityCorrectionFactor")
+    factor = 1.0 if factor in (None, "") else float(factor)
+    baseline = float(channel.get("ChannelBaseline") or 0)
+    if _lead(channel) is None:
+        return samples
+    scale = microvolts(str(units[0].CodeValue), f"lead {_lead(channel)} is in ")
+    return (samples * sensitivity * factor + baseline) * scale
+
+
+def _uncalibrated(channel):
+    raise Rejected(f"not calibrated: no sensitivity for lead {_lead(channel)}")
+
+
+def _lead(channel) -> str | None:
+    """By code (SCPECG 5.6.3-9-n, MDC 2:n or its name), else by the code's meaning or the label."""
+    code = (channel.get("ChannelSourceSequence") or [{}])[0]
+    value, meaning = str(code.get("CodeValue") or ""), str(code.get("CodeMeaning") or "")
+    number = re.fullmatch(r"(5\.6\.3-9-|2:)(\d+)", value)
+    if number:
+        return SCP_LEADS.get(int(number[2]))
+    label = str(channel.get("ChannelLabel") or "")
+    return lead_of_name(value) or lead_of_name(meaning) or lead_of_name(label)
+
+
+def _machine(annotations) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for annotation in annotations:
+        concept = (annotation.get("ConceptNameCodeSequence") or [{}])[0]
+        value = annotation.get("NumericValue")
+        texts = [str(concept.get(name) or "").casefold() for name in ("CodeMeaning", "CodeValue")]
+        if value in (None, ""):
+            continue
+        unit = (annotation.get("MeasurementUnitsCodeSequence") or [{}])[0].get("CodeValue")
+        value = float(value if np.ndim(value) == 0 else value[0])
+        for name, pattern in MEANINGS.items():
+            if name not in found and any(pattern.fullmatch(text.strip()) for text in texts):
+                found[name] = value * (1000 if unit == "s" else 1)
+    rr_ms = found.pop("rr", 0)
+    return ({"VentRate": 60000 / rr_ms} if rr_ms > 0 else {}) | found

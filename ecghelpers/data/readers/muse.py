@@ -1,0 +1,110 @@
+"""GE MUSE: ``RestingECG`` XML with 12SL's median beat, fiducials, intervals and matrix."""
+
+import binascii
+import zlib
+from base64 import b64decode
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from ...ecg import FIDUCIALS, SAMPLING_RATE_HZ
+from ..checks import Rejected
+from ..recording import (
+    GE_12SL,
+    Recording,
+    Source,
+    lead_of_name,
+    median_beat,
+    microvolts,
+    numbers,
+    rhythm,
+)
+from .xml import number_of, text_of
+
+INTERVALS = {
+    "VentRate": "VentricularRate",
+    "pr": "PRInterval",
+    "qrs": "QRSDuration",
+    "qt": "QTInterval",
+}
+FIDUCIAL_TAGS = dict(zip(FIDUCIALS, ("POnset", "POffset", "QOnset", "QOffset"), strict=False))
+FIDUCIAL_TAGS |= {"tonset": "TOnset", "toffset": "TOffset"}
+# The measurement matrix: 36 bytes of header, then (lead, index, int16 µV) of 53 values a lead.
+MATRIX_HEADER, MATRIX_V5 = 36, 6  # leads in the order I II V1…V6 III aVR aVL aVF
+MATRIX = np.dtype([("lead", "u1"), ("index", "u1"), ("value", "<i2")])
+AMPLITUDES = {"R_PeakAmpl_v5": 13, "STJ_v5": 29, "T_PeakAmpl_v5": 39}
+NOT_MEASURED = 32767
+
+
+def read(source: Source, root: Element) -> Recording:
+    """The ECG of a MUSE export; raises Rejected."""
+    waveforms = {text_of(w, "WaveformType").casefold(): w for w in root.iter("Waveform")}
+    if "rhythm" not in waveforms and "median" not in waveforms:
+        raise Rejected("no waveforms: neither Rhythm nor Median in the file")
+    ecg_uv, median_uv, rate_hz = None, None, SAMPLING_RATE_HZ
+    if "rhythm" in waveforms:
+        rate_hz = _rate(waveforms["rhythm"], "Sample")
+        ecg_uv = rhythm(_leads(waveforms["rhythm"]), rate_hz)
+    if "median" in waveforms:
+        median_uv = median_beat(_leads(waveforms["median"]), _rate(waveforms["median"], "Sample"))
+    machine = _intervals(root) | _amplitudes(text_of(root, "MeasurementMatrix"))
+    patient = text_of(root, "PatientDemographics/PatientID")
+    return Recording("GE MUSE XML", ecg_uv, rate_hz, median_uv, machine, GE_12SL, patient)
+
+
+def _rate(element: Element, kind: str) -> float:
+    exponent = number_of(element, f"{kind}Exponent", 0)
+    if not abs(exponent) < 10:
+        raise Rejected(f"damaged: {kind}Exponent is {exponent:g}")
+    return number_of(element, f"{kind}Base", SAMPLING_RATE_HZ) * 10**exponent
+
+
+def _leads(waveform: Element) -> list[tuple[str | None, np.ndarray]]:
+    return [_lead(element) for element in waveform.iter("LeadData")]
+
+
+def _lead(element: Element) -> tuple[str | None, np.ndarray]:
+    """One lead in µV; raises Rejected where its bytes are not those that were sent."""
+    name = text_of(element, "LeadID")
+    try:
+        raw = b64decode(text_of(element, "WaveFormData"))
+    except binascii.Error:
+        raise Rejected(f"damaged: the samples of lead {name} are not base64") from None
+    if (size := number_of(element, "LeadSampleSize", 2)) != 2:
+        raise Rejected(f"not supported: samples of {size:g} bytes; allowed 2")
+    claimed = int(number_of(element, "LeadByteCountTotal", len(raw)))
+    if len(raw) != claimed or len(raw) % 2:
+        raise Rejected(f"truncated: lead {name} has {len(raw)} bytes of {claimed}")
+    checksum = int(number_of(element, "LeadDataCRC32", 0)) & 0xFFFFFFFF
+    if checksum and checksum != zlib.crc32(raw):
+        raise Rejected(f"damaged: the checksum of lead {name} does not fit its samples")
+    scale = number_of(element, "LeadAmplitudeUnitsPerBit")
+    if not scale > 0:
+        raise Rejected(f"not calibrated: no LeadAmplitudeUnitsPerBit for lead {name}")
+    scale *= microvolts(text_of(element, "LeadAmplitudeUnits", "MICROVOLTS"))
+    late = int(number_of(element, "LeadOffsetFirstSample", 0))
+    samples = np.frombuffer(raw, "<i2") * scale
+    return lead_of_name(name), np.concatenate([np.full(max(late, 0), np.nan), samples])
+
+
+def _intervals(root: Element) -> dict[str, float]:
+    """12SL's intervals, and fiducials in samples at 500 Hz: before anyone edited them."""
+    measured = root.find("OriginalRestingECGMeasurements")
+    if measured is None:
+        measured = root.find("RestingECGMeasurements")
+    found = numbers({name: text_of(measured, tag) for name, tag in INTERVALS.items()})
+    marks = numbers({name: text_of(measured, tag) for name, tag in FIDUCIAL_TAGS.items()})
+    ratio = SAMPLING_RATE_HZ / _rate(measured, "ECGSample") if measured is not None else 1
+    return found | {name: mark * ratio for name, mark in marks.items()}
+
+
+def _amplitudes(matrix: str) -> dict[str, float]:
+    """R, J and T of V5 from the measurement matrix, as far as it was filled in."""
+    try:
+        raw = b64decode(matrix)[MATRIX_HEADER:]
+    except binascii.Error:
+        return {}
+    cells = np.frombuffer(raw[: len(raw) // MATRIX.itemsize * MATRIX.itemsize], MATRIX)
+    v5 = {c["index"]: float(c["value"]) for c in cells[cells["lead"] == MATRIX_V5]}
+    found = {name: v5.get(place, NOT_MEASURED) for name, place in AMPLITUDES.items()}
+    return {name: value for name, value in found.items() if abs(value) < NOT_MEASURED}

@@ -1,0 +1,149 @@
+"""Philips Sierra XML (PageWriter, HeartStart): samples packed as XLI, representative beats."""
+
+import binascii
+from base64 import b64decode
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from ...ecg import LEADS
+from ..checks import MOST_BYTES, Rejected
+from ..recording import Recording, Source, lead_of_name, median_beat, numbers, rhythm
+from .xml import number_of, text_of
+
+XLI_BITS = 10
+INTERVALS = {"VentRate": "heartrate", "pr": "print", "qrs": "qrsdur", "qt": "qtint"}
+AMPLITUDES = {"R_PeakAmpl_v5": "ramp", "STJ_v5": "ston", "T_PeakAmpl_v5": "tamp"}
+
+
+def read(source: Source, root: Element) -> Recording:
+    """The ECG of a Sierra export of versions 1.03 and 1.04; raises Rejected."""
+    waves = root.find(".//parsedwaveforms")
+    if waves is None:
+        raise Rejected("no waveforms: no parsedwaveforms in the file")
+    signal = root.find("dataacquisition/signalcharacteristics")
+    rate_hz = _given(waves, "samplespersecond", signal, "samplingrate")
+    resolution = _given(waves, "resolution", signal, "signalresolution", "resolution")
+    labels = waves.get("leadlabels", "").split() or list(LEADS)
+    channels = _channels(waves, len(labels))
+    leads = zip(map(lead_of_name, labels), channels * resolution, strict=True)
+    ecg_uv = rhythm(list(leads), rate_hz)
+    patient = text_of(root, "patient/generalpatientdata/patientid")
+    median_uv, machine = _beat(root.find(".//repbeats")), _machine(root)
+    return Recording("Philips XML", ecg_uv, rate_hz, median_uv, machine, "Philips", patient)
+
+
+def _given(waves: Element, attribute: str, signal: Element | None, *tags: str) -> float:
+    values = numbers({"": waves.get(attribute)}) or {"": number_of(signal, tags[0])}
+    for tag in tags[1:]:
+        values = values if np.isfinite(values[""]) else {"": number_of(signal, tag)}
+    if not values[""] > 0:
+        raise Rejected(f"not calibrated: no {tags[0]}")
+    return values[""]
+
+
+def _channels(waves: Element, count: int) -> np.ndarray:
+    """(channel, time) whole numbers."""
+    raw = _base64(waves.text, "parsedwaveforms")
+    how = waves.get("compressmethod") or waves.get("compression") or ""
+    if how.upper() == "XLI":
+        channels = _xli(raw, count)
+        if count == len(LEADS):
+            _add_limb_leads(channels)
+        return channels
+    if how and how.casefold() != "uncompressed":
+        raise Rejected(f"not supported: compression {how[:20]!r}")
+    if len(raw) % (2 * count):
+        raise Rejected(f"truncated: {len(raw)} bytes do not make {count} leads")
+    return np.frombuffer(raw, "<i2").astype(int).reshape(count, -1)
+
+
+def _base64(text: str | None, where: str) -> bytes:
+    try:
+        return b64decode(text or "")
+    except binascii.Error:
+        raise Rejected(f"damaged: {where} is not base64") from None
+
+
+def _xli(raw: bytes, count: int) -> np.ndarray:
+    """Unpack chunks of a lead each: LZW codes of bytes, which are second differences."""
+    channels, place = [], 0
+    while place + 8 <= len(raw) and len(channels) < count:
+        size = int.from_bytes(raw[place : place + 4], "little")
+        start = int.from_bytes(raw[place + 6 : place + 8], "little", signed=True)
+        place += 8 + size
+        if not 0 < size <= len(raw) or place > len(raw):
+            break
+        channels.append(_integrated(_lzw(raw[place - size : place]), start))
+    if len(channels) != count or len({len(channel) for channel in channels}) != 1:
+        raise Rejected(f"truncated: {len(channels)} of {count} leads can be unpacked")
+    return np.array(channels)
+
+
+def _lzw(raw: bytes) -> bytes:
+    """Bytes from big-endian codes of 10 bits; the table is not renewed when it is full."""
+    bits = np.unpackbits(np.frombuffer(raw, np.uint8))
+    bits = bits[: len(bits) // XLI_BITS * XLI_BITS].reshape(-1, XLI_BITS)
+    codes = bits @ (1 << np.arange(XLI_BITS - 1, -1, -1))
+    last = (1 << XLI_BITS) - 2
+    table = [bytes([value]) for value in range(256)]
+    parts, size, before = [], 0, b""
+    for code in codes.tolist():
+        if code > last:
+            break
+        if code > len(table) or (code == len(table) and not before):
+            raise Rejected("damaged: the packed samples cannot be unpacked")
+        now = table[code] if code < len(table) else before + before[:1]
+        if before and len(table) <= last:
+            table.append(before + now[:1])
+        parts.append(now)
+        size += len(now)
+        before = now
+        if size > MOST_BYTES:
+            raise Rejected(f"too large: more than {MOST_BYTES} bytes when unpacked")
+    return b"".join(parts)
+
+
+def _integrated(packed: bytes, start: int) -> np.ndarray:
+    """Samples from high bytes, then low bytes, of their second differences + 64."""
+    packed += b"\0" * (len(packed) % 2)
+    words = np.frombuffer(packed, np.uint8).reshape(2, -1).astype(np.int32)
+    values = (words[0] << 8 | words[1]).astype(np.int16).astype(np.int64)
+    if len(values) < 3:
+        raise Rejected("truncated: a lead of fewer than three samples")
+    bends = -np.concatenate(([start], values[2:-1] - 64))
+    steps = values[1] - values[0] + np.cumsum(bends)
+    return np.concatenate((values[:2], values[1] + np.cumsum(steps)))
+
+
+def _add_limb_leads(channels: np.ndarray) -> None:
+    """III, aVR, aVL, aVF from what they differ by from Einthoven's and Goldberger's equations."""
+    one, two = channels[0], channels[1]
+    channels[2] = two - one - channels[2]
+    channels[3] = -channels[3] - (one + two) // 2
+    channels[4] = (one - channels[2]) // 2 - channels[4]
+    channels[5] = (two + channels[2]) // 2 - channels[5]
+
+
+def _beat(beats: Element | None) -> np.ndarray | None:
+    if beats is None or not numbers({"": beats.get("samplespersec")}):
+        return None
+    rate, scale = float(beats.get("samplespersec")), float(beats.get("resolution", "1"))
+    leads = []
+    for beat in beats.iter("repbeat"):
+        raw = _base64(text_of(beat, "waveform", beat.text or ""), "repbeat")
+        samples = np.frombuffer(raw[: len(raw) // 2 * 2], "<i2") * scale
+        leads.append((lead_of_name(beat.get("leadname", "")), samples))
+    return median_beat(leads, rate)
+
+
+def _machine(root: Element) -> dict[str, float]:
+    """What was printed, and the amplitudes of V5 (J at the onset of ST)."""
+    said = root.find(".//interpretation/globalmeasurements")
+    if said is None:
+        said = root.find(".//interpretationmeasurements")
+    found = numbers(
+        {name: text_of(said, tag) or text_of(said, f"mean{tag}") for name, tag in INTERVALS.items()}
+    )
+    v5 = root.find(".//leadmeasurement[@leadname='V5']")
+    return found | numbers({name: text_of(v5, tag) for name, tag in AMPLITUDES.items()})

@@ -1,0 +1,63 @@
+"""Schiller: ``SchillerEDI`` XML with samples as decimal numbers."""
+
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from ...ecg import FIDUCIALS, SAMPLING_RATE_HZ
+from ..checks import Rejected
+from ..recording import Recording, Source, lead_of_name, median_beat, microvolts, numbers, rhythm
+from .xml import number_of, samples_of, text_of
+
+INTERVALS = {"VentRate": "HR", "pr": "PQ", "qrs": "QRS", "qt": "QT"}
+MARKS = ("P_ON", "P_OFF", "QRS_ON", "QRS_OFF", "T_ON", "T_OFF")
+MILLIVOLTS = {"R_PeakAmpl_v5": ("R_AMPL",), "STJ_v5": ("J_AMPL",)}
+MILLIVOLTS |= {"T_PeakAmpl_v5": ("T_POS_AMPL", "T_NEG_AMPL")}
+
+
+def read(source: Source, root: Element) -> Recording:
+    """The resting ECG of a Schiller export; raises Rejected."""
+    kind = text_of(root, ".//rectype", "RESTING_ECG")
+    if kind != "RESTING_ECG":
+        raise Rejected(f"not a resting ECG: {kind[:20]}")
+    waves = {text_of(wave, "type"): wave for wave in root.iter("wavedata")}
+    strip, average = waves.get("ECG_RHYTHMS"), waves.get("ECG_AVERAGES")
+    if strip is None:
+        raise Rejected("no waveforms: no ECG_RHYTHMS in the file")
+    rate_hz = _rate(strip)
+    ecg_uv = rhythm(_leads(strip), rate_hz)
+    median_uv, machine = None, {}
+    if average is not None:
+        median_uv = median_beat(_leads(average), _rate(average))
+        machine = _machine(root, average)
+    patient = text_of(root, "patdata/id")
+    return Recording("Schiller XML", ecg_uv, rate_hz, median_uv, machine, "Schiller", patient)
+
+
+def _rate(wave: Element) -> float:
+    return number_of(wave, "resolution/samplerate/value")
+
+
+def _leads(wave: Element) -> list[tuple[str | None, np.ndarray]]:
+    scale = number_of(wave, "resolution/yres/unitperbit")
+    scale *= microvolts(text_of(wave, "resolution/yres/units", "UV"))
+    if not scale > 0:
+        raise Rejected("not calibrated: no unitperbit")
+    named = [(lead_of_name(text_of(c, "name")), text_of(c, "data")) for c in wave.iter("channel")]
+    return [(lead, samples_of(text, lead) * scale) for lead, text in named]
+
+
+def _machine(root: Element, average: Element) -> dict[str, float]:
+    """Intervals, fiducials (in samples of the averages) and the amplitudes of V5."""
+    values = {text_of(a, "name"): text_of(a, "value") for a in root.iter("annotation_global")}
+    found = numbers({name: values.get(tag) for name, tag in INTERVALS.items()})
+    marks = numbers({name: values.get(tag) for name, tag in zip(FIDUCIALS, MARKS, strict=True)})
+    ratio = SAMPLING_RATE_HZ / _rate(average)
+    found |= {name: mark * ratio for name, mark in marks.items()}
+    for channel in average.iter("channel"):
+        if lead_of_name(text_of(channel, "name")) == "V5":
+            rows = {text_of(a, "name"): text_of(a, "value") for a in channel if len(a)}
+            for name, tags in MILLIVOLTS.items():
+                given = numbers({tag: rows.get(tag) for tag in tags}).values()
+                found |= {name: 1000 * max(given, key=abs)} if given else {}
+    return found

@@ -1,0 +1,199 @@
+"""SCP-ECG (EN 1064, ISO 11073-91064): rhythm and reference beat, global measurements.
+
+Section 2 holds the Huffman tables, 3 the leads, 4 the beats, 5 the reference beat, 6 the rhythm,
+7 the measurements. Samples are whole numbers, their first or their second differences.
+"""
+
+import struct
+
+import numpy as np
+
+from ..checks import Rejected
+from ..recording import SCP_LEADS, Recording, Source, median_beat, rhythm
+
+DEFAULT_TABLE = 19999
+MISSING = 29999
+MOST_SAMPLES = 1_000_000
+# The standard's table: (bits of the prefix, bits altogether, value, prefix); what is longer holds
+# a value of 8 or 16 bits after the prefix.
+DEFAULT = [(1, 1, 0, 0b0)]
+for _bits, _value in enumerate(range(1, 9), start=3):
+    _ones = (1 << _bits - 1) - 1 << 1
+    DEFAULT += [(_bits, _bits, _value, _ones - 2), (_bits, _bits, -_value, _ones - 1)]
+DEFAULT += [(10, 18, 0, 0b1111111110), (10, 26, 0, 0b1111111111)]
+PATIENT_ID = 2  # the tag of section 1
+
+
+def read(source: Source) -> Recording:
+    """The ECG of an SCP file; raises Rejected."""
+    sections = _sections(source.data)
+    leads, samples, subtracted = _lead_list(sections)
+    rhythm_uv, rate_hz = _waveform(sections, 6, len(leads))
+    if not rhythm_uv:
+        raise Rejected("no waveforms: no rhythm data (section 6) in the file")
+    beat_uv, beat_hz = _waveform(sections, 5, len(leads))
+    if subtracted:
+        _add_beats(sections, rhythm_uv, rate_hz, beat_uv, beat_hz)
+    rhythm_uv = [lead[:samples] for lead in rhythm_uv]  # filled up to whole bytes
+    ecg_uv = rhythm(list(zip(leads, rhythm_uv, strict=True)), rate_hz)
+    median_uv = median_beat(list(zip(leads, beat_uv, strict=True)), beat_hz) if beat_uv else None
+    machine, patient = _machine(sections), _patient(sections)
+    return Recording("SCP-ECG", ecg_uv, rate_hz, median_uv, machine, "SCP-ECG file", patient)
+
+
+def is_scp(data: bytes) -> bool:
+    """Whether a file begins with section 0."""
+    if len(data) < 22 or data[8:10] != b"\0\0":
+        return False
+    return data[16:22] == b"SCPECG" or int.from_bytes(data[2:6], "little") == len(data)
+
+
+def _sections(data: bytes) -> dict[int, bytes]:
+    """The content of each section, without its header of 16 bytes."""
+    claimed = int.from_bytes(data[2:6], "little")
+    if claimed > len(data):
+        raise Rejected(f"truncated: {len(data)} bytes of {claimed}")
+    pointers = data[22 : 6 + int.from_bytes(data[10:14], "little")]
+    sections = {}
+    for number, length, place in struct.iter_unpack("<HII", pointers[: len(pointers) // 10 * 10]):
+        if length > 16 and place > 0 and place - 1 + length <= len(data):
+            sections[number] = data[place + 15 : place - 1 + length]
+    return sections
+
+
+def _unpack(form: str, data: bytes, place: int = 0) -> tuple:
+    try:
+        return struct.unpack_from("<" + form, data, place)
+    except struct.error:
+        raise Rejected("truncated: a section ends too early") from None
+
+
+def _lead_list(sections: dict[int, bytes]) -> tuple[list[str | None], int, bool]:
+    """Leads in their order, their samples, and whether the reference beat was subtracted."""
+    section = sections.get(3, b"")
+    count, flags = _unpack("BB", section)
+    if not flags & 4:
+        raise Rejected("not supported: leads that were not recorded simultaneously")
+    rows = [_unpack("IIB", section, 2 + 9 * place) for place in range(count)]
+    times = {(first, last) for first, last, _ in rows}
+    if len(times) != 1:
+        raise Rejected("not supported: leads of different times")
+    first, last = times.pop()
+    return [SCP_LEADS.get(lead) for *_, lead in rows], last - first + 1, bool(flags & 1)
+
+
+def _waveform(sections: dict[int, bytes], number: int, count: int) -> tuple[list, float]:
+    """Samples of every lead in µV, and their rate in Hz; nothing where there is no such section."""
+    section = sections.get(number)
+    if section is None:
+        return [], 0.0
+    nanovolt, step_us, differences, bimodal = _unpack("HHBB", section)
+    if bimodal and number == 6:
+        raise Rejected("not supported: bimodal compression; export SCP without it")
+    if not (nanovolt and step_us and differences <= 2):
+        raise Rejected("not calibrated: no size of a bit or no sampling rate")
+    sizes, place = _unpack(f"{count}H", section, 6), 6 + 2 * count
+    tables = _tables(sections.get(2))
+    leads = []
+    for size in sizes:
+        part, place = section[place : place + size], place + size
+        if len(part) < size:
+            raise Rejected("truncated: the samples of a lead end too early")
+        values = _decoded(part, tables) if tables else np.frombuffer(part[: size // 2 * 2], "<i2")
+        leads.append(_integrated(values, differences) * (nanovolt / 1000))
+    shortest = min(map(len, leads), default=0)
+    return [lead[:shortest] for lead in leads], round(1e6 / step_us)
+
+
+def _integrated(values: np.ndarray, differences: int) -> np.ndarray:
+    """Samples from their first or second differences, which begin with one or two samples."""
+    values = values.astype(np.int64)
+    if differences == 2 and len(values) > 1:
+        steps = np.cumsum(np.concatenate(([values[1] - values[0]], values[2:])))
+        return values[0] + np.concatenate(([0], np.cumsum(steps)))
+    return np.cumsum(values) if differences else values
+
+
+def _tables(section: bytes | None) -> list[dict[str, tuple[int, int, int]]]:
+    """Each Huffman table as prefix → (bits after it, value, table that is used next)."""
+    if section is None:
+        return []
+    count, *_ = _unpack("H", section)
+    if count == DEFAULT_TABLE:
+        rows = [(bits, whole, 1, value, code) for bits, whole, value, code in DEFAULT]
+        return [{f"{code:0{bits}b}": (all_ - bits, v, t) for bits, all_, t, v, code in rows}]
+    tables, place = [], 2
+    for _ in range(count):
+        table, (rows,) = {}, _unpack("H", section, place)
+        place += 2
+        for _ in range(rows):
+            bits, whole, switch, value, code = _unpack("BBBhI", section, place)
+            place += 9
+            prefix = f"{code:032b}"[::-1][:bits]  # the standard writes codes from the last bit
+            table[prefix] = (whole - bits, value, switch)
+        tables.append(table)
+    return tables
+
+
+def _decoded(part: bytes, tables: list[dict]) -> np.ndarray:
+    """The values of a lead's Huffman code."""
+    bits = "".join(map("{:08b}".format, part))
+    table, place, values = tables[0], 0, []
+    longest = max(len(prefix) for each in tables for prefix in each) if tables[0] else 0
+    while place < len(bits) and len(values) < MOST_SAMPLES:
+        for size in range(1, longest + 1):
+            if found := table.get(bits[place : place + size]):
+                break
+        else:
+            break  # filled up to whole bytes
+        more, value, switch = found
+        place += size
+        if switch == 0:
+            table = tables[value - 1] if 0 < value <= len(tables) else tables[0]
+            continue
+        if place + more > len(bits):
+            break
+        if more:
+            value = int(bits[place : place + more], 2)
+            value -= (1 << more) if value >> (more - 1) else 0
+        place += more
+        values.append(value)
+    return np.array(values, dtype=np.int64)
+
+
+def _add_beats(sections: dict, rhythm_uv: list, rate_hz: float, beat_uv: list, beat_hz: float):
+    """Put the reference beat back where it was subtracted: about each beat of type 0."""
+    section = sections.get(4, b"")
+    _, centre, beats = _unpack("HHH", section)
+    if not beat_uv or rate_hz != beat_hz:
+        raise Rejected("not supported: a reference beat of another rate was subtracted")
+    for number in range(beats):
+        kind, first, middle, last = _unpack("HIII", section, 6 + 14 * number)
+        for lead, beat in zip(rhythm_uv, beat_uv, strict=True) if kind == 0 else ():
+            times = np.arange(max(first, 1), min(last, len(lead)) + 1)
+            places = times - middle + centre - 1
+            inside = (places >= 0) & (places < len(beat))
+            lead[times[inside] - 1] += beat[places[inside]]
+
+
+def _machine(sections: dict[int, bytes]) -> dict[str, float]:
+    """Rate and intervals of the first reference beat."""
+    section = sections.get(7, b"")
+    if len(section) < 16:
+        return {}
+    rr_ms, (p, _, on, off, t_off) = _unpack("H", section, 2)[0], _unpack("5H", section, 6)
+    found = {"VentRate": 60000 / rr_ms} if 0 < rr_ms < MISSING else {}
+    for name, first, last in (("pr", p, on), ("qrs", on, off), ("qt", on, t_off)):
+        if 0 < last < MISSING and first < last:
+            found[name] = float(last - first)
+    return found
+
+
+def _patient(sections: dict[int, bytes]) -> str:
+    section, place = sections.get(1, b""), 0
+    while place + 3 <= len(section) and section[place] != 255:
+        tag, size = _unpack("BH", section, place)
+        if tag == PATIENT_ID:
+            return section[place + 3 : place + 3 + size].rstrip(b"\0 ").decode("latin-1")
+        place += 3 + size
+    return ""

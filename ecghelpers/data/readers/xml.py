@@ -1,0 +1,69 @@
+"""XML files of any encoding, without entities: what the readers of XML formats share."""
+
+import re
+from xml.etree.ElementTree import Element, ParseError
+
+import numpy as np
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from ..checks import Rejected, text_encoding
+
+DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
+ENCODING = re.compile(rb"""<\?xml[^>]*encoding\s*=\s*["']([\w.-]+)""")
+
+
+def looks_like_xml(data: bytes) -> bool:
+    """Whether a file's first character is a tag's."""
+    start = data[:200]
+    return start.decode(text_encoding(start), "ignore").lstrip().startswith("<")
+
+
+def parse(data: bytes) -> Element:
+    """The root of a document, names without their namespaces; raises Rejected.
+
+    What a document declares to be its encoding may be wrong: exports are often converted. Entities
+    that it declares, and external ones, are refused: they can expand without end or read files.
+    """
+    try:
+        root = fromstring(DECLARATION.sub("", _text(data), count=1))
+    except DefusedXmlException:
+        raise Rejected("refused: the XML declares entities, which no ECG export needs") from None
+    except (ParseError, UnicodeDecodeError, LookupError, ValueError):
+        raise Rejected("damaged: not well-formed XML; truncated?") from None
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return root
+
+
+def _text(data: bytes) -> str:
+    encoding = text_encoding(data[:4])
+    declared = ENCODING.search(data[:200])
+    marked = data.startswith(b"\xef\xbb\xbf")
+    if encoding == "utf-8-sig" and declared and not marked and b"16" not in declared[1]:
+        encoding = declared[1].decode("ascii")
+    return data.decode(encoding)
+
+
+def text_of(element: Element | None, path: str, default: str = "") -> str:
+    """The text below an element, stripped; the default where there is none."""
+    found = None if element is None else element.find(path)
+    return default if found is None else (found.text or "").strip() or default
+
+
+def number_of(element: Element | None, path: str, default: float = np.nan) -> float:
+    """The number below an element; the default where there is none, Rejected for what is none."""
+    text = text_of(element, path)
+    try:
+        return float(text) if text else default
+    except ValueError:
+        raise Rejected(f"damaged: {path} is no number") from None
+
+
+def samples_of(text: str | None, lead: str | None, separator: str | None = ",") -> np.ndarray:
+    """Samples that are written as decimal numbers; raises Rejected naming the lead."""
+    try:
+        values = (text or "").strip().strip(separator).split(separator)
+        return np.array(values, dtype=float)
+    except ValueError:
+        raise Rejected(f"damaged: the samples of lead {lead} are no numbers") from None

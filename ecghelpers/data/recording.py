@@ -1,0 +1,181 @@
+"""An ECG as its file holds it, whatever the format: leads in µV, the machine's beat and values."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+import numpy as np
+
+from ..ecg import (
+    BEAT_SAMPLES,
+    INDEPENDENT_LEADS,
+    LEADS,
+    SAMPLING_RATE_HZ,
+    TARGETS,
+    twelve_leads,
+)
+from ..measurement import RATES_HZ, SECONDS
+from ..measurement.filters import to_500_hz
+from .checks import Rejected
+
+MICROVOLT_IN = {"uv": 1, "µv": 1, "μv": 1, "microvolt": 1, "microvolts": 1}  # micro sign, Greek mu
+MICROVOLT_IN |= {"nv": 0.001, "mv": 1000, "millivolt": 1000, "millivolts": 1000, "v": 1_000_000}
+LEAD_OF_NAME = {lead.casefold(): lead for lead in LEADS}
+LEAD_OF_NAME |= {f"c{number}": f"V{number}" for number in range(1, 7)}
+LEAD_OF_NAME |= {f"d{name}": lead for name, lead in (("i", "I"), ("ii", "II"), ("iii", "III"))}
+LEAD_OF_NAME |= {f"d{number}": lead for number, lead in enumerate(LEADS[:3], start=1)}
+PREFIX = re.compile(r"(mdc_ecg_lead|(ecg|ekg)?[ _-]*lead|ecg|ekg)[ _]+|lead(?=[ivacd])")
+SCP_LEADS = dict(zip((1, 2, 61, 62, 63, 64, *range(3, 9)), LEADS, strict=True))  # EN 1064, MDC
+GE_12SL = "GE 12SL"
+PULSE_UV, PULSE_MS = 1000, 100  # of a calibration pulse: its height, and the shortest plateau
+PULSE_WITHIN_S = 2  # of an end of the recording
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One ECG of a file.
+
+    ecg_uv: (12, time) float µV, leads in the order of ecg.LEADS, rate_hz samples a second; None
+    where the file holds a median beat alone. median_uv: (12, 600) float µV at 500 Hz, the machine's
+    own beat. machine: its values under the names of ecg.TARGETS (their units) and ecg.FIDUCIALS
+    (samples in median_uv), as far as it gives them; program: what measured them. patient: whose ECG
+    it is as the file says, to be hashed and never shown.
+    """
+
+    format: str
+    ecg_uv: np.ndarray | None
+    rate_hz: float = SAMPLING_RATE_HZ
+    median_uv: np.ndarray | None = None
+    machine: Mapping[str, float] = field(default_factory=dict)
+    program: str = ""
+    patient: str = field(default="", repr=False)
+
+    @property
+    def targets(self) -> dict[str, float]:
+        """The machine's value of every target, NaN where it gives none."""
+        return {name: float(self.machine.get(name, np.nan)) for name in TARGETS}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to be read: its name, its bytes, and how to get at the files beside it.
+
+    beside: file name → bytes; raises KeyError where there is no such file. path: of the file in the
+    folder that is read, with forward slashes.
+    """
+
+    name: str
+    data: bytes
+    beside: Callable[[str], bytes] = {}.__getitem__
+    path: str = ""
+
+    @property
+    def stem(self) -> str:
+        return PurePath(self.name).stem
+
+
+def lead_of_name(name: str) -> str | None:
+    """The lead that ``avr``, ``Lead II``, ``MDC_ECG_LEAD_V1``, ``I (Einthoven)`` or ``C4`` means.
+
+    None for any other, such as ``-aVR``.
+    """
+    plain = re.sub(r"\(.*\)", "", name).strip().casefold()
+    return LEAD_OF_NAME.get(PREFIX.sub("", plain, count=1).strip(" _"))
+
+
+def microvolts(unit: str, where: str = "") -> float:
+    """How many µV a voltage unit is; raises Rejected for what is none."""
+    try:
+        return MICROVOLT_IN[unit.strip().casefold()]
+    except KeyError:
+        raise Rejected(f"unit: {where}{unit.strip()[:20]!r}; allowed mV, uV, V") from None
+
+
+def twelve(leads: list[tuple[str | None, np.ndarray]]) -> np.ndarray:
+    """(12, time) µV from (lead, samples) in any order, names being those of ecg.LEADS.
+
+    The limb leads that a file leaves out follow from I and II. Leads that are none of the twelve
+    (None) do not count; what no lead recorded at the beginning or end is cut off. Raises Rejected
+    for a lead that is missing, comes twice, or has gaps.
+    """
+    named = {lead: np.asarray(samples, float) for lead, samples in leads if lead}
+    present = [lead for lead, _ in leads if lead]
+    if twice := [lead for lead in named if present.count(lead) > 1]:
+        raise Rejected(f"lead twice: {twice[0]}")
+    chosen = LEADS if set(named) == set(LEADS) else INDEPENDENT_LEADS
+    if missing := [lead for lead in chosen if lead not in named]:
+        found = ", ".join(present) or f"{len(leads)} other channels"
+        raise Rejected(f"lead missing: {', '.join(missing)} (found: {found})")
+    lengths = {len(named[lead]) for lead in chosen}
+    if len(lengths) > 1:
+        raise Rejected(f"leads differ in length: {min(lengths)} to {max(lengths)} samples")
+    ecg_uv = np.array([named[lead] for lead in chosen])
+    known = np.flatnonzero(np.isfinite(ecg_uv).any(axis=0))
+    ecg_uv = ecg_uv[:, known[0] : known[-1] + 1] if len(known) else ecg_uv
+    if invalid := int((~np.isfinite(ecg_uv)).sum()):
+        raise Rejected(f"invalid samples: {invalid} of {ecg_uv.size} are marked as not recorded")
+    return ecg_uv if chosen is LEADS else twelve_leads(ecg_uv)
+
+
+def rhythm(leads: list[tuple[str | None, np.ndarray]], rate_hz: float) -> np.ndarray:
+    """As twelve, for a recording: calibration pulses cut off, length and rate checked."""
+    check_rate(rate_hz)
+    ecg_uv = without_calibration(twelve(leads), rate_hz)
+    check_seconds(ecg_uv.shape[1] / rate_hz)
+    return ecg_uv
+
+
+def check_rate(rate_hz: float) -> None:
+    """Raise Rejected for a sampling rate that cannot be measured at."""
+    if not RATES_HZ[0] <= rate_hz <= RATES_HZ[1]:
+        hint = "; of PTB-XL give the folder records500" if rate_hz == 100 else ""
+        raise Rejected(
+            f"sampling rate: {rate_hz:g} Hz; allowed {RATES_HZ[0]} to {RATES_HZ[1]}{hint}"
+        )
+
+
+def check_seconds(seconds: float) -> None:
+    """Raise Rejected for a recording that is too short or long, such as a Holter's."""
+    if not SECONDS[0] <= seconds <= SECONDS[1]:
+        raise Rejected(f"length: {seconds:g} s; allowed {SECONDS[0]} to {SECONDS[1]}")
+
+
+def without_calibration(ecg_uv: np.ndarray, rate_hz: float) -> np.ndarray:
+    """Cut off a pulse of 1 mV in all leads at an end, with the still lines about it.
+
+    Philips electrocardiographs append one to the recording.
+    """
+    still = np.append((np.abs(np.diff(ecg_uv, axis=1)) < 1).all(axis=0), False)
+    steps = np.flatnonzero(np.diff(np.concatenate(([0], still, [0]))))
+    runs = steps.reshape(-1, 2)
+    runs = runs[runs[:, 1] - runs[:, 0] >= PULSE_MS / 1000 * rate_hz / 2]
+    eight = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]  # III follows from I and II: it is 0
+    levels = np.abs(ecg_uv[eight][:, runs[:, 0]])
+    long = runs[:, 1] - runs[:, 0] >= PULSE_MS / 1000 * rate_hz
+    pulse = runs[long & (np.abs(levels - PULSE_UV) < PULSE_UV / 5).all(axis=0), 0]
+    end, within = ecg_uv.shape[1], PULSE_WITHIN_S * rate_hz
+    if (pulse > end - within).any():
+        ecg_uv = ecg_uv[:, : runs[runs[:, 0] > end - within, 0].min()]
+    if (pulse < within).any():
+        ecg_uv = ecg_uv[:, runs[runs[:, 0] < within, 1].max() + 1 :]
+    return ecg_uv
+
+
+def median_beat(leads: list[tuple[str | None, np.ndarray]], rate_hz: float) -> np.ndarray:
+    """(12, 600) µV at 500 Hz of a machine's beat; a shorter one goes on with its last values."""
+    beat = to_500_hz(twelve(leads), rate_hz)[:, :BEAT_SAMPLES]
+    return np.pad(beat, ((0, 0), (0, BEAT_SAMPLES - beat.shape[1])), mode="edge")
+
+
+def numbers(values: Mapping[str, str | float | None]) -> dict[str, float]:
+    """A machine's values as numbers, without what is none (``Failed``, ``-``) or not there."""
+    found = {}
+    for name, value in values.items():
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            continue
+        if np.isfinite(number):
+            found[name] = number
+    return found

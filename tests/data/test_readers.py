@@ -1,0 +1,205 @@
+"""Every format comes back as what was written, or is refused in one line that holds no content."""
+
+import gzip
+import io
+import zipfile
+from pathlib import Path
+
+import ecg_formats
+import numpy as np
+import pytest
+from ecg_formats import MACHINE, PERSONAL, ecg, median
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from source_files import write_wfdb
+
+from ecghelpers.data.readers import read_recording
+from ecghelpers.data.recording import lead_of_name
+from ecghelpers.ecg import LEADS, TARGETS
+
+REAL = Path(__file__).parents[3] / "shared" / "ecg_files"
+WRITERS = {
+    "MUSE": ecg_formats.muse,
+    "CardioSoft": ecg_formats.cardiosoft,
+    "Schiller": ecg_formats.schiller,
+    "aECG": ecg_formats.aecg,
+    "Philips XLI": ecg_formats.philips,
+    "Philips plain": lambda: ecg_formats.philips(packed=False, encoding="utf-8"),
+    "DICOM by code": ecg_formats.dicom,
+    "DICOM by meaning, mV": lambda: ecg_formats.dicom(codes=False, unit="mV"),
+    "SCP": ecg_formats.scp,
+    "SCP first differences": lambda: ecg_formats.scp(differences=1),
+    "SCP plain": lambda: ecg_formats.scp(differences=0, huffman=False),
+    "SCP less its beat": lambda: ecg_formats.scp(subtract=True),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_ecg_median_and_machine_values_come_back(name):
+    recording = read_recording(WRITERS[name](), "a")
+    expected = ecg(11)[:, :5300] if "Philips" in name else ecg()  # without the calibration pulse
+    np.testing.assert_allclose(recording.ecg_uv, expected, atol=5)
+    assert recording.rate_hz == 500
+    np.testing.assert_allclose(recording.median_uv, median(), atol=5)
+    said = {name: recording.targets[name] for name in MACHINE}
+    assert said == pytest.approx(MACHINE, abs=0.1)
+    assert recording.patient == PERSONAL[2]
+    assert not any(text in repr(recording) for text in PERSONAL)
+
+
+def test_edf_comes_back_whatever_its_unit():
+    for unit in ("mV", "uV"):
+        recording = read_recording(ecg_formats.edf(unit=unit))
+        np.testing.assert_allclose(recording.ecg_uv, ecg(), atol=5)
+
+
+def test_muse_gives_what_12sl_measured_before_anyone_edited_it():
+    recording = read_recording(ecg_formats.muse())
+    assert recording.program == "GE 12SL"
+    expected = MACHINE | {"R_PeakAmpl_v5": 1105, "STJ_v5": -14, "T_PeakAmpl_v5": 312}
+    expected |= {"ponset": 120, "poffset": 170, "qonset": 210, "qoffset": 256, "toffset": 408}
+    assert recording.machine == expected and list(recording.targets) == list(TARGETS)
+
+
+def test_muse_at_250_hz_has_fiducials_of_a_beat_at_500_hz():
+    beat = median()[:, ::2]
+    recording = read_recording(ecg_formats.muse(rate=250, beat=beat))
+    assert recording.rate_hz == 250 and recording.median_uv.shape == (12, 600)
+    assert recording.machine["qonset"] == 210
+    np.testing.assert_allclose(recording.median_uv[:, 10:-10:2], beat[:, 5:-5], atol=25)
+
+
+def test_cardiosoft_gives_v5_of_the_measurement_table():
+    machine = read_recording(ecg_formats.cardiosoft()).machine
+    assert machine["R_PeakAmpl_v5"] == 1000 and machine["qonset"] == 210
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_an_xml_file_may_have_another_encoding_than_it_declares(encoding):
+    raw = ecg_formats.muse().decode("latin-1").encode(encoding)
+    np.testing.assert_allclose(read_recording(raw).ecg_uv, ecg(), atol=5)
+
+
+def zipped(*files: tuple[str, bytes]) -> bytes:
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files:
+            archive.writestr(name, data)
+    return raw.getvalue()
+
+
+def test_gzip_and_a_zip_of_one_are_opened():
+    for raw in (gzip.compress(ecg_formats.muse()), zipped(("x/a.xml", ecg_formats.muse()))):
+        np.testing.assert_allclose(read_recording(raw).ecg_uv, ecg(), atol=5)
+
+
+def test_a_wfdb_header_finds_its_signals_among_what_came_with_it(tmp_path):
+    path = write_wfdb(tmp_path, "a", ecg().T / 1000)
+    signal = path.with_suffix(".dat").read_bytes()
+    recording = read_recording(path.read_bytes(), "b.hea", {"a.dat": signal})
+    np.testing.assert_allclose(recording.ecg_uv, ecg(), atol=0.01)
+    for way in (path, path.with_suffix(".dat"), tmp_path / "a"):
+        np.testing.assert_array_equal(read_recording(way).ecg_uv, recording.ecg_uv)
+    with pytest.raises(ValueError, match="signal file missing: a.dat"):
+        read_recording(path.read_bytes(), "b.hea")
+
+
+BOMB = b"<!DOCTYPE x [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;'>]><RestingECG>&b;</RestingECG>"
+THIEF = b"<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><RestingECG>&a;</RestingECG>"
+BAD = {
+    "empty": (b"", "empty: 0 bytes"),
+    "a PDF": (b"%PDF-1.7\n%", "not an ECG: a PDF"),
+    "noise": (np.random.default_rng(1).bytes(5000), "not an ECG: none of the formats"),
+    "other XML": (b"<html><body/></html>", "not a resting ECG: XML of another kind"),
+    "exercise": (b"<StressECG/>", "not a resting ECG: an exercise or Holter ECG"),
+    "CardioSoft exercise": (ecg_formats.cardiosoft("Ergometry"), "not a resting ECG: Ergometry"),
+    "entities": (BOMB, "refused: the XML declares entities"),
+    "external entity": (THIEF, "refused: the XML declares entities"),
+    "truncated XML": (ecg_formats.muse()[:-500], "damaged: not well-formed XML"),
+    "bits lost": (ecg_formats.muse(spoil=lambda raw: raw[:-4]), "truncated: lead I has 9996"),
+    "bit flipped": (
+        ecg_formats.muse(spoil=lambda raw: b"\1" + raw[1:]),
+        "damaged: the checksum of lead I",
+    ),
+    "three seconds": (ecg_formats.muse(ecg(3)), "length: 3 s; allowed 5 to 60"),
+    "a Holter": (ecg_formats.edf(leads=ecg(90)), "length: 90 s"),
+    "one lead": (ecg_formats.edf(["II"], ecg()[1:2]), r"lead missing: I, V1, .* \(found: II\)"),
+    "gap": (ecg_formats.aecg(slice(100, 120)), "invalid samples: 20 of"),
+    "another DICOM": (ecg_formats.dicom(kind="104.1"), "no waveforms: a DICOM file of another"),
+    "DICOM cut": (ecg_formats.dicom()[:40_000], "damaged: DICOM|truncated: "),
+    "SCP cut": (ecg_formats.scp()[:9000], "truncated: 9000 bytes of"),
+    "EDF cut": (ecg_formats.edf()[:30_000], "truncated: 2 whole records, 10 claimed"),
+    "two in a ZIP": (zipped(("a", b"x"), ("b", b"y")), "a ZIP file of 2 files"),
+    "gzip cut": (gzip.compress(ecg_formats.muse())[:900], "damaged: gzip"),
+    "gzip bomb": (gzip.compress(bytes(70 * 2**20)), "too large: more than 67108864 bytes"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_no_resting_ecg_is_refused_in_one_line(name):
+    raw, reason = BAD[name]
+    with pytest.raises(ValueError, match=reason) as error:
+        read_recording(raw, "a")
+    text = str(error.value)
+    assert "\n" not in text and not any(personal in text for personal in PERSONAL)
+
+
+@settings(max_examples=60, deadline=None)
+@given(name=st.sampled_from(sorted(WRITERS)), data=st.data())
+def test_damage_anywhere_is_a_line_and_never_another_error(name, data):
+    raw = bytearray(FILES[name])
+    place = data.draw(st.integers(0, len(raw) - 1))
+    if data.draw(st.booleans()):
+        raw = raw[:place]
+    else:
+        raw[place : place + 4] = data.draw(st.binary(min_size=4, max_size=4))
+    try:
+        recording = read_recording(bytes(raw), "a")
+    except ValueError as reason:
+        text = str(reason)
+        assert "\n" not in text and not any(personal in text for personal in PERSONAL)
+    else:
+        assert recording.ecg_uv is None or np.isfinite(recording.ecg_uv).all()
+
+
+FILES = {name: write() for name, write in WRITERS.items()}
+
+
+@pytest.mark.parametrize(
+    "name, lead",
+    [("avr", "aVR"), ("Lead II", "II"), ("MDC_ECG_LEAD_AVF", "aVF"), ("ECG I", "I"), ("C4", "V4"),
+     ("I (Einthoven)", "I"), ("DIII", "III"), ("d1", "I"), (" v6_", "V6"), ("-aVR", None),
+     ("V7", None), ("ECG", None), ("leadership", None), ("", None)],
+)  # fmt: skip
+def test_names_of_leads(name, lead):
+    assert lead_of_name(name) == lead
+    assert lead_of_name(name.upper()) == lead
+
+
+PRINTED = {  # rate, PR, QRS, QT as the machines printed them; README of the folder
+    "muse/sinus.xml": (48, 138, 96, 452),
+    "muse/paced.xml": (61, 209, 128, 459),
+    "cardiosoft/sinus.xml": (50, 174, 92, 440),
+    "dicom/ge.dcm": (80, 156, 86, 398),
+    "dicom/mortara.dcm": (61, 161, 75, 368),
+    "dicom/eli250.dcm": (np.nan, 148, 120, 420),
+    "scp/eli250.scp": (np.nan, 148, 120, 420),
+    "aecg/eli250.xml": (np.nan, 148, 120, 420),
+    "philips/sinus.xml": (64, 164, 102, 399),
+    "philips/infarct.xml": (41, 151, 135, 476),
+    "scp/sinus_2007.scp": (75, 157, 88, 360),
+    "scp/sinus_2017.scp": (60, 167, 88, 386),
+    "schiller/at10.xml": (69, 174, 94, 370),
+}
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="needs ../shared/ecg_files beside the repository")
+def test_real_files_say_what_their_machines_printed():
+    for name, printed in PRINTED.items():
+        recording = read_recording(REAL / name)
+        said = [recording.targets[target] for target in ("VentRate", "pr", "qrs", "qt")]
+        np.testing.assert_allclose(said, printed, atol=0.5, err_msg=name)
+    three = [read_recording(REAL / name).ecg_uv for name in PRINTED if "eli250" in name]
+    np.testing.assert_allclose(three[0], three[1], atol=0.1)
+    np.testing.assert_allclose(three[0], three[2], atol=0.1)
+    assert set(LEADS) == {lead_of_name(lead) for lead in LEADS}
