@@ -6,7 +6,7 @@ import statistics
 import torch
 from torch import nn
 
-from ecghelpers.model import RECORDS_A_PASS, StevenNet
+from ecghelpers.model import RECORDS_PER_PASS, StevenNet
 
 from .setting import Setting, check_agreement, double, made_up_beats
 from .timing import Row, ratios, take_turns
@@ -18,7 +18,7 @@ MATRIX = 2048
 def rows(setting: Setting) -> list[Row]:
     """Evaluation form against plain networks and against the arithmetic floor, each a beat."""
     device, fast, plain = setting.device, setting.fast, setting.plain
-    size = RECORDS_A_PASS[device.type]
+    size = RECORDS_PER_PASS[device.type]
     with torch.inference_mode():
         some = made_up_beats(size, device)
         check_agreement(fast(some), double(plain)(some.double()), 1e-6, "evaluation form")

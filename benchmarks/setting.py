@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ecghelpers.model import EvaluationForm, StevenNet, evaluation_form
+from ecghelpers.model import FusedStevenNet, StevenNet, fuse
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Setting:
 
     network: StevenNet
     plain: StevenNet
-    fast: EvaluationForm
+    fast: FusedStevenNet
     device: torch.device
     rounds: int
 
@@ -32,7 +32,7 @@ def make_setting(device: torch.device, rounds: int) -> Setting:
     network.eval().to(device)
     plain = StevenNet(convolution=nn.Conv1d).to(device).eval()
     plain.load_state_dict(network.state_dict())
-    return Setting(network, plain, evaluation_form(network), device, rounds)
+    return Setting(network, plain, fuse(network), device, rounds)
 
 
 def made_up_beats(count: int, device: torch.device | None = None) -> Tensor:

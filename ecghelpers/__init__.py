@@ -10,8 +10,8 @@ evaluation/   errors of the networks, and which heatmaps can be trusted: tests, 
 judging/      earlier tests of the heatmaps
 
 data/         records from every source to one medians.h5
-training      a StevenNet from median beats (trainer; training_state: where a stopped one goes on)
-              shipped: networks that come along; attribution_maps: all maps
+training      fitting a StevenNet to median beats (trainer: one step, one epoch)
+              pretrained: networks with cards; attribution_maps: all maps
 
 attribution   nine methods and random (attribution_methods): which samples mattered
 perturbation  curves while they are perturbed; perturbation_operators: what a point becomes

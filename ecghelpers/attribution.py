@@ -13,7 +13,14 @@ from torch import Tensor, nn
 from .attribution_methods import METHODS, Method, Run
 from .config import check_choice, check_number
 from .ecg import INDEPENDENT_LEADS, LEADS, onto_independent_leads
-from .prediction import batch_of, check_beats, check_record_ids, in_batches, like, ready
+from .prediction import (
+    batch_of,
+    check_beats,
+    check_record_ids,
+    in_batches,
+    like,
+    prepare_for_inference,
+)
 
 LEAD_CHOICES = ("twelve", "independent")
 FLOOR = "random"  # a control, though it is among the methods
@@ -109,7 +116,7 @@ def attribute(
     parameters = DEFAULTS | _check_parameters(parameters)
     beats = check_beats(beats_uv)
     ids = check_record_ids(record_id, beats)
-    model, device, dtype = ready(model)
+    model, device, dtype = prepare_for_inference(model)
     size = batch_of(batch_size, device)
     run = Run(model, ids, seed, size, multiply_by_inputs, parameters)
     given = {"baseline": baseline, "voltage_sd": _typical_sd(beats) if row.per_sd else None}

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .config import check_number, generator
 from .ecg import MS_PER_SAMPLE
-from .prediction import check_beats, check_record_ids, in_batches, predict, ready
+from .prediction import check_beats, check_record_ids, in_batches, predict, prepare_for_inference
 
 SEGMENT_MS = 40
 CROSSFADE_SAMPLES = 4  # around each border, so that a replacement makes no step
@@ -76,7 +76,7 @@ def intervention_effects(
         draws = [generator(seed, "donors", i) for i in check_record_ids(record_id, beats)]
         rows = [draw.choice(len(pool), count, replace=False) for draw in draws]
     effects = np.empty((len(beats), count, leads, len(windows)), np.float32)
-    model, *_ = ready(model)  # once, not for every pair
+    model, *_ = prepare_for_inference(model)  # once, not for every pair
     untouched = predict(model, beats, batch_size=batch_size).numpy()
 
     def compute(start: int, stop: int) -> None:

@@ -1,4 +1,4 @@
-"""StevenNet, its evaluation form and the scaling folded into its weights."""
+"""StevenNet, its faster form for inference, and its checkpoints."""
 
 import copy
 from pathlib import Path
@@ -8,20 +8,19 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .checkpoints import read_safetensors, read_weights
-from .ecg import BEAT_SAMPLES, LEADS, MS_PER_SAMPLE
+from .ecg import LEADS
 from .files import whole_file
 from .speed.convolution import FFTConv1d, records_at_once, uses_fft
 from .speed.fused import can_fuse, run_blocks
-from .speed.fused_training import can_train_fused, train_blocks
 
-# So many records pass through an evaluation form at once.
-RECORDS_A_PASS = {"cpu": 128, "cuda": 1024}
+# Records that pass through a FusedStevenNet at once.
+RECORDS_PER_PASS = {"cpu": 128, "cuda": 1024}
 
 
 class ResModule(nn.Module):
-    """Two convolutions, each followed by batch norm and ReLU; then the input is added.
+    """Two convolutions, each followed by batch norm and ReLU, and a residual connection.
 
-    The two ReLU are modules of their own because DeepLIFT needs each used once.
+    DeepLIFT needs every ReLU to be used once, hence two of them.
     """
 
     def __init__(
@@ -49,9 +48,9 @@ class ResModule(nn.Module):
 class StevenNet(nn.Module):
     """The network of Hicks et al., Sci Rep 11:10949: (record, 12, time) → (record, 1).
 
-    Parameter names are those of ecg-heatmapping-review, so its checkpoints load.
-    convolution: ``nn.Conv1d`` gives the plain network that benchmarks and tests compare with.
-    Raises ValueError for an input that is not (record, 12, time).
+    Parameters are named as in ecg-heatmapping-review, so that its checkpoints load. convolution:
+    ``nn.Conv1d`` gives the plain network that benchmarks and tests compare with. Raises ValueError
+    for an input that is not (record, 12, time).
     """
 
     def __init__(self, convolution: type[nn.Conv1d] = FFTConv1d):
@@ -72,10 +71,7 @@ class StevenNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         check_shape(x)
         x = self.pool(self.init_block(x))  # (record, 32, time / 2)
-        if can_train_fused(self.blocks, x):
-            x = train_blocks(self.blocks, x)
-        else:
-            x = nn.Sequential(*self.blocks)(x)
+        x = nn.Sequential(*self.blocks)(x)
         return self.fc1(self.flatten(self.avgpool(x)))
 
 
@@ -106,19 +102,19 @@ def fold_scaling(
 
 @torch.no_grad()
 def _fold_batch_norm(conv: nn.Conv1d, norm: nn.BatchNorm1d) -> None:
-    """Put the batch norm's running statistics into the convolution before it."""
+    """Fold the batch norm's running statistics into the convolution before it."""
     scale = norm.weight.double() * (norm.running_var.double() + norm.eps).rsqrt()
     bias = norm.bias.double() + (conv.bias.double() - norm.running_mean.double()) * scale
     conv.weight.copy_(conv.weight.double() * scale[:, None, None])
     conv.bias.copy_(bias)
 
 
-class EvaluationForm(StevenNet):
-    """What ``evaluation_form`` returns: a StevenNet that does not train, and is faster."""
+class FusedStevenNet(StevenNet):
+    """A StevenNet for inference only, made by ``fuse``."""
 
     def forward(self, x: Tensor) -> Tensor:
         check_shape(x)
-        most = RECORDS_A_PASS.get(x.device.type, len(x))
+        most = RECORDS_PER_PASS.get(x.device.type, len(x))
         if not can_fuse(self):
             return super().forward(x)
         if len(x) > most:
@@ -132,34 +128,34 @@ class EvaluationForm(StevenNet):
         return self.fc1(self.flatten(self.avgpool(x)))
 
 
-@torch.inference_mode(False)  # gradients with respect to the beats may be asked for later
-def evaluation_form(model: StevenNet) -> EvaluationForm:
-    """The same function, faster: for everything that does not train.
+@torch.inference_mode(False)  # gradients with respect to the beats may be needed later
+def fuse(model: StevenNet) -> FusedStevenNet:
+    """Return a faster copy that computes the same function, for inference and attribution.
 
-    Batch norm is folded into the convolutions, weights take no gradient and their spectra are
-    computed once. block8.bn2 stays, so that guided Grad-CAM at block8.conv2 sees what it sees in
-    the model. Module names stay; later changes of the model do not reach the copy. An evaluation
-    form is returned as it is.
+    Batch norm is folded into the convolutions, weights take no gradient, and their spectra are
+    computed once. block8.bn2 stays, so that guided Grad-CAM at block8.conv2 sees the same values
+    as in the model. Module names stay; later changes of the model do not reach the copy. A
+    FusedStevenNet is returned unchanged.
     """
-    if isinstance(model, EvaluationForm):
+    if isinstance(model, FusedStevenNet):
         return model
-    fast = EvaluationForm().to(model.fc1.weight)
-    fast.load_state_dict(model.state_dict())
-    for name, block in fast.named_children():
+    fused = FusedStevenNet().to(model.fc1.weight)
+    fused.load_state_dict(model.state_dict())
+    for name, block in fused.named_children():
         if isinstance(block, ResModule):
             _fold_batch_norm(block.conv1, block.bn1)
             block.bn1 = nn.Identity()
             if name != "block8":
                 _fold_batch_norm(block.conv2, block.bn2)
                 block.bn2 = nn.Identity()
-    for module in fast.modules():
+    for module in fused.modules():
         if isinstance(module, FFTConv1d):
             module.freeze()
-    return fast.eval().requires_grad_(False)
+    return fused.eval().requires_grad_(False)
 
 
 def save_model(path: str | Path, model: StevenNet, metadata: dict[str, str] | None = None) -> None:
-    """Write the model's weights and metadata (text to text) as safetensors, whole or not at all."""
+    """Write the model's weights and metadata (text to text) as safetensors, in one atomic step."""
     weights = {
         name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
     }
@@ -170,9 +166,7 @@ def save_model(path: str | Path, model: StevenNet, metadata: dict[str, str] | No
 def load_model(path: str | Path, device: str | torch.device = "cpu") -> StevenNet:
     """Read a StevenNet, in evaluation mode, from safetensors or from an original .pt state dict.
 
-    Raises ValueError, naming the file and what is allowed, for a file that is missing or
-    truncated, holds anything but tensors, belongs to another architecture or precision, or has a
-    weight that is not finite.
+    Raises ValueError as ``checkpoints.read_weights`` does.
     """
     model = StevenNet()
     model.load_state_dict(read_weights(Path(path), model.state_dict()))
@@ -180,33 +174,5 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> StevenNe
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
-    """The metadata that ``save_model`` wrote. Raises ValueError as ``load_model`` does."""
+    """Read the metadata that ``save_model`` wrote. Raises ValueError as ``load_model`` does."""
     return read_safetensors(Path(path), weights=False)[1]
-
-
-def architecture(model: StevenNet) -> list[dict[str, object]]:
-    """What a beat passes through, a row a layer that has weights.
-
-    taps: samples that each convolution spans; gives: channels × samples of a beat of 600; weights:
-    how many; sees_ms: how much of the beat a value of the layer can depend on.
-    """
-    rows, sees, apart, samples = [], 1, 1, BEAT_SAMPLES
-    for name, layer in model.named_children():
-        convolutions = [part for part in layer.modules() if isinstance(part, nn.Conv1d)]
-        sees += apart * sum(convolution.kernel_size[0] - 1 for convolution in convolutions)
-        if isinstance(layer, nn.AvgPool1d):
-            sees, apart, samples = sees + apart, 2 * apart, samples // 2
-        weights = sum(weight.numel() for weight in layer.parameters())
-        if not weights:
-            continue
-        whole = not convolutions  # after the mean over time
-        rows.append(
-            {
-                "layer": name,
-                "taps": " + ".join(str(part.kernel_size[0]) for part in convolutions),
-                "gives": "1" if whole else f"{convolutions[-1].out_channels} × {samples}",
-                "weights": weights,
-                "sees_ms": (BEAT_SAMPLES if whole else min(sees, BEAT_SAMPLES)) * MS_PER_SAMPLE,
-            }
-        )
-    return rows

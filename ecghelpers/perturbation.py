@@ -10,7 +10,14 @@ from .config import check_choice, check_number, generator
 from .ecg import BEAT_SHAPE
 from .intervention import intervention_effects
 from .perturbation_operators import OPERATORS, Beats, interpolated
-from .prediction import batch_of, check_beats, check_record_ids, in_batches, like, ready
+from .prediction import (
+    batch_of,
+    check_beats,
+    check_record_ids,
+    in_batches,
+    like,
+    prepare_for_inference,
+)
 
 __all__ = [
     "OPERATORS",
@@ -125,7 +132,7 @@ def _curves(
     progress: bool,
 ) -> Tensor:
     """Predictions (record, count), some records at a time, whose points rank puts in order."""
-    model, device, dtype = ready(model)
+    model, device, dtype = prepare_for_inference(model)
     out = torch.empty(len(beats), len(counts), dtype=dtype)
     rows = batch_of(batch_size, device)
 

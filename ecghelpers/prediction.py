@@ -1,4 +1,4 @@
-"""Running a network over many beats: checked input, bounded memory, the CPU's arrays in and out."""
+"""Batched inference with input validation and bounded memory."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -7,26 +7,28 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .checkpoints import check_values
 from .config import check_number, generator, progress
 from .ecg import BEAT_SHAPE
-from .model import RECORDS_A_PASS, StevenNet, evaluation_form
+from .model import RECORDS_PER_PASS, StevenNet, fuse
 from .selection import Selection
 
-BATCH_SIZE = {"cpu": RECORDS_A_PASS["cpu"], "cuda": 4096}  # beats at once
+BATCH_SIZE = {"cpu": RECORDS_PER_PASS["cpu"], "cuda": 4096}
 
 
 def check_beats(beats_uv: np.ndarray | Tensor, what: str = "beats_uv", first: int = 0) -> Tensor:
-    """Return (record, lead, time) as a floating tensor on the CPU.
+    """Return (record, lead, time) as a floating-point tensor on the CPU.
 
-    Raises ValueError for other than numbers, another number of dimensions, no samples, or values
-    that are not finite, naming the record, of which the first has this number.
+    first: number of the first record, for messages. Raises ValueError for anything but real
+    numbers, for another number of dimensions, and, naming the record, for values that are not
+    finite.
     """
     if not isinstance(beats_uv, Tensor):
         beats_uv = np.asarray(beats_uv)
         if beats_uv.dtype.kind not in "iuf":
             raise ValueError(f"{what} holds {beats_uv.dtype}; allowed: real numbers, in µV")
-        # torch knows neither negative strides nor the other byte order; and numpy takes one record
-        # for contiguous whatever its stride
+        # torch supports neither negative strides nor foreign byte order, and numpy calls a single
+        # record contiguous whatever its stride
         beats_uv = np.ascontiguousarray(beats_uv, beats_uv.dtype.newbyteorder("="))
         beats_uv = beats_uv.copy() if min(beats_uv.strides, default=0) < 0 else beats_uv
     with warnings.catch_warnings():
@@ -49,9 +51,9 @@ def check_beats(beats_uv: np.ndarray | Tensor, what: str = "beats_uv", first: in
 
 
 def check_record_ids(record_id: Sequence[str] | None, beats: Tensor) -> list[str]:
-    """One id a record. Without ids, a record is known by its content: never by its position.
+    """Return one id per record; without ids, each is derived from the record's content.
 
-    Raises ValueError if their number differs from the records'.
+    Raises ValueError if the number of ids differs from the number of records.
     """
     if record_id is None:
         content = beats.to(torch.float32).numpy()
@@ -61,38 +63,29 @@ def check_record_ids(record_id: Sequence[str] | None, beats: Tensor) -> list[str
     return list(map(str, record_id))
 
 
-def ready(model: nn.Module) -> tuple[nn.Module, torch.device, torch.dtype]:
-    """The model in its evaluation form, with the device and the precision it computes in.
+def prepare_for_inference(model: nn.Module) -> tuple[nn.Module, torch.device, torch.dtype]:
+    """Return the model in its fastest form for inference, with its device and precision.
 
-    On CUDA, TF32 is switched off: its 10 bits would show in maps and curves. Raises ValueError for
-    weights that are not finite, and for a variance below zero: all would be NaN.
+    On CUDA, TF32 is switched off: its 10-bit mantissa would show in maps and curves. Raises
+    ValueError for weights that are not finite and for a negative variance.
     """
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-    _check_weights(model)
-    model = evaluation_form(model) if isinstance(model, StevenNet) else model
-    for tensor in (*model.parameters(), *model.buffers()):
+    weights = dict([*model.named_parameters(), *model.named_buffers()])
+    check_values(weights, "the network's ")
+    model = fuse(model) if isinstance(model, StevenNet) else model
+    for tensor in weights.values():
         if tensor.is_floating_point():
             return model, tensor.device, tensor.dtype
     return model, torch.device("cpu"), torch.float32
 
 
-def _check_weights(model: nn.Module) -> None:
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        if not tensor.is_floating_point():
-            continue
-        if not torch.isfinite(tensor).all():
-            raise ValueError(f"{name} of the network holds NaN or infinity; load or train it again")
-        if name.endswith("running_var") and (tensor < 0).any():
-            raise ValueError(f"{name} of the network is below zero; load or train it again")
-
-
 def like(result: Tensor, given: np.ndarray | Tensor) -> np.ndarray | Tensor:
-    """The result as what was given: an array for an array, a tensor for a tensor; on the CPU."""
+    """Return the result as an array where an array was given, else as a tensor."""
     return result if isinstance(given, Tensor) else result.numpy()
 
 
 def batch_of(batch_size: int | None, device: torch.device) -> int:
-    """How many beats at once: what is given, or what suits the device; ValueError below one."""
+    """Return batch_size, or the device's default for None. Raises ValueError below one."""
     if batch_size is None:
         return BATCH_SIZE[device.type]
     return int(check_number("batch_size", batch_size, 1, whole=True))
@@ -105,7 +98,7 @@ def in_batches(
     description: str = "",
     quiet: bool = True,
 ) -> None:
-    """Call compute(start, stop) until count is covered; halve the batch when memory runs out."""
+    """Call compute(start, stop) for successive batches; halve them when GPU memory runs out."""
     start = 0
     with progress(count, description, quiet=quiet) as bar:
         while start < count:
@@ -118,7 +111,7 @@ def in_batches(
                 torch.cuda.empty_cache()
                 batch_size = max(1, batch_size // 2)
                 warnings.warn(
-                    f"out of GPU memory: going on with {batch_size} at once", stacklevel=2
+                    f"out of GPU memory: continuing with batches of {batch_size}", stacklevel=2
                 )
                 continue
             bar.update(stop - start)
@@ -130,13 +123,13 @@ def predict(
 ) -> np.ndarray | Tensor:
     """Predict the target of every beat: (record, lead, time) in µV → (record,) in target unit.
 
-    Beats are read and converted a batch at a time.
+    Beats that lie in a file are read batch by batch.
     """
     if not isinstance(beats_uv, Tensor | Selection):
         beats_uv = np.asarray(beats_uv)
-    # The values are checked batch by batch: there may be more than memory holds.
+    # Values are checked batch by batch, because the beats may exceed memory.
     check_beats(beats_uv[:1] if beats_uv.ndim else beats_uv)
-    model, device, dtype = ready(model)
+    model, device, dtype = prepare_for_inference(model)
     out = torch.empty(len(beats_uv), dtype=dtype)
 
     def compute(start: int, stop: int) -> None:

@@ -1,4 +1,4 @@
-"""How a StevenNet is fitted: recipe, settings, one step, one epoch, and the state between them."""
+"""Fitting a StevenNet: recipes, configuration, one step, one epoch and the state between steps."""
 
 import copy
 from dataclasses import asdict, dataclass
@@ -9,23 +9,23 @@ import torch
 from torch import Tensor, nn
 
 from .config import check_choice, generator
-from .files import array_digest, provenance
-from .fingerprint import code_digest
+from .files import array_digest
 from .model import StevenNet, fold_scaling
 from .prediction import predict
 
 MICROVOLT_TO_MILLIVOLT = 1e-3
-RECORDS_AT_ONCE = 4096  # on their way to another device
+RECORDS_PER_COPY = 4096  # to another device
+STATE_VERSION = 1  # to be raised when a saved state can no longer be continued
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is fitted. standardise: mV in, (target - mean) / SD out while training."""
+    """How a network is fitted. standardise: mV in, (target − mean) / SD out during training."""
 
     standardise: bool
     optimiser: type[torch.optim.Optimizer]
     learning_rate: float
-    schedule: str  # "one cycle": a step a batch; "plateau": halved when validation stalls
+    schedule: str  # "one cycle": a step per batch; "plateau": halved when validation stalls
     keep: str  # "best" validation error, or the "last" epoch
 
 
@@ -36,8 +36,8 @@ RECIPES = {
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Everything but the data that a training depends on. learning_rate 0 takes the recipe's."""
+class TrainingConfig:
+    """Everything but the data that a training depends on. learning_rate 0: the recipe's."""
 
     target: str
     model: int = 1
@@ -58,32 +58,33 @@ class Settings:
 
 
 class Trainer:
-    """A training that can be stopped after any batch and continued to the same weights.
+    """A training that can stop after any batch and continue to the same weights.
 
-    beats: (record, 12, 600) int16 µV and values: (record,) in target unit, for training and for
-    validation. On CUDA the training beats live on the device; on the CPU they stay where they are,
-    in a file perhaps, and are read a batch at a time.
+    training, validation: beats (record, 12, 600) int16 in µV and values (record,) in target unit.
+    recipe: by default the one that config names. On CUDA the training beats are copied to the
+    device; on the CPU they are read batch by batch, possibly from a file. Raises ValueError for
+    fewer than two records or values that are not finite.
     """
 
     def __init__(
         self,
-        settings: Settings,
+        config: TrainingConfig,
         training: tuple[np.ndarray, np.ndarray],
         validation: tuple[np.ndarray, np.ndarray],
         device: torch.device,
+        recipe: Recipe | None = None,
     ):
-        self.settings, self.recipe = settings, RECIPES[settings.recipe]
+        self.config, self.recipe = config, recipe or RECIPES[config.recipe]
         self.device = device
         for name, (beats, values) in {"training": training, "validation": validation}.items():
             if len(beats) < 2 or not np.isfinite(values).all():
                 raise ValueError(
-                    f"{len(beats)} {name} records with a known {settings.target}; at least 2 are "
+                    f"{len(beats)} {name} records with a known {config.target}; at least 2 are "
                     "needed, none NaN: use more records"
                 )
-        self.beats = training[0] if device.type == "cpu" else moved(training[0], device)
+        self.training, self.validation = training, validation
+        self.beats = training[0] if device.type == "cpu" else _copy_to(device, training[0])
         self.values = torch.from_numpy(training[1].astype(np.float32)).to(device)
-        self.validation = validation
-        self.data = (*training, *validation)
         scaled = self.recipe.standardise
         self.sd = float(training[1].std(dtype=np.float64)) or 1.0
         self.mean = float(training[1].mean(dtype=np.float64)) if scaled else 0.0
@@ -92,19 +93,19 @@ class Trainer:
         self._build()
 
     def _build(self) -> None:
-        s = self.settings
-        seed = generator(s.seed, "weights", s.target, str(s.model)).integers(2**62)
+        c = self.config
+        seed = generator(c.seed, "weights", c.target, str(c.model)).integers(2**62)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(seed))
-            self.network = self.untrained().to(self.device)
-        rate = s.learning_rate or self.recipe.learning_rate
+            self.network = StevenNet().to(self.device)
+        rate = c.learning_rate or self.recipe.learning_rate
         self.optimiser = self.recipe.optimiser(self.network.parameters(), lr=rate)
-        self.batches = -(-len(self.beats) // s.batch_size)
-        if len(self.beats) % s.batch_size == 1:
+        self.batches = -(-len(self.beats) // c.batch_size)
+        if len(self.beats) % c.batch_size == 1:
             self.batches -= 1  # batch norm cannot learn from a single beat
         if self.recipe.schedule == "one cycle":
             self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-                self.optimiser, rate, total_steps=s.epochs * self.batches
+                self.optimiser, rate, total_steps=c.epochs * self.batches
             )
         else:
             self.schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(self.optimiser, factor=0.5)
@@ -113,28 +114,20 @@ class Trainer:
         self.history: list[dict] = []
         self.best = (float("inf"), None)  # validation error, weights
 
-    def untrained(self) -> StevenNet:
-        """The network to begin with, its weights drawn from torch's generator."""
-        return StevenNet()
-
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """What is made small: outputs (record, 1) against the scaled target (record,)."""
-        return nn.functional.mse_loss(outputs.flatten(), targets)
-
     def order(self) -> Tensor:
-        """The order of the records in this epoch, from the seed alone."""
-        s = self.settings
-        draw = generator(s.seed, "epoch", s.target, str(s.model), str(self.epoch))
+        """The order of the records in this epoch, which depends on the seed alone."""
+        c = self.config
+        draw = generator(c.seed, "epoch", c.target, str(c.model), str(self.epoch))
         return torch.from_numpy(draw.permutation(len(self.beats))).to(self.device)
 
     def step(self, rows: Tensor) -> None:
-        """One optimiser step on the records in rows."""
+        """Take one optimiser step on the records in rows."""
         self.network.train()
         beats = self.beats[rows if isinstance(self.beats, Tensor) else rows.numpy()]
         inputs = torch.as_tensor(beats).float() * self.input_scale
         targets = (self.values[rows] - self.mean) / self.std
         self.optimiser.zero_grad(set_to_none=True)
-        loss = self.loss(self.network(inputs), targets)
+        loss = nn.functional.mse_loss(self.network(inputs).flatten(), targets)
         loss.backward()
         self.optimiser.step()
         if self.recipe.schedule == "one cycle":
@@ -142,22 +135,21 @@ class Trainer:
         self.loss_sum += loss.detach()
 
     def finish_epoch(self, seconds: float) -> None:
-        """Measure the validation error, note it, and keep the weights if they are the best.
+        """Measure the validation error, record it, and keep the weights if they are the best.
 
-        Losses are noted as mean squared errors divided by the target's variance.
+        Losses in the history are mean squared errors divided by the target's variance.
         """
         error = predict(self.model(), self.validation[0]) - self.validation[1]
         mae, mse = float(np.abs(error).mean()), float(np.square(error).mean())
         loss = float(self.loss_sum) / self.batches * self.std**2
-        variance = self.sd**2
         rate = self.optimiser.param_groups[0]["lr"]
         if self.recipe.schedule == "plateau":
             self.schedule.step(mse)
         self.history.append(
             {
                 "epoch": self.epoch + 1,
-                "train_loss": loss / variance,
-                "validation_loss": mse / variance,
+                "train_loss": loss / self.sd**2,
+                "validation_loss": mse / self.sd**2,
                 "validation_mae": mae,
                 "learning_rate": rate,
                 "seconds": seconds,
@@ -169,25 +161,25 @@ class Trainer:
         self.loss_sum = torch.zeros_like(self.loss_sum)
 
     def model(self, weights: dict | None = None) -> StevenNet:
-        """A StevenNet that takes µV and gives the target's unit; of the present weights."""
+        """Return a StevenNet that takes µV and gives the target's unit, by default as it is now."""
         network = copy.deepcopy(self.network)
         network.load_state_dict(weights or network.state_dict())
         return fold_scaling(network.eval(), self.input_scale, self.mean, self.std)
 
     @cached_property
-    def identity(self) -> dict:
-        """What a state must share with this training for it to go on from there."""
+    def checkpoint_key(self) -> dict:
+        """What a saved state must share with this training to be continued by it."""
         return {
-            "settings": asdict(self.settings),
-            "data": array_digest(*self.data),
-            "code": code_digest("training"),  # that of fit, and of what it rests on
-            "version": provenance(),
+            "config": asdict(self.config),
+            "recipe": str(self.recipe),
+            "data": array_digest(*self.training, *self.validation),
+            "version": f"{STATE_VERSION}, torch {torch.__version__}",
         }
 
     def state(self) -> dict:
-        """Everything that continuing needs, as torch.save takes it."""
+        """Everything needed to continue, in a form that torch.save accepts."""
         return {
-            "identity": self.identity,
+            "key": self.checkpoint_key,
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
@@ -196,39 +188,29 @@ class Trainer:
             "best": self.best,
         }
 
-    def restore(self, state: object) -> str:
-        """Take up a state. Returns why not, with the training at its start, or "" if it did."""
-        identity = state.get("identity") if isinstance(state, dict) else None
-        if not isinstance(identity, dict):
-            return "it is no state of a training"
-        other = [name for name, value in self.identity.items() if identity.get(name) != value]
-        if other:
-            return f"it is of a training with other {', '.join(other)}"
+    def restore(self, state: dict) -> None:
+        """Continue from a state. Raises ValueError if it belongs to another training."""
+        mine, key = self.checkpoint_key, state["key"]
+        if other := [name for name in mine if key.get(name) != mine[name]]:
+            raise ValueError(f"it belongs to a training with other {', '.join(other)}")
         try:
-            self._take_up(state)
-        except Exception as error:  # what is missing or odd in it shows in many ways
-            self._build()
-            return f"it is damaged ({type(error).__name__}: {error})"
-        return ""
-
-    def _take_up(self, state: dict) -> None:
-        self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
-        epoch, batch, loss_sum = state["place"]
-        error, weights = state["best"]
-        self.model(weights)  # raises unless they are this network's
-        if not (0 <= batch <= self.batches and epoch == len(state["history"])):
-            raise ValueError(f"epoch {epoch}, batch {batch} is no place in this training")
-        self.epoch, self.batch, self.loss_sum = epoch, batch, loss_sum.to(self.device)
-        self.history, self.best = state["history"], (error, weights)
+            self.network.load_state_dict(state["network"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.schedule.load_state_dict(state["schedule"])
+            self.epoch, self.batch, loss_sum = state["place"]
+            self.loss_sum = loss_sum.to(self.device)
+            self.history, self.best = state["history"], state["best"]
+            self.model(self.best[1])  # raises unless the weights are this network's
+        except Exception:
+            self._build()  # nothing of a damaged state may remain
+            raise
 
 
-def moved(beats: np.ndarray, device: torch.device) -> Tensor:
-    """A copy on the device, made piece by piece."""
+def _copy_to(device: torch.device, beats: np.ndarray) -> Tensor:
+    """Return a copy on the device, made piece by piece."""
     dtype = torch.from_numpy(np.empty(0, beats.dtype)).dtype
-    copy = torch.empty(beats.shape, dtype=dtype, device=device)
-    for first in range(0, len(beats), RECORDS_AT_ONCE):
-        part = slice(first, first + RECORDS_AT_ONCE)
-        copy[part] = torch.from_numpy(np.ascontiguousarray(beats[part]))
-    return copy
+    copied = torch.empty(beats.shape, dtype=dtype, device=device)
+    for first in range(0, len(beats), RECORDS_PER_COPY):
+        part = slice(first, first + RECORDS_PER_COPY)
+        copied[part] = torch.from_numpy(np.ascontiguousarray(beats[part]))
+    return copied

@@ -1,249 +1,208 @@
-"""Makes the reference networks: python networks/make.py FOLDER
+"""Train the pretrained networks, or measure them again.
 
-FOLDER takes the generated ECGs and the states; a stopped run is continued by the same command.
-First one StevenNet with seven outputs learns all targets together, which teaches its layers more
-than one target does in the same time. It is then split into seven networks of one output each;
-those that need it go on alone, towards a small absolute error of their own target.
+    python networks/make.py FOLDER --target qt --model 2    train one
+    python networks/make.py FOLDER                          train all that are planned
+    python networks/make.py FOLDER --cards                  measure the errors in the cards again
+
+FOLDER takes the generated ECGs and the states of the trainings: an interrupted run continues with
+the same command. Every network has its own initialisation and learns one target. Half of the
+training beats are variations of the other half (augmentation.py).
 """
 
 import argparse
-import copy
-import json
 import platform
 from pathlib import Path
 
+import augmentation
 import numpy as np
 import torch
-from torch import Tensor, nn
 
-from ecghelpers import config, files, shipped, training
+from ecghelpers import config, files, pretrained, training
 from ecghelpers.data import build
 from ecghelpers.data.medians import Medians, read_medians
 from ecghelpers.ecg import TARGETS
-from ecghelpers.evaluation import performance
-from ecghelpers.measurement import LABELS_VERSION
-from ecghelpers.model import StevenNet, fold_scaling
+from ecghelpers.evaluation.performance import model_errors
+from ecghelpers.measurement import LABELS_VERSION, measure_median
+from ecghelpers.model import StevenNet
 from ecghelpers.prediction import predict
-from ecghelpers.training import Settings, Trainer
 
-TRAINING = {"records": 42_000, "seed": 101}
+PLAN = [(target, 1) for target in ("qt", "VentRate", "pr", "R_PeakAmpl_v5")]
+PLAN += [(target, 1) for target in ("qrs", "T_PeakAmpl_v5", "STJ_v5")]
+PLAN += [("qt", 2), ("qt", 3), ("pr", 2), ("R_PeakAmpl_v5", 2)]  # agreement between trainings
+TRAINING = {"records": 22_000, "seed": 101}
 TEST = {"records": 5_000, "seed": 102}
-FIRST = 200  # test records whose errors the card gives apart, to be found again quickly
-VALIDATION_RECORDS = 2_000
-JOINT_EPOCHS, JOINT_RATE = 10, 3e-3
-ALONE_EPOCHS, ALONE_RATE = 2, 1e-3
-ALONE = ("VentRate",)  # the targets that need it
-# Further trainings of one target, to see how much maps differ between them; smaller, for cost.
-FURTHER = {"target": "qt", "models": (2, 3), "records": 12_000, "epochs": 8}
-COMMAND = "python networks/make.py FOLDER"
-SMOOTH = 0.1  # standard deviations of the target below which an error counts as its square
-Data = tuple[np.ndarray, np.ndarray]
+VALIDATION_RECORDS = 2_000  # the last of the training ECGs
+FIRST = 200  # test records whose errors the card repeats, so that a test can measure them quickly
+RECIPE, EPOCHS, BATCH_SIZE = "default", 10, 32
+BLOCK = 512  # beats that are augmented before they are stored
+RR_MS = 330, 1900
+HERE = Path(__file__).parent
 
 
-class Joint(Trainer):
-    """One StevenNet with an output for every target; values: (record, 7), NaN = not measured."""
-
-    def __init__(self, settings: Settings, training: Data, validation: Data, device: torch.device):
-        beats, values = training
-        none_missing = [(part[0], np.zeros(len(part[0]))) for part in (training, validation)]
-        super().__init__(settings, *none_missing, device)
-        self.validation, self.data = validation, (*training, *validation)
-        self.means, self.sds = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
-        self.values = torch.from_numpy(values.astype(np.float32)).to(device)
-        self.mean = torch.from_numpy(self.means.astype(np.float32)).to(device)
-        self.std = torch.from_numpy(self.sds.astype(np.float32)).to(device)
-
-    def untrained(self) -> StevenNet:
-        network = StevenNet()
-        network.fc1 = nn.Linear(network.fc1.in_features, len(TARGETS))
-        return network
-
-    def loss(self, outputs: Tensor, wanted: Tensor) -> Tensor:
-        known = wanted.isfinite()
-        return (outputs[known] - wanted[known]).square().mean()
-
-    def finish_epoch(self, seconds: float) -> None:
-        beats, truth = self.validation
-        networks = self.model().values()
-        found = np.stack([predict(network, beats) for network in networks], axis=1)
-        mae = np.nanmean(np.abs(found - truth), axis=0)
-        mean = float((mae / self.sds).mean())
-        row = {"epoch": self.epoch + 1, "train_loss": float(self.loss_sum) / self.batches}
-        row |= {"validation_mae": dict(zip(TARGETS, map(float, mae), strict=True))}
-        self.history.append(row | {"seconds": seconds})
-        print(json.dumps(row), flush=True)
-        if mean < self.best[0]:
-            self.best = (mean, copy.deepcopy(self.network.state_dict()))
-        self.epoch, self.batch = self.epoch + 1, 0
-        self.loss_sum = torch.zeros_like(self.loss_sum)
-
-    def model(self, weights: dict | None = None) -> dict[str, StevenNet]:
-        """One network for each target, all with the same layers but the last."""
-        weights = weights or self.network.state_dict()
-        networks = {}
-        for row, target in enumerate(TARGETS):
-            own = {"fc1.weight": weights["fc1.weight"][row : row + 1]}
-            own |= {"fc1.bias": weights["fc1.bias"][row : row + 1]}
-            network = StevenNet().to(self.device)
-            network.load_state_dict(weights | own)
-            scale = (self.input_scale, float(self.means[row]), float(self.sds[row]))
-            networks[target] = fold_scaling(network.eval(), *scale)
-        return networks
-
-
-class Alone(Trainer):
-    """A network that already measures its target, towards a small absolute error.
-
-    The loss is Huber's: squares would let the few large errors decide.
-    """
-
-    def __init__(self, start: StevenNet, *given):
-        self.start = start
-        super().__init__(*given)
-
-    def untrained(self) -> StevenNet:
-        network = copy.deepcopy(self.start).train()
-        with torch.no_grad():  # the saved scaling is taken out again
-            network.init_block.conv1.weight.div_(self.input_scale)
-            network.fc1.bias.sub_(self.mean).div_(self.std)
-            network.fc1.weight.div_(self.std)
-        return network
-
-    def loss(self, outputs: Tensor, wanted: Tensor) -> Tensor:
-        return nn.functional.smooth_l1_loss(outputs.flatten(), wanted, beta=SMOOTH)
-
-
-def collected(folder: Path, name: str, records: int, seed: int) -> Medians:
-    """Generated ECGs, measured; from the folder if they are there."""
-    path = folder / name / "medians.h5"
+def generated(folder: Path, name: str, records: int, seed: int) -> Medians:
+    """Generated ECGs with today's labels, from the folder if they are there."""
+    path = folder / f"labels{LABELS_VERSION}" / name / "medians.h5"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         build.collect(build.open_source("gan", records=records, seed=seed), path)
         files.remove_pieces(path)
-    return read_medians(path)
+    return read_medians(path, mapped=True)
 
 
-def parts(data: Medians) -> tuple[Medians, Medians]:
-    """Records to learn from and, at the end, those to choose by. The test records are others."""
-    count = len(data.record_id)
-    last = min(VALIDATION_RECORDS, count // 5)
-    return data.subset(np.arange(count - last)), data.subset(np.arange(count - last, count))
+def augmented(folder: Path, data: Medians) -> tuple[np.ndarray, np.ndarray]:
+    """A variation of every beat, (record, 12, 600) int16 µV, and its targets, measured again."""
+    place, parts = folder / f"labels{LABELS_VERSION}" / "augmented", []
+    for first in range(0, len(data.record_id), BLOCK):
+        path = place / f"{first:06d}.npz"
+        if not path.exists():
+            chosen = data.subset(np.arange(first, min(first + BLOCK, len(data.record_id))))
+            beats, targets = vary(chosen)
+            with files.whole_file(path) as temporary, open(temporary, "wb") as file:
+                np.savez(file, beats=beats, targets=targets)
+        with np.load(path) as stored:
+            parts.append((stored["beats"], stored["targets"]))
+    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
 
-def last(data: Medians, records: int) -> Medians:
-    """The last so many records."""
-    count = len(data.record_id)
-    return data.subset(np.arange(max(0, count - records), count))
+def vary(data: Medians) -> tuple[np.ndarray, np.ndarray]:
+    """Augment beats whose fiducials are known, and measure what came of them."""
+    beats, targets, limits = [], [], np.iinfo(np.int16)
+    for number, record in enumerate(data.record_id):
+        fiducials, rate = data.fiducials[number], data.target("VentRate")[number]
+        if not np.isfinite([rate, *fiducials[:4], fiducials[5]]).all():
+            continue
+        rng = config.generator(TRAINING["seed"], "augment", record)
+        beat, rr_ms = augmentation.augment(data.medians[number], fiducials, 60000 / rate, rng)
+        if RR_MS[0] < rr_ms < RR_MS[1]:
+            beat, measured, *_ = measure_median(beat, rr_ms)
+            beats.append(np.clip(np.rint(beat), limits.min, limits.max).astype(np.int16))
+            targets.append([measured[name] for name in TARGETS])
+    return np.array(beats), np.array(targets, np.float32)
 
 
-def train_joint(folder: Path, data: Medians, epochs: int, model: int = 1) -> tuple[dict, list]:
-    """Target → network, and the history, of the network that learnt all targets together."""
+def config_for(
+    target: str,
+    epochs: int = EPOCHS,
+    recipe: str = RECIPE,
+    batch_size: int = BATCH_SIZE,
+    learning_rate: float = 0.0,
+    model: int = 1,
+) -> training.TrainingConfig:
+    """The configuration of a training."""
     seed = TRAINING["seed"]
-    settings = Settings("qt", model, epochs=epochs, learning_rate=JOINT_RATE, seed=seed)
-    learn, choose = ((part.medians, part.targets) for part in parts(data))
-    trainer = Joint(settings, learn, choose, config.resolve_device())
-    training.fit(trainer, folder / f"joint{model}.state")
-    return trainer.model(trainer.best[1]), trainer.history
+    return training.TrainingConfig(target, model, recipe, epochs, batch_size, learning_rate, seed)
 
 
-def train_alone(
-    folder: Path, data: Medians, start: StevenNet, target: str, epochs: int
-) -> tuple[StevenNet, list]:
-    """The network of one target, gone on alone, and its history."""
-    known = data.subset(np.isfinite(data.target(target)))
-    learn, choose = ((part.medians, part.target(target)) for part in parts(known))
-    settings = Settings(target, epochs=epochs, learning_rate=ALONE_RATE, seed=TRAINING["seed"])
-    trainer = Alone(start, settings, learn, choose, config.resolve_device())
-    network = training.fit(trainer, folder / f"{target}.state")
-    print(target, json.dumps(trainer.history), flush=True)
-    return network, trainer.history
+def trainer_for(
+    folder: Path, training_config: training.TrainingConfig, records: int, augment: bool = True
+) -> training.Trainer:
+    """A training on the first records and a variation of each; validation on unchanged beats."""
+    data = generated(folder, "train", **TRAINING)
+    count, target = len(data.record_id), training_config.target
+    first_of_last = count - min(VALIDATION_RECORDS, count // 5)
+    last = data.subset(np.arange(first_of_last, count))
+    last = last.subset(np.isfinite(last.target(target)))
+    learn = data.subset(np.arange(min(records, first_of_last)))
+    beats, targets = learn.medians, learn.targets
+    if augment:
+        more = augmented(folder, learn)
+        beats, targets = (np.concatenate(p) for p in zip((beats, targets), more, strict=True))
+    values = targets[:, list(TARGETS).index(target)]
+    known = np.isfinite(values)
+    return training.Trainer(
+        training_config,
+        (beats[known], values[known]),
+        (last.medians, last.target(target)),
+        config.resolve_device(),
+    )
 
 
 def errors(network: StevenNet, data: Medians, target: str) -> dict[str, float]:
-    """n, MAE, RMSE and R² on the records whose target is known."""
+    """n, MAE, RMSE, R², mean error and calibration slope on the records whose target is known."""
     known = data.subset(np.isfinite(data.target(target)))
-    found = performance.model_errors(known.target(target), predict(network, known.medians))
+    truth, prediction = known.target(target), predict(network, known.medians)
+    found = model_errors(truth, prediction)
+    found |= {"bias": np.mean(prediction - truth), "slope": np.polyfit(truth, prediction, 1)[0]}
     return {"n": int(found.pop("n"))} | {name: round(float(v), 6) for name, v in found.items()}
 
 
-def card(target: str, data: Medians, joint: list, alone: list, model: int = 1) -> dict[str, object]:
-    """What is to be known of a network, but for its errors."""
-    learn = parts(data)[0]
-    known = learn.target(target)[np.isfinite(learn.target(target))].astype(np.float64)
-    together = [row | {"validation_mae": row["validation_mae"][target]} for row in joint]
-    further = [
-        {"epoch": len(joint) + row["epoch"]}
-        | {key: row[key] for key in ("validation_mae", "seconds")}
-        for row in alone  # another loss: not to be drawn in one line with the first
-    ]
-    stages = [("together", JOINT_RATE, joint), ("alone", ALONE_RATE, alone)]
+def card(trainer: training.Trainer) -> dict[str, object]:
+    """What a card says about the training."""
+    c, history = trainer.config, trainer.history
     return {
-        "target": target,
-        "unit": TARGETS[target].unit,
-        "model": model,
-        "mean": float(known.mean()),
-        "sd": float(known.std()),
+        "target": c.target,
+        "unit": TARGETS[c.target].unit,
+        "model": c.model,
+        "trunk": "apart",
         "data": {
-            "generator": data.attributes["generator"],
+            "generator": f"deepfake-ecg {files.provenance()['deepfake-ecg']}",
             "seed": TRAINING["seed"],
-            "training": len(known),
-            "validation": len(data.record_id) - len(learn.record_id),
-            "test_seed": TEST["seed"],
+            "training": len(trainer.values),
+            "augmented": "half: gain, P and T size, cycle, axis, wander, noise",
+            "validation": len(trainer.validation[1]),
             "labels_version": LABELS_VERSION,
         },
         "training": [
-            {"what": what, "epochs": len(rows), "highest_learning_rate": rate, "batch_size": 32}
-            for what, rate, rows in stages
-            if rows
+            {
+                "what": "alone",
+                "epochs": c.epochs,
+                "highest_learning_rate": trainer.recipe.learning_rate,
+                "batch_size": c.batch_size,
+            }
         ],
-        "history": together + further,
-        "hours": round(sum(row["seconds"] for row in [*joint, *alone]) / 3600, 2),
+        "history": history,
+        "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
         "machine": f"{torch.get_num_threads()} cores, {platform.machine()}, torch",
         "version": files.provenance(),
-        "made_by": COMMAND,
+        "made_by": f"python networks/make.py FOLDER --target {c.target} --model {c.model}",
     }
 
 
-def publish(place: Path, network: StevenNet, test: Medians, content: dict) -> None:
-    """Write network and card; the errors are those of the network as it is read again."""
-    target = content["target"]
-    shipped.write_network(network, content, place)
-    again = shipped.load_network(target, content["model"], device="cpu")
-    content |= {"test": errors(again, test, target), "test_32_bit": errors(network, test, target)}
-    first = test.subset(np.arange(min(FIRST, len(test.record_id))))
-    content["first_test"] = errors(again, first, target)
-    shipped.write_network(network, content, place)
-    print(target, content["test"], content["test_32_bit"], flush=True)
+def publish(folder: Path, place: Path, network: StevenNet, content: dict, ludb: Path | None):
+    """Write a network and its card, with the errors of the network as it is stored."""
+    pretrained.write_network(network, content, place)
+    target, model = content["target"], content["model"]
+    stored = pretrained.load_network(target, model, "cpu", place)
+    test = generated(folder, "test", **TEST)
+    content["data"] |= {"test_seed": TEST["seed"], "tested_with_labels_version": LABELS_VERSION}
+    content["test"] = errors(stored, test, target)
+    content["first_test"] = errors(stored, test.subset(np.arange(FIRST)), target)
+    if ludb:
+        content["ludb"] = errors(stored, real(folder, ludb), target)
+    pretrained.write_network(network, content, place)
+    print(target, model, content["test"], content.get("ludb", ""), flush=True)
 
 
-def make_first(given: argparse.Namespace, data: Medians, test: Medians) -> None:
-    """The network of every target."""
-    networks, joint = train_joint(given.folder, data, given.epochs)
-    for target, network in networks.items():
-        alone = []
-        if target in given.alone:
-            network, alone = train_alone(given.folder, data, network, target, ALONE_EPOCHS)
-        publish(given.networks, network, test, card(target, data, joint, alone))
+def real(folder: Path, records: Path) -> Medians:
+    """Real ECGs with this project's labels."""
+    path = folder / f"labels{LABELS_VERSION}" / "real" / "medians.h5"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        build.collect(build.open_source("wfdb", records), path)
+        files.remove_pieces(path)
+    return read_medians(path)
 
 
-def make_further(given: argparse.Namespace, data: Medians, test: Medians) -> None:
-    """Further trainings of one target."""
-    target, few = FURTHER["target"], last(data, FURTHER["records"])
-    for model in FURTHER["models"]:
-        networks, joint = train_joint(given.folder, few, FURTHER["epochs"], model)
-        publish(given.networks, networks[target], test, card(target, few, joint, [], model))
-
-
-def write_errors(place: Path) -> None:
+def write_tables(place: Path) -> None:
     """Put the errors of all cards into the README beside them."""
-    lines = ["| network | unit | n | MAE | RMSE | R² | original: MAE | RMSE |", "| --- " * 8 + "|"]
-    for target, about in TARGETS.items():
-        for model in shipped.models(target):
-            test = shipped.read_card(target, model)["test"]
-            errors = f"{test['mae']:.3g} | {test['rmse']:.3g} | {test['r2']:.3f}"
-            original = " | ".join(f"{error:.3g}" for error in about.original_error)
-            name = f"{about.label}, model {model}"
-            lines.append(f"| {name} | {about.unit} | {test['n']} | {errors} | {original} |")
+    names = [(target, model) for target in TARGETS for model in pretrained.models(target, place)]
+    lines = [
+        "| network | trunk | unit | MAE | RMSE | R² | slope | original's MAE "
+        "| on LUDB: MAE | bias | R² |",
+        "| --- " * 11 + "|",
+    ]
+    for target, model in names:
+        about, content = TARGETS[target], pretrained.read_card(target, model, place)
+        test, ludb = content["test"], content.get("ludb")
+        cells = [f"{about.label}, model {model}", content["trunk"], about.unit]
+        cells += [f"{test['mae']:.3g}", f"{test['rmse']:.3g}", f"{test['r2']:.3f}"]
+        cells += [f"{test['slope']:.2f}", f"{about.original_error[0]:.3g}"]
+        cells += (
+            [f"{ludb['mae']:.3g}", f"{ludb['bias']:+.3g}", f"{ludb['r2']:.2f}"]
+            if ludb
+            else ["", "", ""]
+        )
+        lines.append(f"| {' | '.join(cells)} |")
     write_between(place / "README.md", "errors", lines)
 
 
@@ -256,19 +215,33 @@ def write_between(document: Path, name: str, lines: list[str]) -> None:
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("folder", type=Path, help="takes the ECGs and the states")
-    options.add_argument("--records", type=int, default=TRAINING["records"])
-    options.add_argument("--epochs", type=int, default=JOINT_EPOCHS)
-    options.add_argument("--alone", nargs="*", default=ALONE, choices=TARGETS)
-    options.add_argument("--networks", type=Path, default=Path(__file__).parent)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("folder", type=Path, help="for generated ECGs and states")
+    options.add_argument("--target", choices=TARGETS)
+    options.add_argument(
+        "--model", type=int, default=1, help="number of the training, and its seed"
+    )
+    options.add_argument("--cards", action="store_true", help="only measure the errors again")
+    options.add_argument("--ludb", type=Path, help="folder of WFDB records of LUDB")
+    options.add_argument("--networks", type=Path, default=HERE)
     given = options.parse_args()
-    shipped.BESIDE = given.networks.resolve()
-    data = collected(given.folder, "train", given.records, TRAINING["seed"])
-    test = collected(given.folder, "test", **TEST)
-    make_first(given, data, test)
-    make_further(given, data, test)
-    write_errors(given.networks)
+    place = given.networks
+    if given.cards:
+        for target in TARGETS:
+            for model in pretrained.models(target, place):
+                content = pretrained.read_card(target, model, place)
+                network = pretrained.network_of(content, "cpu", place)
+                publish(given.folder, place, network, content, given.ludb)
+        write_tables(place)
+        return
+    for target, model in [(given.target, given.model)] if given.target else PLAN:
+        trainer = trainer_for(given.folder, config_for(target, model=model), TRAINING["records"])
+        state = given.folder / f"{target}.{model}.labels{LABELS_VERSION}.state"
+        network = training.fit(trainer, state)
+        publish(given.folder, place, network, card(trainer), given.ludb)
+        write_tables(place)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,14 @@ import platform
 from pathlib import Path
 
 import torch
-from make import collected, write_between
+from make import generated, write_between
 
-from ecghelpers import config, files, shipped, training
+from ecghelpers import config, files, pretrained, training
 from ecghelpers.data.medians import Medians
 from ecghelpers.evaluation import performance
 from ecghelpers.judging.planted_networks import planted_parts
 from ecghelpers.prediction import predict
-from ecghelpers.training import Settings, Trainer
+from ecghelpers.training import Trainer, TrainingConfig
 from ecghelpers.truth.plants import PLANTS, Planted, fingerprint
 
 DATA = {"records": 10_000, "seed": 103}  # of the generator; three in five train
@@ -29,7 +29,7 @@ COMMAND = "python networks/make_planted.py FOLDER"
 def card(name: str, trainer: Trainer, data: Medians, parts: dict) -> dict[str, object]:
     """What is to be known of a network, but for its errors."""
     return {
-        "target": f"{shipped.PLANTED}/{name}",
+        "target": f"{pretrained.PLANTED}/{name}",
         "unit": PLANTS[name].unit,
         "model": 1,
         "mean": trainer.mean,
@@ -45,7 +45,7 @@ def card(name: str, trainer: Trainer, data: Medians, parts: dict) -> dict[str, o
         "training": [
             {
                 "what": "alone",
-                "epochs": trainer.settings.epochs,
+                "epochs": trainer.config.epochs,
                 "highest_learning_rate": trainer.recipe.learning_rate,
                 "batch_size": BATCH_SIZE,
             }
@@ -60,8 +60,8 @@ def card(name: str, trainer: Trainer, data: Medians, parts: dict) -> dict[str, o
 
 def errors(name: str, test: Planted) -> dict[str, float]:
     """n, MAE, RMSE and R² of the network as it is read again."""
-    network = shipped.network_of(
-        shipped.planted_card(name, fingerprint(name, PLANT_SEED)), device="cpu"
+    network = pretrained.network_of(
+        pretrained.planted_card(name, fingerprint(name, PLANT_SEED)), device="cpu"
     )
     found = performance.model_errors(test.values, predict(network, test.beats))
     return {"n": int(found.pop("n"))} | {key: round(float(v), 6) for key, v in found.items()}
@@ -76,13 +76,13 @@ def make(name: str, data: Medians, given: argparse.Namespace) -> None:
     }
     train, validation = ((parts[s].beats, parts[s].values) for s in ("train", "validation"))
     how = {"epochs": given.epochs, "batch_size": BATCH_SIZE, "seed": PLANT_SEED}
-    settings = Settings(f"planted {name}", **how)
+    settings = TrainingConfig(f"planted {name}", **how)
     trainer = Trainer(settings, train, validation, config.resolve_device())
     network = training.fit(trainer, given.folder / f"planted {name}.state")
     content = card(name, trainer, data, parts)
-    shipped.write_network(network, content, given.networks)
+    pretrained.write_network(network, content, given.networks)
     content |= {"test": errors(name, parts["test"])}
-    shipped.write_network(network, content, given.networks)
+    pretrained.write_network(network, content, given.networks)
     print(name, content["test"], flush=True)
 
 
@@ -90,7 +90,7 @@ def write_errors(place: Path) -> None:
     """Put the errors of all cards into the README beside them."""
     lines = ["| plant | label | unit | n | MAE | R² |", "| --- " * 6 + "|"]
     for name, plant in PLANTS.items():
-        test = shipped.planted_card(name, fingerprint(name, PLANT_SEED))["test"]
+        test = pretrained.planted_card(name, fingerprint(name, PLANT_SEED))["test"]
         errors = f"{test['n']} | {test['mae']:.3g} | {test['r2']:.3f}"
         lines.append(f"| {name} | {plant.label} | {plant.unit} | {errors} |")
     write_between(place / "README.md", "planted", lines)
@@ -104,11 +104,11 @@ def main() -> None:
     options.add_argument("--plant", nargs="*", default=list(PLANTS), choices=list(PLANTS))
     options.add_argument("--networks", type=Path, default=Path(__file__).parent)
     given = options.parse_args()
-    shipped.BESIDE = given.networks.resolve()
-    data = collected(given.folder, "planted", given.records, DATA["seed"])
+    pretrained.BESIDE = given.networks.resolve()
+    data = generated(given.folder, "planted", given.records, DATA["seed"])
     for name in given.plant:
         make(name, data, given)
-    if all(map(shipped.models, (f"{shipped.PLANTED}/{name}" for name in PLANTS))):
+    if all(map(pretrained.models, (f"{pretrained.PLANTED}/{name}" for name in PLANTS))):
         write_errors(given.networks)
 
 

@@ -1,7 +1,6 @@
 """What a results folder promises to those who read it from outside, and how notebooks are kept."""
 
 import json
-import re
 from pathlib import Path
 
 import h5py
@@ -21,14 +20,11 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_defines_nothing_loops_over_nothing_and_ends_with_its_check(notebook):
+def test_a_notebook_has_short_cells_and_checks_its_results(notebook):
     content = json.loads(notebook.read_text(encoding="utf-8"))
-    cells = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
-    for cell in cells:
-        source = "".join(cell["source"])
-        assert not re.search(r"^\s*(def|class|for|while)\b.*:$", source, re.M), source
-        assert len(source.splitlines()) <= 30
-    assert "assert " in "".join(cells[-1]["source"])
+    sources = ["".join(c["source"]) for c in content["cells"] if c["cell_type"] == "code"]
+    assert all(len(source.splitlines()) <= 30 for source in sources)
+    assert any("assert " in source for source in sources)
     assert "widgets" not in content["metadata"]
 
 

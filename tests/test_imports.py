@@ -11,7 +11,7 @@ from ecghelpers import fingerprint
 FLOORS = (
     {"run", "views", "study"},
     {"evaluation", "judging"},
-    {"data", "trainer", "training", "training_state", "attribution_maps", "shipped"},
+    {"data", "trainer", "training", "attribution_maps", "pretrained"},
     {
         "attribution",
         "attribution_methods",

@@ -1,4 +1,4 @@
-"""StevenNet: its checkpoints, its scaling, and the evaluation form that is the same function."""
+"""StevenNet: checkpoints, scaling, and the fused network, which computes the same function."""
 
 import copy
 import subprocess
@@ -15,9 +15,8 @@ from torch import nn
 from ecghelpers import model as model_module
 from ecghelpers.model import (
     StevenNet,
-    architecture,
-    evaluation_form,
     fold_scaling,
+    fuse,
     load_model,
     read_metadata,
     save_model,
@@ -74,9 +73,9 @@ def test_names_and_number_of_parameters(network):
 
 @pytest.mark.parametrize("kind", ["beats", "noise"])
 @pytest.mark.parametrize("count", [1, 3, 20])
-def test_evaluation_form_agrees_with_double_precision(network, plain, count, kind):
+def test_the_fused_network_agrees_with_double_precision(network, plain, count, kind):
     x = made_up(count, seed=count)[kind]
-    fast = evaluation_form(network)
+    fast = fuse(network)
     with torch.inference_mode():
         wanted = plain(x.double())
         assert relative(fast(x), wanted) < 1e-6
@@ -84,14 +83,14 @@ def test_evaluation_form_agrees_with_double_precision(network, plain, count, kin
         assert relative(fast(x.requires_grad_()).detach(), wanted) < 1e-6
 
 
-def test_evaluation_form_in_double_precision(network, plain):
+def test_the_fused_network_in_double_precision(network, plain):
     x = made_up(5)["beats"].double()
     with torch.inference_mode():
-        assert relative(evaluation_form(copy.deepcopy(network).double())(x), plain(x)) < 1e-12
+        assert relative(fuse(copy.deepcopy(network).double())(x), plain(x)) < 1e-12
 
 
 def test_a_hook_sees_what_it_would_see_in_the_model(network, plain):
-    fast, seen = evaluation_form(network), []
+    fast, seen = fuse(network), []
     x = made_up(4)["beats"]
     for net in (fast, plain := copy.deepcopy(plain)):
         net.block8.conv2.register_forward_hook(lambda module, given, out: seen.append(out))
@@ -102,25 +101,25 @@ def test_a_hook_sees_what_it_would_see_in_the_model(network, plain):
     assert relative(*seen) < 1e-6
 
 
-def test_evaluation_form_is_a_copy_without_weight_gradients(network):
+def test_the_fused_network_is_a_copy_without_weight_gradients(network):
     x = made_up(4)["beats"]
-    fast = evaluation_form(network)
-    assert evaluation_form(fast) is fast
+    fast = fuse(network)
+    assert fuse(fast) is fast
     assert not any(p.requires_grad for p in fast.parameters())
     with torch.inference_mode():
         before = fast(x)
         changed = steven_net(dtype=torch.float32)
-        form = evaluation_form(changed)
+        form = fuse(changed)
         changed.fc1.weight.data *= 2
         assert torch.equal(form(x), before)
 
 
 def test_large_batches_pass_in_parts(network, monkeypatch):
     x = made_up(20)["beats"]
-    fast = evaluation_form(network)
+    fast = fuse(network)
     with torch.inference_mode():
         whole = fast(x)
-        monkeypatch.setitem(model_module.RECORDS_A_PASS, "cpu", 8)
+        monkeypatch.setitem(model_module.RECORDS_PER_PASS, "cpu", 8)
         torch.testing.assert_close(fast(x), whole, rtol=1e-6, atol=0)
 
 
@@ -153,7 +152,7 @@ def test_captum_draws_the_same_map_as_on_the_plain_network(
     monkeypatch.setattr(torch, "normal", lambda mean, std: mean + std * torch.randn(std.shape))
     x = made_up(3)["beats"][..., 180:300]
     maps = []
-    for net in (evaluation_form(copy.deepcopy(network).to(dtype)), plain):
+    for net in (fuse(copy.deepcopy(network).to(dtype)), plain):
         torch.manual_seed(1)
         np.random.seed(1)  # noqa: NPY002 (GradientShap draws from it)
         given = x.to(net.fc1.weight.dtype, copy=True).requires_grad_()
@@ -236,17 +235,12 @@ def test_bad_files_are_refused_in_one_line(network, tmp_path):
         assert str(tmp_path / name) in message and "allowed:" in message and "\n" not in message
 
 
-@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64, torch.int8])
-@pytest.mark.parametrize("metadata", [None, {}])
-def test_another_precision_is_refused(network, tmp_path, kind, metadata):
-    """Whether save_model wrote the file or another program did."""
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float64, torch.int8])
+def test_another_precision_is_refused(network, tmp_path, kind):
     path = tmp_path / "model.safetensors"
     other = copy.deepcopy(network)
     other.fc1.weight = nn.Parameter(other.fc1.weight.to(kind), requires_grad=False)
-    if metadata is None:
-        save_file(other.state_dict(), path)
-    else:
-        save_model(path, other, metadata)
+    save_file(other.state_dict(), path)
     with pytest.raises(ValueError, match="fc1.weight is .*; allowed: float32") as caught:
         load_model(path)
     said = str(caught.value)
@@ -272,7 +266,7 @@ def test_weights_that_cannot_be_are_refused(network, tmp_path, value, said, suff
 
 @pytest.mark.parametrize("shape", [(4, 600, 12), (12, 600), (4, 8, 600)])
 def test_wrong_leads_are_refused(network, shape):
-    for net in (network, evaluation_form(network)):
+    for net in (network, fuse(network)):
         with pytest.raises(ValueError, match=r"allowed: \(record, 12, time\)"):
             net(torch.zeros(shape))
 
@@ -289,23 +283,6 @@ def test_importing_the_package_is_quick():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 def test_cuda_gives_what_the_cpu_gives(network, plain):
     x = made_up(6)["beats"]
-    fast = evaluation_form(copy.deepcopy(network).cuda())
+    fast = fuse(copy.deepcopy(network).cuda())
     with torch.inference_mode():
         assert relative(fast(x.cuda()).cpu(), plain(x.double())) < 1e-4
-
-
-def test_the_architecture_tells_the_weights_and_what_a_value_sees(network):
-    rows = {row["layer"]: row for row in architecture(network)}
-    assert sum(row["weights"] for row in rows.values()) == sum(
-        weight.numel() for weight in network.parameters()
-    )
-    x = torch.randn(1, 12, 600, requires_grad=True)
-    out = network.init_block(x)
-    for name in ("init_block", "block1", "block2"):
-        out = network.pool(out) if name == "block1" else out
-        out = network.get_submodule(name)(out) if name != "init_block" else out
-        assert rows[name]["gives"] == f"{out.shape[1]} × {out.shape[2]}"
-        (gradient,) = torch.autograd.grad(out[..., out.shape[2] // 2].sum(), x, retain_graph=True)
-        seen = np.flatnonzero(gradient.abs().sum((0, 1)))
-        span = 2 * (seen[-1] - seen[0] + 1)
-        assert 0.9 * rows[name]["sees_ms"] <= span <= rows[name]["sees_ms"], name

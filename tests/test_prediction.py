@@ -28,7 +28,7 @@ class Small(Linear):
 
 def test_out_of_memory_halves_the_batch_and_goes_on():
     model = Small(room=10)
-    with pytest.warns(UserWarning, match="going on with 8 at once"):
+    with pytest.warns(UserWarning, match="continuing with batches of 8"):
         found = predict(model, BEATS, batch_size=16)
     np.testing.assert_allclose(found, (BEATS * WEIGHTS).sum((1, 2)))
     assert model.seen == len(BEATS)

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-GROUND_FLOOR = ("__init__", "checksums", "config", "ecg", "files", "fingerprint", "shipped")
+GROUND_FLOOR = ("__init__", "checksums", "config", "ecg", "files", "fingerprint", "pretrained")
 MODULES = (*GROUND_FLOOR, "selection", "data/__init__", "data/hdf5", "data/medians")
 
 COMMON = 'results = "results/quick"\ndevice = "auto"\nseed = 1\n'

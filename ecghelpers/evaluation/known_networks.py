@@ -22,8 +22,7 @@ from ..ecg import SPLITS
 from ..files import write_json, write_table
 from ..model import load_model, save_model
 from ..prediction import predict
-from ..trainer import Settings as TrainerSettings
-from ..trainer import Trainer
+from ..trainer import Trainer, TrainingConfig
 from ..training import fit
 from . import metrics
 from .controls import control_maps
@@ -105,7 +104,7 @@ def train(known: Known, data: Medians, effort: Effort, state: Path, device: torc
         most = effort.records if split == "train" else -(-effort.records // 3)
         planted = made(known, records_for(data, known.kind, split, most))
         parts.append((planted.beats, planted.values))
-    settings = TrainerSettings(
+    settings = TrainingConfig(
         f"{known.kind} {known.place}",
         known.initialisation,
         epochs=effort.epochs,

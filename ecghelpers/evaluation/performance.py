@@ -12,7 +12,7 @@ from ..ecg import SPLITS, TARGETS
 from ..files import provenance, whole_file, write_json
 from ..model import load_model, read_metadata
 from ..prediction import predict
-from ..shipped import other_data
+from ..pretrained import other_data
 
 
 def model_errors(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
@@ -81,7 +81,7 @@ def origins(results: Results, data: Medians) -> list[str]:
         if card:
             other = other_data(card, data.attributes)
             sentence = (
-                f"{target} model {number}: shipped, trained on {card['data']['training']} other "
+                f"{target} model {number}: pretrained, trained on {card['data']['training']} other "
                 f"ECGs{'; ' + other if other else ', measured as these are'}"
             )
         sentences.append(sentence)

@@ -12,7 +12,7 @@ from ..config import Results
 from ..data.maps_and_curves import Attributions, read_attributions
 from ..data.medians import Medians
 from ..files import write_table
-from ..prediction import ready
+from ..prediction import prepare_for_inference
 from ..truth.similarity import between_methods, between_trainings
 
 # Few enough for the many maps of shuffled networks; the same for every network compared.
@@ -69,7 +69,7 @@ def disagreement(
     leads brought.
     """
     tables = []
-    model, *_ = ready(model)
+    model, *_ = prepare_for_inference(model)
     for leads in LEAD_CHOICES:
         given = {"record_id": record_id, "leads": leads, "seed": seed, "progress": False, **options}
         maps = {m: attribute(model, beats_uv, m, **given) for m in METHODS if m != "random"}

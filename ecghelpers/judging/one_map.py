@@ -5,7 +5,7 @@ from torch import nn
 
 from ..data.medians import Medians
 from ..perturbation import OPERATORS, ORDERS
-from ..prediction import ready
+from ..prediction import prepare_for_inference
 from .perturbation_curves import Experiment
 
 
@@ -13,7 +13,7 @@ def all_ways(
     model: nn.Module, data: Medians, relevance: np.ndarray, experiment: Experiment
 ) -> dict[tuple[str, str], np.ndarray]:
     """(operator, order) → (record, step) predictions of one map of every record."""
-    model, *_ = ready(model)
+    model, *_ = prepare_for_inference(model)
     return {
         (operator, order): experiment.curve(
             model, data, relevance, operator, order, experiment.points

@@ -22,7 +22,7 @@ from ..data.medians import Medians
 from ..files import Pieces, array_digest
 from ..fingerprint import code_digest
 from ..perturbation import OPERATORS, ORDERS, POINTS, perturbation_curve, schedule
-from ..prediction import ready
+from ..prediction import prepare_for_inference
 from ..truth import floor_maps
 
 BLOCK_RECORDS = 16
@@ -110,7 +110,7 @@ def perturb(
     decides = {"records": list(data.record_id), "beats": array_digest(data.medians)}
     decides |= {"weights": weights_digest(model.state_dict()), "code": code_digest(__name__)}
     pieces = Pieces(path, {**settings, **decides})
-    model, *_ = ready(model)  # once, not for every curve
+    model, *_ = prepare_for_inference(model)  # once, not for every curve
     partners = floor_maps.partners(data.record_id, experiment.seed, data.groups)
     every, methods = np.arange(len(data.record_id)), list(methods)
     blocks = [every[n : n + BLOCK_RECORDS] for n in range(0, len(every), BLOCK_RECORDS)]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from .. import attribution, shipped
+from .. import attribution, pretrained
 from ..attribution import METHODS
 from ..config import Results, check_choice, generator, resolve_device
 from ..data.medians import Medians
@@ -18,7 +18,7 @@ from ..evaluation.performance import model_errors
 from ..files import provenance, write_json, write_table
 from ..model import load_model
 from ..prediction import predict
-from ..training import Settings, Trainer, fit, write_network
+from ..training import Trainer, TrainingConfig, fit, write_network
 from ..truth.method_scores import score_table
 from ..truth.plants import PLANTS, Planted, fingerprint
 from ..written import written
@@ -33,7 +33,7 @@ class Planting:
     """How a planted network is made: its training, on so many records, and the maps of how many.
 
     least_r2: on the test records; below it a network has not learnt its plant. network:
-    ``shipped`` takes the one that comes with the project, where it reads this very plant.
+    ``pretrained`` takes the one that comes with the project, where it reads this very plant.
     """
 
     training_records: int = 960
@@ -168,11 +168,11 @@ def _obtained(
 ) -> tuple[nn.Module, str]:
     """The network, written and read back, and where it is from."""
     path, card = results.planted_network(name), None
-    if planting.network == "shipped":
-        card = shipped.planted_card(name, fingerprint(name, planting.seed))
+    if planting.network == "pretrained":
+        card = pretrained.planted_card(name, fingerprint(name, planting.seed))
     if card:
-        about = {"target": f"planted {name}", "network": "shipped", "card": card}
-        write_network(path, shipped.network_of(card, device), about, card["history"])
+        about = {"target": f"planted {name}", "network": "pretrained", "card": card}
+        write_network(path, pretrained.network_of(card, device), about, card["history"])
         origin = f"it comes with the project and learnt from {card['data']['training']} other ECGs"
     else:
         _train(path, results.planted_metrics(name), name, planting, parts, device)
@@ -185,7 +185,7 @@ def _train(
 ) -> None:
     """Train a network and write it. output: what the step always makes; the state lies with it."""
     how = {"epochs": planting.epochs, "batch_size": planting.batch_size, "seed": planting.seed}
-    settings = Settings(f"planted {name}", **how)
+    settings = TrainingConfig(f"planted {name}", **how)
     beats = {split: (planted.beats, planted.values) for split, (_, planted) in parts.items()}
     trainer = Trainer(settings, beats["train"], beats["validation"], resolve_device(device))
     network = fit(trainer, output=output)

@@ -11,8 +11,8 @@ import torch
 from ..attribution import METHODS, attribute, multiplied
 from ..config import generator
 from ..model import ResModule, StevenNet
-from ..prediction import ready
-from ..training import Settings, Trainer, fit
+from ..prediction import prepare_for_inference
+from ..training import Trainer, TrainingConfig, fit
 from ..truth.similarity import similarity_table
 
 STAGES = ("fc1", *(f"block{number}" for number in range(8, 0, -1)), "init_block")
@@ -132,7 +132,7 @@ def randomisation_table(
     given = {"draws": draws, "noise": noise, "seed": seed, **options}
 
     def maps_of(network: StevenNet, rows: slice) -> dict[str, np.ndarray]:
-        network, *_ = ready(network)  # once, not for every map
+        network, *_ = prepare_for_inference(network)  # once, not for every map
         beats, ids = beats_uv[rows], record_id[rows]
         return {m: smooth_maps(network, beats, m, ids, **given) for m in methods}
 
@@ -160,7 +160,7 @@ def _by_stage(
 
 
 def train_on_permuted_labels(
-    settings: Settings,
+    settings: TrainingConfig,
     training: tuple[np.ndarray, np.ndarray],
     validation: tuple[np.ndarray, np.ndarray],
     device: torch.device,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from .. import shipped
+from .. import pretrained
 from ..config import check_choice
 from ..ecg import BEAT_SHAPE, TARGETS
 from .notebook_cells import notebook_parameters
@@ -24,7 +24,7 @@ ALLOWED = {
     "seed": (0, 2**31 - 1),
     "source": ("gan", "12sl", "hdf5", "wfdb"),
     "records": (1, 10_000_000),
-    "network": ("trained", "shipped"),
+    "network": ("trained", "pretrained"),
     "recipe": ("default", "original"),
     "epochs": (1, 10_000),
     "batch_size": (1, 65_536),
@@ -192,9 +192,9 @@ def load(profile: str, targets: list[str]) -> dict:
         for name, cell in own.items()
     }
     for target in targets:
-        if notebooks["02_train"][target].get("network") == "shipped":
+        if notebooks["02_train"][target].get("network") == "pretrained":
             for model in range(1, models + 1):
-                shipped.read_card(target, model)
+                pretrained.read_card(target, model)
     return {"profile": profile, "targets": targets, "models": models, "notebooks": notebooks}
 
 

@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 from .convolution import records_at_once, transform
 
 
-def is_watched(model: nn.Module) -> bool:
+def has_hooks(model: nn.Module) -> bool:
     """Whether a module of the model has a hook."""
     return any(
         module._forward_hooks
@@ -28,7 +28,7 @@ def is_watched(model: nn.Module) -> bool:
 def can_fuse(model: nn.Module) -> bool:
     """Whether nothing looks into the model: no module has a hook, no weight takes a gradient."""
     trains = torch.is_grad_enabled() and any(p.requires_grad for p in model.parameters())
-    return not is_watched(model) and not trains
+    return not has_hooks(model) and not trains
 
 
 def run_blocks(blocks: list[nn.Module], x: Tensor) -> Tensor:

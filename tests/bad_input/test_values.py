@@ -126,7 +126,7 @@ YAML = {
     "a line end in a path": 'source: wfdb\nsource_path: "/tmp\\nx"',
     "a zero in a path": 'source: wfdb\nsource_path: "/tmp\\0x"',
     "a network that is none": "network: planted",
-    "a thousand networks of ours": "network: shipped\nmodels: 1000",
+    "a thousand networks of ours": "network: pretrained\nmodels: 1000",
 }  # fmt: skip
 
 

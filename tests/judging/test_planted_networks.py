@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from torch import nn
 
-from ecghelpers import shipped
+from ecghelpers import pretrained
 from ecghelpers.attribution import Settings
 from ecghelpers.config import Results
 from ecghelpers.data.maps_and_curves import read_attributions
@@ -180,17 +180,19 @@ def test_files_and_scores_of_a_network_that_counts_as_learnt(gan_beats, tmp_path
 
 def test_the_network_that_comes_along_is_taken_where_it_reads_the_same_plant(gan_beats, tmp_path):
     results, data = Results(tmp_path), _data(gan_beats)
-    own = planted(results, data, "interval", replace(QUICK, network="shipped", seed=8))
+    own = planted(results, data, "interval", replace(QUICK, network="pretrained", seed=8))
     assert own.origin.startswith("it learnt here, from ") and not own.learnt
-    taken = planted(results, data, "interval", replace(QUICK, network="shipped", seed=7))
+    taken = planted(results, data, "interval", replace(QUICK, network="pretrained", seed=7))
     assert "comes with the project" in taken.origin and taken.learnt and len(taken.scores)
-    card = shipped.planted_card("interval", fingerprint("interval", 7))
+    card = pretrained.planted_card("interval", fingerprint("interval", 7))
     training = json.loads((results.planted_dir("interval") / "training.json").read_text())
-    assert training["history"] == card["history"] and training["settings"]["network"] == "shipped"
+    assert (
+        training["history"] == card["history"] and training["settings"]["network"] == "pretrained"
+    )
     network = load_model(results.planted_network("interval"))
     beats = data.medians[:2]
     np.testing.assert_array_equal(
-        predict(network, beats), predict(shipped.network_of(card, "cpu"), beats)
+        predict(network, beats), predict(pretrained.network_of(card, "cpu"), beats)
     )
 
 

@@ -14,7 +14,7 @@ from ecghelpers.judging.randomisation import (
     train_on_permuted_labels,
 )
 from ecghelpers.prediction import predict
-from ecghelpers.training import Settings
+from ecghelpers.training import TrainingConfig
 from ecghelpers.truth import (
     between_methods,
     between_trainings,
@@ -150,7 +150,7 @@ def test_a_smooth_map_without_noise_is_the_map_and_belongs_to_the_record():
 def test_a_network_trained_on_permuted_labels_has_learnt_nothing():
     given = beats(24, dtype=np.int16)
     labels = given[:, 9].max(1).astype(float)
-    settings = Settings("R_PeakAmpl_v5", epochs=1, batch_size=8)
+    settings = TrainingConfig("R_PeakAmpl_v5", epochs=1, batch_size=8)
     parts = (given[:16], labels[:16]), (given[16:], labels[16:])
     network = train_on_permuted_labels(settings, *parts, torch.device("cpu"))
     predicted = predict(network, given)

@@ -4,14 +4,14 @@ import pytest
 import torch
 from small_networks import beats, steven_net
 
-from ecghelpers.model import evaluation_form
+from ecghelpers.model import fuse
 from ecghelpers.speed import convolution
 from ecghelpers.speed.fused import can_fuse, run_blocks
 
 
 @pytest.fixture
 def form():
-    return evaluation_form(steven_net())
+    return fuse(steven_net())
 
 
 def traces(count=5, time=60):

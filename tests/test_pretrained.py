@@ -1,5 +1,6 @@
-"""The networks that come with the project: they are what their cards say, or are refused."""
+"""Pretrained networks are what their cards say, or are refused in one line."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -13,44 +14,45 @@ import toy
 from forked import forkserver, run_notebook
 from safetensors.torch import load_file, save_file
 
-from ecghelpers import shipped
+from ecghelpers import pretrained
 from ecghelpers.config import Results
 from ecghelpers.data.gan import record_ids, synthesize
 from ecghelpers.data.parallel import measured_block
 from ecghelpers.ecg import TARGETS
 from ecghelpers.evaluation import performance
 from ecghelpers.measurement import LABELS_VERSION
+from ecghelpers.model import StevenNet
 from ecghelpers.prediction import predict
 from ecghelpers.run import parameter_files
 from ecghelpers.truth.plants import PLANTS, fingerprint
 
 FIRST = 200
-NETWORKS = [(target, 1) for target in TARGETS] + [("qt", k) for k in shipped.models("qt")[1:]]
+NETWORKS = [(target, model) for target in TARGETS for model in pretrained.models(target)]
 
 
 @pytest.fixture(scope="module")
 def unseen():
     """The first test ECGs of the cards, made anew: median beats and targets."""
-    ids = record_ids(0, FIRST, shipped.read_card("qt")["data"]["test_seed"])
+    ids = record_ids(0, FIRST, pretrained.read_card("qt")["data"]["test_seed"])
     eight = synthesize(ids)
     block = measured_block(ids, eight, 500)
     return block.medians, block.targets
 
 
 @pytest.fixture
-def copied(tmp_path, monkeypatch):
+def copied(tmp_path):
     """A copy of the networks of one target, to be damaged."""
-    shutil.copytree(shipped.folder() / "qt", tmp_path / "qt")
-    monkeypatch.setattr(shipped, "BESIDE", tmp_path)
-    return tmp_path / "qt"
+    shutil.copytree(pretrained.folder() / "qt", tmp_path / "qt")
+    return tmp_path
 
 
 @pytest.mark.parametrize(("target", "model"), NETWORKS)
-def test_a_shipped_network_errs_as_its_card_says(unseen, target, model):
+def test_a_pretrained_network_errs_as_its_card_says(unseen, target, model):
     medians, targets = unseen
-    card, truth = shipped.read_card(target, model), targets[:, list(TARGETS).index(target)]
+    card, truth = pretrained.read_card(target, model), targets[:, list(TARGETS).index(target)]
     known = np.isfinite(truth)
-    network = shipped.load_network(target, model, device="cpu")
+    network = StevenNet().eval()  # a reader who knows nothing of cards
+    network.load_state_dict(load_file(pretrained.folder() / target / f"model{model}.safetensors"))
     found = performance.model_errors(truth[known], predict(network, medians[known]))
     assert found["n"] == card["first_test"]["n"]
     assert found["mae"] == pytest.approx(card["first_test"]["mae"], rel=0.01)
@@ -58,58 +60,76 @@ def test_a_shipped_network_errs_as_its_card_says(unseen, target, model):
 
 
 @pytest.mark.parametrize("plant", PLANTS)
-def test_a_shipped_network_reads_its_plant_and_no_other(unseen, plant):
+def test_a_pretrained_network_reads_its_plant_and_no_other(unseen, plant):
     medians, targets = unseen
     labels = targets[:, list(TARGETS).index("qt")]
     seed = parameter_files.read_yaml(parameter_files.PARAMETERS / "reference.yaml")["seed"]
-    card = shipped.planted_card(plant, fingerprint(plant, seed))
+    card = pretrained.planted_card(plant, fingerprint(plant, seed))
     known = np.isfinite(labels)
     ids = [f"unseen {number}" for number in np.flatnonzero(known)]
     planted = PLANTS[plant].plant(medians[known], ids, seed, labels[known])
-    network = shipped.network_of(card, device="cpu")
+    network = pretrained.network_of(card, device="cpu")
     found = performance.model_errors(planted.values, predict(network, planted.beats))
     assert found["r2"] > 0.9 and card["test"]["r2"] > 0.95
     assert found["mae"] == pytest.approx(card["test"]["mae"], rel=0.3)
     assert len(card["history"]) == card["training"][0]["epochs"]
-    assert shipped.planted_card(plant, fingerprint(plant, seed + 1)) is None
+    assert pretrained.planted_card(plant, fingerprint(plant, seed + 1)) is None
 
 
 @pytest.mark.parametrize(("target", "model"), NETWORKS)
-def test_sixteen_bits_cost_next_to_nothing_and_the_card_is_complete(target, model):
-    card = shipped.read_card(target, model)
+def test_half_precision_costs_next_to_nothing_and_the_card_is_complete(target, model):
+    card = pretrained.read_card(target, model)
     assert card["test"]["mae"] == pytest.approx(card["test_32_bit"]["mae"], rel=0.005)
     assert card["test"]["n"] > 4000 and card["data"]["test_seed"] != card["data"]["seed"]
     assert len(card["history"]) == sum(part["epochs"] for part in card["training"])
-    assert {"version", "machine", "hours", "made_by", "sha256"} <= set(card)
-    assert all(shipped.describe(card).values())
+    assert {"version", "machine", "hours", "made_by", "sha256", "trunk"} <= set(card)
+    assert all(pretrained.describe(card).values())
 
 
-def test_what_is_missing_damaged_or_of_another_card_is_told_in_one_line(copied):
-    weights, card = copied / "model1.safetensors", copied / "model1.json"
-    whole, told = weights.read_bytes(), []
+def test_loading_gives_the_plain_network(unseen):
+    plain = StevenNet().eval()
+    plain.load_state_dict(load_file(pretrained.folder() / "pr" / "model1.safetensors"))
+    found = predict(pretrained.load_network("pr", device="cpu"), unseen[0][:5])
+    np.testing.assert_array_equal(found, predict(plain, unseen[0][:5]))
 
-    def refused(target="qt", model=1):
-        with pytest.raises(ValueError) as error:
-            shipped.load_network(target, model)
-        told.append(str(error.value))
-        return told[-1]
 
-    assert "VentRate" in refused("qtc")
-    assert "model 4" in refused(model=4) and "there is: 1" in told[-1]
-    weights.write_bytes(whole[:-100])
-    assert "damaged" in refused()
-    weights.write_bytes(whole)
-    changed = load_file(weights)
+def refusal(place, target="qt", model=1) -> str:
+    with pytest.raises(ValueError) as refused:
+        pretrained.load_network(target, model, "cpu", place)
+    assert str(refused.value).isprintable() and len(str(refused.value)) < 500
+    return str(refused.value)
+
+
+def test_networks_that_do_not_exist_are_refused(copied):
+    assert "unknown target 'qtc'; choose one of VentRate" in refusal(copied, "qtc")
+    assert "no pretrained qt model 0 (available for qt: 1" in refusal(copied, model=0)
+    assert "available for pr: none" in refusal(copied, "pr")
+
+
+def test_weights_that_are_not_the_cards_are_refused(copied):
+    weights = copied / "qt" / "model1.safetensors"
+    whole, changed = weights.read_bytes(), load_file(weights)
     changed["fc1.bias"] += 1
     save_file(changed, weights)
-    assert "not the network that" in refused()
+    contents = (weights.read_bytes(), whole[:-5], whole[:2000] + b"x" + whole[2001:], b"")
+    for content in contents:
+        weights.write_bytes(content)
+        assert "is damaged or not the network that model1.json describes" in refusal(copied)
     weights.unlink()
-    assert "is missing" in refused()
-    card.write_text("{")
-    assert "not the card" in refused()
-    card.write_text(json.dumps([1]))
-    assert "not the card" in refused()
-    assert all("\n" not in line and len(line) < 400 for line in told)
+    assert "is missing, though model1.json is there" in refusal(copied)
+
+
+def test_cards_that_are_none_are_refused(copied):
+    path = copied / "qt" / "model1.json"
+    card = json.loads(path.read_text())
+    without = [{k: v for k, v in card.items() if k != n} for n in ("target", "model", "sha256")]
+    wrong = [card | {"target": "pr"}, card | {"model": 2}]
+    for content in ("", "{", "[]", "3", "null", *map(json.dumps, [*without, *wrong])):
+        path.write_text(content)
+        assert "model1" in refusal(copied) and "take both from one version" in refusal(copied)
+    path.with_suffix(".safetensors").write_bytes(b"junk")
+    path.write_text(json.dumps(card | {"sha256": hashlib.sha256(b"junk").hexdigest()}))
+    assert "cannot read a model from" in refusal(copied)
 
 
 def test_a_profile_that_wants_more_networks_than_there_are_is_refused(monkeypatch, tmp_path):
@@ -118,23 +138,23 @@ def test_a_profile_that_wants_more_networks_than_there_are_is_refused(monkeypatc
     profile = tmp_path / "parameters" / "reference.yaml"
     assert parameter_files.load("reference", ["qt"])["models"] == 1
     profile.write_text(re.sub(r"models: 1\b", "models: 9", profile.read_text()))
-    with pytest.raises(ValueError, match="qt model .* does not come with the project"):
+    with pytest.raises(ValueError, match="no pretrained qt model"):
         parameter_files.load("reference", ["qt"])
 
 
-def test_notebooks_take_a_shipped_network_and_say_so(smoke, tmp_path):
+def test_notebooks_take_a_pretrained_network_and_say_so(smoke, tmp_path):
     """02 to 04 of the profile reference, on the few records of the profile smoke."""
     (tmp_path / "data").mkdir()
     shutil.copy(smoke.medians, tmp_path / "data")
     few = {"heatmap_records": 2, "smoothgrad_draws": 2, "gradientshap_draws": 2}
-    common = {"results": str(tmp_path), "target": "qt", "network": "shipped"} | few
+    common = {"results": str(tmp_path), "target": "qt", "network": "pretrained"} | few
     process = forkserver().Process(target=_run_all, args=(common,))
     process.start()
     process.join()
     assert process.exitcode == 0
     paths = Results(tmp_path)
     errors = pd.read_csv(paths.metrics).set_index("split").mae
-    card = shipped.read_card("qt")
+    card = pretrained.read_card("qt")
     assert errors.test < 4 * card["test"]["mae"]  # of a dozen records
     history = json.loads((paths.model_dir("qt", 1) / "training.json").read_text())["history"]
     assert history == card["history"]
@@ -147,12 +167,12 @@ def _run_all(parameters):
 
 
 def test_other_data_is_said():
-    card = shipped.read_card("pr")
+    card = pretrained.read_card("pr")
     card["data"]["labels_version"] = LABELS_VERSION
-    assert shipped.other_data(card, {"source": "gan"}) == ""
-    assert "from wfdb" in shipped.other_data(card, {"source": "wfdb"})
+    assert pretrained.other_data(card, {"source": "gan"}) == ""
+    assert "from wfdb" in pretrained.other_data(card, {"source": "wfdb"})
     card["data"]["labels_version"] = LABELS_VERSION - 1
-    assert f"version {LABELS_VERSION - 1}" in shipped.other_data(card, {"source": "gan"})
+    assert f"version {LABELS_VERSION - 1}" in pretrained.other_data(card, {"source": "gan"})
 
 
 def test_the_readme_s_lines_run_from_an_installed_package_elsewhere(tmp_path):
@@ -173,6 +193,11 @@ def test_the_readme_s_lines_run_from_an_installed_package_elsewhere(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "heatmap.png").stat().st_size > 10_000
-    where = [sys.executable, "-P", "-c", "from ecghelpers import shipped; print(shipped.folder())"]
+    where = [
+        sys.executable,
+        "-P",
+        "-c",
+        "from ecghelpers import pretrained; print(pretrained.folder())",
+    ]
     found = subprocess.run(where, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert found.stdout.startswith(str(installed))
