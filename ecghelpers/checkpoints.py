@@ -7,29 +7,30 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 
-def read_weights(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Read float32 weights from safetensors, or from a .pt state dict of the original analysis.
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Load float32 weights from safetensors, or from a .pt state dict of the original analysis.
 
-    expected: a state dict with the names and shapes that the file must hold. Weights stored with 16
-    bits are widened. Raises ValueError, naming the file and what is allowed, for a file that is
-    missing or truncated, holds anything but tensors, belongs to another architecture or precision,
-    or has impossible values.
+    Weights stored with 16 bits are widened. Raises ValueError, naming the file and what is allowed,
+    for a file that is missing or truncated, holds anything but tensors, belongs to another
+    architecture or precision, or has impossible values.
     """
     weights = _read_pt(path) if path.suffix in (".pt", ".pth") else read_safetensors(path)[0]
-    _check_architecture(path, weights, expected)
-    for name, value in expected.items():
-        if weights[name].dtype == torch.float16 and value.dtype == torch.float32:
-            weights[name] = weights[name].float()
-        if weights[name].dtype != value.dtype:
-            got, allowed = (
-                str(d).removeprefix("torch.") for d in (weights[name].dtype, value.dtype)
-            )
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        problems = "; ".join(line.strip() for line in str(error).splitlines()[1:])
+        raise ValueError(
+            f"{path} holds another architecture: {problems[:200]} …; "
+            "allowed: the weights of one StevenNet"
+        ) from None
+    for name, value in model.state_dict().items():
+        if weights[name].dtype not in (value.dtype, torch.float16):
+            got, allowed = (str(t.dtype).removeprefix("torch.") for t in (weights[name], value))
             raise ValueError(f"{path}: {name} is {got}; allowed: {allowed}")
     check_values(weights, f"{path}: ")
-    return weights
 
 
 def check_values(weights: Mapping[str, Tensor], source: str = "") -> None:
@@ -89,22 +90,3 @@ def _unreadable(path: Path, reason: object) -> ValueError:
         f"cannot read a model from {path}: {lines[0][:150]}; "
         "allowed: a complete .safetensors or .pt state dict of a StevenNet"
     )
-
-
-def _check_architecture(
-    path: Path, weights: dict[str, Tensor], expected: Mapping[str, Tensor]
-) -> None:
-    """Raise ValueError naming the first weights that differ in name or shape."""
-    problems = [f"{name} is missing" for name in expected if name not in weights]
-    problems += [f"{name} is not StevenNet's" for name in weights if name not in expected]
-    problems += [
-        f"{name} is {tuple(weights[name].shape)}, not {tuple(value.shape)}"
-        for name, value in expected.items()
-        if name in weights and weights[name].shape != value.shape
-    ]
-    if problems:
-        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise ValueError(
-            f"{path} holds another architecture: {', '.join(problems[:3])}{more}; "
-            "allowed: the weights of one StevenNet"
-        )

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .checkpoints import read_safetensors, read_weights
+from .checkpoints import load_weights, read_safetensors
 from .ecg import LEADS
 from .files import whole_file
 from .speed.convolution import FFTConv1d, records_at_once, uses_fft
@@ -166,10 +166,10 @@ def save_model(path: str | Path, model: StevenNet, metadata: dict[str, str] | No
 def load_model(path: str | Path, device: str | torch.device = "cpu") -> StevenNet:
     """Read a StevenNet, in evaluation mode, from safetensors or from an original .pt state dict.
 
-    Raises ValueError as ``checkpoints.read_weights`` does.
+    Raises ValueError as ``checkpoints.load_weights`` does.
     """
     model = StevenNet()
-    model.load_state_dict(read_weights(Path(path), model.state_dict()))
+    load_weights(Path(path), model)
     return model.to(device).eval()
 
 

@@ -100,16 +100,14 @@ def write_network(network, card: dict, place: Path) -> None:
 
 def describe(card: dict) -> dict[str, str]:
     """Summarise a card as text by heading."""
-    unit, data, test = TARGETS[card["target"]].unit, card["data"], card["test"]
-    original = TARGETS[card["target"]].original_error[0]
-    epochs = " + ".join(f"{part['epochs']} {part['what']}" for part in card["training"])
+    about, data, test = TARGETS[card["target"]], card["data"], card["test"]
     return {
         "Trained on": f"{data['training']} ECGs of {data['generator']}, seed {data['seed']}",
-        "Epochs": epochs,
+        "Epochs": " + ".join(f"{part['epochs']} {part['what']}" for part in card["training"]),
         "Took": f"{card['hours']:.1f} h on {card['machine']}",
-        "Tested on": f"{test['n']} ECGs of seed {data['test_seed']}, measured in the same way",
-        "Test MAE": f"{test['mae']:.3g} {unit} (the original's network: {original:.3g} {unit})",
-        "Test RMSE, R²": f"{test['rmse']:.3g} {unit}, {test['r2']:.3f}",
+        "Test MAE": f"{test['mae']:.3g} {about.unit} on {test['n']} other generated ECGs "
+        f"(the original's network, on its own test set: {about.original_error[0]:.3g})",
+        "Test RMSE, R²": f"{test['rmse']:.3g} {about.unit}, {test['r2']:.3f}",
         "Made by": card["made_by"],
     }
 

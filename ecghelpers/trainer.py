@@ -14,7 +14,6 @@ from .model import StevenNet, fold_scaling
 from .prediction import predict
 
 MICROVOLT_TO_MILLIVOLT = 1e-3
-RECORDS_PER_COPY = 4096  # to another device
 STATE_VERSION = 1  # to be raised when a saved state can no longer be continued
 
 
@@ -83,7 +82,9 @@ class Trainer:
                     "needed, none NaN: use more records"
                 )
         self.training, self.validation = training, validation
-        self.beats = training[0] if device.type == "cpu" else _copy_to(device, training[0])
+        beats = training[0]
+        on_cpu = device.type == "cpu"
+        self.beats = beats if on_cpu else torch.from_numpy(np.asarray(beats)).to(device)
         self.values = torch.from_numpy(training[1].astype(np.float32)).to(device)
         scaled = self.recipe.standardise
         self.sd = float(training[1].std(dtype=np.float64)) or 1.0
@@ -204,13 +205,3 @@ class Trainer:
         except Exception:
             self._build()  # nothing of a damaged state may remain
             raise
-
-
-def _copy_to(device: torch.device, beats: np.ndarray) -> Tensor:
-    """Return a copy on the device, made piece by piece."""
-    dtype = torch.from_numpy(np.empty(0, beats.dtype)).dtype
-    copied = torch.empty(beats.shape, dtype=dtype, device=device)
-    for first in range(0, len(beats), RECORDS_PER_COPY):
-        part = slice(first, first + RECORDS_PER_COPY)
-        copied[part] = torch.from_numpy(np.ascontiguousarray(beats[part]))
-    return copied

@@ -1,5 +1,6 @@
 """How good are the networks? Errors of predictions, and of all networks of a results folder."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 
@@ -9,7 +10,7 @@ import pandas as pd
 from ..config import Results, resolve_device
 from ..data.medians import Medians
 from ..ecg import SPLITS, TARGETS
-from ..files import provenance, whole_file, write_json
+from ..files import provenance, sha256, write_json, write_table
 from ..model import load_model, read_metadata
 from ..prediction import predict
 from ..pretrained import other_data
@@ -45,34 +46,51 @@ def check_predictions(
             raise ValueError(f"{name} holds NaN or infinity; allowed: finite values")
 
 
-def score_models(results: Results, data: Medians, device: str = "auto") -> pd.DataFrame:
-    """Write ``metrics.json`` beside every network and ``metrics.csv``; return the latter.
+def score_network(
+    results: Results, data: Medians, target: str, model: int, device: str = "auto"
+) -> list[dict]:
+    """Return the errors of one network on every split, from its ``metrics.json`` if that is there.
 
-    Columns: target, model, split, n, mae, rmse (target unit), r2. Raises ValueError if there is no
-    network or a split is empty.
+    The file is written unless it is about these very weights. Each row has target, model, split, n,
+    mae, rmse (target unit) and r2. Raises ValueError if a split is empty.
     """
-    rows = []
-    for target, number in results.models():
-        path = results.network(target, number)
-        network = load_model(path, resolve_device(device))
-        mine = [{"target": target, "model": number, "split": split} for split in SPLITS]
-        for row in mine:
-            part = data.labelled(target, row["split"], copied=False)
-            row |= model_errors(part.target(target), predict(network, part.medians))
-        settings = json.loads(read_metadata(path).get("settings", "{}"))
-        content = {"errors": mine, "unit": TARGETS[target].unit, "training": settings}
-        write_json(path.with_name("metrics.json"), content | {"version": provenance()})
-        rows += mine
+    path = results.network(target, model)
+    output = path.with_name("metrics.json")
+    network, weights = load_model(path, resolve_device(device)), sha256(path)
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        stored = json.loads(output.read_text(encoding="utf-8"))
+        if stored["network"] == weights and stored["records"] == len(data.record_id):
+            return stored["errors"]
+    rows = [{"target": target, "model": model, "split": split} for split in SPLITS]
+    for row in rows:
+        part = data.labelled(target, row["split"], copied=False)
+        row |= model_errors(part.target(target), predict(network, part.medians))
+    settings = json.loads(read_metadata(path).get("settings", "{}"))
+    content = {"errors": rows, "unit": TARGETS[target].unit, "training": settings}
+    content |= {"network": weights, "records": len(data.record_id), "version": provenance()}
+    write_json(output, content)
+    return rows
+
+
+def score_models(results: Results, data: Medians, device: str = "auto") -> pd.DataFrame:
+    """Write ``metrics.csv``, the errors of all networks of a results folder, and return it.
+
+    Columns as in score_network. Raises ValueError if there is no network.
+    """
+    rows = [
+        row
+        for target, model in results.models()
+        for row in score_network(results, data, target, model, device)
+    ]
     if not rows:
         raise ValueError(f"no trained network in {results.root}; run 02_train first")
     table = pd.DataFrame(rows)
-    with whole_file(results.metrics) as temporary:
-        table.to_csv(temporary, index=False)
+    write_table(table, results.metrics)
     return table
 
 
 def origins(results: Results, data: Medians) -> list[str]:
-    """For every network, in a sentence, what it learnt from and how these records differ."""
+    """Say for every network what it was trained on, and how these records differ."""
     sentences = []
     for target, number in results.models():
         metadata = read_metadata(results.network(target, number))
@@ -81,8 +99,8 @@ def origins(results: Results, data: Medians) -> list[str]:
         if card:
             other = other_data(card, data.attributes)
             sentence = (
-                f"{target} model {number}: pretrained, trained on {card['data']['training']} other "
-                f"ECGs{'; ' + other if other else ', measured as these are'}"
+                f"{target} model {number}: pretrained on {card['data']['training']} other ECGs"
+                f"{'; ' + other if other else ', measured in the same way'}"
             )
         sentences.append(sentence)
     return sentences

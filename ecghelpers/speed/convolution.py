@@ -1,7 +1,7 @@
 """One-dimensional convolutions, long ones through the FFT.
 
-``FFTConv1d`` has the parameters and the result of ``nn.Conv1d``. What made it fast, and what did
-not, is told with figures in benchmarks/NOTES.md.
+``FFTConv1d`` has the parameters and the result of ``nn.Conv1d``. benchmarks/NOTES.md reports what
+made it fast and what did not.
 """
 
 import math
@@ -13,17 +13,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-# The FFT serves kernels of at least so many taps and batches of at least so many records, by type
-# of device; everything else is convolved directly. Written down, not timed at run time, so that a
-# run repeats exactly. The row for the CPU was measured; cuda counts operations and bytes alone.
+# Smallest kernel (taps) and batch (records) for which the FFT is used, by type of device. Constants
+# rather than timings at run time, so that runs are reproducible. The CPU's were measured; those for
+# CUDA are estimated from operations and bytes.
 FFT_FROM = {"cpu": (16, 2), "cuda": (16, 1)}
 
-# On the CPU so many records a thread are transformed at once: few enough to stay in its cache, many
-# enough for threads to wait for each other seldom.
-RECORDS_A_THREAD = 32
+# Records per thread that the CPU transforms at once: few enough for its cache, enough for threads
+# to wait for each other rarely.
+RECORDS_PER_THREAD = 32
 
-# glibc hands freed memory back to the system beyond a threshold that adapts to the largest block
-# freed so far; without this every pass pays for its pages again.
+# glibc returns freed memory to the system above a threshold that adapts to the largest block freed
+# so far; without this allocation, every pass pays for its pages again.
 torch.empty(31 << 20, dtype=torch.uint8)
 
 
@@ -37,14 +37,16 @@ def uses_fft(device: torch.device, dtype: torch.dtype, taps: int, records: int) 
 
 def records_at_once(x: Tensor) -> int:
     """How many records of x to transform at once."""
-    return RECORDS_A_THREAD * torch.get_num_threads() if x.device.type == "cpu" else max(len(x), 1)
+    return (
+        RECORDS_PER_THREAD * torch.get_num_threads() if x.device.type == "cpu" else max(len(x), 1)
+    )
 
 
 def transform_length(time: int, taps: int) -> int:
-    """The shortest quick transform whose wrapped-around samples miss all ``time`` outputs.
+    """The shortest efficient transform whose wrap-around does not reach the ``time`` outputs.
 
-    With "same" padding an output reaches at most taps // 2 samples past either end, and those must
-    find zeros. A multiple of 8 with no other prime factor than 3, 5 or 7 is quick.
+    With "same" padding an output reaches at most taps // 2 samples past either end, where there
+    must be zeros. Multiples of 8 with no other prime factor than 3, 5 or 7 are efficient.
     """
     eighths = math.ceil((time + taps // 2) / 8)
     while math.gcd(eighths, 210**16) != eighths:  # 210 = 2 · 3 · 5 · 7
@@ -53,7 +55,7 @@ def transform_length(time: int, taps: int) -> int:
 
 
 def transform(x: Tensor, length: int, out: Tensor | None = None) -> Tensor:
-    """(record, channel, time) → its spectrum (record, frequency, channel), complex."""
+    """Return the spectrum (record, frequency, channel) of (record, channel, time)."""
     if out is None:
         shape = (len(x), length // 2 + 1, x.shape[1])
         out = torch.empty(shape, dtype=x.dtype.to_complex(), device=x.device)
@@ -64,9 +66,9 @@ def transform(x: Tensor, length: int, out: Tensor | None = None) -> Tensor:
 
 
 def transform_back(spectrum: Tensor, length: int, time: int) -> Tensor:
-    """(record, frequency, channel) → the first ``time`` samples, (record, channel, time).
+    """Return the first ``time`` samples, (record, channel, time), of a spectrum.
 
-    Not divided by the length: Spectrum has that in its weights.
+    The division by the length is left to the weights of Spectrum.
     """
     shape = (len(spectrum), spectrum.shape[2], time)
     out = torch.empty(shape, dtype=spectrum.real.dtype, device=spectrum.device)
@@ -81,9 +83,9 @@ def transform_back(spectrum: Tensor, length: int, time: int) -> Tensor:
 class Spectrum:
     """A convolution's weights and bias at every frequency of a transform of ``length`` samples.
 
-    products: complex (frequency, in, out), to be multiplied as matrices; or, for oneDNN, the same
-    as real numbers (frequency * in * 2, out * 2, 1, 1), the weights of a grouped 1 x 1 convolution
-    with a group a frequency: [[re, im], [-im, re]] for each complex number.
+    products: complex (frequency, in, out), to be multiplied as matrices; or, for oneDNN, the real
+    weights (frequency * in * 2, out * 2, 1, 1) of a 1 x 1 convolution with one group per frequency:
+    [[re, im], [-im, re]] for each complex number.
     """
 
     products: Tensor
@@ -92,13 +94,14 @@ class Spectrum:
 
     @classmethod
     def of(cls, weight: Tensor, bias: Tensor, length: int, lasting: bool) -> "Spectrum":
-        """The spectrum of weights (out, in, taps), in the form that multiplies fastest.
+        """Return the spectrum of weights (out, in, taps).
 
-        lasting: it serves many passes, so that arranging it for oneDNN pays.
+        lasting: it serves many passes, so that arranging it for oneDNN pays off.
         """
         outputs, inputs, taps = weight.shape
         exact = torch.float64 if lasting else weight.dtype
-        planes = _waves(taps, length, exact, weight.device) @ _by_symmetry(weight.to(exact))
+        rows = weight.to(exact).permute(2, 1, 0).flatten(1)  # (tap, in * out)
+        planes = _waves(taps, length, exact, weight.device) @ rows
         spectrum = torch.complex(*planes.to(weight.dtype).view(2, -1, inputs, outputs))
         if lasting and _has_onednn(weight):
             rows = torch.stack((spectrum, 1j * spectrum), dim=2)  # (frequency, in, 2, out)
@@ -172,38 +175,22 @@ def weight_gradient(x: Tensor, gradient: Tensor, taps: int, length: int) -> Tens
     """The gradient of weights (out, in, taps) from two spectra (frequency, record, channel)."""
     products = torch.bmm(x.mH, gradient)
     planes = torch.stack((products.real, products.imag)).flatten(2)
-    even, odd = _waves(taps, length, planes.dtype, x.device, both_signs=True).mT @ planes
-    behind = (even - odd)[1 : (taps - 1) // 2 + 1].flip(0)  # from what _by_symmetry does
-    rows = torch.cat((behind, even + odd))
+    waves = _waves(taps, length, planes.dtype, x.device, both_signs=True)
+    rows = (waves.mT @ planes).sum(0)
     return rows.view(taps, *products.shape[1:]).permute(2, 1, 0)
-
-
-def _by_symmetry(weight: Tensor) -> Tensor:
-    """Weights (out, in, taps) as (2, lag, in * out): what cosines meet, and what sines meet.
-
-    Lags that differ in sign share their waves: the sum of their weights meets the cosine, the
-    difference the sine, which is half the work. Output t reads inputs from t - (taps - 1) // 2 on,
-    as torch pads for "same".
-    """
-    rows = weight.permute(2, 1, 0).flatten(1)
-    before = (len(rows) - 1) // 2
-    behind = rows[:before].flip(0)  # lags -1, -2, …
-    halves = torch.stack((rows[before:], rows[before:]))
-    halves[0, 1 : before + 1] += behind
-    halves[1, 1 : before + 1] -= behind
-    return halves
 
 
 @cache
 def _waves(
     taps: int, length: int, dtype: torch.dtype, device: torch.device, both_signs: bool = False
 ) -> Tensor:
-    """Cosine and sine at lags 0, 1, 2, …, divided by the length: (2, frequency, lag).
+    """Cosine and sine at every tap, divided by the length: (2, frequency, tap).
 
-    The sign of the angle is that of a correlation, which is what networks compute. both_signs: as
-    a frequency counts in a sum over positive and negative ones.
+    Tap k meets the input k - (taps - 1) // 2 samples away, as torch pads for "same". The sign of
+    the angle is that of a correlation, which is what networks compute. both_signs: weighted for a
+    sum over positive and negative frequencies.
     """
-    lags = torch.arange(taps // 2 + 1, dtype=torch.float64)
+    lags = torch.arange(taps, dtype=torch.float64) - (taps - 1) // 2
     frequencies = torch.arange(length // 2 + 1, dtype=torch.float64)
     angles = frequencies[:, None] * lags * (2 * math.pi / length)
     waves = torch.stack((angles.cos(), angles.sin())) / length

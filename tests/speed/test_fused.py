@@ -27,7 +27,7 @@ def by_modules(blocks, x):
 
 @pytest.mark.parametrize("records_a_thread", [1, 2, 100])
 def test_output_and_gradient_equal_those_of_the_modules(form, records_a_thread, monkeypatch):
-    monkeypatch.setattr(convolution, "RECORDS_A_THREAD", records_a_thread)
+    monkeypatch.setattr(convolution, "RECORDS_PER_THREAD", records_a_thread)
     x = traces()
     gradient = torch.randn(x.shape, dtype=x.dtype)
     wanted = by_modules(form.blocks, x)

@@ -1,0 +1,45 @@
+"""Errors of the networks of a results folder."""
+
+import json
+
+import numpy as np
+import pytest
+from small_networks import beats, steven_net
+
+from ecghelpers.config import Results
+from ecghelpers.data.medians import Medians
+from ecghelpers.ecg import FIDUCIALS, TARGETS
+from ecghelpers.evaluation.performance import score_models, score_network
+from ecghelpers.model import save_model
+from ecghelpers.prediction import predict
+
+
+@pytest.fixture
+def data():
+    split = np.array(["train", "validation", "test"] * 3)
+    ids = np.array([f"r{number}" for number in range(9)])
+    targets = np.random.default_rng(0).normal(400, 20, (9, len(TARGETS))).astype(np.float32)
+    medians = beats(9, dtype=np.int16)
+    return Medians(ids, split, medians, targets, np.full((9, len(FIDUCIALS)), np.nan), {})
+
+
+def test_errors_are_computed_once_per_network(tmp_path, data):
+    results = Results(tmp_path)
+    network = steven_net().float()
+    path = results.network("qt", 1)
+    save_model(path, network)
+    rows = score_network(results, data, "qt", 1, "cpu")
+    test = data.split == "test"
+    error = predict(network, data.medians[test]) - data.target("qt")[test]
+    assert rows[-1]["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-5)
+    stored = path.with_name("metrics.json")
+    content = json.loads(stored.read_text())
+    content["errors"][-1]["mae"] = 7.0  # to see whether it is read or computed
+    stored.write_text(json.dumps(content))
+    table = score_models(results, data, "cpu")
+    assert list(table) == ["target", "model", "split", "n", "mae", "rmse", "r2"]
+    assert table.mae.iloc[-1] == 7
+    save_model(path, steven_net(seed=3).float())
+    assert score_network(results, data, "qt", 1, "cpu")[-1]["mae"] not in (7, rows[-1]["mae"])
+    stored.write_text("{")
+    assert score_models(results, data, "cpu").mae.iloc[-1] != 7
