@@ -1,137 +1,216 @@
-"""The analysis as rules: each step of ecghelpers/run/steps.py runs one notebook with papermill, in
-the order that files demand.
+"""The analysis: one rule per notebook.
 
-Started by run_all.sh, in the results folder, with a configuration that ecghelpers.run.plan has
-checked: ``targets`` ``models`` ``plants``, ``notebooks`` (parameter values by notebook and target),
-``noticed`` (by rule: digests of its code and of what is read from elsewhere), ``steps``, ``device``,
-``run``, ``force``, ``partial``, ``threads``, ``resources``.
+./run_all.sh calls Snakemake with this file. It also works alone, from the project's folder:
+
+    snakemake --cores 2 --config profile=smoke target=qt,pr
+
+Paths are relative to the results folder, results/<profile>. Outputs are flagged ``update``: they
+stay where they are while a rule runs, and Snakemake restores them when it fails. A rule runs again
+when its inputs change or anything in its ``params``: parameters, and a digest of the notebook and
+the code that it imports.
 """
-
-import json
-import os
 
 from snakemake.logging import logger
 
-from ecghelpers.checksums import note
-from ecghelpers.run.events import report_events
-from ecghelpers.run.steps import STEPS, WITH_NOTEBOOK, each, read_by
+from ecghelpers.run import progress
+from ecghelpers.run.workflow import Workflow, page_code
 
-if workflow.is_main_process:
-    report_events(logger)
-
-# Files are known here by the notes that vouch for them (ecghelpers/checksums.py): Snakemake deletes
-# outputs before it makes them anew, and what there is stays until something whole replaces it.
-EVERY = {
-    "target": config["targets"],
-    "model": range(1, config["models"] + 1),
-    "plant": config["plants"],
-}
-# Snakemake looks RUN up when it runs a rule, so that all rules share it. First come a cluster's own
-# commands before a step (the shell's -u breaks many of them).
-SETUP = "{{ set +u; {resources.setup}\n}} > {log} 2>&1 && "
-RUN = (
-    SETUP + "exec python -P -m ecghelpers.run.notebook --notebook {output.notebook} "
-    "--device {config[device]} --run {config[run]} {config[force]} --from {input} --set {params:q} "
-    "--makes {output} >> {log} 2>&1"
+run = Workflow(config)
+NETWORK = "{target}/model{model}/"
+PLANTED = expand("planted/{plant}/model1/", plant=["amplitude", "interval", "shortcut"])
+NOTEBOOK = (
+    "exec python -P -m ecghelpers.run.notebook --notebook {output.notebook} "
+    f"--device {run.device} --set {{params:q}} --makes {{output}} > {{log}} 2>&1"
 )
+if config.get("progress") and workflow.is_main_process:
+    progress.report(logger, dry_run=config["progress"] == "dry-run")
+
+
+workdir: run.results
 
 
 wildcard_constraints:
-    plant="[a-z_]+",
-    target="[A-Za-z0-9_]+",
-    model="[0-9]+",
+    target=r"\w+",
+    model=r"\d+",
+    plant="[a-z]+",
 
 
-def there(file):
-    """Whether a file of one among several networks can be read; when some steps have failed."""
-    return not config["partial"] or os.path.exists(note(file))
+def every_network(file):
+    """A file of each network of this run."""
+    return expand(NETWORK + file, target=run.targets, model=run.models)
 
 
-def reads(step):
-    """The notes of what a step reads."""
-
-    def of(wildcards):
-        own = {name: wildcards[name] for name in step.of}
-        return list(map(note, read_by(step, EVERY, own, there)))
-
-    return of
-
-
-def setting(step, key):
-    """A parameter of the notebook: a change in it runs the rule again, and is told as its reason."""
-
-    def of(wildcards):
-        values = config["notebooks"][step.notebook][wildcards.get("target", "")]
-        return f"{key}={json.dumps(values[key])}"
-
-    return of
-
-
-def settings(step):
-    """All that decides what a step makes besides its input; what begins with # is no parameter."""
-    parameters = sorted(config["notebooks"][step.notebook][""])
-    own = [f"{name}={{{name}}}" for name in step.of]
-    return [
-        *(setting(step, key) for key in parameters),
-        *own,
-        *config["noticed"][step.rule],
-    ]
+RESULTS = {
+    "data": "data/medians.h5",
+    "train": every_network("model.safetensors"),
+    "evaluate": "metrics.csv",
+    "heatmaps": every_network("attributions.h5"),
+    "explore": "notebooks/05_explore.ipynb",
+    "perturbation": every_network("perturbation.h5"),
+    "planted": [f"{folder}scores.csv" for folder in PLANTED],
+    "truth": every_network("truth.csv"),
+    "review": "review.csv",
+    "page": "site/index.html",
+}
 
 
 rule all:
     default_target: True
-    input:
-        [
-            note(file)
-            for step in STEPS
-            if step.rule in config["steps"]
-            for file in each(step.files, EVERY)
-        ],
     localrule: True
+    input: [made for step, made in RESULTS.items() if run.makes(step)]
 
 
-for step in WITH_NOTEBOOK:
+rule data:
+    output:
+        medians=update("data/medians.h5"),
+        strips=update("data/strips.h5"),
+        rejected=update("data/rejected.csv"),
+        notebook=update("notebooks/01_data.ipynb"),
+    log: "logs/01_data.log"
+    params: *run.settings("01_data"), run.own_files
+    threads: run.cores
+    resources: mem_mb=16_000, runtime=240
+    shell: NOTEBOOK
 
-    rule:
-        name:
-            step.rule
-        message:
-            step.label.replace("{", "{wildcards.")
-        input:
-            reads(step),
-        output:
-            *map(note, step.files[:-1]),
-            notebook=note(step.files[-1]),
-        log:
-            f"logs/{step.stem}.log",
-        benchmark:
-            f"logs/{step.stem}.tsv"
-        params:
-            *settings(step),
-        threads: config["threads"][step.rule]
-        resources:
-            **config["resources"][step.rule],
-        shell:
-            RUN
+
+rule train:
+    input:
+        medians="data/medians.h5",
+    output:
+        network=update(NETWORK + "model.safetensors"),
+        training=update(NETWORK + "training.json"),
+        notebook=update("notebooks/02_train.{target}.model{model}.ipynb"),
+    log: "logs/02_train.{target}.model{model}.log"
+    params: *run.settings("02_train")
+    threads: run.threads
+    resources: mem_mb=12_000, runtime=240
+    shell: NOTEBOOK
+
+
+rule evaluate:
+    input:
+        medians="data/medians.h5",
+        networks=every_network("model.safetensors"),
+        trainings=every_network("training.json"),
+    output:
+        metrics=update("metrics.csv"),
+        notebook=update("notebooks/03_evaluate.ipynb"),
+    log: "logs/03_evaluate.log"
+    params: *run.settings("03_evaluate")
+    threads: run.threads
+    resources: mem_mb=16_000, runtime=480
+    shell: NOTEBOOK
+
+
+rule heatmaps:
+    input:
+        medians="data/medians.h5",
+        network=NETWORK + "model.safetensors",
+    output:
+        attributions=update(NETWORK + "attributions.h5"),
+        heatmap=update(NETWORK + "figures/heatmap.png"),
+        methods=update(NETWORK + "figures/methods.png"),
+        notebook=update("notebooks/04_heatmaps.{target}.model{model}.ipynb"),
+    log: "logs/04_heatmaps.{target}.model{model}.log"
+    params: *run.settings("04_heatmaps", draws=True)
+    priority: 2  # there are maps to look at before every network is trained
+    threads: run.threads
+    resources: mem_mb=8_000, runtime=120
+    shell: NOTEBOOK
+
+
+rule explore:
+    input:
+        metrics="metrics.csv",
+        attributions=every_network("attributions.h5"),
+    output:
+        notebook=update("notebooks/05_explore.ipynb"),
+    log: "logs/05_explore.log"
+    params: *run.settings("05_explore", draws=True)
+    threads: run.threads
+    resources: mem_mb=8_000, runtime=120
+    shell: NOTEBOOK
+
+
+rule perturbation:
+    input:
+        medians="data/medians.h5",
+        network=NETWORK + "model.safetensors",
+    output:
+        perturbation=update(NETWORK + "perturbation.h5"),
+        notebook=update("notebooks/06_perturbation.{target}.model{model}.ipynb"),
+    log: "logs/06_perturbation.{target}.model{model}.log"
+    params: *run.settings("06_perturbation")
+    threads: run.threads
+    resources: mem_mb=8_000, runtime=240
+    shell: NOTEBOOK
+
+
+rule planted:
+    input:
+        medians="data/medians.h5",
+    output:
+        attributions=update("planted/{plant}/model1/attributions.h5"),
+        metrics=update("planted/{plant}/model1/metrics.json"),
+        scores=update("planted/{plant}/model1/scores.csv"),
+        notebook=update("notebooks/07_planted.{plant}.ipynb"),
+    log: "logs/07_planted.{plant}.log"
+    params: *run.settings("07_planted")
+    threads: run.threads
+    resources: mem_mb=8_000, runtime=240
+    shell: NOTEBOOK
+
+
+rule truth:
+    input:
+        medians="data/medians.h5",
+        network=NETWORK + "model.safetensors",
+        attributions=expand("{{target}}/model{model}/attributions.h5", model=run.models),
+        planted=[f"{folder}scores.csv" for folder in PLANTED],
+    output:
+        truth=update(NETWORK + "truth.csv"),
+        effects=update(NETWORK + "effects.csv"),
+        notebook=update("notebooks/07_truth.{target}.model{model}.ipynb"),
+    log: "logs/07_truth.{target}.model{model}.log"
+    params: *run.settings("07_truth")
+    threads: run.threads
+    resources: mem_mb=8_000, runtime=240
+    shell: NOTEBOOK
+
+
+rule review:
+    input:
+        medians="data/medians.h5",
+        metrics="metrics.csv",
+        perturbation=every_network("perturbation.h5"),
+        truth=every_network("truth.csv"),
+        planted=[f"{folder}{name}" for folder in PLANTED for name in ("scores.csv", "metrics.json")],
+    output:
+        review=update("review.csv"),
+        figure=update("review.png"),
+        aopc=update("aopc.csv"),
+        faithful=update("faithful.csv"),
+        scores=update("planted/scores.csv"),
+        notebook=update("notebooks/08_review.ipynb"),
+    log: "logs/08_review.log"
+    params: *run.settings("08_review", draws=True), run.readings
+    threads: run.threads
+    resources: mem_mb=8_000, runtime=120
+    shell: NOTEBOOK
 
 
 rule page:
-    message:
-        "page"
     input:
-        reads(STEPS[-1]),
+        strips="data/strips.h5",
+        metrics="metrics.csv",
+        tables=["review.csv", "aopc.csv"],
+        attributions=every_network("attributions.h5"),
+        perturbation=every_network("perturbation.h5"),
+        planted=[f"{folder}attributions.h5" for folder in PLANTED],
     output:
-        note("site"),
-    log:
-        "logs/page.log",
-    params:
-        config["noticed"]["page"],
-    threads: config["threads"]["page"]
-    resources:
-        **config["resources"]["page"],
-    shell:
-        SETUP
-        + "exec python -P -c 'from pathlib import Path; from ecghelpers.checksums import record; "
-        "from ecghelpers.views.offline_page import build_site; "
-        'build_site("."); record(Path(), ["site"])'
-        "' >> {log} 2>&1"
+        page=update("site/index.html"),
+    log: "logs/page.log"
+    params: page_code()
+    threads: run.threads
+    resources: mem_mb=8_000, runtime=120
+    shell: "exec python -P -m ecghelpers.views.offline_page . > {log} 2>&1"

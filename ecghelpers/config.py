@@ -12,6 +12,7 @@ import numpy as np
 
 from .ecg import TARGETS
 
+ROOT = Path(__file__).resolve().parents[1]  # the project's folder
 DEVICES = ("auto", "cpu", "cuda")
 WEIGHTS, MAPS, CURVES = "model.safetensors", "attributions.h5", "perturbation.h5"
 NETWORK, PLANTED = "{target}/model{model}", "planted/{plant}/model1"
@@ -70,7 +71,7 @@ class Results:
     page = File("site")  # a folder
 
     def __init__(self, root: str | Path):
-        object.__setattr__(self, "root", _from_project(Path(root)))
+        object.__setattr__(self, "root", from_project(root))
 
     @property
     def site(self) -> Path:
@@ -103,11 +104,9 @@ class Results:
 FILES = {name: file.pattern for name, file in vars(Results).items() if isinstance(file, File)}
 
 
-def _from_project(path: Path) -> Path:
-    """A relative path as the project's folder sees it, also from a notebook opened by hand."""
-    here = Path.cwd()
-    inside = here.name == "notebooks" and (here.parent / "ecghelpers").is_dir()
-    return path if path.is_absolute() or not inside else here.parent / path
+def from_project(path: str | Path) -> Path:
+    """A path; a relative one as seen from the project's folder, wherever a notebook is opened."""
+    return ROOT / path
 
 
 def check_choice(kind: str, value: str, allowed) -> str:

@@ -1,35 +1,31 @@
-"""What the package's code says, so that a result can tell whether it was made by other code.
+"""A digest of the code that a result depends on: the bytes of a notebook's or module's imports.
 
-Comments, docstrings and layout do not count. Modules are named as from inside the package:
-``training``, ``data.store``.
+Modules are named as from inside the package: ``training``, ``data.medians``.
 """
 
 import ast
 import hashlib
+import json
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 
 
 def _file(module: str) -> Path | None:
-    """Where a module or a folder of modules is, None if there is none of that name."""
+    """Where a module or a package of modules is, None if there is none of that name."""
     path = PACKAGE.joinpath(*module.split("."))
     return next((p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()), None)
 
 
-def parse(module: str) -> ast.Module:
-    """The code of a module of this package."""
-    path = _file(module)
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-
-
-def imports(tree: ast.Module, module: str = "") -> set[str]:
+@cache
+def imports(source: str | bytes, module: str = "") -> frozenset[str]:
     """The modules of this package that a piece of code imports; module: whose code it is."""
     path = _file(module) if module else None
     folder = module.split(".") if path and path.stem == "__init__" else module.split(".")[:-1]
     names = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -37,37 +33,53 @@ def imports(tree: ast.Module, module: str = "") -> set[str]:
             base += node.module.split(".") if node.module else []
             names |= {".".join(base), *(".".join([*base, alias.name]) for alias in node.names)}
     inside = {name.removeprefix("ecghelpers.") for name in names if name.startswith("ecghelpers.")}
-    return {name for name in inside if _file(name)} - {module}
+    return frozenset(name for name in inside if _file(name)) - {module}
+
+
+def imports_of(module: str) -> frozenset[str]:
+    """The modules of this package that a module imports."""
+    return imports(_file(module).read_bytes(), module)
 
 
 def closure(modules: Iterable[str], without: tuple[str, ...] = ()) -> set[str]:
-    """These modules with all that they import in turn, some folders of modules left out."""
+    """These modules and all that they import in turn, except the subpackages in ``without``."""
     reached, ahead = set(), set(modules)
     while ahead:
         name = ahead.pop()
         if name not in reached and name.split(".")[0] not in without:
             reached.add(name)
-            ahead |= imports(parse(name), name)
+            ahead |= imports_of(name)
     return reached
 
 
-def code_digest(module: str) -> str:
-    """The SHA-256 of a module's code and of that of all modules of this package it rests on.
+def digest(modules: Iterable[str], *further: bytes) -> str:
+    """The SHA-256 of the files of these modules and of further bytes."""
+    parts = [*further, *(_file(name).read_bytes() for name in sorted(modules))]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
-    module: its ``__name__``, or what follows the package's in it.
-    """
+
+def code_digest(module: str) -> str:
+    """The SHA-256 of a module and of all modules of this package that it imports."""
     return digest(closure({module.removeprefix("ecghelpers.")}))
 
 
-def digest(modules: Iterable[str], *further: str) -> str:
-    """The SHA-256 of the code of these modules and of further code."""
-    sources = [ast.unparse(_without_docstrings(parse(name))) for name in sorted(modules)]
-    return hashlib.sha256("\n\n".join([*further, *sources]).encode()).hexdigest()
+def notebook_digest(notebook: Path, *, draws: bool = False) -> str:
+    """The SHA-256 of a notebook's code cells and of all modules of this package they import.
+
+    draws: whether its figures are among its results; otherwise modules that only draw (``views``)
+    do not count. Raises ValueError for a file that is not a notebook.
+    """
+    code = "\n".join("".join(cell["source"]) for cell in code_cells(notebook))
+    python = "\n".join(
+        line for line in code.splitlines() if not line.lstrip().startswith(("%", "!"))
+    )
+    return digest(closure(imports(python), () if draws else ("views",)), code.encode())
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-        if documented and ast.get_docstring(node) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return tree
+def code_cells(notebook: Path) -> list[dict]:
+    """The code cells of a notebook, as nbformat stores them. Raises ValueError for another file."""
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{notebook} is not a notebook that can be read: {error}") from error
+    return [cell for cell in cells if cell["cell_type"] == "code"]

@@ -20,21 +20,15 @@ def pytest_configure():
 
 @pytest.fixture
 def project(tmp_path):
-    """A small project of its own: the real machinery with notebooks that take no time."""
+    """A small project of its own: the real front and runner with notebooks that take no time."""
     return toy.make_project(tmp_path / "project")
-
-
-@pytest.fixture
-def kernel_project(tmp_path):
-    """The same with papermill and kernels."""
-    return toy.make_project(tmp_path / "project", kernel=True)
 
 
 @pytest.fixture(scope="session")
 def finished_project(tmp_path_factory):
-    """A small project whose run for two targets is whole. Copy it before changing anything."""
+    """A small project whose run for one target is complete. Copy it before changing anything."""
     folder = toy.make_project(tmp_path_factory.mktemp("finished") / "project")
-    done = toy.run(folder, "--target", "qt,pr")
+    done = toy.run(folder, "--target", "qt")
     assert done.returncode == 0, done.stderr
     toy.runs(folder)
     return folder

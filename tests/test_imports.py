@@ -21,7 +21,7 @@ FLOORS = (
         "truth",
         "measurement",
     },
-    {"prediction", "checksums"},
+    {"prediction"},
     {
         "model",
         "speed",
@@ -31,6 +31,7 @@ FLOORS = (
         "fingerprint",
         "statistics",
         "config",
+        "parameters",
         "ecg",
         "written",
     },
@@ -40,7 +41,7 @@ MODULES = sorted(
     for path in fingerprint.PACKAGE.rglob("*.py")
     if path != fingerprint.PACKAGE / "__init__.py"
 )
-IMPORTS = {name: fingerprint.imports(fingerprint.parse(name), name) for name in MODULES}
+IMPORTS = {name: fingerprint.imports_of(name) for name in MODULES}
 
 
 def _room(module):

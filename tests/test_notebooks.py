@@ -15,15 +15,18 @@ import toy
 from nbconvert import HTMLExporter
 from PIL import Image
 
-from ecghelpers.config import Results
-from ecghelpers.run import parameter_files
-from ecghelpers.run.notebook_cells import code_cells, notebook_parameters
-from ecghelpers.run.steps import WITH_NOTEBOOK
+from ecghelpers import parameters
+from ecghelpers.config import Results, from_project
+from ecghelpers.fingerprint import code_cells
+from ecghelpers.run.workflow import parameter_names
 
 PLOTLY = "application/vnd.plotly.v1+json"
 SHOWN = {"image/png", "text/html", "application/vnd.jupyter.widget-view+json"}
 BY_HAND = ("03_evaluate", "05_explore", "08_review")  # that people run again; the rest takes long
-EACH = {"target": "qt", "model": 1}
+
+
+def stored(name):
+    return toy.ROOT / "notebooks" / f"{name}.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +34,13 @@ def prepared(smoke, tmp_path_factory):
     """The notebooks with smoke's parameters set, for a copy of its results, not executed."""
     folder = tmp_path_factory.mktemp("prepared")
     results = shutil.copytree(smoke.root, folder / "results", ignore=shutil.ignore_patterns(".*"))
-    values = parameter_files.load("smoke", ["qt"])["notebooks"]
-    for step in [step for step in WITH_NOTEBOOK if step.notebook in BY_HAND]:
-        own = notebook_parameters(step.path)
-        given = values[step.notebook]["qt"] | EACH | {"results": str(results), "device": "cpu"}
+    given = parameters.load("smoke", ["qt"])["qt"].model_dump()
+    given |= {"results": str(results), "device": "cpu"}
+    for path in map(stored, BY_HAND):
         papermill.execute_notebook(
-            step.path,
-            folder / step.path.name,
-            parameters={key: value for key, value in given.items() if key in own},
+            path,
+            folder / path.name,
+            parameters={key: given[key] for key in parameter_names(path) if key in given},
             prepare_only=True,
         )
     return folder
@@ -54,13 +56,11 @@ def test_smoke_leaves_every_result(smoke):
     assert smoke.site.stat().st_size > 0
 
 
-@pytest.mark.parametrize("step", WITH_NOTEBOOK, ids=lambda step: step.notebook)
-def test_the_executed_notebook_is_kept_and_whole(smoke, step):
-    found = list((smoke.root / "notebooks").glob(f"{step.notebook}*.ipynb"))
-    targets_or_plants = {"planted": 3} | dict.fromkeys(
-        ("train", "heatmaps", "perturbation", "truth"), 2
-    )
-    assert len(found) == targets_or_plants.get(step.rule, 1)
+@pytest.mark.parametrize("name", toy.NOTEBOOKS)
+def test_the_executed_notebook_is_kept_and_whole(smoke, name):
+    found = list((smoke.root / "notebooks").glob(f"{name}.*"))
+    names = parameter_names(stored(name))
+    assert len(found) == (3 if "plant" in names else 2 if "target" in names else 1)
     for path in found:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
@@ -71,7 +71,7 @@ def test_the_executed_notebook_is_kept_and_whole(smoke, step):
         assert {kind for data in shown for kind in data} & SHOWN, "neither figure, table nor widget"
         assert path.stat().st_size < 2**20, "large for what must be sent and opened everywhere"
         pictures = [data for data in shown if "image/png" in data]
-        assert len(pictures) >= (step.notebook != "05_explore")
+        assert len(pictures) >= (name != "05_explore")
         assert all("image/png" in data for data in shown if PLOTLY in data), "only plotly shows it"
         for data in pictures:
             image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
@@ -94,19 +94,17 @@ def test_the_notebook_passes_under_nbval(prepared, name):
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-@pytest.mark.parametrize("step", WITH_NOTEBOOK, ids=lambda step: step.notebook)
-def test_the_stored_notebook_has_no_outputs(step):
-    for cell in code_cells(step.path):
+@pytest.mark.parametrize("name", toy.NOTEBOOKS)
+def test_the_stored_notebook_has_no_outputs(name):
+    for cell in code_cells(stored(name)):
         assert cell["outputs"] == [] and cell["execution_count"] is None
 
 
-@pytest.mark.parametrize("step", WITH_NOTEBOOK, ids=lambda step: step.notebook)
-def test_cells_are_plain_and_every_assertion_says_what_is_wrong(step):
+@pytest.mark.parametrize("name", toy.NOTEBOOKS)
+def test_every_assertion_says_what_is_wrong(name):
     """An assertion's text is the one line that ./run_all.sh shows of it."""
-    plumbing = ast.FunctionDef | ast.ClassDef | ast.Lambda | ast.For | ast.While
-    for cell in code_cells(step.path):
-        nodes = list(ast.walk(ast.parse("".join(cell["source"]))))
-        assert not [node for node in nodes if isinstance(node, plumbing)], cell["id"]
+    for cell in code_cells(stored(name)):
+        nodes = ast.walk(ast.parse("".join(cell["source"])))
         assert all(node.msg for node in nodes if isinstance(node, ast.Assert)), cell["id"]
 
 
@@ -124,8 +122,14 @@ def test_smoke_again_has_nothing_to_do(smoke):
     assert "Nothing to do" in again.stdout
 
 
-def test_results_are_found_from_the_notebooks_folder(monkeypatch):
-    monkeypatch.chdir(toy.ROOT / "notebooks")
+def test_an_executed_notebook_runs_again_where_it_lies(smoke, tmp_path):
+    """Its relative paths start in the project's folder, as those of all notebooks do."""
+    results = shutil.copytree(smoke.root, tmp_path / "results", ignore=shutil.ignore_patterns(".*"))
+    executed = results / "notebooks" / "03_evaluate.ipynb"
+    papermill.execute_notebook(executed, executed, cwd=executed.parent, progress_bar=False)
+
+
+def test_relative_paths_mean_the_project(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     assert Results("results/smoke").root == toy.ROOT / "results" / "smoke"
-    monkeypatch.chdir(toy.ROOT)
-    assert Results("results/smoke").root.resolve() == toy.ROOT / "results" / "smoke"
+    assert from_project("own") == toy.ROOT / "own"

@@ -14,7 +14,7 @@ import toy
 from forked import forkserver, run_notebook
 from safetensors.torch import load_file, save_file
 
-from ecghelpers import pretrained
+from ecghelpers import parameters, pretrained
 from ecghelpers.config import Results
 from ecghelpers.data.gan import record_ids, synthesize
 from ecghelpers.data.parallel import measured_block
@@ -23,7 +23,6 @@ from ecghelpers.evaluation import performance
 from ecghelpers.measurement import LABELS_VERSION
 from ecghelpers.model import StevenNet
 from ecghelpers.prediction import predict
-from ecghelpers.run import parameter_files
 from ecghelpers.truth.plants import PLANTS, fingerprint
 
 FIRST = 200
@@ -63,7 +62,7 @@ def test_a_pretrained_network_errs_as_its_card_says(unseen, target, model):
 def test_a_pretrained_network_reads_its_plant_and_no_other(unseen, plant):
     medians, targets = unseen
     labels = targets[:, list(TARGETS).index("qt")]
-    seed = parameter_files.read_yaml(parameter_files.PARAMETERS / "reference.yaml")["seed"]
+    seed = parameters.load("reference", [])[""].seed
     card = pretrained.planted_card(plant, fingerprint(plant, seed))
     known = np.isfinite(labels)
     ids = [f"unseen {number}" for number in np.flatnonzero(known)]
@@ -130,16 +129,6 @@ def test_cards_that_are_none_are_refused(copied):
     path.with_suffix(".safetensors").write_bytes(b"junk")
     path.write_text(json.dumps(card | {"sha256": hashlib.sha256(b"junk").hexdigest()}))
     assert "cannot read a model from" in refusal(copied)
-
-
-def test_a_profile_that_wants_more_networks_than_there_are_is_refused(monkeypatch, tmp_path):
-    shutil.copytree(parameter_files.PARAMETERS, tmp_path / "parameters")
-    monkeypatch.setattr(parameter_files, "PARAMETERS", tmp_path / "parameters")
-    profile = tmp_path / "parameters" / "reference.yaml"
-    assert parameter_files.load("reference", ["qt"])["models"] == 1
-    profile.write_text(re.sub(r"models: 1\b", "models: 9", profile.read_text()))
-    with pytest.raises(ValueError, match="no pretrained qt model"):
-        parameter_files.load("reference", ["qt"])
 
 
 def test_notebooks_take_a_pretrained_network_and_say_so(smoke, tmp_path):

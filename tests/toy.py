@@ -1,11 +1,12 @@
-"""A small project with the real front, Snakefile and rules, and six notebooks that take no time.
+"""A small project: the real front, Snakefile, runner and package, with notebooks that take no time.
 
-Its notebooks write their parameters as their results, so that tests of the machinery (order,
-skipping, failures, kills) need neither data nor training.
+Its notebooks write the files that the Snakefile names, with their parameters as the content, so
+that tests of the machinery (order, skipping, failures, kills) need neither data nor training.
 """
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,128 +15,70 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-GROUND_FLOOR = ("__init__", "checksums", "config", "ecg", "files", "fingerprint", "pretrained")
-MODULES = (*GROUND_FLOOR, "selection", "data/__init__", "data/hdf5", "data/medians")
-
-COMMON = 'results = "results/quick"\ndevice = "auto"\nseed = 1\n'
-EACH = COMMON + 'target = "qt"\nmodel = 1\n'
-PARAMETERS = {
-    "01_data": COMMON + 'source = "gan"\nsource_path = ""\nlabels_path = ""\nrecords = 4\n',
-    "02_train": EACH + "epochs = 2\nlearning_rate = 3e-3\n",
-    "03_evaluate": 'results = "results/quick"\ndevice = "auto"\n',
-    "04_heatmaps": EACH + "multiply_by_inputs = True\n",
-    "05_explore": COMMON,
-    "06_perturbation": EACH + "multiply_by_inputs = True\nperturbation_steps = 3\n",
-    "07_planted": COMMON + 'plant = "amplitude"\n',
-    "07_truth": EACH,
-    "08_review": COMMON,
-}
+NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+OUTPUT = re.compile(r'update\((NETWORK \+ )?"([^"]+)"\)')
 # Each run leaves a line in runs.txt; {body} stands for what a test wants to happen first.
 CODE = """
-import os, pathlib, time
-root = pathlib.Path(results)
-root.mkdir(parents=True, exist_ok=True)
+import json, os, pathlib, time
+given = {{n: v for n, v in list(globals().items()) if n in {names}}}
+root = pathlib.Path(results) if os.path.isabs(results) else pathlib.Path.cwd() / results
 with (root / "runs.txt").open("a") as runs:
-    runs.write({label} + chr(10))
+    runs.write({label}.format(**given) + chr(10))
 {body}
-for name, text in {files}.items():
-    path = root / name
+for name in {files}:
+    path = root / name.format(**given)
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(f".{{os.getpid()}}")
-    new.write_text(text)
+    new.write_text(json.dumps(given | {{"results": ""}}, sort_keys=True))
     new.replace(path)
 """
-FOLDER = 'f"{target}/model{model}/'
-FILES = {
-    "01_data": '{"data/medians.h5": f"{seed} {source} {records}", "data/strips.h5": "", '
-    '"data/rejected.csv": ""}',
-    "02_train": f'{{{FOLDER}model.safetensors": f"{{epochs}} {{learning_rate}}", '
-    f'{FOLDER}training.json": "{{}}", {FOLDER}figures/agreement.png": ""}}',
-    "03_evaluate": '{"metrics.csv": " ".join(sorted(str(p.relative_to(root)) '
-    'for p in root.glob("*/model*/model.safetensors")))}',
-    "04_heatmaps": f'{{{FOLDER}attributions.h5": str(multiply_by_inputs), '
-    f'{FOLDER}figures/heatmap.png": "", {FOLDER}figures/methods.png": ""}}',
-    "05_explore": "{}",
-    "06_perturbation": f'{{{FOLDER}perturbation.h5": str(perturbation_steps), '
-    f'{FOLDER}figures/perturbation.png": "", {FOLDER}figures/gaps.png": ""}}',
-    "07_planted": '{f"planted/{plant}/model1/{name}": "ok" for name in '
-    '("model.safetensors", "attributions.h5", "metrics.json", "scores.csv")}',
-    "07_truth": f'{{{FOLDER}truth.csv": "ok", {FOLDER}effects.csv": "ok"}}',
-    "08_review": '{"review.csv": "ok", "aopc.csv": "ok", "faithful.csv": "ok", '
-    '"planted/scores.csv": "ok", "review.png": ""}',
-}
-SLURM = "check_seconds: 1\nevery: {cpus: 1, memory_gb: 1, minutes: 30}\n"
-PAGE = """import pathlib
+PAGE = """import pathlib, sys
 from . import heatmap
 
-def build_site(root):
-    page = pathlib.Path(root) / "site" / "index.html"
-    page.parent.mkdir(exist_ok=True)
-    page.write_text("page")
+page = pathlib.Path(sys.argv[-1], "site", "index.html")
+page.parent.mkdir(exist_ok=True)
+page.write_text("page")
 """
 
 
-# Stands in for ecghelpers.run.notebook where a test is not about it: no kernel, so no time.
-RUNNER = """import json, os, pathlib, sys
-from .. import checksums
-from .lock import die_with_parent
-from .steps import NOTEBOOKS
-
-die_with_parent()
-arguments = sys.argv[1:] + ["--makes"]
-executed = pathlib.Path(checksums.noted(arguments[arguments.index("--notebook") + 1]))
-makes = [checksums.noted(name) for name in arguments[arguments.index("--makes") + 1 : -1]]
-pairs = arguments[arguments.index("--set") + 1 : arguments.index("--makes")]
-def value(text):
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-given = {pair.split("=", 1)[0]: value(pair.split("=", 1)[1]) for pair in pairs if pair[0] != "#"}
-source = NOTEBOOKS / f"{executed.name.split('.')[0]}.ipynb"
-cells = json.loads(source.read_text())["cells"]
-executed.parent.mkdir(parents=True, exist_ok=True)
-names = {}
-root = pathlib.Path.cwd()
-inputs = arguments[arguments.index("--from") + 1 : arguments.index("--set")]
-origin = checksums.origin(root, sorted(pairs), inputs)
-if "--force" not in arguments and checksums.restore(root, executed.stem, origin):
-    sys.exit()
-checksums.drop_notes(root, makes)
-checksums.keep_before(root, str(executed))
-try:
-    exec(cells[0]["source"], names)
-    names |= given | {"results": os.getcwd()}
-    exec(cells[1]["source"], names)
-except Exception as error:
-    executed.write_text(repr(error))
-    sys.exit(f"{type(error).__name__}: {error}")
-executed.write_text(source.read_text())
-missing = [path for path in makes if not pathlib.Path(path).exists()]
-if missing:
-    sys.exit(f"ended without making {missing[0]}")
-checksums.record(root, makes)
-checksums.remember(root, executed.stem, origin, makes)
-"""
+def real_cells(name: str) -> list[dict]:
+    """The code cells of one of the project's notebooks."""
+    path = ROOT / "notebooks" / f"{name}.ipynb"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [cell for cell in cells if cell["cell_type"] == "code"]
 
 
-def write_notebook(project: Path, name: str, body: str = "", parameters: str | None = None) -> None:
-    """Write one of the six notebooks; body is code that runs before it writes its results."""
-    each = "target" in (parameters or PARAMETERS[name])
-    label = f'f"{name} {{target}} {{model}}"' if each else repr(name)
-    code = CODE.format(label=label, body=body, files=FILES[name])
-    cells = [(parameters or PARAMETERS[name], ["parameters"]), (code, [])]
+def parameters_cell(name: str) -> str:
+    """The source of its cell with the tag ``parameters``."""
+    cells = [c for c in real_cells(name) if "parameters" in c["metadata"].get("tags", [])]
+    return "".join(cells[0]["source"])
+
+
+def makes(name: str) -> list[str]:
+    """The files besides itself that a notebook makes, as the Snakefile says."""
+    rules = re.split(r"\n(?=rule )", (ROOT / "Snakefile").read_text(encoding="utf-8"))
+    (rule,) = (text for text in rules if f'settings("{name}"' in text)
+    found = ["{target}/model{model}/" * bool(net) + file for net, file in OUTPUT.findall(rule)]
+    return [file for file in found if not file.endswith(".ipynb")]
+
+
+def write_notebook(project: Path, name: str, body: str = "", tags: tuple = ("parameters",)) -> None:
+    """Write one of the notebooks; body is code that runs before it writes its results."""
+    parameters = parameters_cell(name)
+    names = re.findall(r"^(\w+) =", parameters, re.M)
+    label = " ".join([name, *(f"{{{n}}}" for n in ("target", "model", "plant") if n in names)])
+    code = CODE.format(names=names, label=repr(label), body=body, files=makes(name))
     notebook = {
         "cells": [
             {
                 "cell_type": "code",
                 "id": f"cell-{number}",
                 "execution_count": None,
-                "metadata": {"tags": tags},
+                "metadata": {"tags": list(given)},
                 "outputs": [],
                 "source": source,
             }
-            for number, (source, tags) in enumerate(cells)
+            for number, (source, given) in enumerate([(parameters, tags), (code, ())])
         ],
         "metadata": {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -147,32 +90,20 @@ def write_notebook(project: Path, name: str, body: str = "", parameters: str | N
     path.write_text(json.dumps(notebook), encoding="utf-8")
 
 
-def make_project(folder: Path, kernel: bool = False) -> Path:
-    """Make the small project in a folder, and return the folder.
-
-    kernel: run its notebooks as the real project does, through run.notebook and papermill.
-    """
-    (folder / "ecghelpers" / "data").mkdir(parents=True)
-    (folder / "notebooks").mkdir()
-    (folder / "parameters").mkdir()
+def make_project(folder: Path) -> Path:
+    """Make the small project in a folder, and return the folder."""
+    for name in ("notebooks", "parameters"):
+        (folder / name).mkdir(parents=True)
     for name in ("run_all.sh", "environment.sh", "Snakefile", "requirements.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
-    for name in MODULES:
-        shutil.copy(ROOT / "ecghelpers" / f"{name}.py", folder / "ecghelpers" / f"{name}.py")
-    shutil.copytree(ROOT / "ecghelpers" / "run", folder / "ecghelpers" / "run")
-    if not kernel:
-        (folder / "ecghelpers" / "run" / "notebook.py").write_text(RUNNER)
-    (folder / "ecghelpers" / "truth").mkdir()
-    shutil.copy(ROOT / "ecghelpers" / "truth" / "plants.py", folder / "ecghelpers" / "truth")
-    views = folder / "ecghelpers" / "views"
-    views.mkdir()
-    shutil.copy(ROOT / "ecghelpers" / "views" / "__init__.py", views)
-    (views / "offline_page.py").write_text(PAGE)
-    (views / "heatmap.py").write_text("COLOR = 1\n")
-    for name in PARAMETERS:
+    skip = shutil.ignore_patterns("__pycache__", "assets")
+    for name in ("ecghelpers", "profiles"):
+        shutil.copytree(ROOT / name, folder / name, ignore=skip)
+    (folder / "ecghelpers/views/offline_page.py").write_text(PAGE)
+    (folder / "ecghelpers/views/heatmap.py").write_text("COLOR = 1\n")
+    for name in NOTEBOOKS:
         write_notebook(folder, name)
-    (folder / "parameters" / "slurm.yaml").write_text(SLURM)
-    (folder / "parameters" / "quick.yaml").write_text("models: 1\nepochs: 2\nrecords: 4\n")
+    (folder / "parameters" / "quick.yaml").write_text("epochs: 2\n")
     return folder
 
 
@@ -182,7 +113,7 @@ def environment(**changes: str) -> dict:
     return os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"} | changes
 
 
-def run(project: Path, *flags: str, timeout: float = 300, **changes: str):
+def run(project: Path, *flags: str, timeout: float = 600, **changes: str):
     """Run ./run_all.sh to its end."""
     return subprocess.run(
         ["bash", project / "run_all.sh", *flags],
@@ -221,7 +152,7 @@ def has_run(project: Path, step: str) -> bool:
     return path.exists() and step in path.read_text()
 
 
-def wait_for(condition, seconds: float = 60) -> None:
+def wait_for(condition, seconds: float = 120) -> None:
     """Wait until condition() is true; fail if it does not come true in time."""
     limit = time.monotonic() + seconds
     while not condition():
@@ -232,4 +163,4 @@ def wait_for(condition, seconds: float = 60) -> None:
 def kill(process: subprocess.Popen, number: int = signal.SIGKILL) -> None:
     """Send a signal to the process that ./run_all.sh has become, and to it alone."""
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)

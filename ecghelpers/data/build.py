@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..config import check_choice, progress
+from ..config import check_choice, from_project, progress
 from ..data import sources
 from ..files import Pieces, write_text
 from ..fingerprint import code_digest
@@ -43,6 +43,8 @@ def open_source(
 ) -> Source:
     """The source of a name: ``gan`` (records, seed, device) or files (path, labels_path).
 
+    A relative path starts in the project's folder, as ``results`` does.
+
     Raises ValueError for an unknown name, and what the source itself raises.
     """
     check_choice("source", name, SOURCES)
@@ -50,7 +52,8 @@ def open_source(
         from .gan import GanSource  # torch, which reading files does without
 
         return GanSource(records, seed, device)
-    return sources.open_folder(name, path, labels_path, measure_missing)
+    paths = [from_project(given) if given else "" for given in (path, labels_path)]
+    return sources.open_folder(name, *paths, measure_missing)
 
 
 def collect(source: Source, path: str | Path) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """The HDF5 files that we write ourselves: whole or absent; what is wrong with one is one line.
 
-Damage is found by ``checksums`` when a run starts: reading takes no longer than what is asked for.
+A damaged file fails when it is read, with the step that makes it again.
 """
 
 import contextlib

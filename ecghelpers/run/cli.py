@@ -1,20 +1,44 @@
-"""The command behind run_all.sh: check what was asked for, run Snakemake, say what came out."""
+"""The command behind run_all.sh: check what was asked for, run Snakemake, say where to look."""
 
 import argparse
 import contextlib
 import csv
 import os
 import re
+import signal
+import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
-from ..config import DEVICES, Results
+from ..config import DEVICES, ROOT, Results, check_choice, cores, from_project, resolve_device
 from ..ecg import TARGETS
-from . import parameter_files, snakemake
-from .lock import Refusal, lock, short
-from .plan import plan
-from .steps import WITH_NOTEBOOK
+from ..parameters import FOLDER, profiles
+from . import slurm
+from .lock import Refusal, die_with_parent, lock, short
+from .notebook import STARTED
+from .progress import TERMINAL
+from .workflow import NOTEBOOKS, Workflow
 
+# What --only takes: the number of a notebook, its name or its rule.
+STEPS = {
+    "01_data": "data",
+    "02_train": "train",
+    "03_evaluate": "evaluate",
+    "04_heatmaps": "heatmaps",
+    "05_explore": "explore",
+    "06_perturbation": "perturbation",
+    "07_planted": "planted",
+    "07_truth": "truth",
+    "08_review": "review",
+    "page": "page",
+}
+SNAKEFILE = ROOT / "Snakefile"
+OWN_FOLDERS = (".git", ".venv", "benchmarks", "docs", "ecghelpers", "networks", "tests")
+STEPS_PER_GPU = 4  # a network of this size leaves most of a GPU idle
 EXAMPLES = """examples:
   ./run_all.sh                             everything, with the profile quick
   ./run_all.sh --dry-run                   what would run, and why
@@ -22,8 +46,8 @@ EXAMPLES = """examples:
   ./run_all.sh --only 04,06 --force        heatmaps and perturbation once more
   ./run_all.sh --profile paper --slurm     on a cluster (docs/cluster.md)
 
-Results go to results/<profile>/. A step whose results are whole is skipped; one whose parameters
-or code changed runs again. After a stop of any kind the same command goes on.
+Results go to results/<profile>/. A step whose results are there is skipped; it runs again when its
+parameters, code or inputs change. After an interruption the same command goes on.
 """
 
 
@@ -33,14 +57,7 @@ class _Parser(argparse.ArgumentParser):
         if unknown != message:
             flags = [flag for action in self._actions for flag in action.option_strings[-1:]]
             raise Refusal(f"unknown flag {unknown!r}; choose from {', '.join(flags)}")
-        raise Refusal(re.sub(r"invalid \w+ value:", "a whole number is needed, not", message))
-
-
-def _number(text: str) -> int:
-    """A whole number as people write it: Python's own would take 1_0 for ten."""
-    if not re.fullmatch(r"\d+", text, re.ASCII):
-        raise ValueError(text)
-    return int(text)
+        raise Refusal(message)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -54,93 +71,272 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    profiles = ", ".join(parameter_files.profile_names())
-    add("--profile", default="quick", metavar="NAME", help=f"{profiles} (default: quick)")
+    names = ", ".join(profiles())
+    add("--profile", default="quick", metavar="NAME", help=f"{names} (default: quick)")
     add("--target", metavar="A,B", help=f"some of {', '.join(TARGETS)} (default: all)")
-    steps = ", ".join(step.notebook for step in WITH_NOTEBOOK)
-    add("--only", metavar="04,06", help=f"only these steps: {steps}, page")
+    add("--only", metavar="04,06", help=f"only these steps: {', '.join(STEPS)}")
     add("--results", metavar="DIR", help="default: results/<profile>")
-    add(
-        "--jobs",
-        type=_number,
-        metavar="N",
-        help="steps at a time (default: one a core, or 4 a GPU)",
-    )
+    add("--jobs", metavar="N", help="steps at a time (default: one per core, or 4 per GPU)")
     add("--device", default="auto", metavar="NAME", help=f"{', '.join(DEVICES)} (default: auto)")
-    add("--force", action="store_true", help="run the chosen steps again, whole or not")
+    add("--force", action="store_true", help="run the chosen steps again")
     add("--dry-run", action="store_true", help="say what would run, and why; run nothing")
-    add("--slurm", action="store_true", help="run the steps as Slurm jobs (parameters/slurm.yaml)")
-    add(
-        "--resources",
-        metavar="K=V,…",
-        help="with --slurm: other values than slurm.yaml's, such as "
-        "partition=gpu,train.minutes=600",
-    )
+    add("--slurm", action="store_true", help="run the steps as Slurm jobs (profiles/slurm/)")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the analysis; return 0 if all that was asked for is there and whole."""
+    """Run the analysis; return 0 if all that was asked for is there."""
     try:
-        planned = plan(parse(sys.argv[1:] if arguments is None else arguments))
-        if planned.dry_run:
-            outcome = snakemake.dry_run(planned)
-        else:
-            with lock(planned.results):
-                outcome = snakemake.execute(planned)
-            _where_to_look(planned.results)
-        for line in outcome.failures:
-            print(line, file=sys.stderr)
+        options = parse(sys.argv[1:] if arguments is None else arguments)
+        config, results = check(options)
+        if options.dry_run:
+            return _dry_run(snakemake(options, config, results), results)
+        with lock(results):
+            if options.slurm:
+                slurm.cancel_leftovers(results)
+            for failed in results.glob("notebooks/*.failed.ipynb"):
+                failed.unlink()
+            began = time.monotonic()
+            status = 0
+            for steps in _parts(config):
+                status = status or _run(
+                    snakemake(options, config | {"only": steps}, results), results
+                )
+            minutes, seconds = divmod(round(time.monotonic() - began), 60)
+            print(f"{'Failed' if status else 'Done'} after {minutes} min {seconds} s")
+            _where_to_look(Results(results))
     except Refusal as refusal:
         print(f"error: {refusal}", file=sys.stderr)
-        return 2
-    return outcome.status
-
-
-def main_or_why_not() -> int:
-    """As main, where what it prints may not be written."""
-    try:
-        status = main()
-        print(end="", flush=True)
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left to print
-        closed = isinstance(error, BrokenPipeError)
-        why = "was closed" if closed else f"cannot be written: {error.strerror}"
-        with contextlib.suppress(OSError):
-            what = error.filename or "the output"
-            print(f"error: {what} {why}; type the same command to go on", file=sys.stderr)
         return 2
     return status
 
 
-def _where_to_look(results: Path) -> None:
-    layout = Results(results)
-    folder = short(results)
+def _parts(config: dict) -> list[str]:
+    """The steps to run, in one part; the user's own data first, to see which targets they have."""
+    run, only = Workflow(config), config["only"]
+    if run.finds_targets and run.makes("data"):
+        rest = [step for step in STEPS.values() if run.makes(step) and step != "data"]
+        return ["data", ",".join(rest)] if rest else ["data"]
+    return [only]
+
+
+def check(options: argparse.Namespace) -> tuple[dict, Path]:
+    """Snakemake's configuration and the results folder. Raises Refusal before anything has run."""
+    config = {"profile": options.profile, "device": options.device}
+    try:
+        if options.target is not None:
+            config["target"] = ",".join(_list(options.target, "--target"))
+        only = (
+            [_rule(name) for name in _list(options.only, "--only")]
+            if options.only is not None
+            else []
+        )
+        config["only"] = ",".join(only)
+        jobs = _jobs(options)
+        check_choice("device", options.device, DEVICES)
+        run = Workflow(config)
+        for name in STEPS:  # every notebook can be read and has its parameters
+            if name != "page":
+                run.settings(name)
+        if options.device == "cuda" and not options.slurm:
+            resolve_device("cuda")
+        if options.slurm and not options.dry_run:
+            slurm.check_reachable()
+    except (ValueError, OSError, SyntaxError) as error:
+        raise Refusal(" ".join(str(error).split())) from error
+    results = _results(options)
+    _check_own_files(run, results)
+    if not options.slurm:
+        # All cores for the data, which everything waits for; then as many steps at a time as there
+        # are networks. More threads than cores would wait for each other at every operation.
+        here, chains = cores(), len(run.targets) * run.common.models + 1
+        config["cores"] = here
+        config["threads"] = here // min(jobs, chains) if jobs <= here else 1
+    return config | {"results": str(results)}, results
+
+
+def _list(text: str, flag: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise Refusal(f"{flag} is empty; give names with commas between them")
+    return list(dict.fromkeys(names))
+
+
+def _rule(name: str) -> str:
+    for notebook, rule in STEPS.items():
+        number = notebook.partition("_")[0]
+        if name in (number, number.lstrip("0"), notebook, rule):
+            return rule
+    raise Refusal(f"unknown step {name!r}; choose from {', '.join(STEPS)}")
+
+
+def _jobs(options: argparse.Namespace) -> int:
+    """How many steps run at a time."""
+    if options.jobs is None:
+        graphics = len(list(Path("/dev").glob("nvidia[0-9]*"))) if options.device != "cpu" else 0
+        return min(cores(), graphics * STEPS_PER_GPU or cores())
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", options.jobs):
+        raise Refusal(f"--jobs is {options.jobs!r}; allowed: a whole number from 1 to 9999")
+    return int(options.jobs)
+
+
+def _results(options: argparse.Namespace) -> Path:
+    """The results folder; never one that holds the project itself, which steps would overwrite."""
+    if options.results is None:
+        return (ROOT / "results" / options.profile).resolve()
+    given = f"--results {options.results!r}"
+    if not options.results.strip() or set(options.results) & set("{}") or "://" in options.results:
+        raise Refusal(f"{given}: name a folder, without braces")
+    try:
+        folder = Path(options.results).resolve()
+        folder.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise Refusal(f"{given}: {error}; name another folder") from error
+    if folder.exists() and not folder.is_dir():
+        raise Refusal(f"{given}: that is a file; name a folder")
+    own = [*(ROOT / name for name in OWN_FOLDERS), NOTEBOOKS, FOLDER]
+    inside = any(folder.is_relative_to(path) for path in own) and "output" not in folder.parts
+    if inside or ROOT.is_relative_to(folder) or folder == Path.home():
+        raise Refusal(f"{given}: the project or your home is there; name another folder")
+    for parent in folder.parents:
+        if (parent / ".snakemake").is_dir() and (parent / "data").is_dir():
+            raise Refusal(f"{given}: it lies in the results folder {short(parent)}; name another")
+    return folder
+
+
+def _check_own_files(run: Workflow, results: Path) -> None:
+    """Refuse paths of the user's own ECGs that are absent, or hold the project or its results."""
+    for name, exists in (("source_path", Path.is_dir), ("labels_path", Path.is_file)):
+        given = getattr(run.common, name)
+        path = from_project(given).resolve()
+        if given and not exists(path):
+            kind = "folder" if name == "source_path" else "file"
+            raise Refusal(f"{name} is {given!r}: no such {kind} ({path})")
+        if given and (ROOT.is_relative_to(path) or results.is_relative_to(path)):
+            raise Refusal(
+                f"{name} is {given!r}: it holds the project or its results, not only ECGs"
+            )
+
+
+def snakemake(options: argparse.Namespace, config: dict, results: Path) -> list[str]:
+    """The command line of Snakemake."""
+    progress = "dry-run" if options.dry_run else "run"
+    config = {"progress": progress} | config  # results stand last, see _dry_run
+    pairs = [f"{key}={value}" for key, value in config.items() if value]
+    command = [sys.executable, "-P", "-m", "snakemake", "--snakefile", str(SNAKEFILE)]
+    command += ["--nolock", "--rerun-incomplete", "--keep-going", "--nocolor"]
+    # Inputs that are newer and the same run nothing again, as in a copy of a results folder.
+    command += ["--rerun-triggers", "mtime", "params", "input", "code"]
+    command += ["--max-checksum-file-size", str(10**12), "--scheduler", "greedy"]
+    if options.slurm:
+        command += ["--workflow-profile", str(ROOT / "profiles" / "slurm")]
+        command += [] if options.dry_run else slurm.flags(results)
+        command += ["--jobs", options.jobs] if options.jobs else []
+    else:
+        jobs, shared = _jobs(options), config["threads"]
+        used = jobs if jobs > cores() else shared * min(jobs, cores() // shared)
+        command += ["--workflow-profile", "none", "--cores", str(used)]
+    if options.dry_run:
+        command += ["--dry-run"]
+    rules = config["only"].split(",") if config["only"] else []
+    if rules:
+        command += ["--allowed-rules", "all", *rules]
+    if options.force:
+        command += ["--forcerun", *(rules or STEPS.values())]
+    return [*command, "--config", *pairs]
+
+
+def _dry_run(command: list[str], results: Path) -> int:
+    """Let Snakemake tell what it would do; a results folder that is not there stays so."""
+    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile("w+") as log:
+        if not results.exists():
+            command, results = [*command[:-1], f"results={scratch}"], Path(scratch)
+        return _call(command, results, log)
+
+
+def _run(command: list[str], results: Path) -> int:
+    (results / "logs").mkdir(exist_ok=True)
+    os.environ[STARTED] = str(time.time())
+    with (results / "logs" / "snakemake.log").open("w") as log:
+        return _call(command, results, log)
+
+
+def _call(command: list[str], results: Path, log: IO) -> int:
+    """Run Snakemake; 0 or 1. What it says goes to a log, what ``progress`` tells to our outputs."""
+    sys.stdout.flush()
+    terminal = [os.dup(1), os.dup(2)]
+    changed = {TERMINAL: ",".join(map(str, [*terminal, os.getcwd()]))}
+    changed["PATH"] = f"{slurm.IN_JOB}{os.pathsep}{os.environ['PATH']}"
+    # No start-up file of IPython and no matplotlibrc of the user takes part.
+    own = results / ".snakemake"
+    changed |= {"IPYTHONDIR": f"{own}/ipython", "XDG_CONFIG_HOME": f"{own}/config"}
+    if not os.access(Path.home(), os.W_OK):  # as on some nodes
+        changed["XDG_CACHE_HOME"] = f"{own}/cache"
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        pass_fds=terminal,
+        env=os.environ | changed,
+        preexec_fn=die_with_parent,
+        start_new_session=True,  # Ctrl-C is for us to pass on
+    )
+    with process, _stoppable(process):
+        return int(process.wait() != 0)
+
+
+@contextlib.contextmanager
+def _stoppable(process: subprocess.Popen) -> Iterator[None]:
+    """Pass a wish to stop on to Snakemake and its steps, which save their state.
+
+    The second wish ends everything at once.
+    """
+    wishes = []
+
+    def handle(*_):
+        wishes.append(None)
+        print(
+            "Stopping at once"
+            if len(wishes) > 1
+            else "Stopping: the running steps save their state",
+            file=sys.stderr,
+        )
+        os.killpg(process.pid, signal.SIGKILL if len(wishes) > 1 else signal.SIGINT)
+
+    before = {n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _where_to_look(results: Results) -> None:
+    folder = short(results.root)
     print()
-    if layout.site.exists():
+    if results.site.exists():
         print(f"Page       {folder}/site/index.html")
     print(f"Notebooks  {folder}/notebooks/")
-    for path, title in ((layout.metrics, "Errors"), (layout.review, "Review")):
+    for path, title in ((results.metrics, "Errors"), (results.review, "Review")):
         if path.exists():
             print(f"{title:10} {short(path)}")
-    for method, verdicts in _review(layout.review).items():
+    for method, verdicts in _review(results.review).items():
         answers = [f"{verdict}: {', '.join(tests)}" for verdict, tests in verdicts.items()]
         print(f"  {method:20} {'; '.join(answers)}")
 
 
 def _review(table: Path) -> dict[str, dict[str, list[str]]]:
-    """Method → verdict → tests, over all targets; empty where the table cannot be read."""
-    if not table.is_file():
-        return {}
+    """Method → verdict → tests, over all targets; empty where there is no table."""
     methods: dict[str, dict[str, list[str]]] = {}
-    with table.open(encoding="utf-8", errors="replace", newline="") as file:
-        for row in csv.DictReader(file):
-            whole = all(isinstance(row.get(name), str) for name in ("method", "test"))
-            if whole and row.get("target") == "all" and row.get("verdict"):
-                tests = methods.setdefault(row["method"], {}).setdefault(row["verdict"], [])
-                tests.append(row["test"].replace("_", " "))
+    if table.is_file():
+        with table.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                if row.get("target") == "all" and row.get("verdict"):
+                    tests = methods.setdefault(row["method"], {}).setdefault(row["verdict"], [])
+                    tests.append(row["test"].replace("_", " "))
     return methods
 
 
 if __name__ == "__main__":
-    sys.exit(main_or_why_not())
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""One run a results folder, and no process that outlives the one that needs it."""
+"""One run per results folder, and no process that outlives the one that needs it."""
 
 import contextlib
 import ctypes
@@ -9,8 +9,9 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
-LOCK = ".lock"
+LOCK, STEPS = ".lock", ".lock.steps"
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
@@ -19,41 +20,51 @@ class Refusal(Exception):
 
 
 def short(path: Path) -> str:
-    """A path as people read it: relative to where they stand, when that is shorter."""
-    with contextlib.suppress(ValueError):
-        return str(path.relative_to(Path.cwd()))
-    return str(path)
+    """A path as people read it: relative to the current folder where it lies in it."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 @contextlib.contextmanager
 def lock(results: Path) -> Iterator[None]:
-    """Hold a results folder for one run. The system lets go of it when this process dies.
+    """Hold a results folder for one run; the system releases it when this process dies.
 
-    Raises Refusal when another run holds it or nothing can be written there.
+    Waits for the steps of an earlier run that was killed, which may be saving their state. Raises
+    Refusal when another run holds the folder or it cannot be written.
     """
-    try:
-        results.mkdir(parents=True, exist_ok=True)
-        handle = os.open(results / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise Refusal(f"{short(results)} cannot be written: {error.strerror}") from error
-    try:
-        _take(handle, results)
+    with contextlib.ExitStack() as stack:
+        try:
+            results.mkdir(parents=True, exist_ok=True)
+            held, steps = (stack.enter_context(open(results / n, "a+")) for n in (LOCK, STEPS))
+            _take(held, results)
+        except OSError as error:
+            raise Refusal(f"{short(results)} cannot be written: {error.strerror}") from error
+        try:
+            fcntl.flock(steps, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Waiting for the steps of an earlier run to end", flush=True)
+            fcntl.flock(steps, fcntl.LOCK_EX)
+        fcntl.flock(steps, fcntl.LOCK_UN)
         yield
-    finally:
-        os.close(handle)
 
 
-def _take(handle: int, results: Path) -> None:
+def _take(held: TextIO, results: Path) -> None:
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(handle, 0)
-        os.write(handle, f"host {socket.gethostname()}, process {os.getpid()}\n".encode())
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        owner = os.read(handle, 200).decode(errors="replace").strip()
-        owner = owner or "a process that has not said its name yet"
+        held.seek(0)
+        owner = held.read().strip() or "one that has just started"
         raise Refusal(f"{short(results)} is in use by another run: {owner}") from None
-    except OSError as error:
-        raise Refusal(f"{short(results)} cannot be used: {error}") from error
+    held.truncate(0)
+    held.write(f"host {socket.gethostname()}, process {os.getpid()}")
+    held.flush()
+
+
+@contextlib.contextmanager
+def working_in(results: Path) -> Iterator[None]:
+    """Let the next run in a results folder wait while this step is at work."""
+    with open(results / STEPS, "a+") as steps:
+        fcntl.flock(steps, fcntl.LOCK_SH)
+        yield
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:

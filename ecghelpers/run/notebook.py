@@ -1,41 +1,37 @@
-"""Run one notebook with papermill, as a rule of the Snakefile or Slurm does.
+"""Run one notebook with papermill, as a rule of the Snakefile does.
 
-    python -m ecghelpers.run.notebook --set target=qt model=1 epochs=12
-        --notebook .checksums/notebooks/02_train.qt.model1.ipynb.sha256
-        --makes .checksums/qt/model1/model.safetensors.sha256
+    python -m ecghelpers.run.notebook --notebook notebooks/02_train.qt.model1.ipynb
+        --set target=qt model=1 epochs=12 --makes qt/model1/model.safetensors
 
-The working directory is the results folder; files are given by their notes (see ``checksums``).
-The notebook to run is the one in the project's
-``notebooks/`` whose name the executed copy begins with, and it runs in the project's folder. The
-kernel is this Python's. When the process is told to stop (SIGTERM, SIGUSR1: a time limit, a
-preemption, a person), or when the Slurm job that it is in nears its time limit, the kernel is told
-(SIGTERM) and has GRACE_S to save its state. An error that a notebook raised once is not tried again
-in the same run: only what was stopped goes on.
+The working directory is the results folder. The notebook in the project's ``notebooks/`` with the
+name before the first dot runs in the project's folder. Its executed copy gets its name when all
+cells have passed; a notebook that failed is kept as ``*.failed.ipynb``.
+
+When this process is told to stop (SIGTERM, SIGINT, SIGUSR1) or the Slurm job that it is in nears
+its time limit, the kernel gets SIGTERM and GRACE_S to save its state. Within one run, a notebook
+that raised an error is not tried again; only a stopped one is.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-from traitlets.config import Config
 
-from .. import checksums
-from ..files import remove_pieces, write_text
-from .lock import die_with_parent
+from ..config import ROOT
+from ..files import remove_pieces
+from .lock import die_with_parent, working_in
 from .slurm import time_left
-from .steps import NOTEBOOKS, ROOT, from_root
 
 GRACE_S = 100
-START_S = 600  # in which a kernel answers first: a busy node or a cold network drive takes minutes
+START_S = 600  # a kernel on a busy node or a cold network drive takes minutes to answer
 MARGIN_S = 120  # before the time limit of a Slurm job
+STARTED = "ECG_RUN_STARTED"  # when the run began that this step belongs to
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,105 +40,79 @@ def main(arguments: list[str] | None = None) -> int:
     die_with_parent(signal.SIGTERM)
     stop = _pass_signals_on()
     _stop_before_time_limit()
-    results = Path.cwd()
-    executed = results / checksums.noted(options.notebook)
-    raised = results / "logs" / f"{executed.stem}.error"
-    if line := _raised_before(raised, options.run):
-        print(line, file=sys.stderr)
+    executed = Path(options.notebook).absolute()
+    running, failed = (executed.with_suffix(f".{state}.ipynb") for state in ("running", "failed"))
+    began = float(os.environ.get(STARTED, "inf"))
+    if failed.exists() and failed.stat().st_mtime > began:
+        print(f"not tried again: {_error_in(failed)}", file=sys.stderr)
         return 1
     try:
-        _execute(options, results, executed)
+        with working_in(Path.cwd()):
+            _execute(options, executed, running)
     except Exception as error:
-        line = summary(error, stop.is_set())
-        if not stop.is_set() and not _is_death(error):
-            write_text(raised, f"{options.run}\n{line}")
-        print(line, file=sys.stderr)
+        print(summary(error, stop.is_set()), file=sys.stderr)
+        if running.exists():
+            running.unlink() if stop.is_set() or _is_death(error) else running.replace(failed)
         return 1
-    raised.unlink(missing_ok=True)
+    running.replace(executed)
+    failed.unlink(missing_ok=True)
+    for path in options.makes:
+        remove_pieces(path)  # what was kept to go on from, had it been interrupted
     return 0
 
 
-def _execute(options: argparse.Namespace, results: Path, executed: Path) -> None:
-    # jsonschema, where it finds this package, builds a grammar of web addresses when imported:
-    # a second of every step, for something that no notebook holds.
+def _execute(options: argparse.Namespace, executed: Path, running: Path) -> None:
+    # jsonschema builds a grammar of web addresses when it finds this package: a second per step.
     sys.modules.setdefault("rfc3987_syntax", None)
     import papermill
+    from traitlets.config import Config
 
-    makes = list(map(checksums.noted, options.makes))
-    origin = checksums.origin(results, sorted(options.set), options.inputs)
-    if not options.force and checksums.restore(results, executed.stem, origin):
-        print("all that it makes is whole, and made from the same", file=sys.stderr)
-        return
-    checksums.drop_notes(results, makes)
-    checksums.keep_before(results, checksums.noted(options.notebook))
     executed.parent.mkdir(parents=True, exist_ok=True)
     os.environ["TQDM_DISABLE"] = "1"  # progress bars have no place in a log
-    values = dict(_value(pair) for pair in options.set if not pair.startswith("#"))
-    with _sockets() as config:
+    given = dict(_value(pair) for pair in options.set if not pair.startswith("#"))
+    # Sockets in a private folder, since of kernels that start at once on a busy node some lose
+    # their TCP port to another. Their paths may have 107 characters, whatever TMPDIR says.
+    folder = tempfile.gettempdir()
+    with tempfile.TemporaryDirectory(
+        prefix="ecg-", dir=folder if len(folder) < 80 else "/tmp"
+    ) as own:
         papermill.execute_notebook(
-            NOTEBOOKS / f"{executed.name.split('.')[0]}.ipynb",
-            executed,
-            parameters=values | {"results": from_root(results), "device": options.device},
+            ROOT / "notebooks" / f"{executed.name.split('.')[0]}.ipynb",
+            running,
+            parameters=given | {"results": _from_root(Path.cwd()), "device": options.device},
             kernel_name="python3",
             start_timeout=START_S,
-            config=config,
+            config=Config(KernelManager={"transport": "ipc", "ip": f"{own}/kernel"}),
             cwd=ROOT,
             progress_bar=False,
             log_output=True,
-            store_widget_state=False,  # megabytes of script a widget; whoever opens it runs it anew
+            store_widget_state=False,  # megabytes of script per widget
         )
-    missing = [path for path in makes if not (results / path).exists()]
-    if missing:
+    made = [path for path in options.makes if path != options.notebook]
+    if missing := [path for path in made if not Path(path).exists()]:
         raise FileNotFoundError(f"the notebook ended without making {', '.join(missing)}")
-    checksums.record(results, makes)
-    checksums.remember(results, executed.stem, origin, makes)
-    for path in makes:
-        remove_pieces(results / path)  # its step is whole and checked: nothing goes on from there
 
 
-@contextlib.contextmanager
-def _sockets() -> Iterator[Config]:
-    """The configuration that has the kernel talk through sockets in a private, passing folder.
-
-    By default it is TCP ports, found free first and bound a moment later: of kernels that start at
-    once on a busy node some lose theirs to another and never answer. Others on a shared node cannot
-    reach these sockets at all. Their paths may have 107 characters, whatever TMPDIR says.
-    """
-    folder = tempfile.gettempdir()
-    folder = folder if len(folder) < 80 else "/tmp"
-    with tempfile.TemporaryDirectory(prefix="ecg-", dir=folder) as own:
-        yield Config(KernelManager={"transport": "ipc", "ip": f"{own}/kernel"})
-
-
-def _raised_before(path: Path, run: str) -> str:
-    """The error that this notebook raised in an earlier attempt of the same run, "" for none."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    known_run, _, line = text.partition("\n")
-    return line if known_run == run else ""
+def _from_root(path: Path) -> str:
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Run one notebook of the analysis.")
-    parser.add_argument("--notebook", required=True, metavar="NOTE", help="of the executed copy")
+    parser.add_argument("--notebook", required=True, metavar="FILE", help="the executed copy")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--run", default="", help="a name for the run that this is a step of")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="# is no value")
-    parser.add_argument("--force", action="store_true", help="run it, whole or not")
-    parser.add_argument("--from", dest="inputs", nargs="*", default=[], metavar="NOTE")
-    parser.add_argument("--makes", nargs="*", default=[], metavar="NOTE")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="# is no value")
+    parser.add_argument("--makes", nargs="*", default=[], metavar="FILE")
     return parser.parse_args(arguments)
 
 
 def _value(pair: str) -> tuple[str, object]:
-    """Name and value of a parameter: JSON, as the Snakefile writes it, or plain text.
-
-    YAML would take 5e-05 for text.
-    """
-    key, _, value = pair.partition("=")
+    """Name and value of a parameter: JSON, as the Snakefile writes it, or plain text."""
+    name, _, value = pair.partition("=")
     try:
-        return key, json.loads(value)
+        return name, json.loads(value)
     except ValueError:
-        return key, value
+        return name, value
 
 
 def summary(error: Exception, stopped: bool = False) -> str:
@@ -160,22 +130,32 @@ def _is_death(error: Exception) -> bool:
     return type(error).__name__ == "DeadKernelError"
 
 
+def _error_in(failed: Path) -> str:
+    """The error that a notebook which failed holds."""
+    cells = json.loads(failed.read_text(encoding="utf-8"))["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    errors = [f"{o['ename']}: {o['evalue']}" for o in outputs if o["output_type"] == "error"]
+    return errors[-1].splitlines()[0] if errors else "it failed before"
+
+
 def _pass_signals_on() -> threading.Event:
-    """Pass SIGTERM and SIGUSR1 on to the kernel; end it by force after GRACE_S."""
+    """Pass signals to stop on to the kernel; end it by force after GRACE_S."""
     stop = threading.Event()
 
     def handle(*_):
         if not stop.is_set():
             stop.set()
             kernels = psutil.Process().children()
+            if not kernels:  # it has not started yet
+                raise KeyboardInterrupt
             for kernel in kernels:
                 kernel.terminate()
             timer = threading.Timer(GRACE_S, lambda: [kernel.kill() for kernel in kernels])
             timer.daemon = True
             timer.start()
 
-    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
-        signal.signal(getattr(signal, name), handle)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, handle)
     return stop
 
 

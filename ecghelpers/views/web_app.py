@@ -13,9 +13,8 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from ..config import Results
+from ..config import ROOT, Results
 from ..data.medians import read_medians
-from ..run.steps import NOTEBOOKS, ROOT
 from .bundle import ASSETS
 
 TOKEN, TAG = "WEB_APP_TOKEN", "web-app"
@@ -145,7 +144,7 @@ def _notebook(results: Path, folder: Path, ready: Path) -> Path:
     import nbformat
     from papermill.parameterize import parameterize_notebook
 
-    notebook = nbformat.read(NOTEBOOKS / "05_explore.ipynb", as_version=4)
+    notebook = nbformat.read(ROOT / "notebooks" / "05_explore.ipynb", as_version=4)
     notebook.cells = [cell for cell in notebook.cells if TAG in cell.metadata.get("tags", ())]
     done = f"__import__('pathlib').Path({str(ready)!r}).touch()"
     notebook.cells.append(nbformat.v4.new_code_cell(done, metadata={"tags": [TAG]}))

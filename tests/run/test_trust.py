@@ -8,7 +8,6 @@ import pytest
 import torch
 from fake_results import perturbation
 
-from ecghelpers import checksums
 from ecghelpers.config import Results
 from ecghelpers.data.maps_and_curves import (
     Attributions,
@@ -117,19 +116,6 @@ def test_a_file_packed_by_another_program_is_read(tmp_path):
     with h5py.File(path, "r+") as file:
         put("saliency", whole.maps["saliency"], compression="gzip")(file)
     np.testing.assert_array_equal(read_attributions(path).maps["saliency"], whole.maps["saliency"])
-
-
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"", b"0" * 64, None])
-def test_a_damaged_note_counts_its_file_as_damaged(tmp_path, content):
-    (tmp_path / "metrics.csv").write_text("target\n")
-    checksums.record(tmp_path, ["metrics.csv"])
-    assert checksums.altered(tmp_path) == {}
-    note = tmp_path / checksums.FOLDER / "metrics.csv.sha256"
-    note.write_bytes(note.read_bytes() + b"\xff" if content is None else content)
-    checksums.mend_times(tmp_path)
-    assert checksums.altered(tmp_path) == {"metrics.csv": "damaged"}
-    checksums.record(tmp_path, ["metrics.csv"])
-    assert checksums.altered(tmp_path) == {}
 
 
 @pytest.mark.parametrize("target", ["../qt", "/etc", "qt/../..", ""])

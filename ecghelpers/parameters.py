@@ -1,0 +1,254 @@
+"""The parameters of all notebooks: one schema of names, types, limits and meanings.
+
+It checks profiles (``parameters/<profile>.yaml``), a target's own file and the values that
+papermill passes. Its defaults are the profile ``quick``; the other profiles hold only what differs.
+
+    python -m ecghelpers.parameters > docs/parameters.md
+"""
+
+import ast
+import dataclasses
+import difflib
+import json
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .config import DEVICES, ROOT, check_choice
+from .ecg import BEAT_SHAPE, TARGETS
+
+FOLDER = ROOT / "parameters"
+
+
+class Parameters(BaseModel):
+    """What a profile may set. Instances are checked and cannot be changed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    models: int = Field(1, ge=1, le=1000, description="trainings per target, each with its seed")
+    seed: int = Field(1, ge=0, le=2**31 - 1, description="decides everything that is random")
+
+    source: Literal["gan", "12sl", "hdf5", "wfdb"] = Field(
+        "gan", description="where the ECGs come from: the generator, or files in `source_path`"
+    )
+    source_path: str = Field("", description="folder of your own ECGs")
+    labels_path: str = Field("", description="table of 12SL labels, for source `12sl`")
+    measure_missing: bool = Field(False, description="measure what a file has no label for")
+    records: int = Field(1600, ge=1, le=10_000_000, description="ECGs that the generator makes")
+
+    network: Literal["trained", "pretrained"] = Field(
+        "trained", description="train networks, or read the pretrained ones of `networks/`"
+    )
+    recipe: Literal["default", "original"] = Field(
+        "default", description="training recipe: ours, or the published one"
+    )
+    epochs: int = Field(9, ge=1, le=10_000, description="passes over the training records")
+    batch_size: int = Field(32, ge=2, le=65_536, description="records per training step")
+    learning_rate: float = Field(0.0, ge=0, le=1, description="0 takes the recipe's own")
+
+    heatmap_records: int = Field(12, ge=1, le=100_000, description="test ECGs with heatmaps")
+    multiply_by_inputs: bool = Field(
+        True, description="DeepLIFT, integrated gradients, gradient SHAP in the target's unit"
+    )
+    smoothgrad_draws: int = Field(25, ge=1, le=10_000, description="noisy copies per ECG")
+    gradientshap_draws: int = Field(50, ge=1, le=10_000, description="noisy copies per ECG")
+    integrated_gradients_steps: int = Field(
+        50, ge=1, le=10_000, description="points on the path from the baseline to the ECG"
+    )
+    attribution_noise: float = Field(
+        0.02, ge=0, le=10, description="SD of the copies' noise, as a share of the ECG's range"
+    )
+
+    perturbation_records: int = Field(10, ge=1, le=1_000_000, description="test ECGs perturbed")
+    perturbation_steps: int = Field(
+        32,
+        ge=1,
+        le=BEAT_SHAPE[0] * BEAT_SHAPE[1],
+        description="evaluations per curve: 25 single points, then growing to all 7200",
+    )
+    perturbation_noise: float = Field(
+        0.2, ge=0, le=10, description="SD of the noise, as a share of the ECG's range"
+    )
+
+    planted_records: int = Field(960, ge=2, le=10_000_000, description="ECGs of a planted training")
+    planted_epochs: int = Field(6, ge=1, le=10_000, description="epochs of a planted training")
+    planted_r2: float = Field(0.9, ge=-1, le=1, description="test R² a network needs to be judged")
+    planted_maps: int = Field(24, ge=1, le=100_000, description="test ECGs with planted maps")
+    truth_records: int = Field(48, ge=1, le=1_000_000, description="test ECGs that are edited")
+    shuffled_records: int = Field(
+        6, ge=1, le=100_000, description="ECGs whose maps of randomised networks are compared"
+    )
+
+
+class NotebookParameters(Parameters):
+    """What a notebook may be given: the above, and what a run decides."""
+
+    results: str = Field("results/quick", description="results folder")
+    device: Literal[DEVICES] = Field("auto", description="where networks compute")
+    target: Literal[tuple(TARGETS)] = Field("qt", description="what the network measures")
+    model: int = Field(1, ge=1, le=1000, description="number of the training")
+    plant: str = Field("amplitude", description="kind of a network whose right map is known")
+
+    def fill(self, settings: type):
+        """An instance of a dataclass from the parameters that have the names of its fields."""
+        names = [f.name for f in dataclasses.fields(settings) if f.name in type(self).model_fields]
+        return settings(**{name: getattr(self, name) for name in names})
+
+
+PROFILE = Parameters.model_fields
+RUN_TIME = NotebookParameters.model_fields.keys() - PROFILE.keys()
+
+
+def check(namespace: dict) -> NotebookParameters:
+    """The checked parameters of the notebook that passes its ``globals()``.
+
+    Raises ValueError, in one line, for a value that is not allowed, for a name that papermill was
+    given and the notebook does not know, and where the cell with the parameters lost its tag, so
+    that its defaults would replace what was given.
+    """
+    cells = [source for source in namespace.get("In", []) if isinstance(source, str)]
+    injected = [n for n, source in enumerate(cells) if source.startswith("# Parameters\n")]
+    if injected and not any(_assigned(source) for source in cells[: injected[-1]]):
+        raise ValueError(
+            "no cell has the tag 'parameters', so the values that were given came too early; tag "
+            "the cell with the parameters again"
+        )
+    if injected:
+        known = {name for source in cells[: injected[-1]] for name in _assigned(source)}
+        for name in set(_assigned(cells[injected[-1]])) - known:
+            raise ValueError(f"unknown parameter {name!r}; {_closest(name, known)}")
+    fields = NotebookParameters.model_fields
+    given = {name: value for name, value in namespace.items() if name in fields}
+    return _validated(NotebookParameters, given, "parameters")
+
+
+def _assigned(source: str) -> list[str]:
+    """The parameters that a cell assigns."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:  # a magic command
+        return []
+    targets = [node.targets[0] for node in body if isinstance(node, ast.Assign)]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def profiles() -> list[str]:
+    """The names of all profiles: the files of ``parameters/`` that are not a target's."""
+    return sorted({path.stem for path in FOLDER.glob("*.yaml")} - set(TARGETS))
+
+
+def load(profile: str, targets: list[str]) -> dict[str, Parameters]:
+    """The parameters of a profile: under "" those of the notebooks that run once, and by target.
+
+    A target's own file, ``parameters/<target>.yaml``, wins over the profile. Raises ValueError for
+    an unknown profile or target, and for anything that the schema refuses.
+    """
+    check_choice("profile", profile, profiles())
+    path = FOLDER / f"{profile}.yaml"
+    common = read_yaml(path)
+    loaded = {"": _validated(Parameters, common, _short(path))}
+    check_source(loaded[""], _short(path))
+    for target in targets:
+        path = FOLDER / f"{check_choice('target', target, TARGETS)}.yaml"
+        own = read_yaml(path) if path.exists() else {}
+        loaded[target] = _validated(Parameters, common | own, _short(path))
+    return loaded
+
+
+def read_yaml(path: Path) -> dict:
+    """The keys and values of a YAML 1.2 file. Raises ValueError, in one line, for anything else."""
+    from ruamel.yaml import YAML
+
+    try:
+        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except Exception as error:  # the library raises whatever a wrong tag leads it into
+        why = " ".join(str(error).split())[:300] or type(error).__name__
+        raise ValueError(f"{_short(path)} cannot be read: {why}") from error
+    if not isinstance(values or {}, dict):
+        raise ValueError(f"{_short(path)} must hold lines of the form 'key: value'")
+    return values or {}
+
+
+def check_source(values: Parameters, where: str) -> None:
+    """Raise ValueError where source and its paths do not fit each other."""
+    source, path, labels = values.source, values.source_path, values.labels_path
+    if source == "gan" and (path or labels):
+        raise ValueError(
+            f"{where}: source_path {path or labels!r} is set, but source is gan, which generates "
+            "its ECGs; set source to 12sl, hdf5 or wfdb, or leave the paths empty"
+        )
+    if source != "gan" and not path:
+        raise ValueError(f"{where}: source {source} needs source_path, the folder of its files")
+    if (source == "12sl") != bool(labels):
+        needs = "needs labels_path, the table of its labels" if not labels else "has no labels_path"
+        raise ValueError(f"{where}: source {source} {needs}")
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def _validated(model: type[Parameters], values: dict, where: str) -> Parameters:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = first["loc"][0] if first["loc"] else None
+        if name not in model.model_fields:
+            known = model.model_fields.keys()
+            raise ValueError(
+                f"{where}: unknown key {_quoted(name)}; {_closest(name, known)}"
+            ) from None
+        raise ValueError(
+            f"{where}: {name} is {_quoted(first['input'])}; "
+            f"allowed: {allowed(model.model_fields[name])}"
+        ) from None
+
+
+def _closest(name: object, known) -> str:
+    """What a misspelt name may mean."""
+    close = difflib.get_close_matches(str(name), known, n=1)
+    return f"do you mean {close[0]}?" if close else f"choose from {', '.join(sorted(known))}"
+
+
+def _quoted(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def allowed(field) -> str:
+    """The values that a field takes, in words."""
+    if choices := get_args(field.annotation):
+        return ", ".join(choices)
+    kinds = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+    low, high = (
+        [getattr(m, end) for m in field.metadata if hasattr(m, end)] for end in ("ge", "le")
+    )
+    return kinds[field.annotation] + (f" from {low[0]} to {high[0]}" if low else "")
+
+
+def table() -> str:
+    """The parameters and the profiles as a page of the documentation."""
+    names = [name for name in profiles() if name != "quick"]
+    differ = {name: read_yaml(FOLDER / f"{name}.yaml") for name in names}
+    lines = [
+        "# Parameters",
+        "",
+        "Generated by `python -m ecghelpers.parameters > docs/parameters.md`. A profile "
+        "(`parameters/<name>.yaml`) holds only what differs from the defaults, which are the "
+        "profile `quick`; `parameters/<target>.yaml` may change values for one target.",
+        "",
+        f"| parameter | meaning | allowed | {' | '.join(['quick', *names])} |",
+        f"| --- | --- | --- | {' | '.join('---' for _ in ['quick', *names])} |",
+    ]
+    for name, field in PROFILE.items():
+        values = [json.dumps(field.default)]
+        values += [json.dumps(differ[p][name]) if name in differ[p] else "" for p in names]
+        cells = [f"`{name}`", field.description, allowed(field), *values]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(), end="")

@@ -1,0 +1,112 @@
+"""A run in readable lines: one when a step starts, one when it ends, one for each that failed."""
+
+import contextlib
+import logging
+import os
+import re
+import time
+from pathlib import Path
+
+from snakemake_interface_logger_plugins.common import LogEvent
+
+AFTERWORDS = ("Exiting because", "WorkflowError:\nAt least one job", "At least one job did not")
+CLOCKS_S = 10  # by which a file server's clock may be behind
+PHRASE = "Union of exclusive params before and now across all output: "
+TERMINAL = "ECG_TERMINAL"  # file descriptors for progress and errors, and where the run started
+
+
+class Progress(logging.Handler):
+    """Prints Snakemake's events for people; its own log goes elsewhere."""
+
+    def __init__(self, dry_run: bool = False):
+        super().__init__()
+        self.dry_run = dry_run
+        out, errors, self.started_in = os.environ.get(TERMINAL, f"1,2,{os.getcwd()}").split(",", 2)
+        self.out, self.errors = int(out), int(errors)
+        self.total = 0
+        self.steps: dict[int, tuple[str, float, float]] = {}  # label, first and latest start
+        self.failed: dict[int, str] = {}
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = getattr(record, "event", None)
+        if kind == LogEvent.RUN_INFO:
+            # A checkpoint adds steps while a run goes on.
+            jobs = sum(n for rule, n in record.stats.items() if rule not in ("all", "total"))
+            self.total = max(self.total, jobs)
+        elif kind == LogEvent.JOB_INFO and record.rule_name != "all":
+            self._start(record)
+        elif kind == LogEvent.JOB_FINISHED and record.job_id in self.steps:
+            self.failed.pop(record.job_id, None)
+            self._tell(record.job_id, f"done in {time.time() - self.steps[record.job_id][2]:.0f} s")
+        elif kind == LogEvent.JOB_ERROR and record.jobid in self.steps:
+            self.failed[record.jobid] = self._failure(record.jobid, record.log)
+            self._tell(record.jobid, "FAILED")
+        elif record.levelno >= logging.ERROR and kind in (None, LogEvent.ERROR):
+            self.messages.append(record.getMessage())
+
+    def _start(self, record: logging.LogRecord) -> None:
+        label = Path(record.log[0]).stem.replace(".", " ")
+        if self.dry_run and record.jobid not in self.steps:
+            self._print(f"{label:32} {_reason(record.reason)}")
+        first = self.steps.get(record.jobid, (label, time.time()))[1]
+        self.steps[record.jobid] = (label, first, time.time())
+        if not self.dry_run:
+            self._tell(record.jobid, "starts")
+
+    def _tell(self, job: int, what: str) -> None:
+        number = list(self.steps).index(job) + 1
+        width = len(str(self.total))
+        self._print(f"[{number:{width}}/{self.total}] {self.steps[job][0]:32} {what}")
+
+    def _print(self, line: str, *, error: bool = False) -> None:
+        with contextlib.suppress(OSError):  # closed by `| head`: the run goes on
+            os.write(self.errors if error else self.out, f"{line}\n".encode())
+
+    def _failure(self, job: int, logs: list[str]) -> str:
+        """One line: the step, the last line of its log, and where to read on."""
+        label, first, _ = self.steps[job]
+        log = Path(logs[0])
+        notebook = Path("notebooks") / f"{log.stem}.failed.ipynb"
+        fresh = [p for p in (notebook, log) if p.exists() and p.stat().st_mtime > first - CLOCKS_S]
+        lines = []
+        if log in fresh:
+            text = log.read_text(encoding="utf-8", errors="replace")
+            lines = [line for line in text.splitlines() if line.strip()]
+        why = lines[-1] if lines else "it did not start"
+        place = fresh[0] if fresh else Path("logs/snakemake.log")
+        return f"failed: {label}: {why} ({os.path.relpath(place, self.started_in)})"
+
+    def close(self) -> None:
+        """Print what failed, at the end of the run."""
+        if self.dry_run and not self.messages:
+            n = len(self.steps)
+            self._print(f"{n} steps to run" if n else "Nothing to do: everything is up to date")
+        told = filter(None, map(_condensed, self.messages))
+        for line in self.failed.values() or dict.fromkeys(told):
+            self._print(line, error=True)
+        self.failed, self.messages = {}, []
+        super().close()
+
+
+def _reason(text: str) -> str:
+    text = re.sub(r"Input files updated by another job: .*", "new inputs", text.replace(PHRASE, ""))
+    return " ".join(text.split())
+
+
+def _condensed(text: str) -> str:
+    """A message of Snakemake in one line; "" for one that says nothing new."""
+    if text.startswith(AFTERWORDS):
+        return ""
+    if affected := re.search(r"affected files:\s*(.*)", text, re.DOTALL):
+        files = ", ".join(sorted(affected[1].split()))
+        if "rite-protected" in text:
+            return f"write-protected: {files}; allow writing, or name another folder"
+        return f"missing: {files}; run the step that makes it first, or name it in --only as well"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return "error: " + "; ".join(lines[-1:] if "Traceback" in text else lines)
+
+
+def report(logger: logging.Logger, dry_run: bool = False) -> None:
+    """Print the events of Snakemake's logger."""
+    logger.addHandler(Progress(dry_run))

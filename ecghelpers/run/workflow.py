@@ -1,0 +1,105 @@
+"""What the Snakefile asks of the project: parameters, code versions and the user's own files."""
+
+import ast
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ..config import ROOT, Results, from_project
+from ..ecg import TARGETS
+from ..files import listing
+from ..fingerprint import PACKAGE, closure, code_cells, digest, notebook_digest
+from ..parameters import RUN_TIME, Parameters, load
+
+NOTEBOOKS = ROOT / "notebooks"
+
+
+class Workflow:
+    """One run of the Snakefile, from Snakemake's ``config``.
+
+    config: ``profile``, ``target`` ("qt,pr"; empty for all), ``results``, ``device``, ``only``
+    (names of rules), ``threads`` per step and ``cores`` of the machine; all may be absent.
+    """
+
+    def __init__(self, config: dict):
+        self.profile = config.get("profile", "quick")
+        named = str(config.get("target") or "")
+        self.targets = named.split(",") if named else list(TARGETS)
+        self.parameters = load(self.profile, self.targets)
+        self.results = ROOT / config.get("results", f"results/{self.profile}")
+        self.device = config.get("device", "auto")
+        self.threads, self.cores = config.get("threads", 1), config.get("cores", 1)
+        self.only = list(filter(None, str(config.get("only") or "").split(",")))
+        self.models = range(1, self.common.models + 1)
+        # Only the user's own records can tell which targets they have, unless targets were named.
+        self.finds_targets = not named and self.common.source != "gan"
+        if self.finds_targets:
+            self.targets = self._found_targets()
+
+    def makes(self, step: str) -> bool:
+        """Whether this run is about a rule."""
+        return not self.only or step in self.only
+
+    @property
+    def common(self) -> Parameters:
+        """The parameters of the notebooks that run once."""
+        return self.parameters[""]
+
+    def settings(self, notebook: str, *, draws: bool = False) -> list:
+        """The ``params`` of a rule: "name=value" of each parameter, and the version of the code.
+
+        draws: whether figures are among the notebook's results. Entries that begin with # only
+        make the rule run again when they change.
+        """
+        path = NOTEBOOKS / f"{notebook}.ipynb"
+        names = parameter_names(path)
+        chosen = [f"{name}={{{name}}}" for name in ("target", "model", "plant") if name in names]
+        code = f"#code={notebook_digest(path, draws=draws)[:12]}"
+        return [*(self._setting(name) for name in names if name not in RUN_TIME), *chosen, code]
+
+    def _setting(self, name: str):
+        def of(wildcards) -> str:
+            values = self.parameters[wildcards.get("target", "")]
+            return f"{name}={json.dumps(getattr(values, name))}"
+
+        return of
+
+    def own_files(self, wildcards) -> str:
+        """The state of the user's own files: the first step runs again when one changes."""
+        paths = filter(None, (self.common.source_path, self.common.labels_path))
+        return "#files=" + "; ".join(listing(from_project(path)) for path in paths)
+
+    def readings(self, wildcards) -> str:
+        """The state of the reading study: new ratings run the review again."""
+        folder = self.results / "readings"
+        return f"#readings={listing(folder) if folder.is_dir() else 'none'}"
+
+    def _found_targets(self) -> list[str]:
+        """The targets that some record of ``medians.h5`` has; all before that is made."""
+        try:
+            with h5py.File(Results(self.results).medians) as file:
+                known = np.isfinite(file["targets"][:]).any(0)
+                columns = list(file["targets"].attrs["columns"])
+        except (OSError, LookupError):  # absent or damaged: the first step tells
+            return self.targets
+        return [target for target in TARGETS if known[columns.index(target)]] or self.targets
+
+
+def parameter_names(notebook: Path) -> list[str]:
+    """The names in the cell with the tag ``parameters``. Raises ValueError without such a cell."""
+    for cell in code_cells(notebook):
+        if "parameters" in cell["metadata"].get("tags", []):
+            body = ast.parse("".join(cell["source"])).body
+            return [node.targets[0].id for node in body if isinstance(node, ast.Assign)]
+    raise ValueError(
+        f"notebooks/{notebook.name} has no cell with the tag 'parameters'; tag it again"
+    )
+
+
+def page_code() -> str:
+    """The version of the code and assets that the offline page is made of."""
+    assets = sorted(path for path in (PACKAGE / "views/assets").rglob("*") if path.is_file())
+    modules = closure({"views.offline_page"})
+    return f"#code={digest(modules, *(path.read_bytes() for path in assets))[:12]}"

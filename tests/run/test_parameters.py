@@ -1,0 +1,179 @@
+"""The schema of all parameters: what profiles, targets' files and notebooks may hold."""
+
+import json
+
+import numpy as np
+import pytest
+import toy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecghelpers import parameters
+from ecghelpers.ecg import TARGETS
+from ecghelpers.parameters import FOLDER, PROFILE, NotebookParameters, Parameters
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder of profiles in place of the project's."""
+    monkeypatch.setattr(parameters, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def refusal(folder, text):
+    """The line that refuses a profile with this text."""
+    (folder / "quick.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError) as error:
+        parameters.load("quick", ["qt"])
+    assert "\n" not in str(error.value) and "quick.yaml" in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("name", parameters.profiles())
+def test_profiles_hold_only_what_differs_from_the_defaults(name):
+    assert set(parameters.load(name, list(TARGETS))) == {"", *TARGETS}
+    for key, value in parameters.read_yaml(FOLDER / f"{name}.yaml").items():
+        assert value != PROFILE[key].default, key
+
+
+@pytest.mark.parametrize("name", toy.NOTEBOOKS)
+def test_a_notebooks_cell_holds_the_defaults(name):
+    cell = {}
+    exec(toy.parameters_cell(name), cell)
+    del cell["__builtins__"]
+    fields = NotebookParameters.model_fields
+    assert cell and {key: fields[key].default for key in cell} == cell
+    code = "\n".join("".join(c["source"]) for c in toy.real_cells(name))
+    assert "parameters.check(globals())" in code
+
+
+def test_every_parameter_of_a_profile_reaches_a_notebook():
+    cells = "\n".join(map(toy.parameters_cell, toy.NOTEBOOKS))
+    assert not [name for name in set(PROFILE) - {"models"} if f"{name} = " not in cells]
+
+
+def test_the_documented_table_is_up_to_date():
+    written = (toy.ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
+    assert written == parameters.table()
+
+
+def test_a_targets_file_wins_over_the_profile(folder):
+    (folder / "quick.yaml").write_text("epochs: 4\nlearning_rate: 3e-3\n")
+    (folder / "qt.yaml").write_text("epochs: 7\n")
+    loaded = parameters.load("quick", ["qt", "pr"])
+    assert [loaded[key].epochs for key in ("", "pr", "qt")] == [4, 4, 7]
+    assert loaded["qt"].learning_rate == 0.003
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("epohcs: 4", "do you mean epochs?"),
+        ("target: pr", "unknown key 'target'"),
+        ("epochs: 0", "epochs is 0; allowed: a whole number from 1 to 10000"),
+        ("epochs: 1.5", "epochs is 1.5"),
+        ("epochs: true", "epochs is True"),
+        ("epochs: '4'", "epochs is '4'"),
+        ("epochs: 1:30", "epochs is '1:30'"),
+        ("attribution_noise: .nan", "attribution_noise is nan"),
+        ("attribution_noise: .inf", "from 0 to 10"),
+        ("perturbation_steps: 7201", "from 1 to 7200"),
+        ("multiply_by_inputs: yes", "true or false"),
+        ("source: edf", "gan, "),
+        ("epochs: 4\nepochs: 5", "duplicate key"),
+        ("- epochs", "key: value"),
+        ("epochs: [", "cannot be read"),
+        ("!!python/object/apply:os.system [true]", "quick.yaml"),
+        ("source: wfdb", "needs source_path"),
+        ("source_path: x", "source is gan"),
+        ("source: 12sl\nsource_path: x", "labels_path"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_line(folder, text, said):
+    assert said in refusal(folder, text)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.binary(max_size=60) | st.text(st.sampled_from("epochs: -[]{}#&*!|>'\"%@`1e.\n"), max_size=40)
+)
+def test_any_file_is_read_or_refused_in_one_line(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("odd") / "odd.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    try:
+        values = parameters.read_yaml(path)
+        parameters._validated(Parameters, values, "odd.yaml")
+    except ValueError as error:
+        assert "\n" not in str(error) and "odd.yaml" in str(error)
+
+
+NUMBERS = [name for name, field in PROFILE.items() if field.annotation in (int, float)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(NUMBERS),
+    st.one_of(st.integers(), st.floats(), st.booleans(), st.none(), st.text(), st.lists(st.none())),
+)
+def test_a_number_is_taken_within_its_limits_and_nothing_else(name, value):
+    field = PROFILE[name]
+    low, high = (
+        [getattr(m, end) for m in field.metadata if hasattr(m, end)] for end in ("ge", "le")
+    )
+    kinds = (int,) if field.annotation is int else (int, float)
+    right = type(value) in kinds and low[0] <= value <= high[0]
+    try:
+        checked = parameters._validated(Parameters, {name: value}, "here")
+    except ValueError as error:
+        assert not right and f"{name} is " in str(error)
+    else:
+        assert right and np.isclose(getattr(checked, name), value)
+
+
+def cells(*sources):
+    """The globals of a notebook whose cells have run."""
+    namespace = {}
+    for source in sources:
+        exec(source, namespace)
+    return namespace | {"In": ["", *sources]}
+
+
+IMPORTS, DEFAULTS = "import math", 'target = "qt"\nepochs = 9'
+
+
+def test_a_notebook_takes_its_parameters_and_refuses_others():
+    given = parameters.check(cells(IMPORTS, DEFAULTS, "# Parameters\nepochs = 3"))
+    assert (given.target, given.epochs, given.seed) == ("qt", 3, 1)
+    assert parameters.check(cells(IMPORTS, DEFAULTS)).epochs == 9
+    for text, said in (
+        ("epohcs = 3", "do you mean epochs?"),
+        ("records = 3", "unknown parameter 'records'"),
+        ("epochs = 0", "epochs is 0"),
+        ('target = "qtc"', "VentRate"),
+    ):
+        with pytest.raises(ValueError, match=said.replace("?", r"\?")):
+            parameters.check(cells(IMPORTS, DEFAULTS, f"# Parameters\n{text}"))
+
+
+def test_a_lost_tag_is_noticed():
+    """Papermill then puts the values above all cells, where the defaults replace them."""
+    with pytest.raises(ValueError, match="tag"):
+        parameters.check(cells("# Parameters\nepochs = 3", IMPORTS, DEFAULTS))
+
+
+@pytest.mark.parametrize(("name", "said"), [("epohcs", "epochs"), ("", "tag")])
+def test_papermill_on_its_own_is_refused_too(tmp_path, name, said):
+    """Papermill only warns of an unknown parameter, and of a notebook without the tag."""
+    import papermill
+
+    notebook = json.loads((toy.ROOT / "notebooks/02_train.ipynb").read_text(encoding="utf-8"))
+    if not name:
+        for cell in notebook["cells"]:
+            cell["metadata"] = {}
+    (tmp_path / "in.ipynb").write_text(json.dumps(notebook))
+    given = {name or "epochs": 1, "results": str(tmp_path / "results")}
+    with pytest.raises(papermill.PapermillExecutionError, match=said):
+        papermill.execute_notebook(
+            tmp_path / "in.ipynb", tmp_path / "out.ipynb", given, cwd=toy.ROOT, progress_bar=False
+        )
+    assert not (tmp_path / "results").exists()

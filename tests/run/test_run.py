@@ -1,0 +1,346 @@
+"""run_all.sh from outside: what runs, what is skipped or refused, and what a failure costs."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import toy
+
+QT = ("--target", "qt")
+NETWORK = Path("results/quick/qt/model1")
+
+
+@pytest.fixture
+def whole(finished_project, tmp_path):
+    """A copy of a project whose run is complete; its times are those of the copy."""
+    return shutil.copytree(finished_project, tmp_path / "project", symlinks=True)
+
+
+def planned(project, *flags):
+    """The steps that a dry run names, with their reasons."""
+    done = toy.run(project, *QT, *flags, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    lines = [line.partition("  ") for line in done.stdout.splitlines()[:-1]]
+    return {step.strip(): why.strip() for step, _, why in lines}
+
+
+def content(project, file):
+    return (project / NETWORK / file).read_text()
+
+
+def one_line(done, status=2):
+    """The one line of a refusal or failure."""
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+def test_a_copy_of_a_complete_run_has_nothing_to_do_and_says_where_to_look(whole):
+    """A copy has other times: a step whose inputs are the same does not run again."""
+    files = sorted(path for path in (whole / "results").rglob("*") if path.is_file())
+    for number, path in enumerate(files[::-1]):
+        os.utime(path, (1.9e9 + number, 1.9e9 + number))
+    done = toy.run(whole, *QT)
+    assert done.returncode == 0 and toy.runs(whole) == []
+    for part in ("site/index.html", "notebooks/", "metrics.csv", "review.csv"):
+        assert f"results/quick/{part}" in done.stdout
+
+
+def test_a_dry_run_tells_everything_and_makes_nothing(project):
+    plan = planned(project)
+    assert {"01_data", "02_train qt model1", "03_evaluate", "page"} <= set(plan)
+    assert not (project / "results").exists()
+
+
+def test_a_changed_parameter_runs_what_depends_on_it_and_no_more(whole):
+    (whole / "parameters" / "quick.yaml").write_text("epochs: 2\nperturbation_steps: 9\n")
+    plan = planned(whole)
+    assert "02_train qt model1" not in plan and "04_heatmaps qt model1" not in plan
+    reason = plan["06_perturbation qt model1"]
+    assert "perturbation_steps=32" in reason and "perturbation_steps=9" in reason
+    assert toy.run(whole, *QT, "--only", "06").returncode == 0
+    assert toy.runs(whole) == ["06_perturbation qt 1"]
+    assert '"perturbation_steps": 9' in content(whole, "perturbation.h5")
+    (whole / "parameters" / "qt.yaml").write_text("heatmap_records: 3\n")
+    assert "04_heatmaps qt model1" in planned(whole)
+
+
+def test_changed_code_runs_the_steps_that_import_it(whole):
+    body = "from ecghelpers import attribution"
+    toy.write_notebook(whole, "06_perturbation", body=body)
+    assert toy.run(whole, *QT, "--only", "06").returncode == 0
+    for module, runs in (("views/heatmap", False), ("attribution_methods", True)):
+        with (whole / f"ecghelpers/{module}.py").open("a") as file:
+            file.write("\nUNUSED = 1\n")
+        assert ("06_perturbation qt model1" in planned(whole, "--only", "06")) == runs
+    assert "page" in planned(whole)  # which heatmap draws
+
+
+def test_new_ratings_run_the_review_again(whole):
+    (whole / "results/quick/readings").mkdir()
+    (whole / "results/quick/readings/ratings-AB.csv").write_text("reader,time\n")
+    (step,) = planned(whole, "--only", "review")
+    assert step.endswith("review")
+
+
+def test_force_runs_the_chosen_step_alone(whole):
+    assert toy.run(whole, *QT, "--only", "4", "--force").returncode == 0
+    assert toy.runs(whole) == ["04_heatmaps qt 1"]
+
+
+def test_a_failed_step_is_named_in_one_line_and_costs_nothing(whole):
+    before = content(whole, "model.safetensors")
+    (whole / "parameters" / "quick.yaml").write_text("epochs: 3\n")
+    spoils = "(root / target / 'model1' / 'model.safetensors').write_text('half')\n"
+    toy.write_notebook(whole, "02_train", body=spoils + "raise ValueError('no luck')")
+    line = one_line(toy.run(whole, *QT), 1)
+    assert line.startswith("failed: 02_train qt model1: ValueError: no luck")
+    failed = re.search(r"\((.*)\)$", line)[1]
+    assert "no luck" in (whole / failed).read_text() and failed.endswith(".failed.ipynb")
+    assert content(whole, "model.safetensors") == before, "what there was is lost"
+    executed = whole / "results/quick/notebooks/02_train.qt.model1.ipynb"
+    assert "no luck" not in executed.read_text()
+    toy.runs(whole)
+    toy.write_notebook(whole, "02_train")
+    assert toy.run(whole, *QT, "--only", "02").returncode == 0
+    assert toy.runs(whole) == ["02_train qt 1"] and not (whole / failed).exists()
+    assert '"epochs": 3' in content(whole, "model.safetensors")
+
+
+def test_a_failing_target_does_not_stop_another(project):
+    toy.write_notebook(project, "02_train", body='assert target != "qt", "no luck"')
+    done = toy.run(project, "--target", "qt,pr", "--only", "01,02")
+    assert "no luck" in one_line(done, 1)
+    assert (project / "results/quick/pr/model1/model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("import sys; results = root = pathlib.Path('/tmp')", "without making data/medians.h5"),
+        ("os.kill(os.getpid(), 9)", "the kernel died"),
+    ],
+)
+def test_a_step_without_results_has_failed(project, body, said):
+    toy.write_notebook(project, "01_data", body=body)
+    assert said in one_line(toy.run(project, *QT, "--only", "01"), 1)
+
+
+def test_missing_inputs_are_named(project):
+    line = one_line(toy.run(project, *QT, "--only", "04"), 1)
+    assert "missing: data/medians.h5" in line and "qt/model1/model.safetensors" in line
+
+
+def test_a_notebook_without_the_tag_parameters_is_refused(project):
+    toy.write_notebook(project, "03_evaluate", tags=())
+    assert "03_evaluate.ipynb" in one_line(toy.run(project)) and not (project / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--profil", "quick"], "--profile"),
+        (["--profile", "quik"], "quick"),
+        (["--profile", "../quick"], "quick"),
+        (["--target", "qtc"], "T_PeakAmpl_v5"),
+        (["--target", ""], "--target"),
+        (["--only", "99"], "01_data"),
+        (["--jobs", "0"], "from 1"),
+        (["--device", "tpu"], "cuda"),
+        (["--device", "cuda"], "cuda"),
+        *((["--results", f], "--results") for f in ("", ".", "notebooks", "docs/x", "/", "a{b}")),
+    ],
+)
+def test_flags_that_cannot_be_meant_are_refused(project, flags, named):
+    assert named in one_line(toy.run(project, *flags, CUDA_VISIBLE_DEVICES=""))
+    assert not (project / "results").exists()
+
+
+def test_a_number_means_one_notebook():
+    from ecghelpers.run.cli import STEPS
+
+    assert sorted(toy.NOTEBOOKS) == sorted(set(STEPS) - {"page"})
+
+
+WAITS = """
+(root / "waits").touch()
+time.sleep(120)
+"""
+
+
+def test_a_second_run_is_refused_and_a_kill_leaves_nothing_running(whole):
+    results = whole / "results/quick"
+    before = content(whole, "model.safetensors")
+    (whole / "parameters" / "quick.yaml").write_text("epochs: 3\n")
+    toy.write_notebook(whole, "02_train", body=WAITS)
+    first = toy.start(whole, *QT)
+    toy.wait_for((results / "waits").exists)
+    line = one_line(toy.run(whole, *QT))
+    assert "in use by another run" in line and f"process {first.pid}" in line
+    started = psutil.Process(first.pid).children(recursive=True)
+    toy.kill(first)
+    _, alive = psutil.wait_procs(started, timeout=60)
+    assert not alive, f"outlived the run: {alive}"
+    assert content(whole, "model.safetensors") == before, "what there was is lost"
+    toy.write_notebook(whole, "02_train")
+    toy.runs(whole)
+    assert toy.run(whole, *QT, "--only", "02").returncode == 0
+    assert toy.runs(whole) == ["02_train qt 1"]
+    assert '"epochs": 3' in content(whole, "model.safetensors")
+
+
+SAVES = """
+import signal
+def leave(*_):
+    (root / "state").write_text("half")
+    raise RuntimeError("saved")
+signal.signal(signal.SIGTERM, leave)
+(root / "waits").touch()
+time.sleep(120)
+"""
+
+
+def test_ctrl_c_lets_steps_save_and_a_second_ends_them(project):
+    toy.write_notebook(project, "01_data", body=SAVES)
+    results = project / "results/quick"
+    run = toy.start(project, "--only", "01", start_new_session=True)
+    toy.wait_for((results / "waits").exists)
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to all of its processes
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode == 1 and (results / "state").read_text() == "half", errors
+    assert "Stopping" in errors
+    toy.write_notebook(project, "01_data", body=SAVES.replace(", leave)", ", signal.SIG_IGN)"))
+    (results / "waits").unlink()
+    run = toy.start(project, "--only", "01")
+    toy.wait_for((results / "waits").exists)
+    run.send_signal(signal.SIGTERM)
+    time.sleep(1)
+    run.send_signal(signal.SIGTERM)
+    _, errors = run.communicate(timeout=60)
+    assert "Stopping at once" in errors
+
+
+@pytest.fixture
+def mounted(project):
+    """A function that makes results/quick a small file system of its own, with mount options."""
+    place = project / "results" / "quick"
+    place.mkdir(parents=True)
+
+    def mount(options):
+        asked = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", place]
+        if os.getuid() != 0 or subprocess.run(asked, capture_output=True).returncode:
+            pytest.skip("mounting a tmpfs needs root")
+        return place
+
+    yield mount
+    subprocess.run(["umount", place], capture_output=True)
+
+
+def test_a_full_disk_is_named_and_the_next_run_with_room_goes_on(project, mounted):
+    place = mounted("size=600k")
+    fills = "(root / '.big.part').write_bytes(bytes(2_000_000))"
+    toy.write_notebook(project, "02_train", body=fills)
+    full = toy.run(project, *QT, "--only", "01,02")
+    assert "No space left on device" in one_line(full, 1)
+    assert not (place / "qt/model1/model.safetensors").exists()
+    subprocess.run(["mount", "-o", "remount,size=20m", place], check=True)
+    toy.write_notebook(project, "02_train")
+    assert toy.run(project, *QT, "--only", "01,02").returncode == 0
+
+
+def test_a_folder_that_cannot_be_written_is_refused(project, mounted):
+    mounted("ro,size=1m")
+    assert "results/quick cannot be written" in one_line(toy.run(project, *QT))
+
+
+def test_a_file_where_the_results_folder_should_be_is_refused(project):
+    (project / "results").write_text("not a folder")
+    assert "results" in one_line(toy.run(project, *QT))
+    assert (project / "results").read_text() == "not a folder"
+
+
+def users_own(folder: Path) -> dict[str, str]:
+    """Environment variables of settings and modules of the user's own, each of which would fail."""
+    startup, settings, path = (folder / name for name in ("home/.ipython", "home/.config", "path"))
+    kernel = folder / "home/.local/share/jupyter/kernels/python3/kernel.json"
+    for file, text in {
+        kernel: '{"argv": ["false"], "display_name": "x", "language": "python"}',
+        startup / "profile_default/startup/00.py": "raise RuntimeError",
+        startup / "profile_default/ipython_config.py": "raise RuntimeError",
+        settings / "matplotlib/matplotlibrc": "backend: nonsense",
+        settings / "snakemake/default/config.yaml": "dry-run: true",
+        path / "numpy.py": "raise SystemExit('imported')",
+    }.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return {"HOME": str(folder / "home"), "PYTHONPATH": f":{path}"}
+
+
+def nonsense(folder: Path) -> dict[str, str]:
+    names = "OMP_NUM_THREADS TQDM_MININTERVAL COLUMNS PYTHONWARNINGS PYTHONHOME TZ XDG_CACHE_HOME"
+    deep = folder / ("temporary " * 20)  # more characters than the path of a socket may have
+    deep.mkdir()
+    return dict.fromkeys(names.split(), "error") | {"PYTHONOPTIMIZE": "2", "TMPDIR": str(deep)}
+
+
+@pytest.mark.parametrize("kind", [users_own, nonsense])
+def test_no_environment_is_an_obstacle(project, tmp_path, kind):
+    odd = project.rename(tmp_path / "Größe ü'2")
+    body = "import numpy, matplotlib.pyplot, ipykernel\n"
+    body += 'assert ipykernel.get_connection_info(unpack=True)["transport"] == "ipc"'
+    toy.write_notebook(odd, "01_data", body=body)
+    flags = ("--only", "01", "--results", "mine é 1")
+    done = toy.run(odd, *flags, LC_ALL="C", **kind(tmp_path))
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert (odd / "mine é 1/data/medians.h5").exists()
+
+
+def test_the_users_own_files_count_and_their_targets_are_found(project):
+    """Of targets that nobody named, those that no record has are left out."""
+    own = project / "own"
+    own.mkdir()
+    (own / "a.hea").write_text("a")
+    profile = project / "parameters" / "quick.yaml"
+    profile.write_text("source: wfdb\nsource_path: own\n")
+    columns = ["VentRate", "pr", "qrs", "qt", "STJ_v5", "T_PeakAmpl_v5", "R_PeakAmpl_v5"]
+    body = f"""
+import h5py, numpy
+data, h5 = numpy.full((2, 7), numpy.nan), root / "data" / "medians.h5"
+data[:, 3] = 400
+h5.parent.mkdir(exist_ok=True)
+with h5py.File(h5, "w") as file:
+    file["targets"] = data
+    file["targets"].attrs["columns"] = {columns}
+"""
+    toy.write_notebook(project, "01_data", body=body.strip())
+    text = (project / "notebooks/01_data.ipynb").read_text()
+    (project / "notebooks/01_data.ipynb").write_text(text.replace("'data/medians.h5', ", ""))
+    done = toy.run(project, "--only", "01,02")
+    assert done.returncode == 0, done.stderr
+    assert toy.runs(project) == ["01_data", "02_train qt 1"]
+    (own / "b.hea").write_text("b")
+    assert "01_data" in toy.run(project, "--only", "01", "--dry-run").stdout
+    profile.write_text("source: wfdb\nsource_path: gone\n")
+    assert "no such folder" in one_line(toy.run(project))
+
+
+def test_snakemake_works_on_the_workflow_as_on_any(whole):
+    for flags in (["--summary"], ["--dag"], ["--lint", "json"]):
+        command = ["python", "-m", "snakemake", "--nolock", *flags]
+        done = subprocess.run(
+            [*command, "--config", "target=qt"],
+            cwd=whole,
+            env=toy.environment(PYTHONPATH=str(whole)),
+            capture_output=True,
+            text=True,
+        )
+        said = done.stdout + done.stderr
+        assert "heatmaps" in said or "attributions.h5" in said, said
+        assert "Traceback" not in said
