@@ -79,6 +79,7 @@ rule train:
     output:
         network=update(NETWORK + "model.safetensors"),
         training=update(NETWORK + "training.json"),
+        metrics=update(NETWORK + "metrics.json"),
         notebook=update("notebooks/02_train.{target}.model{model}.ipynb"),
     log: "logs/02_train.{target}.model{model}.log"
     params: *run.settings("02_train")
@@ -91,7 +92,7 @@ rule evaluate:
     input:
         medians="data/medians.h5",
         networks=every_network("model.safetensors"),
-        trainings=every_network("training.json"),
+        metrics=every_network("metrics.json"),
     output:
         metrics=update("metrics.csv"),
         notebook=update("notebooks/03_evaluate.ipynb"),
