@@ -11,6 +11,7 @@ training beats are variations of the other half (augmentation.py).
 
 import argparse
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 
 import augmentation
@@ -29,55 +30,83 @@ from ecghelpers.prediction import predict
 PLAN = [(target, 1) for target in ("qt", "VentRate", "pr", "R_PeakAmpl_v5")]
 PLAN += [(target, 1) for target in ("qrs", "T_PeakAmpl_v5", "STJ_v5")]
 PLAN += [("qt", 2), ("qt", 3), ("pr", 2), ("R_PeakAmpl_v5", 2)]  # agreement between trainings
-TRAINING = {"records": 22_000, "seed": 101}
-TEST = {"records": 5_000, "seed": 102}
+SEEDS = {"train": 101, "test": 102}  # of the generator
 VALIDATION_RECORDS = 2_000  # the last of the training ECGs
 FIRST = 200  # test records whose errors the card repeats, so that a test can measure them quickly
 RECIPE, EPOCHS, BATCH_SIZE = "default", 10, 32
 BLOCK = 512  # beats that are augmented before they are stored
 RR_MS = 330, 1900
 HERE = Path(__file__).parent
+DOCUMENT = HERE.parent / "docs" / "networks.md"
 
 
-def generated(folder: Path, name: str, records: int, seed: int) -> Medians:
-    """Generated ECGs with today's labels, from the folder if they are there."""
-    path = folder / f"labels{LABELS_VERSION}" / name / "medians.h5"
+@dataclass(frozen=True)
+class Workshop:
+    """Where the data of the trainings lie, how much there is, and where networks are written."""
+
+    folder: Path
+    networks: Path = HERE
+    ludb: Path | None = None
+    records: int = 22_000
+    test_records: int = 5_000
+
+    @property
+    def data(self) -> Path:
+        """The folder of everything that depends on the labels."""
+        return self.folder / f"labels{LABELS_VERSION}"
+
+    def generated(self, name: str) -> Medians:
+        """Generated ECGs with today's labels; name: ``train`` or ``test``."""
+        records = self.records if name == "train" else self.test_records
+        return collected(self.data / name, "gan", records=records, seed=SEEDS[name])
+
+    def real(self) -> Medians:
+        """The ECGs of LUDB with this project's labels."""
+        return collected(self.data / "ludb", "wfdb", self.ludb)
+
+    def augmented(self, records: int) -> tuple[np.ndarray, np.ndarray]:
+        """Variations of the first beats, (record, 12, 600) int16 µV, and their targets."""
+        data, parts = self.generated("train"), []
+        for first in range(0, records, BLOCK):
+            path = self.data / "augmented" / f"{first:06d}.npz"
+            if not path.exists():
+                rows = np.arange(first, min(first + BLOCK, len(data.record_id)))
+                with files.whole_file(path) as temporary, open(temporary, "wb") as file:
+                    np.savez(file, **vary(data, rows))
+            with np.load(path) as stored:
+                used = stored["rows"] < records
+                parts.append((stored["beats"][used], stored["targets"][used]))
+        beats, targets = zip(*parts, strict=True)
+        return np.concatenate(beats), np.concatenate(targets)
+
+
+def collected(folder: Path, *source, **options) -> Medians:
+    """Records of a source, measured; from the folder if they are there."""
+    path = folder / "medians.h5"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        build.collect(build.open_source("gan", records=records, seed=seed), path)
+        folder.mkdir(parents=True, exist_ok=True)
+        build.collect(build.open_source(*source, **options), path)
         files.remove_pieces(path)
     return read_medians(path, mapped=True)
 
 
-def augmented(folder: Path, data: Medians) -> tuple[np.ndarray, np.ndarray]:
-    """A variation of every beat, (record, 12, 600) int16 µV, and its targets, measured again."""
-    place, parts = folder / f"labels{LABELS_VERSION}" / "augmented", []
-    for first in range(0, len(data.record_id), BLOCK):
-        path = place / f"{first:06d}.npz"
-        if not path.exists():
-            chosen = data.subset(np.arange(first, min(first + BLOCK, len(data.record_id))))
-            beats, targets = vary(chosen)
-            with files.whole_file(path) as temporary, open(temporary, "wb") as file:
-                np.savez(file, beats=beats, targets=targets)
-        with np.load(path) as stored:
-            parts.append((stored["beats"], stored["targets"]))
-    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
-
-
-def vary(data: Medians) -> tuple[np.ndarray, np.ndarray]:
-    """Augment beats whose fiducials are known, and measure what came of them."""
-    beats, targets, limits = [], [], np.iinfo(np.int16)
-    for number, record in enumerate(data.record_id):
-        fiducials, rate = data.fiducials[number], data.target("VentRate")[number]
+def vary(data: Medians, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Augment the beats of some rows whose fiducials are known, and measure the results."""
+    beats, targets, kept, limits = [], [], [], np.iinfo(np.int16)
+    for row in rows:
+        fiducials, rate = data.fiducials[row], data.target("VentRate")[row]
         if not np.isfinite([rate, *fiducials[:4], fiducials[5]]).all():
             continue
-        rng = config.generator(TRAINING["seed"], "augment", record)
-        beat, rr_ms = augmentation.augment(data.medians[number], fiducials, 60000 / rate, rng)
+        rng = config.generator(SEEDS["train"], "augment", str(data.record_id[row]))
+        beat, rr_ms = augmentation.augment(data.medians[row], fiducials, 60000 / rate, rng)
         if RR_MS[0] < rr_ms < RR_MS[1]:
             beat, measured, *_ = measure_median(beat, rr_ms)
             beats.append(np.clip(np.rint(beat), limits.min, limits.max).astype(np.int16))
             targets.append([measured[name] for name in TARGETS])
-    return np.array(beats), np.array(targets, np.float32)
+            kept.append(row)
+    shape = (-1, *data.medians.shape[1:])
+    values = np.array(targets, np.float32).reshape(-1, len(TARGETS))
+    return {"beats": np.array(beats).reshape(shape), "targets": values, "rows": np.array(kept)}
 
 
 def config_for(
@@ -89,23 +118,22 @@ def config_for(
     model: int = 1,
 ) -> training.TrainingConfig:
     """The configuration of a training."""
-    seed = TRAINING["seed"]
+    seed = SEEDS["train"]
     return training.TrainingConfig(target, model, recipe, epochs, batch_size, learning_rate, seed)
 
 
 def trainer_for(
-    folder: Path, training_config: training.TrainingConfig, records: int, augment: bool = True
+    shop: Workshop, training_config: training.TrainingConfig, records: int, augment: bool = True
 ) -> training.Trainer:
     """A training on the first records and a variation of each; validation on unchanged beats."""
-    data = generated(folder, "train", **TRAINING)
-    count, target = len(data.record_id), training_config.target
-    first_of_last = count - min(VALIDATION_RECORDS, count // 5)
-    last = data.subset(np.arange(first_of_last, count))
+    data, target = shop.generated("train"), training_config.target
+    first_of_last = len(data.record_id) - min(VALIDATION_RECORDS, len(data.record_id) // 5)
+    last = data.subset(np.arange(first_of_last, len(data.record_id)))
     last = last.subset(np.isfinite(last.target(target)))
-    learn = data.subset(np.arange(min(records, first_of_last)))
-    beats, targets = learn.medians, learn.targets
+    records = min(records, first_of_last)
+    beats, targets = data.medians[:records], data.targets[:records]
     if augment:
-        more = augmented(folder, learn)
+        more = shop.augmented(records)
         beats, targets = (np.concatenate(p) for p in zip((beats, targets), more, strict=True))
     values = targets[:, list(TARGETS).index(target)]
     known = np.isfinite(values)
@@ -136,7 +164,7 @@ def card(trainer: training.Trainer) -> dict[str, object]:
         "trunk": "apart",
         "data": {
             "generator": f"deepfake-ecg {files.provenance()['deepfake-ecg']}",
-            "seed": TRAINING["seed"],
+            "seed": SEEDS["train"],
             "training": len(trainer.values),
             "augmented": "half: gain, P and T size, cycle, axis, wander, noise",
             "validation": len(trainer.validation[1]),
@@ -158,33 +186,46 @@ def card(trainer: training.Trainer) -> dict[str, object]:
     }
 
 
-def publish(folder: Path, place: Path, network: StevenNet, content: dict, ludb: Path | None):
+def publish(shop: Workshop, network: StevenNet, content: dict) -> None:
     """Write a network and its card, with the errors of the network as it is stored."""
-    pretrained.write_network(network, content, place)
     target, model = content["target"], content["model"]
-    stored = pretrained.load_network(target, model, "cpu", place)
-    test = generated(folder, "test", **TEST)
-    content["data"] |= {"test_seed": TEST["seed"], "tested_with_labels_version": LABELS_VERSION}
+    pretrained.write_network(network, content, shop.networks)
+    stored = pretrained.load_network(target, model, "cpu", shop.networks)
+    test = shop.generated("test")
+    content["data"] |= {"test_seed": SEEDS["test"], "test_labels_version": LABELS_VERSION}
     content["test"] = errors(stored, test, target)
-    content["first_test"] = errors(stored, test.subset(np.arange(FIRST)), target)
-    if ludb:
-        content["ludb"] = errors(stored, real(folder, ludb), target)
-    pretrained.write_network(network, content, place)
+    content["first_test"] = errors(stored, test.subset(np.arange(min(FIRST, len(test.record_id)))), target)
+    if shop.ludb:
+        content["ludb"] = errors(stored, shop.real(), target)
+    pretrained.write_network(network, content, shop.networks)
     print(target, model, content["test"], content.get("ludb", ""), flush=True)
 
 
-def real(folder: Path, records: Path) -> Medians:
-    """Real ECGs with this project's labels."""
-    path = folder / f"labels{LABELS_VERSION}" / "real" / "medians.h5"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        build.collect(build.open_source("wfdb", records), path)
-        files.remove_pieces(path)
-    return read_medians(path)
+def measure_again(shop: Workshop) -> None:
+    """Measure the errors in the cards of all networks again."""
+    for target in TARGETS:
+        for model in pretrained.models(target, shop.networks):
+            content = pretrained.read_card(target, model, shop.networks)
+            publish(shop, pretrained.network_of(content, "cpu", shop.networks), content)
+
+
+def train(shop: Workshop, target: str, model: int, epochs: int) -> None:
+    """Train one network, from its state if there is one, and publish it."""
+    trainer = trainer_for(shop, config_for(target, epochs, model=model), shop.records)
+    network = training.fit(trainer, shop.data / "states" / f"{target}.{model}.state")
+    publish(shop, network, card(trainer))
+
+
+def is_published(shop: Workshop, target: str, model: int) -> bool:
+    """Whether a network of its own, trained on today's labels, is there already."""
+    if model not in pretrained.models(target, shop.networks):
+        return False
+    content = pretrained.read_card(target, model, shop.networks)
+    return content["trunk"] == "apart" and content["data"]["labels_version"] == LABELS_VERSION
 
 
 def write_tables(place: Path) -> None:
-    """Put the errors of all cards into the README beside them."""
+    """Put the errors of all cards into docs/networks.md."""
     names = [(target, model) for target in TARGETS for model in pretrained.models(target, place)]
     lines = [
         "| network | trunk | unit | MAE | RMSE | R² | slope | original's MAE "
@@ -203,7 +244,7 @@ def write_tables(place: Path) -> None:
             else ["", "", ""]
         )
         lines.append(f"| {' | '.join(cells)} |")
-    write_between(place / "README.md", "errors", lines)
+    write_between(DOCUMENT, "errors", lines)
 
 
 def write_between(document: Path, name: str, lines: list[str]) -> None:
@@ -219,29 +260,26 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("folder", type=Path, help="for generated ECGs and states")
-    options.add_argument("--target", choices=TARGETS)
-    options.add_argument(
-        "--model", type=int, default=1, help="number of the training, and its seed"
-    )
+    options.add_argument("--target", choices=TARGETS, help="train this one")
+    options.add_argument("--model", type=int, default=1, help="number of the training (its seed)")
     options.add_argument("--cards", action="store_true", help="only measure the errors again")
     options.add_argument("--ludb", type=Path, help="folder of WFDB records of LUDB")
-    options.add_argument("--networks", type=Path, default=HERE)
+    options.add_argument("--networks", type=Path, default=HERE, help="where networks are written")
+    options.add_argument("--records", type=int, default=Workshop.records, help="of the generator")
+    options.add_argument("--test-records", type=int, default=Workshop.test_records)
+    options.add_argument("--epochs", type=int, default=EPOCHS)
     given = options.parse_args()
-    place = given.networks
+    shop = Workshop(given.folder, given.networks, given.ludb, given.records, given.test_records)
     if given.cards:
-        for target in TARGETS:
-            for model in pretrained.models(target, place):
-                content = pretrained.read_card(target, model, place)
-                network = pretrained.network_of(content, "cpu", place)
-                publish(given.folder, place, network, content, given.ludb)
-        write_tables(place)
-        return
-    for target, model in [(given.target, given.model)] if given.target else PLAN:
-        trainer = trainer_for(given.folder, config_for(target, model=model), TRAINING["records"])
-        state = given.folder / f"{target}.{model}.labels{LABELS_VERSION}.state"
-        network = training.fit(trainer, state)
-        publish(given.folder, place, network, card(trainer), given.ludb)
-        write_tables(place)
+        measure_again(shop)
+    elif given.target:
+        train(shop, given.target, given.model, given.epochs)
+    else:
+        for target, model in PLAN:
+            if not is_published(shop, target, model):
+                train(shop, target, model, given.epochs)
+    if given.networks == HERE:
+        write_tables(HERE)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import platform
 from pathlib import Path
 
 import torch
-from make import generated, write_between
+from make import collected, write_between
 
 from ecghelpers import config, files, pretrained, training
 from ecghelpers.data.medians import Medians
@@ -105,7 +105,7 @@ def main() -> None:
     options.add_argument("--networks", type=Path, default=Path(__file__).parent)
     given = options.parse_args()
     pretrained.BESIDE = given.networks.resolve()
-    data = generated(given.folder, "planted", given.records, DATA["seed"])
+    data = collected(given.folder / "planted", "gan", records=given.records, seed=DATA["seed"])
     for name in given.plant:
         make(name, data, given)
     if all(map(pretrained.models, (f"{pretrained.PLANTED}/{name}" for name in PLANTS))):
