@@ -45,6 +45,7 @@ class Results:
     root: Path
 
     medians = File("data/medians.h5")
+    events = File("data/events.csv")
     strips = File("data/strips.h5")  # rhythm strips of the records to look at
     rejected = File("data/rejected.csv")
     network = File(f"{NETWORK}/{WEIGHTS}")  # of the model-th training of one target

@@ -22,9 +22,12 @@ PERSONAL = (PERSON, "19481231", "MRN0055512")
 MACHINE = {"VentRate": 71, "pr": 158, "qrs": 92, "qt": 396}
 
 
-def ecg(seconds: float = 10, rate: int = 500, heart_rate: float = 72) -> np.ndarray:
-    """(12, n) µV in steps of 10, so that every lead is whole: three bells a beat, and noise."""
-    time = np.arange(int(seconds * rate)) / rate
+def ecg(seconds=10, rate: int = 500, heart_rate: float = 72, start=0.0) -> np.ndarray:
+    """(12, n) µV in steps of 10, so that every lead is whole: three bells a beat, and noise.
+
+    start: seconds after the R peak of a beat.
+    """
+    time = np.arange(int(seconds * rate)) / rate + start
     since = (time + 0.3) % (60 / heart_rate) - 0.3
     bells = ((120, -0.16, 0.02), (1100, 0.0, 0.012), (300, 0.28, 0.045))
     beat = sum(height * np.exp(-0.5 * ((since - at) / sd) ** 2) for height, at, sd in bells)
@@ -34,7 +37,7 @@ def ecg(seconds: float = 10, rate: int = 500, heart_rate: float = 72) -> np.ndar
 
 def median() -> np.ndarray:
     """(12, 600) µV of the machine's own beat, not equal to the ECG's."""
-    return twelve_leads(ecg(1.2)[EIGHT] + 20 * np.hanning(600).round())
+    return twelve_leads(ecg(1.2, start=-0.48)[EIGHT] + 20 * np.hanning(600).round())
 
 
 def _muse_wave(kind: str, leads: np.ndarray, rate: float, spoil) -> str:

@@ -1,7 +1,13 @@
 """From a source of records to ``medians.h5``, block by block, so that a killed run goes on."""
 
 import csv
+import hmac
 import io
+import json
+import secrets
+from collections import Counter
+from dataclasses import fields, replace
+from itertools import compress
 from pathlib import Path
 from typing import Protocol
 
@@ -10,8 +16,8 @@ import numpy as np
 from ..config import check_choice, from_project, progress
 from ..data import sources
 from ..files import Pieces, write_text
-from ..fingerprint import code_digest
-from .medians import Block, write_medians
+from ..measurement import LABELS_VERSION
+from .medians import Block, split_of, write_medians
 
 SOURCES = ("gan", *sources.READERS)
 
@@ -37,11 +43,12 @@ def open_source(
     labels_path: str | Path = "",
     *,
     measure_missing: bool = False,
+    labels: str = "measured",
     records: int = 0,
     seed: int = 1,
     device: str = "auto",
 ) -> Source:
-    """The source of a name: ``gan`` (records, seed, device) or files (path, labels_path).
+    """The source of a name: ``gan`` (records, seed, device) or files (path, labels_path, labels).
 
     A relative path starts in the project's folder, as ``results`` does.
 
@@ -53,7 +60,7 @@ def open_source(
 
         return GanSource(records, seed, device)
     paths = [from_project(given) if given else "" for given in (path, labels_path)]
-    return sources.open_folder(name, *paths, measure_missing)
+    return sources.open_folder(name, *paths, measure_missing, labels)
 
 
 def collect(source: Source, path: str | Path) -> list[tuple[str, str]]:
@@ -61,30 +68,67 @@ def collect(source: Source, path: str | Path) -> list[tuple[str, str]]:
 
     Returns (record id, reason) of the rejected, which also go to ``rejected.csv`` beside the file.
     Finished blocks are kept beside it (files.Pieces), where the next call finds them as long as the
-    source's settings and the code agree. Memory holds one block at a time. Raises ValueError if no
-    record is left.
+    source's settings agree. Memory holds one block at a time. Raises ValueError if no record is
+    left.
     """
     path = Path(path)
-    decides = {"source": source.name, **source.settings, "code": code_digest(__name__)}
+    decides = {"source": source.name, **source.settings, "labels_version": LABELS_VERSION}
     pieces = Pieces(path, decides)
     names = [f"block{number:06d}" for number in range(source.block_count)]
-    records, rejected = 0, []
+    key = _key(pieces)
+    kept: list[np.ndarray] = []
+    rejected: list[tuple[str, str]] = []
+    rules: Counter[str] = Counter()
+    seen: dict[str, str] = {}
     with progress(len(names), f"records from {source.name}, blocks") as bar:
         for number, name in enumerate(names):
             block = _load(pieces, name)
             if block is None:
-                block = source.block(number)
+                block = _without_ids(source.block(number), key)
                 _save(pieces, name, block)
-            records += len(block.record_id)
-            rejected += block.rejected
+            again = _same_recordings(block, seen)
+            rejected += block.rejected + again
+            twice = {record for record, _ in again}
+            kept.append(np.array([i not in twice for i in block.record_id], bool))
+            rules.update(compress(block.rule, kept[-1]))
             bar.update()
     write_rejected(path.with_name("rejected.csv"), rejected)
+    records = int(sum(mask.sum() for mask in kept))
     if not records:
         reason = f"; the first was rejected because: {rejected[0][1]}" if rejected else ""
         raise ValueError(f"source {source.name!r} gave no usable record{reason}")
-    blocks = (_load(pieces, name) for name in names)
-    write_medians(path, blocks, records, source=source.name, **source.attributes)
+    told = {rule or "not known": count for rule, count in rules.items()}
+    attributes = {**source.attributes, "patients_from": json.dumps(told)}
+    blocks = (_load(pieces, name).kept(mask) for name, mask in zip(names, kept, strict=True))
+    write_medians(path, blocks, records, source=source.name, **attributes)
+    pieces.path("key").unlink(missing_ok=True)  # so that no one can try ids against the hashes
     return rejected
+
+
+def _key(pieces: Pieces) -> bytes:
+    """The key that patients' ids are hashed with: random, and gone with the pieces."""
+    stored = pieces.load("key")
+    if stored is None:
+        stored = {"key": np.frombuffer(secrets.token_bytes(32), np.uint8)}
+        pieces.save("key", **stored)
+    return stored["key"].tobytes()
+
+
+def _without_ids(block: Block, key: bytes) -> Block:
+    """A block whose records have their split and, in place of a patient's id, a keyed hash."""
+    patients = block.patient_id or [""] * len(block.record_id)
+    split = list(map(split_of, block.record_id, patients))
+    hashed = [who and hmac.digest(key, who.encode(), "sha256").hex()[:32] for who in patients]
+    return replace(block, split=split, patient_id=hashed)
+
+
+def _same_recordings(block: Block, seen: dict[str, str]) -> list[tuple[str, str]]:
+    """The records of a block whose recording came before, under another id; seen is brought on."""
+    again = []
+    for record, digest in zip(block.record_id, block.digest, strict=False):
+        if (first := seen.setdefault(digest, record)) != record:
+            again.append((record, f"duplicate recording: the same samples as {first}"))
+    return again
 
 
 def write_rejected(path: str | Path, rejected: list[tuple[str, str]]) -> None:
@@ -97,22 +141,20 @@ def write_rejected(path: str | Path, rejected: list[tuple[str, str]]) -> None:
 
 
 def _save(pieces: Pieces, name: str, block: Block) -> None:
-    pieces.save(
-        name,
-        record_id=np.array(block.record_id, dtype=str),
-        medians=block.medians,
-        targets=block.targets,
-        fiducials=block.fiducials,
-        rejected=np.array(block.rejected, dtype=str).reshape(-1, 2),
-        patient_id=np.array(block.patient_id, dtype=str),
-    )
+    values = {each.name: getattr(block, each.name) for each in fields(block)}
+    values["rejected"] = np.array(block.rejected, dtype=str).reshape(-1, 2)
+    arrays = {
+        k: v if isinstance(v, np.ndarray) else np.array(v, dtype=str)
+        for k, v in values.items()
+        if v is not None
+    }
+    pieces.save(name, **arrays)
 
 
 def _load(pieces: Pieces, name: str) -> Block | None:
     arrays = pieces.load(name)
     if arrays is None:
         return None
-    for name in ("record_id", "patient_id"):
-        arrays[name] = [str(i) for i in arrays[name]]
-    arrays["rejected"] = [(str(i), str(reason)) for i, reason in arrays["rejected"]]
-    return Block(**arrays)
+    rejected = [(str(i), str(reason)) for i, reason in arrays.pop("rejected")]
+    words = {k: [str(word) for word in v] for k, v in arrays.items() if v.dtype.kind == "U"}
+    return Block(**(arrays | words), rejected=rejected)

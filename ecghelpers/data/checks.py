@@ -1,4 +1,4 @@
-"""What every source of records needs: listing files, judging ids and signals.
+"""What every source of records needs: judging files, ids and signals.
 
 A record that cannot be used raises Rejected, whose text is "kind: detail", so that reasons can be
 counted by kind.
@@ -6,16 +6,12 @@ counted by kind.
 
 import os
 import stat
-from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from ..ecg import LEADS
 
-LEAD_OF_NAME = {lead.casefold(): lead for lead in LEADS}
 MOST_BYTES = 64 * 2**20  # a rhythm strip of 60 s at 1000 Hz as text has about 4 MiB
 LONGEST_ID = 200
 LEAST_SPAN_UV = 5
@@ -28,53 +24,8 @@ class Rejected(ValueError):
     """This record cannot be used; the text says why."""
 
 
-class Entry(NamedTuple):
-    """One record before it is read.
-
-    labels: (13,) values in the order of label_table.LABELS where a table gives them. reason: why it
-    cannot be used, and patient: whose record it is, both "" as far as is known.
-    """
-
-    record_id: str
-    path: str
-    labels: np.ndarray | None = None
-    reason: str = ""
-    patient: str = ""
-
-
-def list_files(folder: str | Path, suffixes: tuple[str, ...], deep: bool = False) -> list[Entry]:
-    """An entry for each file of a folder with one of the suffixes (any case), but no hidden ones.
-
-    The record id is the file's name. deep: go into subfolders, but not through links, which could
-    lead round in a circle; one that cannot be read is an entry with that reason. Raises
-    FileNotFoundError or ValueError where there is no such folder or no such file in it.
-    """
-    kinds = " or ".join(f"*{suffix}" for suffix in suffixes)
-    if not os.path.isdir(folder):
-        what = "is a file" if os.path.exists(folder) else "does not exist"
-        raise FileNotFoundError(f"source_path {folder} {what}; give the folder of {kinds} files")
-    entries, pending = [], [os.path.abspath(folder)]
-    while pending:
-        place = pending.pop()
-        try:
-            children = list(os.scandir(place))
-        except OSError as error:
-            entries.append(Entry(os.path.basename(place), place, reason=_unreadable(error)))
-            continue
-        for child in children:
-            if child.name.startswith("."):
-                continue
-            # os.path.isdir, as a circle of links is an error to the entry's own
-            if os.path.isdir(child.path) and not (deep and child.is_symlink()):
-                pending += [child.path] if deep else []
-            elif child.name.lower().endswith(suffixes):
-                entries.append(Entry(os.path.splitext(child.name)[0], child.path))
-    if not entries:
-        raise ValueError(f"source_path {folder} holds no {kinds} file; give the folder of them")
-    return entries
-
-
-def _unreadable(error: OSError) -> str:
+def unreadable(error: OSError) -> str:
+    """Why the system did not give a file."""
     return f"unreadable: {error.strerror}"
 
 
@@ -85,7 +36,7 @@ def read_bytes(path: str | Path, most: int = MOST_BYTES) -> bytes:
         with open(path, "rb") as file:
             return file.read(most)
     except OSError as error:
-        raise Rejected(_unreadable(error)) from None
+        raise Rejected(unreadable(error)) from None
 
 
 def check_file(path: str | Path, most: int = MOST_BYTES) -> None:
@@ -93,7 +44,7 @@ def check_file(path: str | Path, most: int = MOST_BYTES) -> None:
     try:
         status = os.stat(path)
     except OSError as error:
-        raise Rejected(_unreadable(error)) from None
+        raise Rejected(unreadable(error)) from None
     if not stat.S_ISREG(status.st_mode):
         raise Rejected("unreadable: not a regular file")
     if status.st_size > most:
@@ -107,14 +58,6 @@ def text_encoding(start: bytes) -> str:
     if b"\0" in start[:2]:
         return "utf-16-be" if start[0] == 0 else "utf-16-le"
     return "utf-8-sig"
-
-
-def lead_of_name(name: str) -> str | None:
-    """The lead that a name such as ``avr``, ``Lead II`` or ``v1`` stands for, None for none."""
-    plain = name.strip().casefold()
-    if plain.startswith("lead"):
-        plain = plain.removeprefix("lead").lstrip(" _-")  # but -aVR is another lead
-    return LEAD_OF_NAME.get(plain.rstrip(" _"))
 
 
 def one_line(error: Exception) -> str:
@@ -138,21 +81,6 @@ def bad_id(record_id: str) -> str:
     if len(record_id) > LONGEST_ID:
         return f"bad id: {len(record_id)} characters; allowed {LONGEST_ID}"
     return ""
-
-
-def settle_ids(entries: list[Entry], key: Callable[[str], str] = str) -> list[Entry]:
-    """Sort by record id; reject every record whose id is bad or belongs to more than one file."""
-    same = defaultdict(list)
-    for entry in entries:
-        same[key(entry.record_id)].append(entry)
-    settled = []
-    for group in same.values():
-        names = " and ".join(sorted(shown_id(os.path.basename(e.path)) for e in group)[:3])
-        duplicate = f"duplicate id: {len(group)} files, {names}" if len(group) > 1 else ""
-        for entry in group:
-            reason = entry.reason or bad_id(entry.record_id) or duplicate
-            settled.append(entry._replace(record_id=shown_id(entry.record_id), reason=reason))
-    return sorted(settled, key=lambda entry: (entry.record_id, entry.path))
 
 
 def as_int16(median_uv: np.ndarray) -> np.ndarray:

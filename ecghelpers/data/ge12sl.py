@@ -3,27 +3,28 @@
 import os
 import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ..ecg import BEAT_SAMPLES, LEADS, SAMPLING_RATE_HZ
+from ..ecg import BEAT_SAMPLES, LEADS, SAMPLING_RATE_HZ, TARGETS
 from .checks import (
-    Entry,
     Rejected,
     as_int16,
     bad_id,
     check_signal,
-    lead_of_name,
-    list_files,
     one_line,
     read_bytes,
-    settle_ids,
     text_encoding,
 )
-from .label_table import id_key, read_label_table, read_patients
+from .folder import Entry, list_files, settle_ids
+from .reading import Reading, digest_of
+from .recording import GE_12SL, lead_of_name
+from .tables import id_key, read_label_table
 
 MARK = "12 lead medians"
+IN_TABLE = "the label table"
 MOST_CSV_BYTES = 8 * 2**20  # with a rhythm strip of 60 s at 1000 Hz it has about 4 MiB
 BLANK = ", \t\r\n"
 NARROW_ROW = re.compile(r"\s*([-+]?\d+\s*,\s*){1,10}[-+]?\d*\s*,*\s*")
@@ -96,8 +97,7 @@ def index(folder: str | Path, labels_path: str | Path) -> list[Entry]:
     """
     if not labels_path:
         raise ValueError("source 12sl needs labels_path, the table with the 12SL labels")
-    table = read_label_table(labels_path)
-    patients = read_patients(labels_path)
+    table, patients = read_label_table(labels_path)
     entries, used = [], set()
     table_path = os.path.realpath(labels_path)
     for entry in list_files(folder, (".csv",)):
@@ -106,10 +106,9 @@ def index(folder: str | Path, labels_path: str | Path) -> list[Entry]:
         key = id_key(entry.record_id)
         used.add(key)
         labels = table.get(key, "no label row: the label table does not have this id")
-        entry = entry._replace(patient=patients.get(key, ""))
-        entries.append(
-            entry._replace(**{"reason" if isinstance(labels, str) else "labels": labels})
-        )
+        given = {"reason" if isinstance(labels, str) else "labels": labels}
+        who = patients.get(key, "")
+        entries.append(replace(entry, **given, patient=who, rule=IN_TABLE if who else ""))
     no_file = "no file: the label table has this id, the folder does not"
     for key in table.keys() - used:
         why = table[key] if isinstance(table[key], str) else no_file
@@ -117,8 +116,12 @@ def index(folder: str | Path, labels_path: str | Path) -> list[Entry]:
     return settle_ids(entries, id_key)
 
 
-def read(entry: Entry) -> tuple[np.ndarray, np.ndarray]:
-    """Median beat (12, 600) int16 µV and labels (13,) of one record; raises Rejected."""
+def read(entry: Entry) -> Reading:
+    """One record; raises Rejected."""
     median = parse_median(read_bytes(entry.path, MOST_CSV_BYTES))
     check_signal(median.astype(np.float32), SAMPLING_RATE_HZ)
-    return median, entry.labels
+    machine = entry.labels[: len(TARGETS)]
+    who = {"patient": entry.patient, "rule": entry.rule}
+    return Reading(
+        median, entry.labels, **who, machine=machine, program=GE_12SL, digest=digest_of(median)
+    )

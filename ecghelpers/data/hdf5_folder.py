@@ -6,25 +6,11 @@ import h5py
 import numpy as np
 
 from ..ecg import BEAT_SAMPLES, LEADS, SAMPLING_RATE_HZ
-from .checks import (
-    MOST_BYTES,
-    Entry,
-    Rejected,
-    as_int16,
-    check_file,
-    check_signal,
-    list_files,
-    one_line,
-    settle_ids,
-)
-from .label_table import (
-    LABELS,
-    PATIENT_COLUMN,
-    RATE_COLUMN,
-    check_sampling_rate,
-    parse_label,
-    patient_key,
-)
+from .checks import MOST_BYTES, Rejected, as_int16, check_file, check_signal, one_line
+from .folder import Entry, list_files, settle_ids
+from .labels import LABELS, RATE_COLUMN, check_sampling_rate, label_row
+from .reading import Reading, digest_of
+from .tables import PATIENT_COLUMN, patient_key
 
 DATASET = "median"
 SHAPE = (BEAT_SAMPLES, len(LEADS))
@@ -37,27 +23,27 @@ def index(folder: str | Path, labels_path: str | Path = "") -> list[Entry]:
     return settle_ids(list_files(folder, (".h5", ".hdf5")))
 
 
-def read(entry: Entry) -> tuple[np.ndarray, np.ndarray]:
-    """Median beat (12, 600) int16 µV and labels (13,), NaN = missing; raises Rejected."""
+def read(entry: Entry) -> Reading:
+    """One record; raises Rejected."""
     check_file(entry.path)
     try:
         with h5py.File(entry.path, "r", locking=False) as file:
             dataset = _median_dataset(file)
-            labels = {name: _attribute(dataset, name) for name in (RATE_COLUMN, *LABELS)}
+            names = (RATE_COLUMN, PATIENT_COLUMN, *LABELS)
+            given = {name: _attribute(dataset, name) for name in names}
             median = as_int16(dataset[:].T)
     except Rejected:
         raise
     except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # damaged files
         raise Rejected(f"unreadable: {one_line(error)}") from None
-    check_sampling_rate(labels.pop(RATE_COLUMN))
+    check_sampling_rate(given[RATE_COLUMN])
     check_signal(median.astype(np.float32), SAMPLING_RATE_HZ)
-    return median, np.array([parse_label(*label) for label in labels.items()], np.float32)
+    who = _patient(given[PATIENT_COLUMN])
+    rule = f"the attribute {PATIENT_COLUMN}" if who else ""
+    return Reading(median, label_row(given), who, rule, digest=digest_of(median))
 
 
-def patient(entry: Entry) -> str:
-    """The attribute patient_id of a record that can be read, "" where there is none."""
-    with h5py.File(entry.path, "r", locking=False) as file:
-        value = _attribute(file[DATASET], PATIENT_COLUMN)
+def _patient(value) -> str:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "backslashreplace")  # told apart, if not read
     if not isinstance(value, str | int | float | np.number):  # such as a truth value, a reference

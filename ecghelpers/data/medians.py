@@ -2,19 +2,28 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from itertools import compress
 from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 
 from ..config import generator
 from ..ecg import BEAT_SHAPE, FIDUCIALS, LEADS, SAMPLING_RATE_HZ, SPLITS, TARGETS
 from ..files import provenance
+from ..measurement import LABELS_VERSION
 from ..selection import Selection
 from .hdf5 import TEXT, created, dataset_of, opened, texts, write_texts
 
+SHAPES = {"medians": BEAT_SHAPE, "targets": (len(TARGETS),), "fiducials": (len(FIDUCIALS),)}
+SHAPES |= {"machine": (len(TARGETS),), "measured": (len(TARGETS),)}
+COLUMNS = {"targets": TARGETS, "fiducials": FIDUCIALS, "machine": TARGETS, "measured": TARGETS}
+WORDS = ("patient_id", "machine_program")
+PER_RECORD = ("record_id", "split", "targets", "fiducials")
+OPTIONAL = ("patient_id", "machine_program", "machine", "measured")
 LEAST_VALUES = 2  # of a target, in each split
 ENOUGH_RECORDS = 40  # for the smallest split to get two of them
 
@@ -24,8 +33,10 @@ class Block:
     """Some measured records on their way into ``medians.h5``.
 
     medians: (record, 12, 600) int16 µV. targets: (record, 7) and fiducials: (record, 6), NaN =
-    missing. rejected: (record id, reason) of records that could not be used. patient_id: whose
-    record it is, "" where that is not known; empty where the source knows of no patients.
+    missing. rejected: (record id, reason) of records that could not be used. Of every record, where
+    the source knows of it: patient_id and the rule that told it, "" where not known; machine:
+    (record, 7) the targets that a program measured; measured: (record, 7) those measured here;
+    digest: equal for recordings that are the same; split: where it is not split_of its id.
     """
 
     record_id: list[str]
@@ -34,13 +45,41 @@ class Block:
     fiducials: np.ndarray
     rejected: list[tuple[str, str]] = field(default_factory=list)
     patient_id: list[str] = field(default_factory=list)
+    rule: list[str] = field(default_factory=list)
+    machine: np.ndarray | None = None
+    program: list[str] = field(default_factory=list)
+    measured: np.ndarray | None = None
+    digest: list[str] = field(default_factory=list)
+    split: list[str] = field(default_factory=list)
+
+    @classmethod
+    def joined(cls, blocks: Sequence["Block"]) -> "Block":
+        """The records of several blocks of one source, in their order."""
+
+        def join(values):
+            if values[0] is None or isinstance(values[0], np.ndarray):
+                return None if values[0] is None else np.concatenate(values)
+            return [item for each in values for item in each]
+
+        return cls(**{f.name: join([getattr(b, f.name) for b in blocks]) for f in fields(cls)})
+
+    def kept(self, mask: np.ndarray) -> "Block":
+        """The records that a mask (record,) chooses; rejected stays."""
+        changed = {}
+        for each in fields(self):
+            values = getattr(self, each.name)
+            if each.name != "rejected" and values is not None and len(values):
+                is_array = isinstance(values, np.ndarray)
+                changed[each.name] = values[mask] if is_array else list(compress(values, mask))
+        return replace(self, **changed)
 
 
 @dataclass(frozen=True)
 class Medians:
     """What ``medians.h5`` holds: arrays as in Block, the split of every record, file attributes.
 
-    patient_id: (record,) text, "" where not known; None where the file knows of no patients.
+    patient_id: (record,) a number for each patient, "" where not known; machine, measured: (record,
+    7) and machine_program: (record,) text. They are None where the file knows of none.
     """
 
     record_id: np.ndarray
@@ -50,6 +89,9 @@ class Medians:
     fiducials: np.ndarray
     attributes: dict
     patient_id: np.ndarray | None = None
+    machine: np.ndarray | None = None
+    machine_program: np.ndarray | None = None
+    measured: np.ndarray | None = None
 
     @property
     def groups(self) -> np.ndarray:
@@ -67,18 +109,15 @@ class Medians:
 
         copied: False leaves the beats where they are, in a Selection, which takes no memory.
         """
-        beats = self.medians
-        beats = beats[chosen] if copied else Selection(beats, np.arange(len(beats))[chosen])
-        patients = None if self.patient_id is None else self.patient_id[chosen]
-        return Medians(
-            self.record_id[chosen],
-            self.split[chosen],
-            beats,
-            self.targets[chosen],
-            self.fiducials[chosen],
-            self.attributes,
-            patients,
-        )
+        rows = {
+            name: None if getattr(self, name) is None else getattr(self, name)[chosen]
+            for name in (*PER_RECORD, *OPTIONAL)
+        }
+        if copied:
+            rows["medians"] = self.medians[chosen]
+        else:
+            rows["medians"] = Selection(self.medians, np.arange(len(self.medians))[chosen])
+        return replace(self, **rows)
 
     def labelled(self, target: str, split: str, copied: bool = True) -> "Medians":
         """The records of one split for which the target is known; copied as in subset."""
@@ -122,42 +161,54 @@ def split_of(record_id: str, patient_id: str = "") -> str:
     return SPLITS[0] if fraction < 0.6 else SPLITS[1] if fraction < 0.8 else SPLITS[2]
 
 
-def write_medians(path: str | Path, blocks: Iterator[Block], records: int, **attributes) -> None:
+def write_medians(path: str | Path, blocks: Iterable[Block], records: int, **attributes) -> None:
     """Write ``medians.h5`` from blocks that hold `records` records together.
 
-    attributes: at least ``source``; stored on the file beside sampling rate, leads and units.
-    Raises ValueError for a record id that comes twice.
+    attributes: at least ``source``; stored on the file beside sampling rate, leads and units. Of
+    patients only a number is stored. Raises ValueError for a record id that comes twice.
     """
-    seen: set[str] = set()
+    words: dict[str, list[str]] = {name: [] for name in ("record_id", "split", *WORDS)}
     with created(path) as file:
-        shapes = {"medians": BEAT_SHAPE, "targets": (len(TARGETS),), "fiducials": (len(FIDUCIALS),)}
-        dtypes = {"medians": "int16", "targets": "float32", "fiducials": "float32"}
-        for name, shape in shapes.items():
-            file.create_dataset(name, (records, *shape), dtypes[name])
-        file["targets"].attrs["columns"] = list(TARGETS)
-        file["fiducials"].attrs["columns"] = list(FIDUCIALS)
-        ids: list[str] = []
-        patients: list[str] = []
         for block in blocks:
-            twice = [i for i in block.record_id if i in seen or seen.add(i)]
-            if twice:
-                raise ValueError(f"record id {twice[0]!r} comes twice; ids must differ")
-            rows = slice(len(ids), len(ids) + len(block.record_id))
-            for name in shapes:
-                file[name][rows] = getattr(block, name)
-            ids += block.record_id
-            patients += block.patient_id or [""] * len(block.record_id)
-        write_texts(file, "record_id", ids)
-        write_texts(file, "split", map(split_of, ids, patients))
-        if any(patients):
-            write_texts(file, "patient_id", patients)
+            rows = slice(len(words["record_id"]), len(words["record_id"]) + len(block.record_id))
+            for name, shape in SHAPES.items():
+                values = getattr(block, name)
+                if values is None:
+                    continue
+                if name not in file:
+                    dtype = "int16" if name == "medians" else "float32"
+                    file.create_dataset(name, (records, *shape), dtype)
+                file[name][rows] = values
+            unknown = [""] * len(block.record_id)
+            patients = block.patient_id or unknown
+            words["record_id"] += block.record_id
+            words["split"] += block.split or map(split_of, block.record_id, patients)
+            words["patient_id"] += patients
+            words["machine_program"] += block.program or unknown
+        seen: set[str] = set()
+        if twice := [i for i in words["record_id"] if i in seen or seen.add(i)]:
+            raise ValueError(f"record id {twice[0]!r} comes twice; ids must differ")
+        words["patient_id"] = _numbered(words["patient_id"])
+        for name, values in words.items():
+            if name not in WORDS or any(values):
+                write_texts(file, name, values)
+        for name, columns in COLUMNS.items():
+            if name in file:
+                file[name].attrs["columns"] = list(columns)
         file.attrs.update(
             sampling_rate=SAMPLING_RATE_HZ,
             leads=list(LEADS),
             units="µV",
+            labels_version=LABELS_VERSION,
             version=json.dumps(provenance()),
             **attributes,
         )
+
+
+def _numbered(patients: list[str]) -> list[str]:
+    """A number for each patient in the order they come, so that nothing of an id is kept."""
+    numbers = {who: str(n) for n, who in enumerate(dict.fromkeys(filter(None, patients)), 1)}
+    return [numbers.get(who, "") for who in patients]
 
 
 def read_medians(path: str | Path, mapped: bool = False) -> Medians:
@@ -170,7 +221,8 @@ def read_medians(path: str | Path, mapped: bool = False) -> Medians:
         held = _checked_medians(path, file)
         beats = held["medians"]
         place = beats.id.get_offset() if mapped else None  # None too if it is packed in chunks
-        arrays = {name: held[name][:] for name in ("targets", "fiducials")}
+        numbers = [name for name in SHAPES if name in held and name != "medians"]
+        arrays = {name: held[name][:] for name in numbers}
         arrays["medians"] = (
             beats[:]
             if place is None
@@ -179,8 +231,8 @@ def read_medians(path: str | Path, mapped: bool = False) -> Medians:
         ids, split = texts(held["record_id"][:]), texts(held["split"][:])
         if unknown := set(split) - set(SPLITS):
             raise ValueError(f"{path}: split {min(unknown)!r}; allowed: {', '.join(SPLITS)}")
-        patients = texts(held["patient_id"][:]) if "patient_id" in held else None
-        return Medians(ids, split, **arrays, attributes=dict(file.attrs), patient_id=patients)
+        arrays |= {name: texts(held[name][:]) for name in WORDS if name in held}
+        return Medians(ids, split, **arrays, attributes=dict(file.attrs))
 
 
 def _checked_medians(path: str | Path, file: h5py.File) -> dict[str, h5py.Dataset]:
@@ -196,9 +248,14 @@ def _checked_medians(path: str | Path, file: h5py.File) -> dict[str, h5py.Datase
         "record_id": dataset_of(path, file, "record_id", (records,), TEXT),
         "split": dataset_of(path, file, "split", (records,), TEXT),
     }
-    if "patient_id" in file:
-        held["patient_id"] = dataset_of(path, file, "patient_id", (records,), TEXT)
-    for name, columns in (("targets", TARGETS), ("fiducials", FIDUCIALS)):
+    for name in (name for name in OPTIONAL if name in file):
+        kind = (records,), TEXT
+        if name not in WORDS:
+            kind = ((records, *SHAPES[name]),)
+        held[name] = dataset_of(path, file, name, *kind)
+    for name, columns in COLUMNS.items():
+        if name not in held:
+            continue
         stored = list(texts(held[name].attrs.get("columns", [])))
         if stored != list(columns):
             raise ValueError(f"{path}: {name!r} has columns {stored}; allowed: {list(columns)}")
@@ -226,5 +283,15 @@ def choose_records(
 
 
 def is_complete(data: Medians) -> np.ndarray:
-    """(record,) whether all targets and fiducials are known."""
-    return np.isfinite(np.hstack([data.targets, data.fiducials])).all(1)
+    """(record,) whether all targets and fiducials are known that the source gives at all."""
+    known = np.isfinite(np.hstack([data.targets, data.fiducials]))
+    return known[:, known.any(axis=0)].all(axis=1)
+
+
+def events(data: Medians) -> pd.DataFrame:
+    """A row a record: its id and split, every target and fiducial, and whether all are known."""
+    numbers = np.hstack([data.targets, data.fiducials])
+    table = pd.DataFrame(numbers, columns=[*TARGETS, *FIDUCIALS])
+    table.insert(0, "record_id", data.record_id)
+    table.insert(1, "split", data.split)
+    return table.assign(complete=is_complete(data))

@@ -55,7 +55,7 @@ def keep_strips(source: Source, data: Medians, path: str | Path, seed: int) -> d
         except ValueError:  # a file that has gone since it was read
             continue
         if recording is None:
-            break
+            continue
         strips[str(test.record_id[row])] = strip_of(recording, SAMPLING_RATE_HZ)
     write_strips(path, strips)
     return strips

@@ -1,32 +1,31 @@
-"""Records from files: a 12SL export, a folder of HDF5 files, a folder of WFDB records.
+"""Records from files: a folder of exports, a 12SL export with its table, a folder of HDF5 files.
 
 Each source is a build.Source: numbered blocks that always hold the same records, those of
 the sorted ids, so that an import that was interrupted goes on where it was.
 """
 
 import hashlib
+from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ..config import check_choice
-from ..data import ge12sl, hdf5_folder, wfdb_folder
 from ..ecg import BEAT_SHAPE, INDEPENDENT_LEADS, LEADS, TARGETS
 from ..files import listing
-from ..measurement import measure_median
 from ..measurement.filters import to_500_hz
-from .checks import Entry, Rejected, one_line
-from .ge12sl import read_12sl_median
-from .label_table import LABELS, check_order
+from . import exports, ge12sl, hdf5_folder
+from .checks import Rejected
+from .folder import Entry
+from .labels import LABELS, check_order
+from .measured import filled
 from .medians import Block
 from .parallel import PART, gather, processors, submit
-from .wfdb_folder import read_wfdb
+from .reading import Reading
 
-__all__ = ["READERS", "FileSource", "open_folder", "read_12sl_median", "read_wfdb"]
-
-READERS = {"12sl": ge12sl, "hdf5": hdf5_folder, "wfdb": wfdb_folder}
-UNKNOWN_RR_MS = 1000  # where waves are searched for in a beat whose rate is not known
+READERS = {"12sl": ge12sl, "hdf5": hdf5_folder, "files": exports, "wfdb": exports}
 
 
 def open_folder(
@@ -34,14 +33,15 @@ def open_folder(
     path: str | Path,
     labels_path: str | Path = "",
     measure_missing: bool = False,
+    labels: str = "measured",
 ) -> "FileSource":
-    """Find the records of a source of files: 12sl, hdf5 or wfdb.
+    """Find the records of a source of files: 12sl, hdf5, files or wfdb, which is the same.
 
     labels_path: the label table of a 12SL export. measure_missing: measure on the median beat what
-    the source has no label for (WFDB records are always measured). Raises ValueError or
-    FileNotFoundError if there is nothing that could be read.
+    the source has no label for. labels: for exports, ``measured`` here or the file's own ``12sl``.
+    Raises ValueError or FileNotFoundError if there is nothing that could be read.
     """
-    return FileSource(name, path, labels_path, measure_missing)
+    return FileSource(name, path, labels_path, measure_missing, labels)
 
 
 class FileSource:
@@ -49,17 +49,23 @@ class FileSource:
 
     block_size = 256
 
-    def __init__(self, name, path, labels_path="", measure_missing=False):
+    def __init__(self, name, path, labels_path="", measure_missing=False, labels="measured"):
         self.name = check_choice("source", name, READERS)
-        self.entries = READERS[name].index(path, labels_path)
+        reader = READERS[name]
+        self._read: Callable[[Entry], Reading] = reader.read
+        if reader is exports:
+            check_choice("labels", labels, exports.LABELS_OF)
+            self._read = partial(exports.read, labels=labels)
+        self.entries = reader.index(path, labels_path)
         self.measure_missing = bool(measure_missing)
         self.settings = {
             "records": len(self.entries),
             "block_size": self.block_size,
             "measure_missing": self.measure_missing,
+            "labels": labels,
             "files": f"{listing(path)}; {_fingerprint(self.entries)}",
         }
-        self.attributes = {"measure_missing": self.measure_missing}
+        self.attributes = {"measure_missing": self.measure_missing, "labels": labels}
         self._ahead: dict[int, list[Future]] = {}
 
     @property
@@ -74,7 +80,7 @@ class FileSource:
     def block(self, number: int) -> Block:
         """The number-th block. While the caller has it, processes already read the next one."""
         if self.block_count == 1 or processors() == 1:
-            return read_entries(self.name, self._part(number), self.measure_missing)
+            return read_entries(self._read, self._part(number), self.measure_missing)
         for block in (number, number + 1):
             if block not in self._ahead and block < self.block_count:
                 self._ahead[block] = self._submit(self._part(block))
@@ -82,92 +88,77 @@ class FileSource:
         self._ahead = {}  # what was read ahead ends with the processes, should they fail
         blocks = gather(futures)
         self._ahead = ahead
-        return _joined(blocks)
+        return Block.joined(blocks)
 
     def recording(self, record_id: str) -> np.ndarray | None:
         """The whole ECG of a record: (8, time) in µV at 500 Hz, leads as INDEPENDENT_LEADS.
 
-        None where the source holds ready median beats. Raises ValueError where it cannot be read.
+        None where the source holds its median beat alone. Raises ValueError where it cannot be
+        read.
         """
-        if self.name != "wfdb":
+        if READERS[self.name] is not exports:
             return None
-        path = next(entry.path for entry in self.entries if entry.record_id == record_id)
-        ecg_uv, rate = read_wfdb(path)
-        return to_500_hz(ecg_uv[[LEADS.index(lead) for lead in INDEPENDENT_LEADS]], rate)
+        entry = next(entry for entry in self.entries if entry.record_id == record_id)
+        recording = exports.recording_of(entry)
+        if recording.ecg_uv is None:
+            return None
+        eight = recording.ecg_uv[[LEADS.index(lead) for lead in INDEPENDENT_LEADS]]
+        return to_500_hz(eight, recording.rate_hz)
 
     def _part(self, number: int) -> list[Entry]:
         return self.entries[number * self.block_size : (number + 1) * self.block_size]
 
     def _submit(self, entries: list[Entry]) -> list[Future]:
         parts = [entries[start : start + PART] for start in range(0, len(entries), PART)]
-        return submit(read_entries, [(self.name, part, self.measure_missing) for part in parts])
+        return submit(read_entries, [(self._read, part, self.measure_missing) for part in parts])
 
 
-def read_entries(name: str, entries: list[Entry], measure_missing: bool) -> Block:
+def read_entries(
+    read: Callable[[Entry], Reading], entries: list[Entry], measure_missing: bool
+) -> Block:
     """Read some records, in their order; those that cannot be used are in the block's rejected."""
-    ids, medians, labels, rejected, patients = [], [], [], [], []
+    ids, readings, rejected = [], [], []
     for entry in entries:
         try:
-            median, values, patient = _read_entry(name, entry)
+            readings.append(_read_entry(read, entry))
+            ids.append(entry.record_id)
         except Rejected as reason:
             rejected.append((entry.record_id, str(reason)))
-            continue
-        ids.append(entry.record_id)
-        patients.append(patient)
-        medians.append(median)
-        labels.append(fill_missing(median, values) if measure_missing else values)
-    table = np.array(labels, np.float32).reshape(-1, len(LABELS))
-    beats = np.array(medians, np.int16).reshape(-1, *BEAT_SHAPE)
-    tables = table[:, : len(TARGETS)], table[:, len(TARGETS) :]
-    return Block(ids, beats, *tables, rejected, patients)
+    given = [r.labels for r in readings]
+    if measure_missing:
+        given = [filled(r.median, r.labels) for r in readings]
+    table = np.array(given, np.float32).reshape(-1, len(LABELS))
+    return Block(
+        ids,
+        np.array([r.median for r in readings], np.int16).reshape(-1, *BEAT_SHAPE),
+        table[:, : len(TARGETS)],
+        table[:, len(TARGETS) :],
+        rejected,
+        patient_id=[r.patient for r in readings],
+        rule=[r.rule for r in readings],
+        machine=np.array([r.machine for r in readings], np.float32).reshape(-1, len(TARGETS)),
+        program=[r.program for r in readings],
+        measured=np.array([r.own for r in readings], np.float32).reshape(-1, len(TARGETS)),
+        digest=[r.digest for r in readings],
+    )
 
 
-def _read_entry(name: str, entry: Entry) -> tuple[np.ndarray, np.ndarray, str]:
-    """Median beat, labels and patient of one record.
+def _read_entry(read: Callable[[Entry], Reading], entry: Entry) -> Reading:
+    """One record.
 
     Raises Rejected whatever is wrong with it: a file can be damaged in ways that a library notices
-    by any error, and no file may cost the others.
+    by any error, and no file may cost the others. The error's own words could hold the content.
     """
     if entry.reason:
         raise Rejected(entry.reason)
     try:
-        median, values = READERS[name].read(entry)
-        check_order(values)
-        patient = entry.patient or (READERS[name].patient(entry) if name != "12sl" else "")
+        reading = read(entry)
+        check_order(reading.labels)
     except (Rejected, MemoryError):
         raise
     except Exception as error:
-        raise Rejected(f"unreadable: {type(error).__name__}: {one_line(error)}") from None
-    return median, values, patient
-
-
-def fill_missing(median_uv: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Labels (13,) with what is missing measured on the median beat (12, 600), where it can be.
-
-    A median beat alone does not tell the rate: it stays missing.
-    """
-    if not np.isnan(labels).any():
-        return labels
-    rate = labels[LABELS.index("VentRate")]
-    rr_ms = 60000 / float(rate) if np.isfinite(rate) else UNKNOWN_RR_MS
-    try:
-        _, targets, fiducials, _ = measure_median(median_uv.astype(float), rr_ms)
-    except (ValueError, IndexError, ZeroDivisionError):
-        return labels
-    measured = {**targets, **fiducials, "VentRate": rate}
-    values = np.array([measured[name] for name in LABELS], np.float32)
-    return np.where(np.isnan(labels), values, labels)
-
-
-def _joined(blocks: list[Block]) -> Block:
-    return Block(
-        [record_id for block in blocks for record_id in block.record_id],
-        np.concatenate([block.medians for block in blocks]),
-        np.concatenate([block.targets for block in blocks]),
-        np.concatenate([block.fiducials for block in blocks]),
-        [pair for block in blocks for pair in block.rejected],
-        [patient for block in blocks for patient in block.patient_id],
-    )
+        raise Rejected(f"unreadable: {type(error).__name__}") from None
+    return reading
 
 
 def _fingerprint(entries: list[Entry]) -> str:
@@ -175,6 +166,6 @@ def _fingerprint(entries: list[Entry]) -> str:
     digest = hashlib.sha256()
     for entry in entries:
         labels = b"" if entry.labels is None else entry.labels.tobytes()
-        described = (entry.record_id, entry.reason, labels, entry.patient)
+        described = (entry.record_id, entry.reason, labels, entry.patient, entry.machine)
         digest.update(repr(described).encode())
     return digest.hexdigest()

@@ -19,7 +19,6 @@ import numpy as np
 import pandas as pd
 
 from ..data.checks import read_bytes, shown_id
-from ..data.label_table import LONGEST_ROW
 from ..files import whole_file
 from .marks import mark, study_id, text_hash
 from .settings import Settings, reader_name
@@ -28,6 +27,7 @@ COLUMNS = ("reader", "time", "version", "study", "target", "model", "record", "c
 COLUMNS += ("beside", "score", "text", "mark", "settings")
 EARLIER = COLUMNS[:-1]
 SCORES = (1, 2, 3, 4, 5)
+LONGEST_ROW = 100_000  # characters
 PLACE = ["target", "model", "record", "code", "mark"]
 MAP = ["reader", "target", "model", "record", "method"]
 

@@ -140,6 +140,36 @@ def target_histograms(targets) -> Picture:
     return picture
 
 
+def agreement(ours: np.ndarray, theirs: np.ndarray, program: str) -> Picture:
+    """Bland–Altman: our values less a program's against their mean, a panel a target.
+
+    ours, theirs: (record, 7), NaN = missing. Lines: the mean difference, and 1.96 SD about it
+    (Bland and Altman, Lancet 327:307, 1986).
+    """
+    picture = Picture(0.7 + 2.4 * -(-len(TARGETS) // PANELS))
+    both = np.isfinite(ours) & np.isfinite(theirs)
+    grid = zip(
+        TARGETS.values(), both.T, ours.T, theirs.T, panels(picture, len(TARGETS)), strict=True
+    )
+    for target, known, mine, other, axes in grid:
+        mine, difference = mine[known], (mine - other)[known]
+        lines = [f"{target.title}: mean of both", "in no record both are known"]
+        if known.any():
+            bias, sd = difference.mean(), difference.std(ddof=1) if known.sum() > 1 else 0.0
+            axes.plot(mine - difference / 2, difference, "o", ms=3, alpha=0.6, color=OURS)
+            axes.axhline(bias, color=PUBLISHED, lw=2)
+            for limit in (bias - 1.96 * sd, bias + 1.96 * sd):
+                axes.axhline(limit, color=PUBLISHED, lw=1, ls="--")
+            lines[1] = f"difference {bias:+.1f} ± {sd:.1f}, n = {known.sum()}"
+        axes.axhline(0, color=PALE, lw=0.8, zorder=0)
+        axes.set_xlabel("\n".join(lines), fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    for axes in picture.axes[::PANELS]:
+        axes.set_ylabel(f"Here − {program}", fontsize=9)
+    return picture
+
+
 def missing_bar(targets) -> Picture:
     """How many records lack each target. targets: mapping or DataFrame, NaN = missing."""
     names = [name for name in TARGETS if name in targets]

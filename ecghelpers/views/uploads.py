@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from ..data.checks import one_line, read_bytes
+from ..data.checks import one_line
 from ..data.rhythm import Strip, strip_of
 from ..ecg import FIDUCIALS
 
@@ -98,24 +98,15 @@ def read_own(path: str | Path) -> OwnRecord:
 
 
 def _measure_own(path: Path) -> OwnRecord:
-    from ..data.ge12sl import parse_median
-    from ..data.sources import UNKNOWN_RR_MS
-    from ..data.wfdb_folder import read_ecg
-    from ..measurement import measure, measure_median
+    from ..data.measured import measured
+    from ..data.readers import read_recording
 
-    strip = None
-    if path.suffix.lower() == ".csv":
-        beat = parse_median(read_bytes(path))
-        _, targets, marks, reasons = measure_median(beat.astype(float), UNKNOWN_RR_MS)
-        targets = targets | {"VentRate": np.nan}
-    else:
-        header = (
-            path.with_suffix(".hea") if path.suffix.lower() in (".hea", ".dat") else f"{path}.hea"
-        )
-        ecg_uv, sampling_rate = read_ecg(header)
-        measured, strip = measure(ecg_uv, sampling_rate), strip_of(ecg_uv, sampling_rate)
-        beat, targets, marks = measured.median_uv, measured.targets, measured.fiducials
-        reasons = measured.reasons
-    if not (np.isfinite(beat).all() and np.isfinite(marks["qonset"])):
-        raise ValueError(f"no beat to show: {reasons.get('qonset', 'none could be formed')}")
-    return OwnRecord(beat, np.array([marks[name] for name in FIDUCIALS], float), targets, strip)
+    recording = read_recording(path)
+    ours, strip = measured(recording), None
+    if recording.ecg_uv is not None:
+        strip = strip_of(recording.ecg_uv, recording.rate_hz)
+    marks = ours.fiducials
+    if not (np.isfinite(ours.median_uv).all() and np.isfinite(marks["qonset"])):
+        raise ValueError(f"no beat to show: {ours.reasons.get('qonset', 'none could be formed')}")
+    fiducials = np.array([marks[name] for name in FIDUCIALS], float)
+    return OwnRecord(ours.median_uv, fiducials, ours.targets, strip)

@@ -1,7 +1,9 @@
-"""Whose record it is: from every kind of source into medians.h5, its split and its groups."""
+"""Whose record it is: by every rule, into one split, and nothing of an id into medians.h5."""
 
-import csv
+import json
 
+import ecg_formats
+import h5py
 import numpy as np
 import pytest
 from source_files import VALUES, beat, csv_text, ecg_mv, write_hdf5, write_table, write_wfdb
@@ -17,15 +19,21 @@ def collected(tmp_path, *source):
     return read_medians(path)
 
 
-def check(data, patient_of):
-    assert dict(zip(data.record_id, data.patient_id, strict=True)) == patient_of
-    for record, patient, split in zip(data.record_id, data.patient_id, data.split, strict=True):
-        assert split == split_of(record, patient)
-    splits = {}
-    for group, split in zip(data.groups, data.split, strict=True):
-        splits.setdefault(group, set()).add(split)
-    assert all(len(found) == 1 for found in splits.values())
-    assert len(splits) == len({("patient", p) if p else r for r, p in patient_of.items()})
+def check(data, patient_of, rule=""):
+    """Records of one patient share number and split; the split is that of the patient's id."""
+    number_of = {}
+    for record, number, split in zip(data.record_id, data.patient_id, data.split, strict=True):
+        who = patient_of[record]
+        assert split == split_of(record, who) and bool(number) == bool(who)
+        assert number_of.setdefault(who, number) == number or not who
+    assert len(set(number_of.values())) == len(set(patient_of.values()))
+    assert len(set(data.groups)) == len({(bool(w), w or r) for r, w in patient_of.items()})
+    told = json.loads(data.attributes["patients_from"])
+    assert sum(told.values()) == len(patient_of) and (not rule or rule in told)
+
+
+def write_different(folder, names):
+    return [write_wfdb(folder, name, ecg_mv(heart_rate=60 + 5 * n)) for n, name in enumerate(names)]
 
 
 def test_a_column_of_the_label_table_names_patients(tmp_path):
@@ -35,38 +43,82 @@ def test_a_column_of_the_label_table_names_patients(tmp_path):
     for number in people:
         (folder / f"{number}.csv").write_text(csv_text(beat(int(number))))
     rows = [{"patid": n, "Patient_ID": who and f"00{who}.0", **VALUES} for n, who in people.items()]
-    check(collected(tmp_path, "12sl", folder, write_table(tmp_path / "l.csv", rows)), people)
+    table = write_table(tmp_path / "l.csv", rows)
+    check(collected(tmp_path, "12sl", folder, table), people, "the label table")
 
 
 def test_an_attribute_names_patients(tmp_path):
-    for number, patient in (("1", "A"), ("2", "A"), ("3", "B")):
-        write_hdf5(
-            tmp_path / f"{number}.h5", beat(int(number)).T, {**VALUES, "patient_id": patient}
-        )
+    for number, who in (("1", "A"), ("2", "A"), ("3", "B")):
+        write_hdf5(tmp_path / f"{number}.h5", beat(int(number)).T, {**VALUES, "patient_id": who})
     check(collected(tmp_path, "hdf5", tmp_path), {"1": "A", "2": "A", "3": "B"})
 
 
 def test_ptb_xl_own_table_names_patients(tmp_path):
-    folder = tmp_path / "records500" / "00000"
-    for name in ("00001_hr", "00002_hr", "00003_hr"):
-        write_wfdb(folder, name, ecg_mv())
-    with open(tmp_path / "ptbxl_database.csv", "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("ecg_id", "patient_id", "report", "filename_lr", "filename_hr"))
-        for number, patient in ((1, "15709.0"), (2, "15709.0"), (3, "13243.0")):
-            low, high = f"r100/00000/0000{number}_lr", f"records500/00000/0000{number}_hr"
-            writer.writerow((number, patient, "sinus rhythm, normal", low, high))
+    write_different(tmp_path / "records500" / "00000", ("00001_hr", "00002_hr", "00003_hr"))
+    rows = ["ecg_id,patient_id,report,filename_lr,filename_hr"]
+    for n, who in ((1, "15709.0"), (2, "15709.0"), (3, "13243.0")):
+        rows.append(f'{n},{who},"sinus, normal",r100/0/0000{n}_lr,records500/00000/0000{n}_hr')
+    (tmp_path / "ptbxl_database.csv").write_text("\n".join(rows))
     expected = {"00001_hr": "15709", "00002_hr": "15709", "00003_hr": "13243"}
-    check(collected(tmp_path, "wfdb", tmp_path / "records500"), expected)
+    data = collected(tmp_path, "wfdb", tmp_path / "records500")
+    check(data, expected, "ptbxl_database.csv")
 
 
-@pytest.mark.parametrize("comment", ["# patient_id: 7", "#Patient ID = 7", "# <patient id>: 007"])
+def test_mimic_s_record_list_names_patients(tmp_path):
+    write_different(tmp_path / "files" / "x", ("40689238", "40689239", "40689240"))
+    rows = ["subject_id,study_id,file_name,ecg_time,path"]
+    for who, study in ((10000032, 40689238), (10000032, 40689239), (10000117, 40689240)):
+        rows.append(f"{who},{study},{study},2180-07-23 08:44:00,files/x/{study}")
+    (tmp_path / "record_list.csv").write_text("\n".join(rows))
+    expected = {"40689238": "10000032", "40689239": "10000032", "40689240": "10000117"}
+    check(collected(tmp_path, "files", tmp_path / "files"), expected, "record_list.csv")
+
+
+@pytest.mark.parametrize(
+    "comment",
+    ["# patient_id: 7", "#Patient ID = 7", "# <patient id>: 007", "# <subject_id>: 7",
+     "# patient: 7", "#subject: 7"],
+)  # fmt: skip
 def test_a_comment_of_a_wfdb_header_names_the_patient(tmp_path, comment):
-    for name in ("a", "b"):
-        header = write_wfdb(tmp_path / "wfdb", name, ecg_mv())
+    for header in write_different(tmp_path / "wfdb", "abc")[:2]:
         header.write_text(header.read_text() + comment + "\n")
-    write_wfdb(tmp_path / "wfdb", "c", ecg_mv())
-    check(collected(tmp_path, "wfdb", tmp_path / "wfdb"), {"a": "7", "b": "7", "c": ""})
+    data = collected(tmp_path, "wfdb", tmp_path / "wfdb")
+    check(data, {"a": "7", "b": "7", "c": ""}, "the file itself")
+
+
+@pytest.mark.parametrize("first, second", [("patient001", "patient002"), ("p1000/p10000032/s1",
+                                           "p1000/p10000117/s3")])  # fmt: skip
+def test_folders_of_ptb_db_and_mimic_name_patients(tmp_path, first, second):
+    names = ("a", "b", "c")
+    for n, (folder, name) in enumerate(zip((first, first, second), names, strict=True)):
+        write_wfdb(tmp_path / "wfdb" / folder, name, ecg_mv(heart_rate=60 + 5 * n))
+    people = [f.split("/")[1][1:] if "/" in f else f for f in (first, first, second)]
+    data = collected(tmp_path, "files", tmp_path / "wfdb")
+    check(data, dict(zip(names, people, strict=True)), "the folder's name")
+
+
+def test_one_recording_under_two_ids_counts_as_one(tmp_path):
+    for name in ("a", "b"):
+        write_wfdb(tmp_path / "wfdb", name, ecg_mv())
+    path = tmp_path / "medians.h5"
+    rejected = collect(sources.open_folder("files", tmp_path / "wfdb"), path)
+    assert rejected == [("b", "duplicate recording: the same samples as a")]
+    assert list(read_medians(path).record_id) == ["a"]
+
+
+def test_nothing_personal_of_an_export_is_kept(tmp_path):
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    for name in ("muse", "cardiosoft", "philips", "dicom", "scp", "aecg", "schiller"):
+        (folder / name).write_bytes(getattr(ecg_formats, name)())
+    (folder / "other").write_bytes(ecg_formats.muse(ecg_formats.ecg(heart_rate=60), patient="x"))
+    data = collected(tmp_path, "files", folder)
+    assert set(data.patient_id) == {"1", ""}  # one person, and a placeholder
+    written = b"".join(p.read_bytes() for p in (tmp_path / "data").rglob("*") if p.is_file())
+    for text in ecg_formats.PERSONAL:
+        assert text.encode() not in written and text.encode("utf-32-le") not in written
+    with h5py.File(tmp_path / "data" / "medians.h5") as file:
+        assert "patient_id" in file
 
 
 def test_without_patients_nothing_changes(tmp_path):

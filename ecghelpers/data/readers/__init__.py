@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ..checks import MOST_BYTES, Rejected, one_line, read_bytes
+from ..checks import MOST_BYTES, Rejected, read_bytes
 from ..ge12sl import MARK, parse_median
 from ..recording import GE_12SL, Recording, Source
 from . import aecg, cardiosoft, dicom, edf, muse, philips, schiller, scp, wfdb, xml
@@ -75,14 +75,14 @@ def read_source(source: Source) -> Recording:
     """As read_recording; raises Rejected whatever is wrong with the file.
 
     A file can be damaged in ways that a reader notices by any error, and no file may cost the
-    others.
+    others. The error's own words could hold the content.
     """
     try:
         return _read(source)
     except (Rejected, MemoryError):
         raise
     except Exception as error:
-        raise Rejected(f"unreadable: {type(error).__name__}: {one_line(error)}") from None
+        raise Rejected(f"unreadable: {type(error).__name__}") from None
 
 
 def _read(source: Source) -> Recording:

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from ..checks import Rejected, one_line
+from ..checks import Rejected
 from ..recording import (
     SCP_LEADS,
     Recording,
@@ -62,7 +62,7 @@ def _dataset(data: bytes):
         dataset = dcmread(io.BytesIO(data))
         syntax = dataset.file_meta.get("TransferSyntaxUID", "")
     except Exception as error:  # whatever a malformed file leads the library into
-        raise Rejected(f"damaged: DICOM {type(error).__name__}: {one_line(error)}") from None
+        raise Rejected(f"damaged: DICOM, {type(error).__name__}") from None
     if syntax == DEFLATED:
         raise Rejected("not supported: deflated DICOM; export it uncompressed")
     if not str(dataset.get("SOPClassUID", "")).startswith(ECG_CLASSES):

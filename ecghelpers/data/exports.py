@@ -1,0 +1,169 @@
+"""Source ``files``: a folder of exports of any mix of formats, with subfolders and ZIP files."""
+
+import os
+import unicodedata
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from ..ecg import SAMPLING_RATE_HZ, TARGETS
+from .checks import Rejected, as_int16, check_signal, read_bytes
+from .folder import Entry, ids_from_paths, list_files, settle_ids
+from .labels import label_row, parse_label
+from .measured import measured, values_of
+from .patients import IN_FILE, PARENTS, patient_of, tables_beside
+from .patients import TABLES as PATIENT_TABLES
+from .readers import read_member, read_source, zip_members
+from .reading import Reading, digest_of
+from .recording import GE_12SL, Recording, Source
+from .tables import FEATURES, id_key, patient_key, read_features
+
+# Of a folder of ECGs, what every data set has beside them: neither an ECG nor worth a line.
+BESIDE = ("records", "sha256sums.txt", "license.txt", "license", "readme.md", "readme.txt")
+BESIDE += (FEATURES, *PATIENT_TABLES)
+LABELS_OF = ("measured", "12sl")
+
+
+def index(folder: str | Path, labels_path: str | Path = "") -> list[Entry]:
+    """All files of a folder and its subfolders that may hold an ECG, sorted by record id.
+
+    The signal and annotation files of WFDB records, whose names are the header's, belong to those.
+    """
+    if labels_path:
+        raise ValueError("source files has its labels in its files; leave labels_path empty")
+    entries = [e for e in list_files(folder, deep=True) if not _is_beside(e.path)]
+    entries = [part for entry in entries for part in _members(entry)]
+    paths = {(e.full_path).lower() for e in entries}
+    headers = {path[:-4] for path in paths if path.endswith(".hea")}
+    kept = [e for e in entries if not _is_companion(e.full_path.lower(), headers)]
+    if not kept:
+        raise ValueError(f"source_path {folder} holds no ECG file; give the folder of them")
+    named = ids_from_paths(kept, folder)
+    return settle_ids(_with_tables(named, folder), partial(unicodedata.normalize, "NFC"))
+
+
+def _is_beside(path: str) -> bool:
+    return os.path.basename(path).lower() in BESIDE
+
+
+def _is_companion(path: str, headers: set[str]) -> bool:
+    """Whether a file belongs to a WFDB header: a.dat, a.atr, and a.mat of a.hea or a.mat.hea."""
+    return not path.endswith(".hea") and (path in headers or os.path.splitext(path)[0] in headers)
+
+
+def _members(entry: Entry) -> list[Entry]:
+    """The files in a ZIP file; any other as it is."""
+    if entry.reason or not entry.path.lower().endswith(".zip"):
+        return [entry]
+    try:
+        names = zip_members(entry.path)
+    except Rejected as reason:
+        return [replace(entry, reason=str(reason))]
+    if not names:
+        return [replace(entry, reason="empty: a ZIP file without files")]
+    return [replace(entry, member=name) for name in names if not _is_beside(name)]
+
+
+def _with_tables(entries: list[Entry], folder: str | Path) -> list[Entry]:
+    """Patients and 12SL's features from the tables that data sets bring."""
+    tables = tables_beside(folder)
+    places = [Path(folder).absolute(), *Path(folder).absolute().parents][: PARENTS + 1]
+    places = [p / sub / FEATURES for p in places for sub in ("", "features")]
+    features = next((read_features(p) for p in places if p.is_file()), {})
+    found = []
+    for entry in entries:
+        who, rule = patient_of(entry.full_path, tables)
+        key = id_key(PurePath(entry.full_path).stem.removesuffix("_medians"))
+        found.append(replace(entry, patient=who, rule=rule, machine=features.get(key)))
+    return found
+
+
+def source_of(entry: Entry) -> Source:
+    """The bytes of an entry, and how to get at the files beside it."""
+    name = PurePath(entry.full_path).name
+    if not entry.member:
+        folder = Path(entry.path).parent
+        return Source(name, read_bytes(entry.path), _beside(folder), entry.path)
+    within = PurePath(entry.member).parent
+    return Source(
+        name,
+        read_member(entry.path, entry.member),
+        lambda other: read_member(entry.path, str(within / other)),
+        entry.full_path,
+    )
+
+
+def _beside(folder: Path) -> Callable[[str], bytes]:
+    return lambda name: read_bytes(folder / name)
+
+
+def recording_of(entry: Entry) -> Recording:
+    """The recording of an entry; what a table says of a median beat counts as the machine's."""
+    recording = read_source(source_of(entry))
+    if recording.ecg_uv is None and entry.machine and recording.program == GE_12SL:
+        return replace(recording, machine=entry.machine)
+    return recording
+
+
+def read(entry: Entry, labels: str = "measured") -> Reading:
+    """Read and measure one record; raises Rejected.
+
+    labels: ``measured`` here on the recording, or ``12sl``: the median beat, labels and fiducials
+    that 12SL left in the file.
+    """
+    recording = recording_of(entry)
+    if recording.ecg_uv is not None:
+        check_signal(recording.ecg_uv, recording.rate_hz)
+    else:
+        check_signal(recording.median_uv, SAMPLING_RATE_HZ)
+    if labels == "12sl":
+        median, values = _by_12sl(recording)
+        own = _own_targets(recording)
+    else:
+        ours = measured(recording)
+        if not np.isfinite(ours.median_uv).all():
+            why = next(iter(ours.reasons.values()), "no median beat")
+            raise Rejected(f"not measurable: {why}")
+        median, values = as_int16(ours.median_uv), values_of(ours)
+        own = values[: len(TARGETS)]
+    who, rule = entry.patient, entry.rule
+    if rule not in PATIENT_TABLES and (in_file := patient_key(recording.patient)):
+        who, rule = in_file, IN_FILE
+    signal = recording.median_uv if recording.ecg_uv is None else recording.ecg_uv
+    machine, program = _machine(recording), recording.program
+    return Reading(median, values, who, rule, machine, program, own, digest_of(signal))
+
+
+def _by_12sl(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
+    why = ""
+    if "12SL" not in recording.program:
+        why = f"measured by {recording.program or 'no program'}"
+    elif recording.median_uv is None:
+        why = "the file holds no median beat"
+    elif not np.isfinite(list(recording.targets.values())).any():
+        why = f"no values beside the median beat; of PTB-XL+ put {FEATURES} into the folder"
+    if why:
+        raise Rejected(f"no labels of 12SL: {why}; or use labels: measured")
+    return as_int16(recording.median_uv), label_row(recording.machine)
+
+
+def _own_targets(recording: Recording) -> np.ndarray:
+    """Our targets of a recording, NaN where it cannot be measured."""
+    try:
+        return values_of(measured(recording))[: len(TARGETS)]
+    except Rejected:
+        return np.full(len(TARGETS), np.nan, np.float32)
+
+
+def _machine(recording: Recording) -> np.ndarray:
+    """(7,) what the machine says; what cannot be right counts as missing."""
+    row = np.full(len(TARGETS), np.nan, np.float32)
+    for place, name in enumerate(TARGETS):
+        try:
+            row[place] = parse_label(name, recording.targets[name])
+        except Rejected:
+            continue
+    return row

@@ -1,0 +1,105 @@
+"""The files of a folder as entries, each with the id of its record."""
+
+import os
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from .checks import bad_id, shown_id, unreadable
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One record before it is read.
+
+    member: its name within the ZIP file at path. labels: (13,) in the order of labels.LABELS where
+    a table gives them. machine: what a table says that the machine measured. reason: why it cannot
+    be used; patient: whose record it is, and rule: what told so; "" as far as is not known.
+    """
+
+    record_id: str
+    path: str
+    member: str = ""
+    labels: np.ndarray | None = None
+    machine: dict | None = None
+    reason: str = ""
+    patient: str = ""
+    rule: str = ""
+
+    @property
+    def full_path(self) -> str:
+        """Path of the file, and of the member in it."""
+        return f"{self.path}/{self.member}" if self.member else self.path
+
+
+def list_files(
+    folder: str | Path, suffixes: tuple[str, ...] = (), deep: bool = False
+) -> list[Entry]:
+    """An entry for each file of a folder with one of the suffixes (any case), but no hidden ones.
+
+    The record id is the file's name. deep: go into subfolders, but not through links, which could
+    lead round in a circle; one that cannot be read is an entry with that reason. Raises
+    FileNotFoundError or ValueError where there is no such folder or no such file in it.
+    """
+    kinds = " or ".join(f"*{suffix}" for suffix in suffixes) or "ECG"
+    if not os.path.isdir(folder):
+        what = "is a file" if os.path.exists(folder) else "does not exist"
+        raise FileNotFoundError(f"source_path {folder} {what}; give the folder of {kinds} files")
+    entries, pending = [], [os.path.abspath(folder)]
+    while pending:
+        place = pending.pop()
+        try:
+            children = list(os.scandir(place))
+        except OSError as error:
+            entries.append(Entry(os.path.basename(place), place, reason=unreadable(error)))
+            continue
+        for child in children:
+            if child.name.startswith("."):
+                continue
+            # os.path.isdir, as a circle of links is an error to the entry's own
+            if os.path.isdir(child.path):
+                pending += [child.path] if deep and not child.is_symlink() else []
+            elif child.name.lower().endswith(suffixes or ""):
+                entries.append(Entry(os.path.splitext(child.name)[0], child.path))
+    if not entries:
+        raise ValueError(f"source_path {folder} holds no {kinds} file; give the folder of them")
+    return entries
+
+
+def settle_ids(entries: list[Entry], key: Callable[[str], str] = str) -> list[Entry]:
+    """Sort by record id; reject every record whose id is bad or belongs to more than one file."""
+    same = defaultdict(list)
+    for entry in entries:
+        same[key(entry.record_id)].append(entry)
+    settled = []
+    for group in same.values():
+        names = " and ".join(sorted(shown_id(os.path.basename(e.path)) for e in group)[:3])
+        duplicate = f"duplicate id: {len(group)} files, {names}" if len(group) > 1 else ""
+        for entry in group:
+            reason = entry.reason or bad_id(entry.record_id) or duplicate
+            settled.append(replace(entry, record_id=shown_id(entry.record_id), reason=reason))
+    return sorted(settled, key=lambda entry: (entry.record_id, entry.full_path))
+
+
+def ids_from_paths(entries: list[Entry], folder: str | Path) -> list[Entry]:
+    """Name every record by its file without ending; where that is not unique, by its path."""
+    root = os.path.abspath(folder)
+    relative = [PurePath(os.path.relpath(entry.full_path, root)) for entry in entries]
+    same = defaultdict(list)
+    for number, path in enumerate(relative):
+        same[unicodedata.normalize("NFC", _stem(path))].append(number)
+    named = {}
+    for stem, numbers in same.items():
+        stems = [str(relative[n].with_name(_stem(relative[n]))) for n in numbers]
+        for n, whole in zip(numbers, stems, strict=True):
+            longer = whole if stems.count(whole) == 1 else str(relative[n])
+            named[n] = stem if len(numbers) == 1 else longer
+    return [replace(entry, record_id=named[n]) for n, entry in enumerate(entries)]
+
+
+def _stem(path: PurePath) -> str:
+    return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).stem

@@ -1,0 +1,77 @@
+"""Labels: what a table, an attribute or a machine gives for targets and fiducials."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..ecg import BEAT_SAMPLES, FIDUCIALS, SAMPLING_RATE_HZ, TARGETS
+from .checks import Rejected
+
+LABELS = (*TARGETS, *FIDUCIALS)
+RATE_COLUMN = "samplerate_ECG"
+MISSING = ("", "nan", "na", "n/a", "#n/a", "<na>", ".", "none", "null")
+MOST_UV = 32767
+# The smallest and largest value of what counts from zero: a beat of 1.2 s holds no longer interval,
+# and one of less than 10 is in seconds.
+RANGES = {"VentRate": (10, 600)} | dict.fromkeys(("pr", "qrs", "qt"), (10, 1200))
+RANGES |= dict.fromkeys(FIDUCIALS, (0, BEAT_SAMPLES - 1))
+
+
+def label_row(given: Mapping) -> np.ndarray:
+    """(13,) float32 in the order of LABELS, NaN = missing; raises Rejected as parse_label does."""
+    return np.array([parse_label(name, given.get(name, "")) for name in LABELS], np.float32)
+
+
+def parse_label(name: str, value) -> float:
+    """A label as a number, NaN for missing.
+
+    Rates, intervals and fiducials of zero or less mean that the wave was not found, so they are
+    missing. A decimal comma is taken. Raises Rejected for what is no number or cannot be right.
+    """
+    number = parse_number(name, value)
+    low, high = RANGES.get(name, (-MOST_UV, MOST_UV))
+    if name in RANGES and number <= 0:
+        return math.nan
+    if number > high or number < low:
+        unit = TARGETS[name].unit if name in TARGETS else "samples"
+        raise Rejected(f"label out of range: {name} is {number:g}; allowed {low} to {high} {unit}")
+    return number
+
+
+def parse_number(name: str, value) -> float:
+    """A number as tables and attributes write it, NaN for missing; raises Rejected."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str):
+        text = value.strip()
+        if text.lower() in MISSING:
+            return math.nan
+        value = text if "." in text else text.replace(",", ".", 1)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.inf
+    if math.isinf(number) or isinstance(value, bool | np.bool_) or "_" in str(value):
+        raise Rejected(f"label not a number: {name} is {str(value)[:40]!r}")
+    return number
+
+
+def check_order(labels: np.ndarray) -> None:
+    """Raise Rejected for a wave of labels (13,) that ends before or where it begins, or that begins
+    after the next one."""
+    of = dict(zip(LABELS, labels, strict=True))
+    pairs = [("ponset", "qonset"), ("qonset", "tonset"), ("qoffset", "toffset")]
+    for onset, later in (*pairs, *zip(FIDUCIALS[::2], FIDUCIALS[1::2], strict=True)):
+        if of[later] <= of[onset]:
+            raise Rejected(f"fiducials: {later} {of[later]:g} is not after {onset} {of[onset]:g}")
+
+
+def check_sampling_rate(value) -> None:
+    """Raise Rejected for a table's sampling rate that is given and is not 500 Hz.
+
+    Its fiducials count samples, so beats at another rate would need other fiducials too.
+    """
+    rate = parse_number(RATE_COLUMN, value)
+    if not (math.isnan(rate) or rate == SAMPLING_RATE_HZ):
+        raise Rejected(f"sampling rate: {rate:g} Hz; allowed {SAMPLING_RATE_HZ}")

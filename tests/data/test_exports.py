@@ -1,0 +1,235 @@
+"""A folder of exports of any formats becomes records, or lines that say what is wrong."""
+
+import csv
+import re
+import zipfile
+from pathlib import Path
+
+import ecg_formats
+import numpy as np
+import pytest
+from source_files import ecg_mv, only_block, reason_of, write_wfdb
+
+from ecghelpers.data import sources
+from ecghelpers.data.build import collect
+from ecghelpers.data.medians import events, read_medians
+from ecghelpers.data.readers import read_recording
+from ecghelpers.ecg import FIDUCIALS, INDEPENDENT_LEADS, LEADS, TARGETS
+
+LUDB = Path(__file__).parents[3] / "shared" / "ludb" / "data"
+QONSET = FIDUCIALS.index("qonset")
+
+
+@pytest.fixture
+def mixture(tmp_path):
+    """One export of each format, each an ECG of another rate, in subfolders and a ZIP file."""
+    folder = tmp_path / "exports"
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / "a.XML").write_bytes(ecg_formats.muse(ecg_formats.ecg(heart_rate=60)))
+    (folder / "deep" / "b.dcm").write_bytes(ecg_formats.dicom())
+    (folder / "deep" / "er" / "c").write_bytes(ecg_formats.edf(leads=ecg_formats.ecg(12)))
+    with zipfile.ZipFile(folder / "many.zip", "w") as archive:
+        archive.writestr("x/a.xml", ecg_formats.muse(ecg_formats.ecg(heart_rate=80)))
+    write_wfdb(folder / "deep", "w", ecg_mv(heart_rate=66))
+    (folder / "deep" / "w.atr").write_bytes(b"marks")
+    (folder / "SHA256SUMS.txt").write_text("of the files")
+    (folder / "letter.pdf").write_bytes(b"%PDF-1.4")
+    (folder / "broken.zip").write_bytes(b"PK\3\4 and no more")
+    return folder
+
+
+def test_a_mixture_is_read_whatever_its_folders_and_endings(mixture):
+    block = only_block("files", mixture)
+    assert block.record_id == ["a", "b", "c", "many.zip/x/a", "w"]
+    np.testing.assert_allclose(block.targets[:, 0], [60, 72, 72, 80, 66], atol=0.5)
+    assert dict(block.rejected) == {
+        "broken": "damaged: ZIP file; truncated?",
+        "letter": "not an ECG: a PDF",
+    }
+    assert block.program[0] == "GE 12SL" and block.machine[0, TARGETS_AT["VentRate"]] == 71
+    assert block.program[4] == "" and np.isnan(block.machine[4]).all()
+    source = sources.open_folder("files", mixture)
+    eight = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
+    np.testing.assert_allclose(source.recording("b"), ecg_formats.ecg()[eight], atol=5)
+
+
+TARGETS_AT = {name: place for place, name in enumerate(TARGETS)}
+
+
+def test_labels_of_12sl_come_with_its_median_beat(mixture, tmp_path):
+    path = tmp_path / "data" / "medians.h5"
+    rejected = collect(sources.open_folder("files", mixture, labels="12sl"), path)
+    data = read_medians(path)
+    assert list(data.record_id) == ["a", "many.zip/x/a"]
+    assert dict(rejected)["b"].startswith("no labels of 12SL: measured by Mortara")
+    np.testing.assert_allclose(data.medians[0], ecg_formats.median(), atol=5)
+    np.testing.assert_array_equal(data.targets, data.machine)
+    np.testing.assert_array_equal(data.target("R_PeakAmpl_v5"), [1105, 1105])
+    np.testing.assert_array_equal(data.fiducials[:, QONSET], [210, 210])
+    np.testing.assert_allclose(data.measured[:, 0], [60, 80], atol=0.5)
+    assert list(data.machine_program) == ["GE 12SL"] * 2 and data.attributes["labels"] == "12sl"
+    table = events(data)
+    assert list(table)[:2] == ["record_id", "split"] and table["complete"].all()
+    assert table["qt"].tolist() == [396, 396] and table["tonset"].isna().all()
+
+
+def write_medians_of_ptb_xl_plus(folder):
+    """As PTB-XL+ has them: records in folders of median_beats, a table in features."""
+    beats = folder / "median_beats" / "12sl" / "00000"
+    path = write_wfdb(beats, "00001_medians", ecg_formats.median().T / 1000)
+    path.write_text(path.read_text().replace("00001", "ge_median_beats_wfdb/00001"))
+    (folder / "features").mkdir()
+    (folder / "features" / "12sl_features.csv").write_text(
+        "P_Area_I,ecg_id,HR__Global,QT_Int_Global,R_Amp_V5,QRS_On_Global\n1,1,71,396,1.105,420\n"
+    )
+
+
+def test_medians_of_ptb_xl_plus_have_their_table_beside_them(tmp_path):
+    write_medians_of_ptb_xl_plus(tmp_path)
+    block = only_block("files", tmp_path / "median_beats", labels="12sl")
+    np.testing.assert_allclose(block.medians[0], ecg_formats.median(), atol=1)
+    values = block.targets[0]
+    assert (values[0], values[TARGETS_AT["qt"]]) == (71, 396)
+    assert values[TARGETS_AT["R_PeakAmpl_v5"]] == 1105 and block.fiducials[0, QONSET] == 210
+    ours = only_block("files", tmp_path / "median_beats").targets[0]
+    assert ours[0] == 71 and abs(ours[TARGETS_AT["qrs"]] - 80) < 40
+
+
+def test_georgia_of_2020_has_an_ending_in_its_record_names(tmp_path):
+    path = write_wfdb(tmp_path, "E1", ecg_mv())
+    signal = path.with_suffix(".dat").rename(tmp_path / "E1.mat")
+    text = path.read_text().replace("E1.dat", "E1.mat").replace("E1 12", "E1.mat 12")
+    path.write_text(text)
+    block = only_block("files", tmp_path)
+    assert block.record_id == ["E1"] and not block.rejected and signal.exists()
+
+
+@pytest.mark.parametrize("when", ["2018-07-19 14:19:39", "1987", "00/00/0000", "12:00:00 1/2/87"])
+def test_dates_that_no_one_needs_do_no_harm(tmp_path, when):
+    path = write_wfdb(tmp_path, "a", ecg_mv())
+    first, rest = path.read_text().split("\n", 1)
+    path.write_text(f"{first} {when}\n{rest}")
+    assert read_recording(path).ecg_uv.shape == (12, 5000)
+
+
+def test_a_pulse_for_calibration_is_cut_off(tmp_path):
+    signal = ecg_mv(11)
+    signal[5300:] = 0
+    signal[5350:5450, [LEADS.index(lead) for lead in INDEPENDENT_LEADS]] = 1
+    write_wfdb(tmp_path, "a", signal)
+    assert only_block("files", tmp_path).record_id == ["a"]
+    np.testing.assert_allclose(
+        read_recording(tmp_path / "a.hea").ecg_uv, signal[:5300].T * 1000, atol=1
+    )
+
+
+def test_folder_is_searched_and_measured(tmp_path):
+    write_wfdb(tmp_path / "x" / "deep", "b", ecg_mv(rate=1000), rate=1000)
+    write_wfdb(tmp_path / "y", "a", ecg_mv(heart_rate=60))
+    (tmp_path / "y" / "circle").symlink_to(tmp_path)
+    block = only_block("wfdb", tmp_path)
+    assert block.record_id == ["a", "b"] and not block.rejected
+    np.testing.assert_allclose(block.targets[:, 0], [60, 72], atol=0.5)
+    v5 = block.medians[:, LEADS.index("V5")].astype(float)
+    expected = 1100 * np.linspace(0.5, 1.4, 8)[INDEPENDENT_LEADS.index("V5")]
+    np.testing.assert_allclose(np.ptp(v5, axis=1), expected, rtol=0.05)
+
+
+def with_header(old: str, new: str):
+    def spoil(folder):
+        path = write_wfdb(folder, "2", ecg_mv())
+        path.write_text(path.read_text().replace(old, new))
+
+    return spoil
+
+
+def clipped(signal):
+    return np.clip(signal, -0.4, 0.4)
+
+
+def with_gap(signal):
+    signal[100:110, 3] = np.nan
+    return signal
+
+
+def with_flat_v1(signal):
+    signal[:, LEADS.index("V1")] = 0.25
+    return signal
+
+
+def cut_samples(folder):
+    path = write_wfdb(folder, "2", ecg_mv()).with_suffix(".dat")
+    path.write_bytes(path.read_bytes()[:50_000])
+
+
+def no_samples(folder):
+    write_wfdb(folder, "2", ecg_mv()).with_suffix(".dat").unlink()
+
+
+BAD_WFDB = [
+    (lambda f: write_wfdb(f, "2", ecg_mv()[:, :11], LEADS[:11]), "lead missing: V6"),
+    (lambda f: write_wfdb(f, "2", ecg_mv(), (*LEADS[:11], "v5")), "lead twice: V5"),
+    (lambda f: write_wfdb(f, "2", ecg_mv(rate=100), rate=100), "sampling rate: 100 Hz"),
+    (lambda f: write_wfdb(f, "2", ecg_mv(4)), "length: 4 s; allowed 5 to 60"),
+    (lambda f: write_wfdb(f, "2", ecg_mv(61)), "length: 61 s"),
+    (lambda f: write_wfdb(f, "2", ecg_mv(), unit="mmHg"), "unit: lead I is in 'mmHg'"),
+    (lambda f: write_wfdb(f, "2", with_gap(ecg_mv())), "invalid samples: 10 of 60000"),
+    (lambda f: write_wfdb(f, "2", with_flat_v1(ecg_mv())), "flat: lead V1"),
+    (lambda f: write_wfdb(f, "2", clipped(ecg_mv())), "saturated: lead"),
+    (cut_samples, "truncated: 2.dat has 50000 bytes, the header speaks of 120000"),
+    (no_samples, "unreadable: No such file"),
+    (with_header("2.dat", "../1.dat"), "unreadable: signal file .* is no name in the same folder"),
+    (
+        with_header("2.dat", "/etc/passwd"),
+        "unreadable: signal file .* is no name in the same folder",
+    ),
+    (with_header("2.dat", ".dat"), "unreadable: signal file '.dat'"),
+    (with_header("2.dat", "~"), "unreadable: signal file '~'"),
+    (with_header("2 12 500 5000", "2 12 500 9999999999"), "length: "),
+    (with_header("2 12 500 5000", "2 13 500 5000"), "unreadable: header of 13 signals has 12"),
+    (with_header("2 12 500 5000", "2/3 12 500 5000"), "multi-segment"),
+    (with_header("2 12 500 5000", "2 12 fast 5000"), "unreadable: .* rate or length is no number"),
+    (with_header("2 12 500 5000", "2 12 500 long"), "unreadable: .* rate or length is no number"),
+    (with_header("2 12 500 5000", "2 12 nan 5000"), "unreadable: .* rate or length is no number"),
+    (with_header("2 12 500 5000", "2 12 500 6000000000000"), "length: 1.2e[+]10 s"),
+    (with_header("2 12 500 5000", "2 12 500 " + 30 * "9"), "unreadable: "),
+    (with_header("2.dat 16", "2.dat 16x1200000000"), "unreadable: header claims 1200000000"),
+    (with_header("2.dat 16", "2.dat 16:999999999"), "unreadable: header claims 1 .* 999999999 of"),
+    (with_header("2.dat 16", "2.dat 16+999999999999"), "truncated: "),
+    (with_header("2 12", 2000 * "2" + " 12"), "unreadable: .* line of 1000"),
+    (with_header("2 12 500", "\n#x\n" * 2**16 + "2 12 500"), "unreadable: header of"),
+    (with_header("1000.0(0)/mV", "0(0)/mV"), "not calibrated: no gain, or 0, for lead I"),
+    (with_header("1000.0(0)/mV", "-0.0(0)/mV"), "not calibrated: "),
+    (with_header("1000.0(0)/mV", "1000.0(0)/mmHg"), "unit: lead I"),
+    (with_header("2.dat 16", "2.dat 9999"), "unreadable: "),
+    (lambda f: (f / "2.hea").write_bytes(b"\xff\0garbage"), "unreadable: "),
+    (lambda f: (f / "2.hea").write_bytes(b""), "empty: 0 bytes"),
+]
+
+
+@pytest.mark.parametrize("spoil, reason", BAD_WFDB)
+def test_record_that_cannot_be_used_is_rejected_and_the_others_are_read(tmp_path, spoil, reason):
+    write_wfdb(tmp_path, "1", ecg_mv())
+    spoil(tmp_path)
+    block = only_block("wfdb", tmp_path)
+    assert block.record_id == ["1"]
+    assert re.match(reason, reason_of(block, "2"))
+
+
+def test_one_name_in_two_folders_is_told_apart_by_the_folders(tmp_path):
+    for number, folder in enumerate(("x", "y")):
+        write_wfdb(tmp_path / folder, "1", ecg_mv(heart_rate=60 + 9 * number))
+    assert only_block("wfdb", tmp_path).record_id == ["x/1", "y/1"]
+
+
+@pytest.mark.skipif(not LUDB.is_dir(), reason="needs LUDB in ../shared/ludb beside the repository")
+def test_ludb_records_are_all_usable():
+    source = sources.open_folder("wfdb", LUDB)
+    assert len(source.entries) == 100 and source.record_ids == sorted(source.record_ids)
+    source.entries = source.entries[::5]
+    block = source.block(0)
+    assert not block.rejected and len(block.record_id) == 20
+    with open(LUDB.parent / "reference.csv", newline="") as file:
+        truth = {row["record"]: float(row["VentRate"] or "nan") for row in csv.DictReader(file)}
+    error = [abs(r - truth[i]) for i, r in zip(block.record_id, block.targets[:, 0], strict=True)]
+    assert np.nanmedian(error) < 1
