@@ -65,6 +65,7 @@ rule data:
         medians=update("data/medians.h5"),
         strips=update("data/strips.h5"),
         rejected=update("data/rejected.csv"),
+        events=update("data/events.csv"),
         notebook=update("notebooks/01_data.ipynb"),
     log: "logs/01_data.log"
     params: *run.settings("01_data"), run.own_files

@@ -29,11 +29,16 @@ class Parameters(BaseModel):
     models: int = Field(1, ge=1, le=1000, description="trainings per target, each with its seed")
     seed: int = Field(1, ge=0, le=2**31 - 1, description="decides everything that is random")
 
-    source: Literal["gan", "12sl", "hdf5", "wfdb"] = Field(
-        "gan", description="where the ECGs come from: the generator, or files in `source_path`"
+    source: Literal["gan", "files", "12sl", "hdf5", "wfdb"] = Field(
+        "gan",
+        description="where the ECGs come from: the generator, or in `source_path` files of any "
+        "format in docs/formats.md (`files` or `wfdb`), a 12SL export, or HDF5 files",
     )
     source_path: str = Field("", description="folder of your own ECGs")
     labels_path: str = Field("", description="table of 12SL labels, for source `12sl`")
+    labels: Literal["measured", "12sl"] = Field(
+        "measured", description="for source `files`: measured here, or 12SL's own from the files"
+    )
     measure_missing: bool = Field(False, description="measure what a file has no label for")
     records: int = Field(1600, ge=1, le=10_000_000, description="ECGs that the generator makes")
 
@@ -176,7 +181,7 @@ def check_source(values: Parameters, where: str) -> None:
     if source == "gan" and (path or labels):
         raise ValueError(
             f"{where}: source_path {path or labels!r} is set, but source is gan, which generates "
-            "its ECGs; set source to 12sl, hdf5 or wfdb, or leave the paths empty"
+            "its ECGs; set source to files, 12sl or hdf5, or leave the paths empty"
         )
     if source != "gan" and not path:
         raise ValueError(f"{where}: source {source} needs source_path, the folder of its files")

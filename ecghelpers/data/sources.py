@@ -25,7 +25,7 @@ from .medians import Block
 from .parallel import PART, gather, processors, submit
 from .reading import Reading
 
-READERS = {"12sl": ge12sl, "hdf5": hdf5_folder, "files": exports, "wfdb": exports}
+READERS = {"files": exports, "12sl": ge12sl, "hdf5": hdf5_folder, "wfdb": exports}
 
 
 def open_folder(

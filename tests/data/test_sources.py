@@ -47,7 +47,7 @@ def test_a_missing_or_empty_folder_is_refused_in_one_line(tmp_path, name, kind):
 
 def test_wrong_use_is_refused_in_one_line(export):
     folder, table = export
-    with pytest.raises(ValueError, match="unknown source 'csv'; choose one of 12sl, hdf5, files"):
+    with pytest.raises(ValueError, match="unknown source 'csv'; choose one of files, 12sl, hdf5"):
         sources.open_folder("csv", folder)
     with pytest.raises(ValueError, match="needs labels_path"):
         sources.open_folder("12sl", folder)
