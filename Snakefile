@@ -17,7 +17,8 @@ from ecghelpers.run.workflow import Workflow, page_code
 
 run = Workflow(config)
 NETWORK = "{target}/model{model}/"
-PLANTED = expand("planted/{plant}/model1/", plant=["amplitude", "interval", "shortcut"])
+KINDS = ["level", "contrast", "interval", "shortcut", "decoy"]  # of known readouts
+PLANTED = expand("planted/{kind}/model1/", kind=KINDS)
 NOTEBOOK = (
     "exec python -P -m ecghelpers.run.notebook --notebook {output.notebook} "
     f"--device {run.device} --set {{params:q}} --makes {{output}} > {{log}} 2>&1"
@@ -32,7 +33,6 @@ workdir: run.results
 wildcard_constraints:
     target=r"\w+",
     model=r"\d+",
-    plant="[a-z]+",
 
 
 def every_network(file):
@@ -47,8 +47,8 @@ RESULTS = {
     "heatmaps": every_network("attributions.h5"),
     "explore": "notebooks/05_explore.ipynb",
     "perturbation": every_network("perturbation.h5"),
-    "planted": [f"{folder}scores.csv" for folder in PLANTED],
-    "truth": every_network("truth.csv"),
+    "known_readouts": "planted/scores.csv",
+    "network_truth": every_network("truth.csv"),
     "review": "review.csv",
     "page": "site/index.html",
 }
@@ -138,43 +138,46 @@ rule perturbation:
     input:
         medians="data/medians.h5",
         network=NETWORK + "model.safetensors",
+        attributions=NETWORK + "attributions.h5",
     output:
+        intervention=update(NETWORK + "intervention.h5"),
         perturbation=update(NETWORK + "perturbation.h5"),
+        interventions=update(NETWORK + "figures/interventions.png"),
+        curves=update(NETWORK + "figures/perturbation.png"),
         notebook=update("notebooks/06_perturbation.{target}.model{model}.ipynb"),
     log: "logs/06_perturbation.{target}.model{model}.log"
     params: *run.settings("06_perturbation")
     threads: run.threads
-    resources: mem_mb=8_000, runtime=240
+    resources: mem_mb=8_000, runtime=600
     shell: NOTEBOOK
 
 
-rule planted:
+rule known_readouts:
     input:
         medians="data/medians.h5",
     output:
-        attributions=update("planted/{plant}/model1/attributions.h5"),
-        metrics=update("planted/{plant}/model1/metrics.json"),
-        scores=update("planted/{plant}/model1/scores.csv"),
-        notebook=update("notebooks/07_planted.{plant}.ipynb"),
-    log: "logs/07_planted.{plant}.log"
-    params: *run.settings("07_planted")
+        scores=update("planted/scores.csv"),
+        attributions=[update(f"{folder}attributions.h5") for folder in PLANTED],
+        notebook=update("notebooks/07_known_readouts.ipynb"),
+    log: "logs/07_known_readouts.log"
+    params: *run.settings("07_known_readouts")
     threads: run.threads
-    resources: mem_mb=8_000, runtime=240
+    resources: mem_mb=8_000, runtime=1440
     shell: NOTEBOOK
 
 
-rule truth:
+rule network_truth:
     input:
         medians="data/medians.h5",
         network=NETWORK + "model.safetensors",
+        intervention=NETWORK + "intervention.h5",
         attributions=expand("{{target}}/model{model}/attributions.h5", model=run.models),
-        planted=[f"{folder}scores.csv" for folder in PLANTED],
     output:
         truth=update(NETWORK + "truth.csv"),
         effects=update(NETWORK + "effects.csv"),
-        notebook=update("notebooks/07_truth.{target}.model{model}.ipynb"),
-    log: "logs/07_truth.{target}.model{model}.log"
-    params: *run.settings("07_truth")
+        notebook=update("notebooks/08_network_truth.{target}.model{model}.ipynb"),
+    log: "logs/08_network_truth.{target}.model{model}.log"
+    params: *run.settings("08_network_truth")
     threads: run.threads
     resources: mem_mb=8_000, runtime=240
     shell: NOTEBOOK
@@ -186,16 +189,14 @@ rule review:
         metrics="metrics.csv",
         perturbation=every_network("perturbation.h5"),
         truth=every_network("truth.csv"),
-        planted=[f"{folder}{name}" for folder in PLANTED for name in ("scores.csv", "metrics.json")],
+        known="planted/scores.csv",
     output:
         review=update("review.csv"),
         figure=update("review.png"),
         aopc=update("aopc.csv"),
-        faithful=update("faithful.csv"),
-        scores=update("planted/scores.csv"),
-        notebook=update("notebooks/08_review.ipynb"),
-    log: "logs/08_review.log"
-    params: *run.settings("08_review", draws=True), run.readings
+        notebook=update("notebooks/09_review.ipynb"),
+    log: "logs/09_review.log"
+    params: *run.settings("09_review", draws=True), run.readings
     threads: run.threads
     resources: mem_mb=8_000, runtime=120
     shell: NOTEBOOK
@@ -208,6 +209,7 @@ rule page:
         tables=["review.csv", "aopc.csv"],
         attributions=every_network("attributions.h5"),
         perturbation=every_network("perturbation.h5"),
+        intervention=every_network("intervention.h5"),
         planted=[f"{folder}attributions.h5" for folder in PLANTED],
     output:
         page=update("site/index.html"),

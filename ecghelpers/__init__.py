@@ -7,7 +7,6 @@ views/        what people look at: figures, explorer, offline page, web app
 study/        the blinded reading study
 
 evaluation/   errors of the networks, and which heatmaps can be trusted: tests, controls, review
-judging/      earlier tests of the heatmaps
 
 data/         records from every source to one medians.h5
 training      fitting a StevenNet to median beats (trainer: one step, one epoch)
@@ -16,7 +15,6 @@ training      fitting a StevenNet to median beats (trainer: one step, one epoch)
 attribution   nine methods and random (attribution_methods): which samples mattered
 perturbation  curves while they are perturbed; perturbation_operators: what a point becomes
 intervention  what the prediction does when a segment is replaced
-truth/        edits, masks and scores: is a map right? and maps that are wrong on purpose
 measurement/  from an ECG to its median beat, fiducials and targets
 
 model         the network; prediction, and speed/: the same numbers faster

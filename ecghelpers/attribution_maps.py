@@ -8,6 +8,7 @@ import numpy as np
 from torch import nn
 
 from .attribution import METHODS, Settings, attribute, typical_beat, unit
+from .checkpoints import weights_digest
 from .config import check_choice
 from .data.maps_and_curves import Attributions
 from .data.medians import Medians
@@ -65,6 +66,32 @@ def explain(
         truth=data.target(target),
         maps=maps,
         details=details,
-        attributes={"target": target, "split": "test"},
+        attributes={
+            "target": target,
+            "split": "test",
+            "network": weights_digest(model.state_dict()),
+        },
         against_mean=against_mean,
     )
+
+
+def maps_of(
+    model: nn.Module,
+    records: Medians,
+    settings: Settings,
+    stored: Attributions,
+    reference: tuple[np.ndarray, np.ndarray] | None = None,
+) -> dict[str, np.ndarray]:
+    """Method → maps of the records: those stored where all are there, else drawn anew.
+
+    stored: of ``attributions.h5``, whose baseline is taken over.
+    """
+    place = {str(record): row for row, record in enumerate(stored.record_id)}
+    rows = [place.get(str(record), -1) for record in records.record_id]
+    if min(rows, default=0) >= 0:
+        return {method: values[rows] for method, values in stored.maps.items()}
+    mean, sd = reference or typical_beat()
+    how = next(iter(stored.details.values()))["parameters"].get("baseline", "flat")
+    given = asdict(settings) | {"record_id": records.record_id, "voltage_sd": sd}
+    given["baseline"] = mean if how == "mean" else None
+    return {method: attribute(model, records.medians, method, **given) for method in stored.maps}

@@ -223,13 +223,21 @@ METHODS = {
         smoothgrad, "SmoothGrad", colour=BLUE, dash="dash", rows="smoothgrad_draws"
     ),
     "inputxgradient": Method(
-        *(input_x_gradient, "Input × gradient"),
-        **{"colour": ORANGE, "dash": "solid", "scaled": True, "baseline": True},
+        input_x_gradient,
+        "Input × gradient",
+        colour=ORANGE,
+        dash="solid",
+        scaled=True,
+        baseline=True,
         gradient="saliency",
     ),
     "integrated_gradients": Method(
-        *(integrated_gradients, "Integrated gradients"),
-        **{"colour": VERMILION, "dash": "dash", "scaled": None, "baseline": True},
+        integrated_gradients,
+        "Integrated gradients",
+        colour=VERMILION,
+        dash="dash",
+        scaled=None,
+        baseline=True,
         rows="integrated_gradients_steps",
     ),
     "deconvolution": Method(
@@ -242,8 +250,12 @@ METHODS = {
         guided_backprop, "Guided backprop", colour=GREEN, dash="dash", guided=True
     ),
     "gradientshap": Method(
-        *(gradient_shap, "Gradient SHAP"),
-        **{"colour": ORANGE, "dash": "dash", "scaled": None, "baseline": True},
+        gradient_shap,
+        "Gradient SHAP",
+        colour=ORANGE,
+        dash="dash",
+        scaled=None,
+        baseline=True,
         rows="gradientshap_draws",
     ),
     "random": Method(random, "Random", colour="#000000", dash="dot", unitless=True),

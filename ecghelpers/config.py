@@ -56,8 +56,9 @@ class Results:
     methods_figure = File(f"{NETWORK}/figures/methods.png")
     perturbation = File(f"{NETWORK}/{CURVES}")
     curves_figure = File(f"{NETWORK}/figures/perturbation.png")
-    gaps_figure = File(f"{NETWORK}/figures/gaps.png")
     truth = File(f"{NETWORK}/truth.csv")  # scores of maps against what is known to be true
+    intervention = File(f"{NETWORK}/intervention.h5")
+    interventions_figure = File(f"{NETWORK}/figures/interventions.png")
     effects = File(f"{NETWORK}/effects.csv")  # what edits of known effect do to a prediction
     planted_network = File(f"{PLANTED}/{WEIGHTS}")
     planted_attributions = File(f"{PLANTED}/{MAPS}")
@@ -66,7 +67,6 @@ class Results:
     planted_scores = File("planted/scores.csv")
     metrics = File("metrics.csv")
     aopc = File("aopc.csv")
-    faithful = File("faithful.csv")  # what each operator says of each method: detail of the review
     review = File("review.csv")
     review_figure = File("review.png")
     page = File("site")  # a folder

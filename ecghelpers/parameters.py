@@ -65,21 +65,26 @@ class Parameters(BaseModel):
         0.02, ge=0, le=10, description="SD of the copies' noise, as a share of the ECG's range"
     )
 
-    perturbation_records: int = Field(10, ge=1, le=1_000_000, description="test ECGs perturbed")
+    baseline: Literal["flat", "mean"] = Field(
+        "flat", description="what contributions are explained against: a flat line, the mean beat"
+    )
+    intervention_donors: int = Field(
+        3, ge=1, le=1000, description="training ECGs that lend each segment to an ECG"
+    )
+    perturbation_records: int = Field(8, ge=1, le=1_000_000, description="test ECGs perturbed")
     perturbation_steps: int = Field(
-        32,
-        ge=1,
-        le=BEAT_SHAPE[0] * BEAT_SHAPE[1],
-        description="evaluations per curve: 25 single points, then growing to all 7200",
+        25, ge=1, le=BEAT_SHAPE[0] * BEAT_SHAPE[1], description="single points perturbed per ECG"
     )
     perturbation_noise: float = Field(
         0.2, ge=0, le=10, description="SD of the noise, as a share of the ECG's range"
     )
+    operators: bool = Field(False, description="perturb in five ways and both orders as well")
 
-    planted_records: int = Field(960, ge=2, le=10_000_000, description="ECGs of a planted training")
-    planted_epochs: int = Field(6, ge=1, le=10_000, description="epochs of a planted training")
-    planted_r2: float = Field(0.9, ge=-1, le=1, description="test R² a network needs to be judged")
-    planted_maps: int = Field(24, ge=1, le=100_000, description="test ECGs with planted maps")
+    known_places: int = Field(
+        0, ge=0, le=16, description="places at which known readouts are trained; 0: pretrained ones"
+    )
+    known_initialisations: int = Field(2, ge=1, le=100, description="trainings at each place")
+    known_maps: int = Field(12, ge=1, le=100_000, description="test ECGs of each known readout")
     truth_records: int = Field(48, ge=1, le=1_000_000, description="test ECGs that are edited")
     shuffled_records: int = Field(
         6, ge=1, le=100_000, description="ECGs whose maps of randomised networks are compared"
@@ -93,7 +98,6 @@ class NotebookParameters(Parameters):
     device: Literal[DEVICES] = Field("auto", description="where networks compute")
     target: Literal[tuple(TARGETS)] = Field("qt", description="what the network measures")
     model: int = Field(1, ge=1, le=1000, description="number of the training")
-    plant: str = Field("amplitude", description="kind of a network whose right map is known")
 
     def fill(self, settings: type):
         """An instance of a dataclass from the parameters that have the names of its fields."""

@@ -25,29 +25,10 @@ __all__ = [
     "noise_field",
     "perturbation_curve",
     "relevance_order",
-    "schedule",
 ]
 
 ORDERS = ("morf", "lerf")
 POINTS = BEAT_SHAPE[0] * BEAT_SHAPE[1]
-ONE_BY_ONE = 25  # so many first points of a schedule come singly
-
-
-def schedule(steps: int, points: int = POINTS) -> np.ndarray:
-    """How many points are perturbed at each column: (steps + 1,), beginning with 0.
-
-    The first 25 come one by one, so that the published areas up to there are exact; then the number
-    grows by a constant factor up to all points. With 25 steps or fewer it ends there. Raises
-    ValueError unless 0 <= steps <= points.
-    """
-    if not 0 <= steps <= points:
-        raise ValueError(f"got steps={steps}; allowed: 0 to {points}, the points of a beat")
-    single = min(steps, ONE_BY_ONE)
-    if steps == single:
-        return np.arange(steps + 1)
-    grown = np.geomspace(single, points, steps - single + 1)[1:].round().astype(int)
-    least = single + np.arange(1, len(grown) + 1)
-    return np.concatenate([np.arange(single + 1), np.maximum(grown, least)])
 
 
 def relevance_order(

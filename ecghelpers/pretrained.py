@@ -2,8 +2,8 @@
 
 ``networks/<target>/model<k>.safetensors`` holds a plain StevenNet, µV in and target unit out;
 ``model<k>.json``, its card, says what it was trained on, how, and how well it measures ECGs that it
-never saw. networks/make.py writes both. ``networks/planted/<plant>/`` holds the same for networks
-trained to read what was planted into beats.
+never saw. networks/make.py writes both. ``networks/planted/<kind>/`` holds the same for networks
+whose label is a known function of the voltages.
 """
 
 import json
@@ -26,7 +26,7 @@ def folder() -> Path:
 
 
 def models(name: str, place: Path | None = None) -> list[int]:
-    """The numbers of the pretrained networks of one target, or of ``planted/<plant>``.
+    """The numbers of the pretrained networks of one target, or of ``planted/<kind>``.
 
     place: the folder of all networks, here and below; by default ``folder()``.
     """
@@ -50,14 +50,9 @@ def read_card(target: str, model: int = 1, place: Path | None = None) -> dict:
     return _card(target, model, place)
 
 
-def planted_card(plant: str, fingerprint: str, place: Path | None = None) -> dict | None:
-    """Read the card of the network for a plant; None if there is none for this fingerprint.
-
-    fingerprint: of truth.plants, for the plant and its seed. Raises ValueError as read_card does.
-    """
-    name = f"{PLANTED}/{plant}"
-    card = _card(name, 1, place) if 1 in models(name, place) else {}
-    return card if card.get("fingerprint") == fingerprint else None
+def known_card(kind: str, model: int, place: Path | None = None) -> dict:
+    """Read the card of a network with a known readout. Raises ValueError as read_card does."""
+    return _card(f"{PLANTED}/{kind}", model, place)
 
 
 def load_network(target: str, model: int = 1, device: str = "auto", place: Path | None = None):

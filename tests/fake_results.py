@@ -112,6 +112,5 @@ def _write_model(results, target, model, ids, beats, values, methods, steps, rng
 
 def perturbation(ids, truth, predictions, attributes):
     """The content of a perturbation.h5 with nothing but the original's procedure."""
-    curves = {(m, "add_noise", "morf", "prediction"): p for m, p in predictions.items()}
     points = np.arange(next(iter(predictions.values())).shape[1])
-    return Perturbation(ids, truth, points, curves, attributes, points[1:])
+    return Perturbation(ids, truth, points, predictions, attributes)

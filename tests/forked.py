@@ -14,7 +14,7 @@ SLOW_IMPORTS = [
     "plotly.graph_objects",
     "ecghelpers.data.build",
     "ecghelpers.views.network_figures",
-    "ecghelpers.judging.aopc",
+    "ecghelpers.evaluation.published",
     "ecghelpers.evaluation.performance",
     "ecghelpers.data.gan",
     "ecghelpers.training",

@@ -10,7 +10,7 @@ from ecghelpers import fingerprint
 # From the roof down. A room is a folder, or a module that stands on the floor itself.
 FLOORS = (
     {"run", "views", "study"},
-    {"evaluation", "judging"},
+    {"evaluation"},
     {"data", "trainer", "training", "attribution_maps", "pretrained"},
     {
         "attribution",
@@ -18,7 +18,6 @@ FLOORS = (
         "intervention",
         "perturbation",
         "perturbation_operators",
-        "truth",
         "measurement",
     },
     {"prediction"},
@@ -29,7 +28,6 @@ FLOORS = (
         "selection",
         "checkpoints",
         "fingerprint",
-        "statistics",
         "config",
         "parameters",
         "ecg",

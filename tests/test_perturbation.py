@@ -14,7 +14,6 @@ from ecghelpers.perturbation import (
     noise_field,
     perturbation_curve,
     relevance_order,
-    schedule,
 )
 
 RNG = np.random.default_rng(5)
@@ -181,16 +180,6 @@ def test_straight_lines_are_those_of_numpy():
         left = ~gone[record, lead]
         line = np.interp(time, time[left], x[record, lead, left]) if left.any() else 0 * time
         np.testing.assert_allclose(found[record, lead], line, atol=1e-9)
-
-
-def test_a_schedule_counts_singly_and_then_grows_to_all_points():
-    for steps in (0, 6, 25, 26, 40, 300, 7200):
-        points = schedule(steps)
-        assert len(points) == steps + 1 and (np.diff(points) > 0).all()
-        assert list(points[:26]) == list(range(min(steps, 25) + 1))
-        assert points[-1] == (7200 if steps > 25 else steps)
-    with pytest.raises(ValueError, match="allowed: 0 to 7200"):
-        schedule(7201)
 
 
 def test_a_list_of_counts_gives_the_same_columns_as_a_number():

@@ -23,7 +23,6 @@ from ecghelpers.evaluation import performance
 from ecghelpers.measurement import LABELS_VERSION
 from ecghelpers.model import StevenNet
 from ecghelpers.prediction import predict
-from ecghelpers.truth.plants import PLANTS, fingerprint
 
 FIRST = 200
 NETWORKS = [(target, model) for target in TARGETS for model in pretrained.models(target)]
@@ -56,23 +55,6 @@ def test_a_pretrained_network_errs_as_its_card_says(unseen, target, model):
     assert found["n"] == card["first_test"]["n"]
     assert found["mae"] == pytest.approx(card["first_test"]["mae"], rel=0.01)
     assert found["rmse"] == pytest.approx(card["first_test"]["rmse"], rel=0.01)
-
-
-@pytest.mark.parametrize("plant", PLANTS)
-def test_a_pretrained_network_reads_its_plant_and_no_other(unseen, plant):
-    medians, targets = unseen
-    labels = targets[:, list(TARGETS).index("qt")]
-    seed = parameters.load("reference", [])[""].seed
-    card = pretrained.planted_card(plant, fingerprint(plant, seed))
-    known = np.isfinite(labels)
-    ids = [f"unseen {number}" for number in np.flatnonzero(known)]
-    planted = PLANTS[plant].plant(medians[known], ids, seed, labels[known])
-    network = pretrained.network_of(card, device="cpu")
-    found = performance.model_errors(planted.values, predict(network, planted.beats))
-    assert found["r2"] > 0.9 and card["test"]["r2"] > 0.95
-    assert found["mae"] == pytest.approx(card["test"]["mae"], rel=0.3)
-    assert len(card["history"]) == card["training"][0]["epochs"]
-    assert pretrained.planted_card(plant, fingerprint(plant, seed + 1)) is None
 
 
 @pytest.mark.parametrize(("target", "model"), NETWORKS)

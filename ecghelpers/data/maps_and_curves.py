@@ -1,7 +1,7 @@
 """What the HDF5 results of one network hold: maps of all methods, and perturbation curves."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,78 +96,98 @@ def read_attributions(path: str | Path, methods: Sequence[str] | None = None) ->
 class Perturbation:
     """What ``perturbation.h5`` holds for one network.
 
-    points: (step,) how many points are perturbed at each column; floor_points: the same for the
-    floors. curves: (method, operator, order, kind) → predictions, (record, step) for the kind
-    ``prediction``, (record, coarse step) for a floor, (draw, record, step) for random's ``draws``.
+    points: (step,) how many points are perturbed at each step. prediction: method or control →
+    (record, step) of the published procedure: noise, most relevant first. operators: (method,
+    operator, order) → (record, column), columns: (column,) points there; empty unless asked for.
     """
 
     record_id: np.ndarray
     truth: np.ndarray
     points: np.ndarray
-    curves: dict[tuple[str, str, str, str], np.ndarray]
+    prediction: dict[str, np.ndarray]
     attributes: dict
-    floor_points: np.ndarray
-
-    @property
-    def prediction(self) -> dict[str, np.ndarray]:
-        """Method → (record, step) of the original's procedure: noise, most relevant first."""
-        return {
-            method: curve
-            for (method, *how, kind), curve in self.curves.items()
-            if how == ["add_noise", "morf"] and kind == "prediction"
-        }
-
-    @property
-    def floor(self) -> np.ndarray | None:
-        """(draw, record, step) of several random maps in the original's procedure."""
-        return self.curves.get(("random", "add_noise", "morf", "draws"))
+    operators: dict[tuple[str, str, str], np.ndarray] = field(default_factory=dict)
+    columns: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
 
 
 def write_perturbation(path: str | Path, content: Perturbation) -> None:
     """Write ``perturbation.h5``; versions are added to its attributes."""
     with created(path) as file:
-        for (method, operator, order, kind), values in content.curves.items():
-            group = file.require_group(f"{method}/{operator}/{order}")
-            group[kind] = values.astype(np.float32)
-        for method in content.prediction:
-            file[method]["prediction"] = file[f"{method}/add_noise/morf/prediction"]
+        for method, values in content.prediction.items():
+            file[f"{method}/prediction"] = values.astype(np.float32)
+        for key, values in content.operators.items():
+            file[f"{'/'.join(key)}/prediction"] = values.astype(np.float32)
         write_texts(file, "record_id", content.record_id)
         file["truth"] = content.truth
         file["points"] = np.asarray(content.points, dtype=np.int32)
-        file["floor_points"] = np.asarray(content.floor_points, dtype=np.int32)
         file.attrs.update(version=json.dumps(provenance()), **content.attributes)
+        file.attrs["columns"] = np.asarray(content.columns, dtype=np.int32)
 
 
 def read_perturbation(path: str | Path) -> Perturbation:
     """Read ``perturbation.h5``."""
     with opened(path) as file:
         beside = record_columns(path, file, ("truth",))
-        beside |= {n: dataset_of(path, file, n, (None,)) for n in ("points", "floor_points")}
-        records, steps = len(beside["record_id"]), len(beside["points"])
-        held = {
-            key: dataset_of(path, group, kind, _curve_shape(kind, records, steps))
-            for key, group, kind in _curves_of(file)
-        }
-        curves = {key: dataset[:] for key, dataset in held.items()}
+        beside["points"] = dataset_of(path, file, "points", (None,))
+        records, columns = len(beside["record_id"]), file.attrs.get("columns", [])
+        shapes = {1: (records, len(beside["points"])), 3: (records, len(columns))}
+        held: dict[tuple, h5py.Dataset] = {}
+        names: list[str] = []
+        file.visit(lambda name: names.append(name) if name.endswith("/prediction") else None)
+        for name in names:
+            *key, _ = name.split("/")
+            held[tuple(key)] = dataset_of(path, file, name, shapes.get(len(key), ()))
         ids = texts(beside.pop("record_id")[:])
-        rest = {name: dataset[:] for name, dataset in beside.items()}
-        return Perturbation(ids, curves=curves, attributes=dict(file.attrs), **rest)
+        curves = {key: dataset[:] for key, dataset in held.items()}
+        return Perturbation(
+            ids,
+            **{name: dataset[:] for name, dataset in beside.items()},
+            prediction={key[0]: curve for key, curve in curves.items() if len(key) == 1},
+            operators={key: curve for key, curve in curves.items() if len(key) == 3},
+            columns=np.array(columns, int),
+            attributes=dict(file.attrs),
+        )
 
 
-def _curves_of(file: h5py.File) -> Iterator[tuple]:
-    """((method, operator, order, kind), group, kind) of every curve in the file."""
-    for method, operators in file.items():
-        if isinstance(operators, h5py.Group):
-            for operator, orders in operators.items():
-                if operator == "prediction":  # the original's procedure, which stands below as well
-                    continue
-                for order, kinds in orders.items():
-                    for kind in kinds:
-                        yield (method, operator, order, kind), kinds, kind
+@dataclass(frozen=True)
+class Intervention:
+    """What ``intervention.h5`` holds for one network: changes of the prediction, target unit.
+
+    effect: (record, donor, lead, segment), the segment taken from a donor; effect_flat and
+    effect_mean: (record, lead, segment), set to zero and to the mean training beat.
+    """
+
+    record_id: np.ndarray
+    prediction: np.ndarray
+    effect: np.ndarray
+    effect_flat: np.ndarray
+    effect_mean: np.ndarray
+    attributes: dict
+
+    @property
+    def map(self) -> np.ndarray:
+        """(record, lead, time): the mean |effect| over donors, the same throughout a segment."""
+        mean = np.abs(self.effect).mean(1)
+        return np.repeat(mean, BEAT_SHAPE[1] // mean.shape[2], axis=2)
 
 
-def _curve_shape(kind: str, records: int, steps: int) -> tuple:
-    """The shape that curves of a kind have; None: any length."""
-    if kind == "draws":
-        return (None, records, None)
-    return (records, steps if kind == "prediction" else None)
+def write_intervention(path: str | Path, content: Intervention) -> None:
+    """Write ``intervention.h5``; versions are added to its attributes."""
+    with created(path) as file:
+        for name in ("effect", "effect_flat", "effect_mean", "prediction"):
+            file[name] = getattr(content, name).astype(np.float32)
+        write_texts(file, "record_id", content.record_id)
+        file.attrs.update(version=json.dumps(provenance()), **content.attributes)
+
+
+def read_intervention(path: str | Path) -> Intervention:
+    """Read ``intervention.h5``."""
+    with opened(path) as file:
+        beside = record_columns(path, file, ("prediction",))
+        count, leads = len(beside["record_id"]), BEAT_SHAPE[0]
+        effects = {"effect": dataset_of(path, file, "effect", (count, None, leads, None))}
+        for name in ("effect_flat", "effect_mean"):
+            effects[name] = dataset_of(path, file, name, (count, leads, None))
+        ids = texts(beside.pop("record_id")[:])
+        rest = {name: dataset[:] for name, dataset in (beside | effects).items()}
+        return Intervention(ids, **rest, attributes=dict(file.attrs))

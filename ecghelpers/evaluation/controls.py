@@ -7,16 +7,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..attribution import METHODS
 from ..config import generator
 
 VOLTAGE, SLOPE, MEAN_MAP = "voltage", "slope", "mean_map"
 CONTROLS = (VOLTAGE, SLOPE, MEAN_MAP)
 LABELS = {
-    VOLTAGE: "|voltage|",
-    SLOPE: "|slope|",
-    MEAN_MAP: "mean saliency of other ECGs",
-    "oracle": "the true map",
+    VOLTAGE: "|Voltage|",
+    SLOPE: "|Slope|",
+    MEAN_MAP: "Mean map of other ECGs",
+    "oracle": "The true map",
+    "ceiling": "Most that can be reached",
 }
+AGAINST_MEAN = "@mean"  # ends the name of a method that is explained against the mean beat
+
+
+def label(method: str) -> str:
+    """What people call a method, a control, or a method explained against the mean beat."""
+    name = method.removesuffix(AGAINST_MEAN)
+    text = METHODS[name].label if name in METHODS else LABELS.get(name, name)
+    return f"{text}, against the average beat" if name != method else text
 
 
 def control_maps(beats_uv: np.ndarray, saliency: np.ndarray | None = None) -> dict[str, np.ndarray]:

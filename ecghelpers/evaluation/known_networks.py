@@ -4,6 +4,7 @@ A network is known by (kind, place, initialisation); the networks, not the ECGs,
 statement about a method is repeated over.
 """
 
+import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -14,13 +15,15 @@ import pandas as pd
 import torch
 from torch import nn
 
+from .. import pretrained
 from ..attribution import METHODS, Settings, attribute, unit
+from ..checkpoints import weights_digest
 from ..config import progress, resolve_device
 from ..data.maps_and_curves import Attributions, read_attributions, write_attributions
 from ..data.medians import Medians
 from ..ecg import SPLITS
 from ..files import write_json, write_table
-from ..model import load_model, save_model
+from ..model import StevenNet, load_model, save_model
 from ..prediction import predict
 from ..trainer import Trainer, TrainingConfig
 from ..training import fit
@@ -200,11 +203,17 @@ def draw_maps(
 ) -> Attributions:
     """Write attributions.h5 with the maps of some test records by every method, and return it.
 
-    Maps that the file holds already are kept, so that a new method costs only itself.
+    Maps of the same network, beats and settings that the file holds already are kept, so that a new
+    method costs only itself.
     """
     planted, options = made(known, records), asdict(settings)
+    digest = weights_digest(network.state_dict())
     kept = read_attributions(path) if path.is_file() else None
-    if kept is not None and not np.array_equal(kept.beats, planted.beats):
+    if kept is not None and not (
+        kept.attributes.get("network") == digest
+        and np.array_equal(kept.beats, planted.beats)
+        and all(held["parameters"] == options for held in kept.details.values())
+    ):
         kept = None
     maps, details = (dict(kept.maps), dict(kept.details)) if kept else ({}, {})
     missing = [method for method in methods if method not in maps]
@@ -223,7 +232,11 @@ def draw_maps(
         truth=planted.values.astype(np.float32),
         maps=maps,
         details=details,
-        attributes={"target": f"known readout {known.kind}", "model": known.name},
+        attributes={
+            "target": f"known readout {known.kind}",
+            "model": known.name,
+            "network": digest,
+        },
         beats=planted.beats,
         mask=planted.mask,
         sensitivity=planted.sensitivity,
@@ -232,6 +245,20 @@ def draw_maps(
     if missing:
         write_attributions(path, content)
     return content
+
+
+def pretrained_network(known: Known, device: str = "auto") -> StevenNet:
+    """A network with a known readout from ``networks/planted``. Raises ValueError without it."""
+    return pretrained.network_of(pretrained.known_card(known.kind, known.number), device)
+
+
+def publish(known: Known, root: str | Path, place: str | Path) -> None:
+    """Write a network of a results folder to ``planted/<kind>`` of place, with its card."""
+    folder, kind = known.folder(root), KINDS[known.kind]
+    card = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    card |= {"target": f"planted/{known.kind}", "model": known.number}
+    card |= {"label": kind.label, "unit": kind.unit}
+    pretrained.write_network(load_model(folder / "model.safetensors"), card, Path(place))
 
 
 def make(
@@ -289,3 +316,24 @@ def benchmark(
             write_table(table, Path(root) / "planted" / "scores.csv")
             bar.update()
     return table
+
+
+def admissions(root: str | Path) -> pd.DataFrame:
+    """What ``metrics.json`` of every network in a results folder says of its admission."""
+    paths = sorted(Path(root).glob("planted/*/model*/metrics.json"))
+    rows = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    columns = ["kind", "place", "initialisation", "n", "r2", "rmse", "rmse_swapped"]
+    return pd.DataFrame(rows).reindex(columns=[*columns, "marker_slope", "admitted", "reason"])
+
+
+def benchmark_table(scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores of many networks: those of this run if there are several places, else those shipped.
+
+    To the shipped table come the run's methods that it does not know, on the shipped networks.
+    """
+    path = pretrained.folder() / "benchmark.csv"
+    if not path.is_file() or scores.model.nunique() > 1:
+        return scores
+    table = pd.read_csv(path)
+    fresh = scores[~scores.method.isin(set(table.method))]
+    return pd.concat([table, fresh], ignore_index=True)[SCORE_COLUMNS]

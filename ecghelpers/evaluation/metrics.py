@@ -81,16 +81,18 @@ def top_overlap(values: np.ndarray, others: np.ndarray, share: float = TOP_SHARE
 
 
 def reliability(draws: np.ndarray) -> np.ndarray:
-    """Split-half reliability of a mean over draws: (record, draw, ...) → (record,).
+    """Reliability of the mean over draws of each record: (record, draw, ...) → (record,).
 
-    Spearman's correlation between the means of even and odd draws, stepped up to all draws by the
-    Spearman-Brown formula. Its square root is the most that a perfect map is expected to reach. NaN
+    The mean Spearman correlation between two single draws, stepped up to all draws by the
+    Spearman-Brown formula. Its square root is what a perfect map is expected to reach at most. NaN
     below two draws.
     """
-    if draws.shape[1] < 2:
+    count = draws.shape[1]
+    if count < 2:
         return np.full(len(draws), np.nan)
-    half = spearman(draws[:, ::2].mean(1), draws[:, 1::2].mean(1))
-    return 2 * half / (1 + half)
+    pairs = [(a, b) for a in range(count) for b in range(a)]
+    single = np.mean([spearman(draws[:, a], draws[:, b]) for a, b in pairs], axis=0)
+    return count * single / (1 + (count - 1) * single)
 
 
 def _flat(values: np.ndarray) -> np.ndarray:

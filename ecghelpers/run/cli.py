@@ -31,9 +31,9 @@ STEPS = {
     "04_heatmaps": "heatmaps",
     "05_explore": "explore",
     "06_perturbation": "perturbation",
-    "07_planted": "planted",
-    "07_truth": "truth",
-    "08_review": "review",
+    "07_known_readouts": "known_readouts",
+    "08_network_truth": "network_truth",
+    "09_review": "review",
     "page": "page",
 }
 SNAKEFILE = ROOT / "Snakefile"

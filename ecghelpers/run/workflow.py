@@ -32,6 +32,8 @@ class Workflow:
         self.device = config.get("device", "auto")
         self.threads, self.cores = config.get("threads", 1), config.get("cores", 1)
         self.only = list(filter(None, str(config.get("only") or "").split(",")))
+        if self.common.known_places and not self.only:
+            self.only = ["data", "known_readouts"]
         self.models = range(1, self.common.models + 1)
         # Only the user's own records can tell which targets they have, unless targets were named.
         self.finds_targets = not named and self.common.source != "gan"
@@ -55,7 +57,7 @@ class Workflow:
         """
         path = NOTEBOOKS / f"{notebook}.ipynb"
         names = parameter_names(path)
-        chosen = [f"{name}={{{name}}}" for name in ("target", "model", "plant") if name in names]
+        chosen = [f"{name}={{{name}}}" for name in ("target", "model") if name in names]
         code = f"#code={notebook_digest(path, draws=draws)[:12]}"
         return [*(self._setting(name) for name in names if name not in RUN_TIME), *chosen, code]
 

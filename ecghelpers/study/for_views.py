@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..judging.review import ALL, TESTS
+from ..evaluation.review import ALL, TESTS
 from . import results
 from .reading_study import Study
 from .settings import SCALE, SECONDS_A_MAP, default, question

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from ..attribution import FLOOR
-from ..judging.review import ALL, TESTS
-from ..statistics import sign_flip_test, verdicts
+from ..evaluation.review import ALL, TESTS
+from ..evaluation.statistics import sign_flip_test, verdicts
 from ..written import interval, written
 
 LEAST_RECORDS = 9  # with fewer, not even one of nine methods can be told from random maps
-LOWER_IS_BETTER = ("depends_on_weights",)
+LOWER_IS_BETTER = tuple(name for name, test in TESTS.items() if not test.above)
 SCORE_COLUMNS = ["method", "n", "records", "score", "low", "high", "chance", "verdict"]
 RANK_COLUMNS = ["target", "test", "methods", "rho", "p"]
 ENDS = (1, 5)

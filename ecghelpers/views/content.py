@@ -8,12 +8,12 @@ import pandas as pd
 from .. import __version__
 from ..attribution import FLOOR, MEANINGS, METHODS, kind
 from ..ecg import TARGETS
+from ..evaluation import review_words
+from ..evaluation.readouts import KINDS
 from ..files import read_table
-from ..judging import review_words
 from ..study import for_views
 from ..study.marks import study_id
 from ..study.reading_study import Study
-from ..truth.plants import PLANTS
 from ..written import interval, written
 from .case import Case
 from .printout import measurements
@@ -73,8 +73,8 @@ def overview(cases: Cases, records: int = 50, seed: int = 1) -> dict:
 
 def _target(name: str) -> dict:
     if name.startswith(PLANTED):
-        plant = PLANTS[name.removeprefix(PLANTED)]
-        label, unit = f"Planted: {plant.label}", plant.unit
+        known = KINDS[name.removeprefix(PLANTED)]
+        label, unit = f"Known readout: {known.label}", known.unit
     else:
         label, unit = TARGETS[name].label, TARGETS[name].unit
     return {"name": name, "label": label, "unit": unit, "digits": 0}
@@ -140,7 +140,7 @@ def _of_network(cases: Cases, target: str, model: int) -> dict:
     title, count = "Does a map's order matter?", cases.perturbed_records(target, model)
     if cases.results.review.is_file():
         table = review_table(cases)
-        rows = table[(table.target == target) & (table.test == "faithful")]
+        rows = table[(table.target == target) & (table.test == "change")]
         if len(rows):
             note = (
                 "Gap: how many SD further the prediction moves when the points that a map marks "
@@ -222,7 +222,7 @@ def review(cases: Cases) -> dict | None:
         return None
     methods = [name for name in dict.fromkeys(table["method"]) if name != FLOOR]
     return {
-        "answer": review_words.answer(table, _label),
+        "answer": review_words.answer(table),
         "tests": [[name, review_words.one_line(table, name)] for name in methods],
     }
 

@@ -1,40 +1,99 @@
-"""Figures of the tests by perturbation: perturbed beats, their curves, gaps against the floors."""
+"""Figures of the tests by perturbation: interventions, agreement with them, error curves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
 from ..ecg import LEADS, MS_PER_SAMPLE
-from ..perturbation import ONE_BY_ONE, OPERATORS
+from ..evaluation.controls import label
+from ..perturbation import OPERATORS
 from .picture import Picture
-from .styles import METHOD_LABELS, METHOD_STYLES, in_order
+from .styles import METHOD_STYLES, in_order
 
 GREY, BLACK = "#9a9a9a", "#000000"
-# Okabe and Ito's colours, told apart with any colour vision; each also has a sign.
-VERDICT_STYLES = {
-    "yes": ("#0072B2", "o", "better than the floor"),
-    "no": ("#D55E00", "X", "worse than the floor"),
-    "unclear": ("#8c8c8c", "s", "not told apart"),
-}
-ORDER_STYLES = {
-    "morf": ("#0072B2", "-", "most relevant first"),
-    "lerf": ("#E69F00", "--", "least relevant first"),
-}
-LOG_TICKS, FEW_TICKS = (1, 10, 100, 1000), (1, 2, 5, 10, 20)  # for up to 25 points
 MARGIN_MS = 60  # of the beat before and after the points that are shown
 
 
-def _log_points(axes: Axes, points: np.ndarray) -> None:
-    """A logarithmic axis of the number of points, with a few plain numbers on it."""
-    axes.set_xscale("log")
-    ticks = LOG_TICKS if points[-1] > ONE_BY_ONE else FEW_TICKS
-    ticks = [tick for tick in ticks if tick <= points[-1]]
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+def intervention_map(
+    beat_uv: np.ndarray, effects: Mapping[str, np.ndarray], unit: str, title: str
+) -> Picture:
+    """|effect| of replacing each segment, a panel for each replacement, the beat above it.
+
+    beat_uv: (12, time) in µV; effects: words → (12, segment) in target unit. Each panel has its own
+    colour scale, since replacements differ in size.
+    """
+    figure = Picture(4.4)
+    panels = np.atleast_1d(figure.subplots(1, len(effects), sharey=True))
+    time = np.arange(beat_uv.shape[1]) * MS_PER_SAMPLE
+    ends = (0, time[-1] + MS_PER_SAMPLE, len(LEADS) - 0.5, -0.5)
+    for axes, (words, effect) in zip(panels, effects.items(), strict=True):
+        size = np.abs(effect)
+        image = axes.imshow(size, aspect="auto", cmap="Blues", extent=ends, vmin=0)
+        for row, voltage in enumerate(beat_uv):
+            axes.plot(time, row + 0.1 - voltage / 2500, color=BLACK, lw=0.6, alpha=0.7)
+        axes.set_title(words, fontsize=10)
+        axes.set_xlabel("Time (ms)")
+        bar = figure.colorbar(image, ax=axes, location="bottom", shrink=0.9, pad=0.02)
+        bar.set_label(f"|change of the prediction| ({unit})", fontsize=8)
+        bar.ax.tick_params(labelsize=8)
+        bar.ax.xaxis.set_major_locator(MaxNLocator(4))
+    panels[0].set_yticks(range(len(LEADS)), LEADS, fontsize=8)
+    figure.suptitle(title)
+    return figure
+
+
+def agreement(table: pd.DataFrame, scores: Mapping[str, str], title: str) -> Picture:
+    """Every ECG's value as a dot and their mean as a bar: a panel a score, a row a map.
+
+    table: rows of ``agreement.COLUMNS``; scores: score → its name on the panel. The dashed line is
+    the most that a perfect map is expected to reach.
+    """
+    there = set(table.method) - {"ceiling"}
+    methods = in_order(m for m in dict.fromkeys(table.method) if m in there)[::-1]
+    figure = Picture(1.4 + 0.26 * len(methods))
+    panels = np.atleast_1d(figure.subplots(1, len(scores), sharey=True))
+    for axes, (score, words) in zip(panels, scores.items(), strict=True):
+        part = table[table.score == score]
+        for place, method in enumerate(methods):
+            values = part.value[part.method == method].dropna()
+            colour = METHOD_STYLES[method][0] if method in METHOD_STYLES else GREY
+            axes.plot(values, np.full(len(values), place), "o", ms=3, color=colour, alpha=0.4)
+            axes.plot(values.mean(), place, "|", ms=13, mew=2.5, color=colour)
+        most = part.value[part.method == "ceiling"].mean()
+        if np.isfinite(most):
+            axes.axvline(most, color=BLACK, ls="--", lw=0.8)
+        axes.axvline(0, color=BLACK, lw=0.6)
+        axes.set_title(words, fontsize=9)
+        axes.grid(axis="x", lw=0.4, alpha=0.5)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    panels[0].set_yticks(range(len(methods)), [label(m) for m in methods], fontsize=8)
+    panels[0].set_ylim(-0.7, len(methods) - 0.3)
+    figure.suptitle(title)
+    return figure
+
+
+def operator_gaps(table: pd.DataFrame, title: str) -> Picture:
+    """Gap of every map under every operator, with its interval (``published.operator_gaps``)."""
+    methods = in_order(table.method)[::-1]
+    operators = [name for name in OPERATORS if name in set(table.operator)]
+    figure = Picture(1.4 + 0.26 * max(1, len(methods)))
+    panels = np.atleast_1d(figure.subplots(1, max(1, len(operators)), sharey=True))
+    for axes, operator in zip(panels, operators, strict=False):
+        part = table[table.operator == operator].set_index("method")
+        for place, method in enumerate(methods):
+            row = part.loc[method]
+            colour = METHOD_STYLES[method][0] if method in METHOD_STYLES else GREY
+            axes.plot([row.gap_low, row.gap_high], [place, place], color=colour, lw=1.6)
+            axes.plot(row.gap, place, "o", color=colour, ms=5)
+        axes.axvline(0, color=BLACK, lw=0.6)
+        axes.set_title(OPERATORS[operator].label, fontsize=9)
+        axes.xaxis.set_major_locator(MaxNLocator(3))
+    panels[0].set_yticks(range(len(methods)), [label(m) for m in methods], fontsize=8)
+    figure.supxlabel("Gap (SD of the target)", fontsize=10)
+    figure.suptitle(title)
+    return figure
 
 
 def first_points(beat_uv: np.ndarray, first: np.ndarray, title: str) -> Picture:
@@ -66,66 +125,11 @@ def first_points(beat_uv: np.ndarray, first: np.ndarray, title: str) -> Picture:
     return picture
 
 
-def perturbed_beat(
-    beat_uv: np.ndarray, perturbed: Mapping[str, np.ndarray], first: np.ndarray
-) -> Picture:
-    """What every operator makes of the points in the lead with most of them, and of its neighbours.
-
-    beat_uv: (lead, time) in µV; perturbed: operator → (lead, time); first: (point,) the points that
-    are perturbed, numbered lead by lead. Drawn is the part of the beat with the points in it.
-    """
-    leads, times = np.divmod(first, beat_uv.shape[1])
-    lead = int(np.bincount(leads, minlength=len(LEADS)).argmax())
-    time, beat = np.arange(beat_uv.shape[1]) * MS_PER_SAMPLE, beat_uv[lead] / 1000
-    marked = np.sort(times[leads == lead])
-    figure = Picture(4.6)
-    grid = figure.subplots(2, -(-(len(perturbed) + 1) // 2), sharex=True).ravel()
-    grid[0].plot(time, beat, color=GREY, lw=1)
-    grid[0].plot(time[marked], beat[marked], "o", ms=3, color="#D55E00")
-    grid[0].set_title("the beat, and the points to be perturbed", fontsize=10)
-    for axes, (operator, changed) in zip(grid[1:], perturbed.items(), strict=False):
-        axes.plot(time, beat, color=GREY, lw=3, label="the beat", alpha=0.6)
-        axes.plot(time, changed[lead] / 1000, color="#0072B2", lw=1, label="perturbed")
-        axes.set_title(OPERATORS[operator].label, fontsize=10)
-    grid[0].set_xlim(time[marked[0]] - MARGIN_MS, time[marked[-1]] + MARGIN_MS)
-    grid[1].legend(fontsize=8, frameon=False)
-    for axes in grid[len(perturbed) + 1 :]:
-        axes.set_axis_off()
-    figure.supxlabel("Time (ms)", fontsize=10)
-    figure.supylabel(f"Lead {LEADS[lead]} (mV)", fontsize=10)
-    figure.suptitle(f"{len(first)} points perturbed, {len(marked)} of them in {LEADS[lead]}")
-    return figure
-
-
-def operator_curves(
-    curves: Mapping[tuple[str, str], np.ndarray], points: np.ndarray, unit: str, title: str
-) -> Picture:
-    """Change of the prediction by both orders, a panel for each operator.
-
-    curves: (operator, order) → (step,) in target unit, at the numbers in points, all above zero.
-    """
-    operators = list(dict.fromkeys(operator for operator, _ in curves))
-    figure = Picture(3.2)
-    panels = np.atleast_1d(figure.subplots(1, len(operators), sharey=True))
-    for axes, operator in zip(panels, operators, strict=True):
-        for order, (colour, dash, label) in ORDER_STYLES.items():
-            if (operator, order) in curves:
-                axes.plot(points, curves[operator, order], dash, color=colour, label=label)
-        _log_points(axes, points)
-        axes.set_title(OPERATORS[operator].label, fontsize=10)
-        axes.set_xlabel("Points perturbed")
-    panels[0].set_ylabel(f"Change of the prediction ({unit})")
-    lines = panels[0].get_legend_handles_labels()
-    figure.legend(*lines, loc="outside lower center", ncols=2, fontsize=9, frameon=False)
-    figure.suptitle(title)
-    return figure
-
-
 def error_curves(curves: Mapping, points: np.ndarray, unit: str, title: str) -> Picture:
     """Mean absolute error against the number of points perturbed, a small panel a method.
 
-    curves: method → (mean, low, high), each (step,), as ``evaluation.error_curves`` gives; points:
-    (step,), beginning with 0, whose height is the dotted line. Random is black in every panel.
+    curves: method → (mean, low, high), each (step,), of published.error_curves; points: (step,),
+    beginning with 0, whose height is the dotted line. Random is black in every panel.
     """
     methods = [method for method in in_order(curves) if method != "random"]
     columns = min(5, max(1, len(methods)))
@@ -142,55 +146,14 @@ def error_curves(curves: Mapping, points: np.ndarray, unit: str, title: str) -> 
                     points[1:], mean, color=colour, lw=1.6, ls="--" if name != method else "-"
                 )
         axes.axhline(curves[method][0][0], color=GREY, ls=":", lw=1)
-        _log_points(axes, points)
-        axes.set_title(METHOD_LABELS.get(method, method), fontsize=10)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.set_title(label(method), fontsize=9)
         axes.set_ylim(bottom=0)
     for axes in panels[len(methods) :]:
         axes.set_visible(False)
     for axes in panels[: len(methods)][-columns:]:  # the last of each column
         axes.tick_params(labelbottom=True)
-    figure.supxlabel("Points perturbed (of 7200, logarithmic)", fontsize=10)
+    figure.supxlabel("Points perturbed (of 7200)", fontsize=10)
     figure.supylabel(f"Mean absolute error ({unit})", fontsize=10)
     figure.suptitle(f"{title}; black dashes: random, dots: the untouched beat")
     return figure
-
-
-def gap_panels(table: pd.DataFrame, title: str) -> Picture:
-    """Gain over the random floor, a panel for each operator and their mean, a row a method.
-
-    table: of ``gaps.gap_table``, of one network.
-    """
-    rows = table[table.floor == "random"]
-    methods = in_order(rows.method)[::-1]
-    operators = list(dict.fromkeys(rows.operator))
-    figure = Picture(1.7 + 0.32 * len(methods))
-    panels = np.atleast_1d(figure.subplots(1, len(operators), sharey=True, sharex=True))
-    for axes, operator in zip(panels, operators, strict=True):
-        part = rows[rows.operator == operator].set_index("method")
-        _intervals(axes, part, methods)
-        label = OPERATORS[operator].label if operator in OPERATORS else "all together"
-        axes.set_title(label, fontsize=10)
-    panels[0].set_yticks(range(len(methods)), [METHOD_LABELS.get(m, m) for m in methods])
-    figure.suptitle(f"{title}, minus that of random maps on the same ECGs (SD of the target)")
-    figure.legend(*_verdict_legend(panels[0]), loc="outside lower center", ncols=3, frameon=False)
-    return figure
-
-
-def _intervals(axes: Axes, part: pd.DataFrame, methods: Sequence[str]) -> None:
-    axes.axvline(0, color=BLACK, lw=0.8)
-    for place, method in enumerate(methods):
-        row = part.loc[method]
-        colour, sign, _ = VERDICT_STYLES[row.verdict]
-        low, high = row.gain_low, row.gain_high
-        if np.isfinite([low, high]).all():
-            axes.plot([low, high], [place, place], color=colour, lw=1.6)
-        axes.plot(row.gain, place, sign, color=colour, ms=5)
-    axes.grid(axis="x", lw=0.4, alpha=0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(3))
-
-
-def _verdict_legend(axes: Axes) -> tuple[list, list[str]]:
-    styles = VERDICT_STYLES.values()
-    return [axes.plot([], [], sign, color=colour, ms=6)[0] for colour, sign, _ in styles], [
-        label for *_, label in styles
-    ]

@@ -13,9 +13,9 @@ from ..data.maps_and_curves import Attributions, Perturbation, read_attributions
 from ..data.medians import read_medians
 from ..data.rhythm import Strip, read_strips
 from ..ecg import TARGETS
+from ..evaluation.readouts import KINDS
 from ..files import read_table, sha256
 from ..study.marks import text_hash
-from ..truth.plants import PLANTS
 from .case import Case
 from .uploads import OwnRecord
 
@@ -69,7 +69,7 @@ class Cases:
     def planted_networks(self, records: int = 50) -> list[dict]:
         """As ``networks``, those that read a plant; their target is "planted <name>"."""
         networks = []
-        for name in PLANTS:
+        for name in KINDS:
             target = f"{PLANTED}{name}"
             maps = self._read_attributions(target, 1, ())
             if maps is not None and maps.mask is not None and len(maps.record_id):

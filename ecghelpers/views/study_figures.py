@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..attribution import FLOOR
-from ..judging.review import TESTS
+from ..evaluation.review import TESTS
 from ..study import results
 from .picture import Picture
 from .styles import METHOD_LABELS

@@ -1,33 +1,29 @@
-"""Figures of the tests against known truth: edits, scores, leads, and networks that have forgotten.
+"""Figures of the tests against known truth: edits, known readouts, and randomised networks.
 
 Matplotlib, so that an executed notebook shows them wherever it is opened.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from ..attribution import METHODS
-from ..config import Results
-from ..data.maps_and_curves import read_attributions
+from ..attribution_methods import METHODS
+from ..data.maps_and_curves import Attributions
 from ..ecg import LEADS, MS_PER_SAMPLE
-from ..truth.effects import SLOPE
+from ..evaluation.controls import label
+from ..evaluation.effects import SLOPE
+from ..evaluation.network_truth import STAGES
+from ..evaluation.statistics import t_interval
 from .picture import Picture
-from .styles import METHOD_LABELS, in_order
+from .styles import METHOD_STYLES, in_order
 
 BLACK, GREY, BLUE, VERMILION = "#000000", "#9a9a9a", "#0072B2", "#D55E00"
-OTHERS = {
-    "oracle": "Oracle (the mask itself)",
-    "blurred oracle": "Blurred oracle",
-    "shifted": "Shifted in time",
-    "other record": "Another ECG's map",
+SCORES = {
+    "sensitivity": "where a change would matter",
+    "contribution": "what was there",
+    "marker": "on the marker",
 }
-
-
-def label(method: str) -> str:
-    """What people call a method, an oracle or a floor."""
-    return OTHERS.get(method) or METHOD_LABELS.get(method, method)
 
 
 def edited_beat(beats_uv: np.ndarray, edited: np.ndarray, title: str) -> Picture:
@@ -74,99 +70,94 @@ def doses(table: pd.DataFrame, title: str, unit: str) -> Picture:
     return figure
 
 
-def scores(table: pd.DataFrame, names: Mapping[str, str], title: str) -> Picture:
-    """A panel a score, a row a method, with 95 % intervals; the grey bar before it is chance.
+def known_scores(table: pd.DataFrame, title: str) -> Picture:
+    """Share of the truth found: a panel for each kind and question, a row a method or control.
 
-    table: columns method, score, value, low, high, chance; names: score → its name on the panel.
+    table: of planted/scores.csv or networks/benchmark.csv. A dot is a network, the bar their
+    mean, the line Student's 95 % interval over places.
     """
+    table = table[table.score.isin(SCORES)]
+    panels_of = list(dict.fromkeys(zip(table.kind, table.score, strict=True)))
     methods = in_order(table.method)[::-1]
-    figure = Picture(1.3 + 0.28 * len(methods))
-    if not methods or not names:
-        figure.suptitle(f"{title}: nothing to score", fontsize=11)
-        return figure
-    panels = np.atleast_1d(figure.subplots(1, len(names), sharey=True))
-    for axes, (score, name) in zip(panels, names.items(), strict=True):
-        part = table[table.score == score].set_index("method")
+    columns = min(4, max(1, len(panels_of)))
+    rows = -(-len(panels_of) // columns)
+    figure = Picture(0.6 + rows * (0.9 + 0.2 * max(1, len(methods))))
+    grid = np.atleast_1d(figure.subplots(rows, columns, sharey=True, sharex=True)).ravel()
+    for axes, (kind, score) in zip(grid, panels_of, strict=False):
+        part = table[(table.kind == kind) & (table.score == score)]
         for place, method in enumerate(methods):
-            if method not in part.index or not np.isfinite(part.value[method]):
-                continue
-            row = part.loc[method]
-            colour = METHODS[method].colour if method in METHODS else GREY
-            axes.plot([row.low, row.high], [place, place], color=colour, lw=1.8)
-            axes.plot(row.value, place, "o" if method in METHODS else "D", color=colour, ms=5)
-            axes.plot(row.chance, place, "|", color=BLACK, ms=9, mew=1.5)
-        axes.set_title(name, fontsize=10)
-        axes.set_ylim(-0.6, len(methods) - 0.4)
+            mine = part[part.method == method]
+            colour = METHOD_STYLES[method][0] if method in METHOD_STYLES else GREY
+            axes.plot(mine.value, np.full(len(mine), place), "o", ms=3, color=colour, alpha=0.35)
+            if len(mine):
+                places = mine.model.astype(str).str.split("-").str[0]
+                found = t_interval(mine.value.to_numpy(), places)
+                axes.plot([found["low"], found["high"]], [place, place], color=colour, lw=1.4)
+                axes.plot(found["value"], place, "|", ms=9, mew=2.2, color=colour)
+        axes.set_title(f"{kind}:\n{SCORES[score]}", fontsize=9)
         axes.grid(axis="x", lw=0.4, alpha=0.5)
-    panels[0].set_yticks(range(len(methods)), [label(method) for method in methods])
-    figure.suptitle(f"{title} (black bars: chance)", fontsize=11)
-    return figure
-
-
-def forgetting(table: pd.DataFrame, title: str) -> Picture:
-    """Likeness of the maps to the trained network's while more and more of it is shuffled.
-
-    table: of ``randomisation_table``; a small panel a method. Grey: chance, of random numbers that
-    are multiplied by the beat where the method is.
-    """
-    rows = table[table.score == "rank correlation"]
-    methods = [m for m in METHODS if m in set(rows.method) and m != "random"]
-    stages = list(dict.fromkeys(rows.stage))
-    columns = min(5, max(1, len(methods)))
-    figure = Picture(0.8 + 2.3 * -(-len(methods) // columns))
-    grid = figure.subplots(-(-len(methods) // columns), columns, sharex=True, sharey=True)
-    panels = np.atleast_1d(grid).ravel()
-    places = np.arange(len(stages) + 1)
-    for axes, method in zip(panels, methods, strict=False):
-        part = rows[rows.method == method].set_index("stage").loc[stages]
-        low, high = (np.concatenate(([1.0], part[end])) for end in ("low", "high"))
-        axes.fill_between(places, low, high, color=BLUE, alpha=0.2, lw=0)
-        axes.plot(places, [1.0, *part.value], "o-", color=BLUE, ms=4)
-        axes.plot(places[1:], part.chance, "--", color=GREY, lw=1)
-        axes.axhline(0, color=BLACK, lw=0.6)
-        axes.set_title(label(method), fontsize=10)
-        axes.set_xticks(places, ["trained", *stages], rotation=60, fontsize=8)
-    for axes in panels[len(methods) :]:
+        axes.set_xlim(-0.05, 1.05)
+    for axes in grid[len(panels_of) :]:
         axes.set_visible(False)
-    for axes in panels[: len(methods)][-columns:]:  # the last of each column
-        axes.tick_params(labelbottom=True)
-    figure.supylabel("Rank correlation with the trained network's map", fontsize=9)
-    figure.suptitle(title, fontsize=11)
+    for axes in grid[::columns]:
+        axes.set_yticks(range(len(methods)), [label(m) for m in methods], fontsize=8)
+    figure.supxlabel("Share of the truth among the points marked most", fontsize=9)
+    figure.suptitle(title)
     return figure
 
 
-def planted_beats(results: Results, plant: str, methods: Sequence[str], unit: str) -> Picture:
-    """The lead with the plant of one test beat, and what methods mark in it and elsewhere."""
-    stored = read_attributions(results.planted_attributions(plant), methods)
-    if not len(stored.record_id):
-        figure = Picture(0.6)
-        figure.suptitle(f"Plant {plant}: too few records to plant it in", fontsize=11)
-        return figure
+def known_beat(kind: str, stored: Attributions, methods: Sequence[str], unit: str) -> Picture:
+    """The lead that a network reads in one test beat, and what methods mark in it and elsewhere."""
     beat, mask = stored.beats[0], stored.mask[0].astype(bool)
     lead = int(mask.sum(1).argmax())
     time = np.arange(beat.shape[1]) * MS_PER_SAMPLE
-    figure = Picture(1.9 + 1.4 * len(stored.maps))
-    panels = figure.subplots(1 + len(stored.maps), 1, sharex=True)
+    methods = [method for method in methods if method in stored.maps]
+    figure = Picture(1.9 + 1.2 * len(methods))
+    panels = figure.subplots(1 + len(methods), 1, sharex=True)
+    inside = mask[lead].astype(float)
     for axes in panels:
+        where = axes.get_xaxis_transform()
         axes.fill_between(
-            time,
-            0,
-            mask[lead].astype(float),
-            color="#F0E442",
-            alpha=0.6,
-            lw=0,
-            step="mid",
-            transform=axes.get_xaxis_transform(),
+            time, 0, inside, color="#F0E442", alpha=0.6, lw=0, step="mid", transform=where
         )
     panels[0].plot(time, beat[lead] / 1000, color=BLACK, lw=1)
     panels[0].set_ylabel(f"{LEADS[lead]} (mV)")
-    for axes, (method, maps) in zip(panels[1:], stored.maps.items(), strict=True):
-        heat = np.abs(maps[0])
+    for axes, method in zip(panels[1:], methods, strict=True):
+        heat = np.abs(stored.maps[method][0])
         rest = (heat.sum(0) - heat[lead]) / (len(LEADS) - 1)
         axes.plot(time, heat[lead], color=VERMILION, lw=1, label=LEADS[lead])
         axes.plot(time, rest, color=GREY, lw=1, label="mean of the other leads")
         axes.set_ylabel(f"|{label(method)}|\n({stored.details[method]['unit']})", fontsize=8)
-        axes.legend(frameon=False, fontsize=8, loc="upper right")
+    panels[1].legend(frameon=False, fontsize=8, loc="upper right")
     panels[-1].set_xlabel("Time (ms)")
-    figure.suptitle(f"Plant {plant} (yellow), {stored.truth[0]:.0f} {unit}", fontsize=11)
+    figure.suptitle(f"{kind}, read from what is yellow; the label is {stored.truth[0]:.0f} {unit}")
+    return figure
+
+
+def stages(table: pd.DataFrame, title: str) -> Picture:
+    """Likeness of the maps to the trained network's while more and more of it is shuffled.
+
+    table: rows of ``agreement.COLUMNS``, part ``weights``. A dot is an ECG with its own shuffle.
+    """
+    rows = table[table.part == "weights"]
+    methods = [m for m in METHODS if m in set(rows.method)]
+    columns = min(6, max(1, len(methods)))
+    figure = Picture(0.8 + 2.1 * -(-len(methods) // columns))
+    grid = figure.subplots(-(-len(methods) // columns), columns, sharex=True, sharey=True)
+    panels, names = np.atleast_1d(grid).ravel(), list(STAGES.values())
+    for axes, method in zip(panels, methods, strict=False):
+        part = rows[rows.method == method]
+        means = [part.value[part.score == name].mean() for name in names]
+        for place, name in enumerate(names, 1):
+            values = part.value[part.score == name]
+            axes.plot(np.full(len(values), place), values, "o", ms=3, color=BLUE, alpha=0.4)
+        axes.plot(range(len(names) + 1), [1.0, *means], "-", color=BLUE)
+        axes.axhline(0, color=BLACK, lw=0.6)
+        axes.set_title(label(method), fontsize=9)
+        words = ["trained", *(name.replace("_", " ") for name in names)]
+        axes.set_xticks(range(len(names) + 1), words, rotation=60, fontsize=8)
+    for axes in panels[len(methods) :]:
+        axes.set_visible(False)
+    figure.supylabel("Rank correlation with the map before", fontsize=9)
+    figure.suptitle(title)
     return figure

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -12,9 +13,12 @@ from ecghelpers import files
 from ecghelpers.data import build
 from ecghelpers.data.maps_and_curves import (
     Attributions,
+    Intervention,
     read_attributions,
+    read_intervention,
     read_perturbation,
     write_attributions,
+    write_intervention,
     write_perturbation,
 )
 from ecghelpers.data.medians import (
@@ -215,18 +219,36 @@ def test_perturbation_comes_back_as_written(tmp_path):
     curves = {m: RNG.normal(size=(2, 4)).astype(np.float32) for m in ("saliency", "random")}
     ids, truth = np.array(["a", "b"]), np.array([1.0, 2])
     written = perturbation(ids, truth, curves, {"steps": 3})
-    floor = RNG.normal(size=(5, 2, 4)).astype(np.float32)
-    written.curves["random", "add_noise", "morf", "draws"] = floor
-    written.curves["saliency", "zero", "lerf", "shifted"] = floor[0, :, 1:]
+    values = RNG.normal(size=(2, 3)).astype(np.float32)
+    written.operators["saliency", "zero", "lerf"] = values
+    written = replace(written, columns=np.array([1, 3, 8]))
     write_perturbation(tmp_path / "p.h5", written)
     found = read_perturbation(tmp_path / "p.h5")
     np.testing.assert_array_equal(found.prediction["saliency"], curves["saliency"])
-    np.testing.assert_array_equal(found.floor, floor)
-    np.testing.assert_array_equal(
-        found.curves["saliency", "zero", "lerf", "shifted"], floor[0, :, 1:]
-    )
+    np.testing.assert_array_equal(found.operators["saliency", "zero", "lerf"], values)
+    assert list(found.columns) == [1, 3, 8]
     assert list(found.points) == [0, 1, 2, 3] and set(found.prediction) == set(curves)
     assert found.attributes["steps"] == 3 and "torch" in found.attributes["version"]
+
+
+def test_interventions_and_maps_against_the_mean_beat_come_back(tmp_path):
+    effect = RNG.normal(size=(2, 3, 12, 30)).astype(np.float32)
+    ids, one = np.array(["a", "b"]), effect[:, 0]
+    written = Intervention(ids, np.ones(2), effect, one, -one, {"segment_ms": 40})
+    write_intervention(tmp_path / "i.h5", written)
+    found = read_intervention(tmp_path / "i.h5")
+    np.testing.assert_array_equal(found.effect, effect)
+    np.testing.assert_array_equal(found.effect_mean, -one)
+    assert found.attributes["segment_ms"] == 40 and list(found.record_id) == ["a", "b"]
+    assert found.map.shape == (2, 12, 600)
+    np.testing.assert_allclose(found.map[1, 5, 40:60], np.abs(effect[1, :, 5, 2]).mean(), rtol=1e-6)
+    maps = {"deeplift": RNG.normal(size=(2, 12, 600)).astype(np.float32)}
+    details = {"deeplift": {"parameters": {}, "unit": "ms", "seconds": 0.1}}
+    content = Attributions(ids, np.ones(2), np.ones(2), maps, details, {}, against_mean=maps)
+    write_attributions(tmp_path / "a.h5", content)
+    kept = read_attributions(tmp_path / "a.h5")
+    assert list(kept.maps) == list(kept.against_mean) == ["deeplift"]
+    np.testing.assert_array_equal(kept.against_mean["deeplift"], maps["deeplift"])
 
 
 def test_a_writer_that_fails_leaves_the_old_file_and_no_other(tmp_path):

@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 import reading
 
-from ecghelpers.judging import review
+from ecghelpers.evaluation import review
 from ecghelpers.study import for_views, reading_study
 
 METHODS = ["saliency", "deeplift", "smoothgrad", "random"]
 SCORES = dict(zip(METHODS, (2, 5, 3, 1), strict=True))
 NETWORK = {"target": "qt", "model": 1, "records": ["a", "b"], "methods": METHODS, "maps": "1"}
-ROWS = [review.row("all", m, "faithful", v, v, v, 0.0, "") for m, v in SCORES.items()]
+ROWS = [review.row("all", m, "change", v, v, v, 0.0, "") for m, v in SCORES.items()]
 REVIEW = pd.DataFrame(ROWS, columns=review.COLUMNS)
 
 
@@ -32,8 +32,8 @@ def test_results_of_two_readers(study, tmp_path):
     assert [row["method"] for row in told["scores"]][:2] == ["deeplift", "smoothgrad"]
     assert told["scores"][0]["score"] == 5 and told["scores"][0]["records"] == 2
     assert told["agreement"]["alpha"] == pytest.approx(1) and told["agreement"]["maps"] == 8
-    assert told["ranks"]["deeplift"] == {"readers": 1.0, "faithful": 1.0}
-    assert told["rho"] == {"faithful": pytest.approx(1)}
+    assert told["ranks"]["deeplift"] == {"readers": 1.0, "change": 1.0}
+    assert told["rho"] == {"change": pytest.approx(1)}
     [left_out] = told["left_out"]
     assert left_out.startswith("broken.csv: ") and "columns" in left_out
 
@@ -57,5 +57,5 @@ def test_the_setup_proposes_and_asks(study):
     assert told["questions"]["qt"] == "Does it mark where you would measure the QT interval?"
     assert told["patients"] == {"b": "patient 7"}
     assert told["quantiles"][:2] == [None, None] and told["quantiles"][2] == pytest.approx(12.7062)
-    assert told["tests"] == [["faithful", "faithful", {m: SCORES[m] for m in METHODS[:3]}]]
+    assert told["tests"] == [["change", "change", {m: SCORES[m] for m in METHODS[:3]}]]
     assert for_views.setup(study.networks, None, {})["tests"] == []

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecghelpers.judging import review
+from ecghelpers.evaluation import review
 from ecghelpers.study import results
 
 METHODS = ("saliency", "deeplift", "random")
@@ -97,7 +97,7 @@ def test_nothing_or_one_value_is_no_agreement():
     )
 
 
-def review_table(values, test="faithful", targets=("all", "qt")):
+def review_table(values, test="change", targets=("all", "qt")):
     rows = [
         review.row(target, method, test, value, value, value, 0.0, "")
         for target in targets
@@ -106,7 +106,7 @@ def review_table(values, test="faithful", targets=("all", "qt")):
     return pd.DataFrame(rows, columns=review.COLUMNS)
 
 
-@pytest.mark.parametrize(("test", "sign"), [("faithful", 1), ("depends_on_weights", -1)])
+@pytest.mark.parametrize(("test", "sign"), [("change", 1), ("depends_on_weights", -1)])
 def test_ranks_beside_the_review(test, sign):
     """A lower value is better where the test asks how much of a map is left."""
     order = {"saliency": 1, "deeplift": 2, "smoothgrad": 4, "random": 5}

@@ -17,8 +17,8 @@ import fake_results
 import pandas as pd
 import pytest
 
+from ecghelpers.evaluation import review
 from ecghelpers.files import write_table
-from ecghelpers.judging import review
 from ecghelpers.views import offline_page
 from ecghelpers.views.styles import METHOD_LABELS
 
@@ -47,7 +47,7 @@ def shown(tmp_path_factory):
     """Results with a ranking, a review and a page. Copy them before changing anything."""
     results = fake_results.make(tmp_path_factory.mktemp("shown"))
     rows = [
-        review.row(target, method, "faithful", 5.0 - k, 4.5 - k, 5.5 - k, 0.0, "passes")
+        review.row(target, method, "change", 5.0 - k, 4.5 - k, 5.5 - k, 0.0, "passes")
         for target in ("all", "qt", "pr")
         for k, method in enumerate(METHOD_LABELS)
         if method != "random"

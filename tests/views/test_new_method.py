@@ -18,10 +18,8 @@ from ecghelpers.data.maps_and_curves import (
     write_perturbation,
 )
 from ecghelpers.data.medians import read_medians
-from ecghelpers.judging import aopc, review
-from ecghelpers.judging.perturbation_curves import Experiment, perturb
+from ecghelpers.evaluation import agreement, published, review
 from ecghelpers.model import load_model
-from ecghelpers.perturbation import perturbation_curve
 from ecghelpers.views import heatmap, offline_page, review_figures, styles
 from ecghelpers.views.explorer import Explorer
 
@@ -46,12 +44,10 @@ def results(tmp_path_factory, added):
     data = read_medians(results.medians).subset(slice(0, 1))
     explained = explain(network, data, "qt", FEW)
     write_attributions(results.attributions("qt", 1), explained)
-    curves = {
-        method: perturbation_curve(network, data.medians, values, steps=3)
-        for method, values in explained.maps.items()
-    }
-    table = aopc.perturbation_table(data.target("qt"), curves, "qt", 1.0)
-    table.assign(model=1).to_csv(results.aopc, index=False)
+    path, few = results.perturbation("qt", 1), published.Procedure(steps=2)
+    curves = published.perturb(network, data, "qt", explained.maps, path, few)
+    write_perturbation(path, curves)
+    published.gather_aopc(results, {"qt": 1.0}, data)
     return results
 
 
@@ -67,18 +63,13 @@ def test_it_is_judged_beside_the_others(added, results):
     assert added in set(pd.read_csv(results.aopc)["method"])
 
 
-def test_the_review_judges_it_by_perturbation_and_names_it(added, tmp_path):
-    ids = ("one", "two")
-    results = fake_results.make(tmp_path, targets=("qt",), models=(1,), record_ids=ids)
-    data = read_medians(results.medians).subset(slice(0, 2))
-    path, few = results.perturbation("qt", 1), Experiment(steps=2)
-    network = load_model(results.network("qt", 1))
-    curves = perturb(network, data, "qt", path, few, FEW, methods=("random", added))
-    write_perturbation(path, curves)
-    rows = review.from_perturbation(*review.perturbation_tables(results, data, {"qt": 1.0}))
-    table = review.over_targets(pd.DataFrame(rows))
-    assert set(table.test) == {"faithful", "better_than_shifted", "better_than_other_record"}
-    assert list(review_figures.review_table(table).index) == [LABEL]
+def test_the_review_judges_it_and_names_it(added):
+    ids = [f"r{number}" for number in range(8)]
+    values = {(added, "donors"): np.full(8, 0.9), ("voltage", "donors"): np.linspace(0, 0.2, 8)}
+    tables = {("qt", 1): agreement.long_table("agreement", values, ids)}
+    table = review.put_together(review.from_truth(tables, {}))
+    assert set(table[table.method == added].verdict) == {"passes"}
+    assert list(review_figures.review_table(table).index) == [LABEL, "|Voltage|"]
     assert LABEL in [text.get_text() for text in review_figures.review_figure(table).findobj(Text)]
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ecghelpers.evaluation import review
 from ecghelpers.files import write_table
-from ecghelpers.judging import review
 from ecghelpers.views import bundle, offline_page
 from ecghelpers.views.content import BYTE, WORD, as_stored
 from ecghelpers.views.styles import METHOD_LABELS
@@ -26,11 +26,11 @@ def results(tmp_path_factory):
     columns = ["target", "model", "method", "aopc", "gain", "gain_low", "gain_high", "beats_random"]
     pd.DataFrame(rows, columns=columns).to_csv(results.aopc, index=False)
     values = (0.5, 0.3, 0.7, 0.0, "passes")
-    rows = [review.row("all", "deeplift", "faithful", *values)]
+    rows = [review.row("all", "deeplift", "change", *values)]
     rows += [review.row("all", "saliency", "shortcut", *values[:4], "fails")]
-    rows += [review.row("pr", "saliency", "faithful", -0.2, -0.3, -0.1, 0.0, "fails")]
-    rows += [review.row("pr", "deeplift", "faithful", *values)]
-    rows += [review.row("pr", "smoothgrad", "faithful", 0.4, 0.2, 0.6, 0.0, "unclear")]
+    rows += [review.row("pr", "saliency", "change", -0.2, -0.3, -0.1, 0.0, "fails")]
+    rows += [review.row("pr", "deeplift", "change", *values)]
+    rows += [review.row("pr", "smoothgrad", "change", 0.4, 0.2, 0.6, 0.0, "unclear")]
     write_table(pd.DataFrame(rows), results.review)
     offline_page.build_site(results)
     return results

@@ -9,10 +9,10 @@ from torch import nn
 
 from ..measurement import measure_median
 from ..prediction import predict
-from ..statistics import summary
 from ..written import interval, written
 from .edits import EDITS, edit_beats
 from .rhythm import SAMPLES_A_MINUTE, rr_samples
+from .statistics import summary
 
 SLOPE = "slope"
 MEASURED_RECORDS = 32

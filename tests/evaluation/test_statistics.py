@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecghelpers.statistics import LEAST, PairedTest, holm, sign_flip_test, verdicts
+from ecghelpers.evaluation.statistics import LEAST, PairedTest, holm, sign_flip_test, verdicts
 
 
 def test_p_by_hand():

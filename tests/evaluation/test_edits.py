@@ -5,8 +5,9 @@ import pytest
 import simulated_ecg
 
 from ecghelpers.ecg import FIDUCIALS, INDEPENDENT_LEADS, LEADS, TARGETS, twelve_leads
+from ecghelpers.evaluation.edits import EDITS, edit_beats
+from ecghelpers.evaluation.rhythm import rr_samples
 from ecghelpers.measurement import measure, measure_median
-from ecghelpers.truth import EDITS, edit_beats, rr_samples
 
 CASES = [(target, dose) for target, edit in EDITS.items() for dose in edit.doses]
 EIGHT = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]

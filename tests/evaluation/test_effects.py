@@ -5,7 +5,8 @@ import pytest
 from torch import nn
 
 from ecghelpers.ecg import LEADS
-from ecghelpers.truth import EDITS, effects_table, follows_definition
+from ecghelpers.evaluation.edits import EDITS
+from ecghelpers.evaluation.effects import effects_table, follows_definition
 
 COLUMNS = ["edit", "dose", "n", "true", "measured", "predicted", "predicted_low", "predicted_high"]
 

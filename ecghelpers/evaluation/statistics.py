@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import t
 
-from .config import generator
+from ..config import generator
 
 ALPHA = 0.05
 CONFIDENCE = 0.95
@@ -157,9 +158,24 @@ def summary(values: np.ndarray, groups: Sequence | None = None) -> dict[str, flo
     return {"n": count, "value": test.mean, "low": low, "high": high}
 
 
-def over_floor(floor: str, gains: np.ndarray, groups: Sequence | None = None) -> dict[str, float]:
-    """Columns ``over_<floor>``, ``…_low``, ``…_high`` and ``…_p``: of a sign-flip test of (record,)
-    gains over a floor on the same records."""
-    test = sign_flip_test(gains, groups)
-    ends = {"": test.mean, "_low": test.low, "_high": test.high, "_p": test.p}
-    return {f"over_{floor}{end}": value for end, value in ends.items()}
+def t_interval(values: np.ndarray, groups: Sequence | None = None) -> dict[str, float]:
+    """n, value (mean), low and high (95 %, Student's t) of what is known of (item,).
+
+    groups: (item,) what is independent of what; their means count. n: items. The ends are NaN below
+    two groups. For few groups, of which sign flips could tell nothing; it assumes about normal
+    means.
+    """
+    values = np.asarray(values, np.float64)
+    groups = np.arange(len(values)) if groups is None else np.asarray(groups)
+    known = np.isfinite(values)
+    values = values[known]
+    names, number = np.unique(groups[known], return_inverse=True)
+    row = {"n": len(values), "value": np.nan, "low": np.nan, "high": np.nan}
+    if not len(values):
+        return row
+    means = np.bincount(number, values) / np.bincount(number)
+    row["value"] = float(means.mean())
+    if len(names) > 1:
+        reach = t.ppf((1 + CONFIDENCE) / 2, len(names) - 1) * means.std(ddof=1) / len(names) ** 0.5
+        row |= {"low": row["value"] - reach, "high": row["value"] + reach}
+    return row

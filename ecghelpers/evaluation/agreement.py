@@ -1,0 +1,148 @@
+"""Does a map show what the network depends on? Maps against interventions, a value for each ECG.
+
+Three replacements ask three questions, which are kept apart: the same segment of other records
+(would a change matter?), a flat line (what is there that matters?) and the mean training beat (why
+does this ECG differ from the average one?).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from ..checkpoints import weights_digest
+from ..config import generator
+from ..data.maps_and_curves import Intervention
+from ..data.medians import Medians
+from ..intervention import CROSSFADE_SAMPLES, SEGMENT_MS, coalition_effects, intervention_effects
+from ..prediction import predict
+from . import metrics
+from .controls import mean_of_others, of_another_record, partners
+
+COALITION_SHARES = (0.05, 0.2, 0.5)  # of all segments, replaced together
+COLUMNS = ["part", "method", "score", "record_id", "value"]
+CEILING = "ceiling"
+
+
+def measure(
+    model: nn.Module,
+    records: Medians,
+    pool_uv: np.ndarray,
+    mean_beat_uv: np.ndarray,
+    *,
+    donors: int = 3,
+    seed: int = 0,
+    progress: bool = True,
+) -> Intervention:
+    """The effects of all three replacements on some records, as ``intervention.h5`` holds them.
+
+    pool_uv: (pool, 12, 600) µV of training records that donors are drawn from; mean_beat_uv:
+    (12, 600). Costs records × 360 × (donors + 2) predictions.
+    """
+    beats = np.asarray(records.medians, np.float32)
+    given = {"progress": progress, "record_id": list(records.record_id), "seed": seed}
+    fixed = np.stack([np.zeros_like(mean_beat_uv), mean_beat_uv]).astype(np.float32)
+    flat_and_mean = intervention_effects(model, beats, fixed, **given)
+    pool = np.asarray(pool_uv, np.float32)
+    return Intervention(
+        record_id=np.asarray(records.record_id),
+        prediction=predict(model, beats),
+        effect=intervention_effects(model, beats, pool, donors=donors, **given),
+        effect_flat=flat_and_mean[:, 0],
+        effect_mean=flat_and_mean[:, 1],
+        attributes={
+            "segment_ms": SEGMENT_MS,
+            "crossfade_samples": CROSSFADE_SAMPLES,
+            "seed": seed,
+            "network": weights_digest(model.state_dict()),
+        },
+    )
+
+
+def agreement(
+    maps: Mapping[str, np.ndarray],
+    measured: Intervention,
+    *,
+    groups: Sequence | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """How well each map agrees with the interventions on its ECG: rows of COLUMNS.
+
+    maps: method or control → (record, 12, 600), the records of ``measured``. Scores: ``donors``,
+    ``flat``, ``mean`` (Spearman's correlation of |map| summed over segments with the absolute
+    effect), ``top`` (share of the top tenth by donors that is in the map's), ``signed_flat``,
+    ``signed_mean`` (Pearson's of the signed sums with minus the effect), ``own`` and
+    ``own_over_another`` (``donors`` minus what the mean map of the other ECGs, or the map of
+    another one, reaches). The rows ``ceiling`` hold the most a map is expected to reach: the square
+    root of the reliability, which is the score ``reliability``. groups: (record,) patients.
+    """
+    wanted = np.abs(measured.effect).mean(1)
+    flat, mean = measured.effect_flat, measured.effect_mean
+    partner = partners(measured.record_id, seed, groups)
+    values: dict[tuple[str, str], np.ndarray] = {}
+    for method, given in maps.items():
+        signed = metrics.segment_sums(given)
+        absolute = metrics.segment_sums(np.abs(given))
+        donors = metrics.spearman(absolute, wanted)
+        others = metrics.spearman(mean_of_others(absolute), wanted)
+        another = metrics.spearman(of_another_record(absolute, partner), wanted)
+        values |= {
+            (method, "donors"): donors,
+            (method, "flat"): metrics.spearman(absolute, np.abs(flat)),
+            (method, "mean"): metrics.spearman(absolute, np.abs(mean)),
+            (method, "top"): metrics.top_overlap(absolute, wanted),
+            (method, "signed_flat"): metrics.pearson(signed, -flat),
+            (method, "signed_mean"): metrics.pearson(signed, -mean),
+            (method, "own"): donors - others,
+            (method, "own_over_another"): donors - another,
+        }
+    reliable = metrics.reliability(np.abs(measured.effect))
+    values[CEILING, "reliability"] = reliable
+    values[CEILING, "donors"] = np.sqrt(reliable.clip(0))
+    return long_table("agreement", values, measured.record_id)
+
+
+def coalitions(
+    model: nn.Module,
+    records: Medians,
+    maps: Mapping[str, np.ndarray],
+    mean_beat_uv: np.ndarray,
+    *,
+    count: int = 10,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Sensitivity-n: do the summed contributions of many segments tell their joint effect?
+
+    Random 5, 20 and 50 % of the segments are set to the mean beat together, ``count`` times each;
+    scores ``coalition_5`` … hold, for each record, Pearson's correlation over coalitions of the
+    map's sum with minus the effect (Ancona et al., arXiv 1711.06104). It does not favour maps that
+    are right for single segments only. A map's sign counts.
+    """
+    sums = {method: metrics.segment_sums(given) for method, given in maps.items()}
+    values: dict[tuple[str, str], list] = {}
+    for row, record in enumerate(records.record_id):
+        beat = np.asarray(records.medians[row], np.float32)
+        for share in COALITION_SHARES:
+            draw = generator(seed, "coalitions", record, str(share))
+            shape = next(iter(sums.values())).shape[1:]
+            chosen = np.zeros((count, int(np.prod(shape))), bool)
+            size = round(share * chosen.shape[1])
+            for members in chosen:
+                members[draw.choice(len(members), size, replace=False)] = True
+            chosen = chosen.reshape(count, *shape)
+            effect = coalition_effects(model, beat, mean_beat_uv, chosen)
+            for method, total in sums.items():
+                told = (chosen * total[row]).sum((1, 2))
+                found = metrics.pearson(told[None], -effect[None])[0]
+                values.setdefault((method, f"coalition_{share:.0%}".rstrip("%")), []).append(found)
+    return long_table("coalitions", {k: np.array(v) for k, v in values.items()}, records.record_id)
+
+
+def long_table(part: str, values: Mapping[tuple[str, str], np.ndarray], record_id) -> pd.DataFrame:
+    """(method, score) → (record,) as rows of COLUMNS."""
+    tables = [
+        pd.DataFrame(dict(zip(COLUMNS, (part, method, score, record_id, found), strict=True)))
+        for (method, score), found in values.items()
+    ]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)

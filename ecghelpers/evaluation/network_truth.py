@@ -1,0 +1,160 @@
+"""Does a map depend on what was learnt? Randomised networks, other trainings, and a little noise.
+
+All compare maps that are drawn with the settings of those shown. None of it shows that a map is
+right: one that marks the wrong place can depend on the weights, agree between trainings and be
+stable.
+"""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from ..attribution import METHODS, Settings, attribute
+from ..config import generator, progress
+from ..data.medians import Medians
+from ..model import ResModule, StevenNet
+from . import metrics
+from .agreement import long_table
+from .controls import control_maps
+
+PARTS = ("fc1", *(f"block{number}" for number in range(8, 0, -1)), "init_block")
+STAGES = {"fc1": "last_layer", "block5": "upper_half", "init_block": "all_layers"}
+NOISE_UV = 20.0
+
+
+def cascade(
+    model: StevenNet,
+    beats_uv: np.ndarray,
+    seed: int = 0,
+    stages: Sequence[str] = tuple(STAGES),
+    record: str = "",
+) -> Iterator[tuple[str, StevenNet]]:
+    """Copies of a network whose weights are shuffled from the output down, one more part at a time.
+
+    Cascading randomisation of Adebayo et al., arXiv 1810.03292. Every weight tensor of a part keeps
+    its values in another order, so that scales stay. beats_uv: (record, 12, 600) µV by which the
+    batch norms of shuffled parts are set anew. record: whose shuffle it is, each another. Yields
+    (stage, copy); the given network is not changed.
+    """
+    copied = copy.deepcopy(model).eval()
+    for number, part in enumerate(PARTS, 1):
+        draw = generator(seed, "shuffled weights", part, record)
+        with torch.no_grad():
+            for weights in copied.get_submodule(part).parameters():
+                order = torch.from_numpy(draw.permutation(weights.numel())).to(weights.device)
+                weights.copy_(weights.flatten()[order].view_as(weights))
+        if part in stages:
+            _renew_statistics(copied, PARTS[:number], beats_uv)
+            yield part, copy.deepcopy(copied)
+
+
+@torch.no_grad()
+def _renew_statistics(model: StevenNet, parts: Sequence[str], beats_uv: np.ndarray) -> None:
+    """Mean and variance in the batch norms of these parts, as the beats give them."""
+    blocks = (model.get_submodule(part) for part in parts)
+    norms = [n for b in blocks if isinstance(b, ResModule) for n in (b.bn1, b.bn2)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean over all that passes, not a running one
+        norm.train()
+    weight = model.fc1.weight
+    if norms:
+        model(torch.as_tensor(np.asarray(beats_uv)).to(weight.device, weight.dtype))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()
+
+
+def likeness(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Spearman's correlation of |map| over all points: (record,). Chance: 0.
+
+    Adebayo et al. (2018). The many points that matter little weigh as much as the few that matter.
+    """
+    return metrics.spearman(np.abs(maps), np.abs(others))
+
+
+def randomisation(
+    model: StevenNet,
+    records: Medians,
+    maps: Mapping[str, np.ndarray],
+    settings: Settings,
+    calibration_uv: np.ndarray,
+    *,
+    stages: Mapping[str, str] = STAGES,
+    options: Mapping | None = None,
+) -> pd.DataFrame:
+    """Likeness of each method's maps to those of shuffled networks, a shuffle for each record.
+
+    maps: those shown, of the records; calibration_uv: beats for the batch norms of the shuffled
+    networks; options: further arguments of ``attribute``. Rows of agreement.COLUMNS, part
+    ``weights``; scores ``last_layer``, ``upper_half`` and ``all_layers``. Controls, which do not
+    know the network, stay as they are: 1.
+    """
+    methods = [method for method in maps if method in METHODS]
+    given = asdict(settings) | dict(options or {}) | {"progress": False}
+    shuffled = {
+        stage: {method: np.empty_like(maps[method]) for method in methods} for stage in stages
+    }
+    with progress(len(records.record_id), "shuffled networks") as bar:
+        for row, record in enumerate(records.record_id):
+            beat = np.asarray(records.medians[row : row + 1], np.float32)
+            for stage, network in cascade(
+                model, calibration_uv, settings.seed, tuple(stages), str(record)
+            ):
+                for method in methods:
+                    one = attribute(network, beat, method, record_id=[record], **given)
+                    shuffled[stage][method][row] = one[0]
+            bar.update()
+    values = {
+        (method, name): likeness(maps[method], shuffled[stage][method])
+        for stage, name in stages.items()
+        for method in methods
+    }
+    same = np.ones(len(records.record_id))
+    values |= {(c, name): same for name in stages.values() for c in control_maps(maps[methods[0]])}
+    return long_table("weights", values, records.record_id)
+
+
+def stability(
+    model: nn.Module,
+    records: Medians,
+    maps: Mapping[str, np.ndarray],
+    settings: Settings,
+    *,
+    options: Mapping | None = None,
+) -> pd.DataFrame:
+    """Likeness of each map to that of the same beat with noise of 20 µV: part ``stability``."""
+    beats = np.asarray(records.medians, np.float32)
+    noise = [generator(settings.seed, "stability", i) for i in records.record_id]
+    noise = np.stack([draw.normal(0, NOISE_UV, beats.shape[1:]) for draw in noise])
+    noisy = (beats + noise).astype(np.float32)
+    given = asdict(settings) | dict(options or {})
+    given |= {"progress": False, "record_id": records.record_id}
+    values = {}
+    for method in (m for m in maps if m in METHODS):
+        values[method, "stable"] = likeness(maps[method], attribute(model, noisy, method, **given))
+    before, after = control_maps(beats), control_maps(noisy)
+    values |= {(c, "stable"): likeness(before[c], after[c]) for c in before}
+    return long_table("stability", values, records.record_id)
+
+
+def consistency(trainings: Sequence[Mapping[str, np.ndarray]], record_id: Sequence) -> pd.DataFrame:
+    """Likeness of the maps of several trainings of one target, the mean over pairs.
+
+    trainings: the maps of each network, method → (record, lead, time), of the same records. Part
+    ``trainings``, score ``consistent``; empty for a single training.
+    """
+    pairs = [(a, b) for a in range(len(trainings)) for b in range(a)]
+    values = {
+        (method, "consistent"): np.mean(
+            [likeness(trainings[a][method], trainings[b][method]) for a, b in pairs], axis=0
+        )
+        for method in (trainings[0] if pairs else ())
+    }
+    return long_table("trainings", values, record_id)

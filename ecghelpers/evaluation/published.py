@@ -1,0 +1,229 @@
+"""The published procedure, and how robust its order of methods is to other ways of perturbing.
+
+Noise is added to single samples, most relevant first, and the error of the prediction is followed:
+a good map makes it rise sooner than random numbers do. With ``operators`` the same maps are
+followed in both orders under every operator.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.integrate import trapezoid
+from torch import nn
+
+from ..attribution import FLOOR
+from ..checkpoints import weights_digest
+from ..config import Results, progress
+from ..data.maps_and_curves import Perturbation, read_perturbation
+from ..data.medians import Medians
+from ..ecg import TARGETS
+from ..files import Pieces, array_digest, write_table
+from ..perturbation import OPERATORS, ORDERS, POINTS, perturbation_curve
+from ..prediction import prepare_for_inference
+from .controls import label
+from .performance import check_predictions
+from .statistics import bootstrap_weights, mean_interval, sign_flip_test, verdicts
+
+AUC_STEPS = (5, 10, 15, 25)
+COLUMNS = (1, 3, 8, 20, 56, 283, 1428, POINTS)  # points perturbed under every operator
+EMPTY = ("target", "model", "method", "aopc", "gain", "beats_random")  # of a table without networks
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """steps: single points perturbed one after the other, up to 300; noise_fraction: of the beat's
+    range; operators: whether every operator is followed in both orders at COLUMNS."""
+
+    steps: int = 25
+    noise_fraction: float = 0.2
+    seed: int = 0
+    operators: bool = False
+
+
+def perturb(
+    model: nn.Module,
+    records: Medians,
+    target: str,
+    maps: Mapping[str, np.ndarray],
+    path: str | Path,
+    procedure: Procedure,
+    donors: np.ndarray | None = None,
+) -> Perturbation:
+    """Follow the published procedure with every map; ``perturbation.h5`` holds the result.
+
+    maps: method or control → (record, 12, 600); donors: (donor, 12, 600) µV for the operator
+    ``other_record``. Finished maps are kept beside path, where a run that was stopped finds them as
+    long as settings, beats, maps and weights agree.
+    """
+    settings = {"target": target, **asdict(procedure)}
+    decides = {"beats": array_digest(records.medians), "maps": array_digest(*maps.values())}
+    decides |= {"weights": weights_digest(model.state_dict()), "methods": list(maps)}
+    pieces = Pieces(path, settings | decides)
+    model, *_ = prepare_for_inference(model)  # once, not for every curve
+    common = {"noise_fraction": procedure.noise_fraction, "seed": procedure.seed}
+    common |= {"record_id": list(records.record_id), "donors": donors}
+    prediction, operators = {}, {}
+    ways = list(product(OPERATORS, ORDERS)) if procedure.operators else []
+    with progress(len(maps), f"perturbing {target}") as bar:
+        for method, values in maps.items():
+            curves = pieces.load(method)
+            if curves is None:
+                given = (model, np.asarray(records.medians, np.float32), values)
+                curves = {"": perturbation_curve(*given, steps=procedure.steps, **common)}
+                for operator, order in ways:
+                    how = {"operator": operator, "order": order, "steps": COLUMNS}
+                    curves[f"{operator} {order}"] = perturbation_curve(*given, **how, **common)
+                pieces.save(method, **curves)
+            prediction[method] = curves[""]
+            operators |= {(method, *way): curves[" ".join(way)] for way in ways}
+            bar.update()
+    return Perturbation(
+        record_id=records.record_id,
+        truth=records.target(target),
+        points=np.arange(procedure.steps + 1),
+        prediction=prediction,
+        operators=operators,
+        columns=np.array(COLUMNS if ways else ()),
+        attributes=settings | {"operator": "add_noise", "order": "morf"},
+    )
+
+
+def absolute_errors(truth: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """|y - ŷ| in target unit: (record,) and (record, step + 1) → (record, step + 1)."""
+    return np.abs(predictions.astype(np.float64) - truth[:, None])
+
+
+def error_curves(
+    truth: np.ndarray, predictions: Mapping[str, np.ndarray], groups: Sequence | None = None
+) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Method → mean absolute error against step with its 95 % interval: (mean, low, high)."""
+    weights = bootstrap_weights(len(truth), groups=groups)
+    return {m: mean_interval(absolute_errors(truth, p), weights) for m, p in predictions.items()}
+
+
+def area(curves: np.ndarray, steps: int) -> np.ndarray:
+    """Area under curves (..., step + 1) from 0 to ``steps`` by the trapezium rule, per step.
+
+    Dividing by the number of steps makes it the mean height, in the unit of the curve.
+    """
+    return trapezoid(curves[..., : steps + 1], axis=-1) / steps
+
+
+def aopc(predictions: np.ndarray) -> np.ndarray:
+    """Area over the perturbation curve of every record: mean over steps of |ŷ_k - ŷ_0|.
+
+    Samek et al., IEEE TNNLS 28:2660, equation 12, with the absolute change of the prediction in
+    place of a class score's drop: a measured value may err either way. (record, step + 1) →
+    (record,) in target unit.
+    """
+    return np.abs(predictions[:, 1:] - predictions[:, :1]).mean(1, dtype=np.float64)
+
+
+def perturbation_table(
+    truth: np.ndarray,
+    predictions: Mapping[str, np.ndarray],
+    target: str,
+    sd: float,
+    *,
+    groups: Sequence | None = None,
+) -> pd.DataFrame:
+    """One row a method or control: AOPC, areas under the error curve, verdict against random.
+
+    predictions: method → (record, step + 1), most relevant points first; sd: the target's SD;
+    groups: (record,) patients. Columns ending in ``_low`` and ``_high`` are 95 % intervals over
+    ECGs. gain: by how much the mean error over all steps lies above random's; p: of a sign-flip
+    test; beats_random: "yes", "no" or "unclear", corrected for all methods (Holm). Raises
+    ValueError for other shapes, and for values that are not finite.
+    """
+    check_predictions(truth, predictions)
+    weights = bootstrap_weights(len(truth), groups=groups)
+    steps = next(iter(predictions.values())).shape[1] - 1
+    errors = {m: absolute_errors(truth, p) for m, p in predictions.items()}
+    rows = []
+    for method, predicted in predictions.items():
+        row = {"target": target, "method": method, "n": len(truth), "steps": steps, "sd": sd}
+        row |= _with_interval("aopc", aopc(predicted), weights)
+        row["aopc_sd"] = row["aopc"] / sd
+        for count in sorted({min(k, steps) for k in AUC_STEPS}):
+            row |= _with_interval(f"auc{count}", area(errors[method], count), weights)
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    if FLOOR in errors:
+        table = table.merge(_against_random(errors, steps, groups), on="method")
+    return table
+
+
+def _against_random(errors: Mapping, steps: int, groups: Sequence | None) -> pd.DataFrame:
+    """gain, its interval, p and verdict of every method but random."""
+    floor = area(errors[FLOOR], steps)
+    tests = {
+        m: sign_flip_test(area(e, steps) - floor, groups) for m, e in errors.items() if m != FLOOR
+    }
+    answers = dict(zip(tests, verdicts(list(tests.values())), strict=True))
+    rows = [
+        {"method": m, "gain": test.mean, "gain_low": test.low, "gain_high": test.high, "p": test.p}
+        for m, test in tests.items()
+    ]
+    table = pd.DataFrame([*rows, {"method": FLOOR, "gain": 0.0}])
+    return table.assign(beats_random=table["method"].map(answers).fillna(""))
+
+
+def _with_interval(name: str, values: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+    mean, low, high = mean_interval(values, weights)
+    return {name: float(mean), f"{name}_low": float(low), f"{name}_high": float(high)}
+
+
+def verdict_sentence(table: pd.DataFrame) -> str:
+    """The verdict of one target in words."""
+    title, parts = TARGETS[table["target"].iloc[0]].label, []
+    words = {"yes": "better than random", "unclear": "unclear", "no": "worse than random"}
+    for answer, text in words.items():
+        names = [label(m) for m in table.loc[table["beats_random"] == answer, "method"]]
+        if names:
+            parts.append(f"{text}: {', '.join(names)}")
+    return f"{title}: " + "; ".join(parts) + "."
+
+
+def gather_aopc(results: Results, sd: Mapping[str, float], data: Medians) -> pd.DataFrame:
+    """Write ``aopc.csv`` from every ``perturbation.h5`` of a results folder and return it.
+
+    sd: target → SD of its test values; data: whose records they are, patient by patient.
+    """
+    tables, group = [], dict(zip(data.record_id, data.groups, strict=True))
+    for target, model in results.models():
+        path = results.perturbation(target, model)
+        if path.is_file():
+            curves = read_perturbation(path)
+            groups = [group.get(record, record) for record in curves.record_id]
+            given = (curves.truth, curves.prediction, target, sd[target])
+            table = perturbation_table(*given, groups=groups)
+            table.insert(1, "model", model)
+            tables.append(table)
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=EMPTY)
+    write_table(table, results.aopc)
+    return table
+
+
+def operator_gaps(perturbed: Perturbation, sd: float) -> pd.DataFrame:
+    """What each operator says of each map: columns method, operator, n, gap, low, high.
+
+    gap: area under |ŷ - ŷ₀| over the logarithm of the number of points with the most relevant first
+    minus the same with the least relevant first, in SD of the target. Zero on average for a map
+    that knows nothing. Empty unless the operators were followed.
+    """
+    columns = np.log(perturbed.columns)
+    rows = []
+    for method, operator in {(m, o): None for m, o, _ in perturbed.operators}:
+        start = perturbed.prediction[method][:, :1]
+        first, last = (
+            trapezoid(np.abs(perturbed.operators[method, operator, order] - start), columns)
+            for order in ORDERS
+        )
+        gaps = (first - last) / (columns[-1] - columns[0]) / sd
+        row = _with_interval("gap", gaps, bootstrap_weights(len(gaps)))
+        rows.append({"method": method, "operator": operator, "n": len(gaps)} | row)
+    return pd.DataFrame(rows, columns=["method", "operator", "n", "gap", "gap_low", "gap_high"])

@@ -1,0 +1,138 @@
+"""Interventions on networks whose effects are known, and what agreement with them may say."""
+
+import numpy as np
+import pytest
+import torch
+from small_networks import Linear, beats, steven_net
+from torch import nn
+
+from ecghelpers.data.maps_and_curves import Intervention
+from ecghelpers.data.medians import Medians
+from ecghelpers.evaluation import agreement, metrics
+from ecghelpers.evaluation.controls import control_maps
+from ecghelpers.intervention import coalition_effects, intervention_effects, segment_windows
+
+RNG = np.random.default_rng(3)
+IDS = [f"r{n}" for n in range(8)]
+BEATS = beats(8)
+WEIGHT = RNG.normal(size=(12, 600))
+
+
+def _medians(medians=BEATS, ids=IDS):
+    tables = np.full((len(ids), 7), np.nan), np.full((len(ids), 6), np.nan)
+    return Medians(np.array(ids), np.array(["test"] * len(ids)), medians, *tables, {})
+
+
+def test_a_linear_networks_effects_equal_their_closed_form():
+    donors = beats(3, seed=9)
+    effect = intervention_effects(Linear(WEIGHT), BEATS, donors)
+    away = donors[None] - BEATS[:, None]
+    wanted = np.einsum("lt,rdlt,st->rdls", WEIGHT, away, segment_windows(600))
+    np.testing.assert_allclose(effect, wanted, rtol=1e-4, atol=1e-3)
+    # Windows sum to one, so the effects of all segments sum to that of replacing the whole beat.
+    whole = (WEIGHT * away).sum((2, 3))
+    np.testing.assert_allclose(effect.sum((2, 3)), whole, rtol=1e-4)
+
+
+def test_coalitions_of_a_linear_network_are_sums_of_single_effects():
+    single = intervention_effects(Linear(WEIGHT), BEATS[:1], BEATS[1:2])[0, 0]
+    chosen = RNG.random((5, 12, 30)) < 0.3
+    found = coalition_effects(Linear(WEIGHT), BEATS[0], BEATS[1], chosen)
+    np.testing.assert_allclose(found, (chosen * single).sum((1, 2)), rtol=1e-4, atol=1e-2)
+
+
+def test_donors_belong_to_the_record_and_not_to_the_call():
+    network, pool = steven_net(dtype=torch.float32), beats(20, seed=5)
+    given = {"donors": 2, "seed": 4}
+    two = intervention_effects(network, BEATS[:2], pool, record_id=["a", "b"], **given)
+    one = intervention_effects(network, BEATS[1:2], pool, record_id=["b"], **given)
+    np.testing.assert_allclose(two[1], one[0], atol=1e-4 * np.abs(two).max())
+    other = intervention_effects(network, BEATS[:2], pool, record_id=["a", "c"], **given)
+    assert np.abs(other[1] - two[1]).max() > 0.01 * np.abs(two).max()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"donors_uv": BEATS[:1], "donors": 2}, "at least 2 beats"),
+        ({"donors_uv": BEATS[:, :8]}, "of shape (12, 600)"),
+        ({"donors_uv": BEATS, "segment_ms": 50.5}, "segment_ms is 50.5"),
+        ({"donors_uv": BEATS, "segment_ms": 2}, "at least 8"),
+        ({"donors_uv": np.full((1, 12, 600), np.nan)}, "NaN or infinity"),
+    ],
+)
+def test_wrong_donors_and_segments_are_named(wrong, told):
+    with pytest.raises(ValueError) as caught:
+        intervention_effects(Linear(WEIGHT), BEATS[:1], **wrong)
+    assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+class ReadsWhereItsOwnPeakIs(nn.Module):
+    """The maximum of one lead, wherever it is: what matters differs from ECG to ECG."""
+
+    def forward(self, x):
+        return (x[:, 3] * torch.softmax(x[:, 3] / 20, 1)).sum(1, keepdim=True)
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """Interventions on ECGs whose one peak lies elsewhere in each, and the exact map."""
+    time, at = np.arange(600), RNG.permutation(8) * 60 + 60
+    peaks = 900 * np.exp(-(((time - at[:, None]) / 12) ** 2))
+    shaped = RNG.normal(0, 5, BEATS.shape)
+    shaped[:, 3] += peaks
+    records, pool = _medians(shaped.astype(np.float32)), RNG.normal(0, 30, (40, 12, 600))
+    found = agreement.measure(
+        ReadsWhereItsOwnPeakIs(), records, pool, np.zeros((12, 600)), donors=4, progress=False
+    )
+    truth = np.zeros(BEATS.shape)
+    truth[:, 3] = peaks
+    return records, found, truth
+
+
+def test_the_right_map_agrees_and_maps_that_know_nothing_do_not(measured):
+    records, found, truth = measured
+    maps = {"right": truth, "random": RNG.normal(size=truth.shape)}
+    table = agreement.agreement(maps | control_maps(records.medians, truth), found)
+    mean = table.groupby(["method", "score"]).value.mean()
+    assert mean["right", "signed_flat"] > 0.9 and mean["right", "top"] > 0.15
+    assert abs(mean["random", "donors"]) < 0.1 and abs(mean["random", "signed_flat"]) < 0.1
+    assert 0 < mean["ceiling", "donors"] <= 1
+
+
+def test_another_ecgs_map_is_not_this_ecgs_own(measured):
+    records, found, truth = measured
+    wrong = np.roll(truth, 1, axis=0)
+    table = agreement.agreement({"right": truth, "another": wrong}, found)
+    own = table[table.score == "own"].groupby("method").value.mean()
+    assert own["right"] > 0.02 and own["another"] < own["right"] - 0.02
+    alone = Intervention(
+        found.record_id[:1], found.prediction[:1], found.effect[:1],
+        found.effect_flat[:1], found.effect_mean[:1], {},
+    )  # fmt: skip
+    single = agreement.agreement({"right": truth[:1]}, alone)
+    single = single[single.method == "right"].set_index("score").value
+    assert np.isnan(single["own"]) and np.isfinite(single["donors"])
+
+
+def test_one_donor_gives_no_reliability_but_effects(measured):
+    records, *_ = measured
+    pool = RNG.normal(0, 30, (5, 12, 600))
+    once = agreement.measure(
+        ReadsWhereItsOwnPeakIs(), records, pool, np.zeros((12, 600)), donors=1, progress=False
+    )
+    table = agreement.agreement({"right": np.abs(records.medians)}, once)
+    assert table[table.method == "ceiling"].value.isna().all()
+    assert np.isfinite(table[table.score == "flat"].value).all()
+
+
+def test_sums_over_coalitions_tell_what_single_segments_cannot():
+    """For a linear network contributions against the mean beat add up; |map| does not."""
+    mean = np.zeros((12, 600), np.float32)
+    exact = WEIGHT * BEATS
+    maps = {"exact": exact, "unsigned": np.abs(exact)}
+    table = agreement.coalitions(Linear(WEIGHT), _medians(), maps, mean, count=12)
+    found = table.groupby("method").value.mean()
+    assert found["exact"] > 0.9 and found["unsigned"] < 0.5
+    assert set(table.score) == {"coalition_5", "coalition_20", "coalition_50"}
+    assert metrics.segment_sums(exact).shape == (8, 12, 30)

@@ -1,0 +1,66 @@
+"""Randomised networks: what changes with the weights, and what cannot."""
+
+import numpy as np
+import torch
+from small_networks import beats, steven_net
+
+from ecghelpers.attribution import Settings, attribute
+from ecghelpers.data.medians import Medians
+from ecghelpers.evaluation import network_truth
+from ecghelpers.prediction import predict
+
+IDS = np.array(["a", "b", "c"])
+BEATS = beats(3, dtype=np.float32)
+FEW = Settings(smoothgrad_draws=2, gradientshap_draws=2, integrated_gradients_steps=3)
+METHODS = ("saliency", "guided_backprop", "random")
+
+
+def _records():
+    tables = np.full((3, 7), np.nan), np.full((3, 6), np.nan)
+    return Medians(IDS, np.array(["test"] * 3), BEATS, *tables, {})
+
+
+def _maps(network):
+    return {m: attribute(network, BEATS, m, record_id=IDS, progress=False) for m in METHODS}
+
+
+def test_the_cascade_shuffles_from_the_output_down_and_keeps_the_values():
+    network = steven_net(dtype=torch.float32)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    copies = dict(network_truth.cascade(network, BEATS, record="a"))
+    assert list(copies) == list(network_truth.STAGES)
+    last, every = copies["fc1"].state_dict(), copies["init_block"].state_dict()
+    assert torch.equal(last["block8.conv2.weight"], before["block8.conv2.weight"])
+    for name, copy in (("fc1.weight", last), ("block1.conv1.weight", every)):
+        assert not torch.equal(copy[name], before[name])
+        assert torch.equal(copy[name].flatten().sort()[0], before[name].flatten().sort()[0])
+    assert all(torch.equal(v, before[n]) for n, v in network.state_dict().items())
+    assert np.ptp(predict(copies["init_block"], BEATS)) > 0  # its batch norms let something through
+    again = dict(network_truth.cascade(network, BEATS, record="b"))
+    assert not torch.equal(again["fc1"].fc1.weight, copies["fc1"].fc1.weight)
+
+
+def test_controls_stay_alike_and_gradients_do_not_when_all_layers_are_shuffled():
+    network = steven_net(dtype=torch.float32)
+    table = network_truth.randomisation(network, _records(), _maps(network), FEW, BEATS)
+    mean = table.groupby(["method", "score"]).value.mean()
+    for stage in ("last_layer", "upper_half", "all_layers"):
+        assert mean["voltage", stage] == mean["slope", stage] == 1
+        assert mean["random", stage] > 0.999  # the same numbers for every network
+    assert mean["saliency", "all_layers"] < 0.5
+    assert len(table[table.method == "saliency"]) == 9
+
+
+def test_a_steady_map_is_stable_and_trainings_are_compared_in_pairs():
+    network = steven_net(dtype=torch.float32)
+    maps = _maps(network)
+    table = network_truth.stability(network, _records(), maps, FEW)
+    mean = table.groupby("method").value.mean()
+    assert mean["random"] > 0.999 and mean["voltage"] > 0.3
+    one = network_truth.consistency([maps], IDS)
+    assert one.empty
+    opposite = {m: -values for m, values in maps.items()}
+    found = network_truth.consistency([maps, opposite], IDS)
+    assert (found.value > 0.999).all() and set(found.score) == {"consistent"}
+    reversed_maps = {m: values[:, ::-1, ::-1] for m, values in maps.items()}
+    assert network_truth.consistency([maps, reversed_maps], IDS).value.abs().max() < 0.5

@@ -1,0 +1,127 @@
+"""Verdicts follow from intervals, controls void what they pass, and intervals cover."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ecghelpers.evaluation import review, review_words
+from ecghelpers.evaluation.agreement import long_table
+from ecghelpers.evaluation.known_networks import SCORE_COLUMNS
+from ecghelpers.evaluation.statistics import sign_flip_test, t_interval
+
+RNG = np.random.default_rng(0)
+IDS = [f"r{n}" for n in range(12)]
+
+
+def _table(means, part="agreement", score="donors", targets=("qt", "pr"), spread=0.03):
+    tables = {
+        (target, 1): long_table(
+            part, {(m, score): mean + RNG.normal(0, spread, 12) for m, mean in means.items()}, IDS
+        )
+        for target in targets
+    }
+    return review.put_together(review.from_truth(tables, {}))
+
+
+def _verdicts(table, test):
+    rows = table[(table.target == "all") & (table.test == test)]
+    return rows.set_index("method").verdict.to_dict()
+
+
+def test_a_method_has_to_reach_half_the_ceiling_and_beat_the_controls():
+    means = {"saliency": 0.8, "smoothgrad": 0.45, "deeplift": 0.1, "voltage": 0.3, "slope": 0.2}
+    found = _verdicts(_table(means | {"ceiling": 0.9, "random": 0.0}), "change")
+    assert found["saliency"] == "passes" and found["deeplift"] == "fails"
+    assert found["smoothgrad"] == "unclear" and found["voltage"] == "fails"
+    assert found["random"] == "fails" and found["ceiling"] == ""
+    means = {"saliency": 0.6, "voltage": 0.35, "slope": 0.6, "random": 0}
+    near = _verdicts(_table(means), "change")
+    assert near["saliency"] == ""  # |slope| passes: the column is void
+
+
+def test_a_control_that_passes_voids_the_column_visibly():
+    table = _table({"saliency": 0.9, "voltage": 0.8, "random": 0.0})
+    assert review.voided(table) == {"change": ["voltage"]}
+    found = _verdicts(table, "change")
+    assert found["voltage"] == "passes" and found["saliency"] == ""
+    assert "No method passes" in review_words.answer(table)
+
+
+def test_passing_what_a_control_passes_too_is_no_verdict():
+    found = _verdicts(_table({"saliency": 0.9, "deeplift": 0.1}, "stability", "stable"), "stable")
+    assert found == {"saliency": "", "deeplift": "fails"}
+
+
+def test_small_is_good_where_weights_are_shuffled():
+    means = {"saliency": 0.05, "guided_backprop": 0.8, "voltage": 1.0}
+    table = _table(means, "weights", "all_layers")
+    found = _verdicts(table, "depends_on_weights")
+    assert found == {"saliency": "passes", "guided_backprop": "fails", "voltage": "fails"}
+
+
+def test_targets_are_pooled_for_each_ecg_and_patients_stay_together():
+    table = _table({"saliency": 0.8, "voltage": 0.1}, targets=("qt", "pr", "qrs"))
+    rows = table[(table.method == "saliency") & (table.test == "change")].set_index("target")
+    assert set(rows.index) == {"qt", "pr", "qrs", "all"}
+    assert (rows.n == 12).all() and set(rows.unit_of_n) == {"ECG"}
+    assert rows.value["all"] == pytest.approx(rows.value[["qt", "pr", "qrs"]].mean())
+    values = {("saliency", "donors"): np.repeat(RNG.normal(0.8, 0.1, 3), 4)}
+    patients = {record: f"p{n // 4}" for n, record in enumerate(IDS)}
+    of_three = review.from_truth({("qt", 1): long_table("agreement", values, IDS)}, patients)
+    assert of_three[0]["unit_of_n"] == "patient" and np.isnan(of_three[0]["low"])
+
+
+def _known(found, kinds=("level", "contrast"), places=10):
+    rows = [
+        (kind, f"{place}-{run}", method, score, value + RNG.normal(0, 0.02), 12)
+        for kind in kinds
+        for place in range(1, places + 1)
+        for run in (1, 2)
+        for (method, score), value in found.items()
+    ]
+    return pd.DataFrame(rows, columns=SCORE_COLUMNS)
+
+
+def test_known_readouts_count_networks_and_judge_markers_by_their_difference():
+    scores = {("saliency", "contribution"): 0.9, ("voltage", "contribution"): 0.0}
+    marked = {("saliency", "marker"): 0.9, ("voltage", "marker"): 0.7}
+    ignored = {("saliency", "marker"): 0.0, ("voltage", "marker"): 0.7}
+    every = [_known(scores), _known(marked, ["shortcut"]), _known(ignored, ["decoy"])]
+    table = review.put_together(review.from_known(pd.concat(every)))
+    assert _verdicts(table, "known_contribution") == {"saliency": "passes", "voltage": "fails"}
+    assert _verdicts(table, "shortcut") == {"saliency": "passes", "voltage": "fails"}
+    assert _verdicts(table, "decoy") == {"saliency": "", "voltage": "fails"}
+    row = table[(table.test == "known_contribution") & (table.target == "all")].iloc[0]
+    assert row.n == 40 and row.unit_of_n == "network"
+    one = review.from_known(_known(scores, ["level"], places=1))
+    assert one[0]["verdict"] == "unclear" and np.isnan(one[0]["low"])
+
+
+def test_intervals_over_networks_cover_the_true_mean():
+    """Places differ, initialisations at a place less so: 95 of 100 intervals hold the mean."""
+    inside = 0
+    for _ in range(2000):
+        place = np.repeat(RNG.normal(0.5, 0.15, 8), 2)
+        values = place + RNG.normal(0, 0.05, 16)
+        found = t_interval(values, np.repeat(np.arange(8), 2))
+        inside += found["low"] <= 0.5 <= found["high"]
+    assert 0.93 < inside / 2000 < 0.97
+    alone = t_interval(np.array([0.4, np.nan]))
+    assert alone["n"] == 1 and alone["value"] == 0.4 and np.isnan(alone["low"])
+    assert t_interval(np.array([np.nan]))["n"] == 0
+
+
+def test_p_values_are_uniform_where_there_is_no_effect():
+    p = np.array([sign_flip_test(RNG.normal(size=10)).p for _ in range(400)])
+    for level in (0.05, 0.2, 0.5):
+        assert abs((p <= level).mean() - level) < 0.06
+
+
+def test_the_words_say_which_map_to_use_and_no_test_no_answer():
+    means = {"saliency": 0.8, "deeplift": 0.1, "voltage": 0.1, "random": 0.0}
+    said = review_words.answer(_table(means))
+    assert "Saliency" in said and "flat line" in said
+    assert review_words.one_line(_table(means), "saliency") == "passes: a change would matter"
+    nothing = review.put_together([])
+    assert list(nothing.columns) == review.COLUMNS
+    assert "no test has been made" in review_words.answer(nothing)
