@@ -1,7 +1,5 @@
 """What the view is told, in words and numbers: the same for the offline page and the widget."""
 
-import json
-
 import numpy as np
 import pandas as pd
 
@@ -95,7 +93,7 @@ def network_content(cases: Cases, target: str, model: int, methods) -> dict:
         "signs": SIGNS,
         "planted": planted,
         "test_mae": None if planted else number(cases.test_error(target, model)),
-        "ranking": _of_plant(cases, target) if planted else _of_network(cases, target, model),
+        "ranking": _of_known(cases, target) if planted else _of_network(cases, target, model),
     }
 
 
@@ -136,20 +134,19 @@ def case_content(cases: Cases, case: Case) -> dict:
 
 
 def _of_network(cases: Cases, target: str, model: int) -> dict:
-    """Methods by their gap over random maps: of ``review.csv``, else of ``aopc.csv``."""
-    title, count = "Does a map's order matter?", cases.perturbed_records(target, model)
+    """Methods by their agreement with interventions (review.csv), else by ``aopc.csv``."""
+    title, count = "Does a map show what the network uses?", cases.perturbed_records(target, model)
     if cases.results.review.is_file():
         table = review_table(cases)
         rows = table[(table.target == target) & (table.test == "change")]
         if len(rows):
             note = (
-                "Gap: how many SD further the prediction moves when the points that a map marks "
-                "most are perturbed first, than last; beyond random maps, mean over the ways of "
-                f"perturbing and over {count} test ECGs. {_interval(count)} Better, worse: under "
-                "most ways of perturbing, corrected for all methods; unclear: neither."
+                "Rank correlation of a map with the intervention map (how far the prediction moves "
+                f"when a segment is replaced by another ECG's), mean over {count} test ECGs. "
+                f"{_interval(count)}"
             )
             methods = rows[["method", "value", "low", "high", "verdict"]].itertuples(index=False)
-            return _ranking(title, "Gap (SD)", note, list(methods))
+            return _ranking(title, "Agreement", note, list(methods))
     if cases.results.aopc.is_file():
         table = read_table(cases.results.aopc, ["target", "method"], ["model", "gain"])
         rows = table[(table.target == target) & (table.model == model) & (table.method != FLOOR)]
@@ -188,31 +185,22 @@ def _ranking(title: str, measure: str, note: str, methods: list) -> dict:
     return {"title": title, "columns": columns, "rows": rows, "note": note}
 
 
-def _of_plant(cases: Cases, target: str) -> dict:
-    """Methods by how much of what they mark most lies on the plant."""
-    name = target.removeprefix(PLANTED)
-    title, columns = "Do the maps find the plant?", []
-    path = cases.results.planted_metrics(name)
-    metrics = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    sentence = metrics.get("sentence", "")
-    if not cases.results.planted_scores.is_file():
-        return {"title": title, "columns": columns, "rows": [], "note": sentence}
-    numbers = ["value", "low", "high", "chance"]
-    table = read_table(cases.results.planted_scores, ["plant", "score", "method"], numbers)
-    part = table[(table.plant == name) & (table.score == "rank") & table.method.isin(METHODS)]
-    rows = []
-    for row in part.sort_values("value", ascending=False).itertuples():
-        side = int(row.low > row.chance) - int(row.high < row.chance)
-        ends = interval(row.low, row.high, ".2f", "–")
-        rows.append([row.method, written(row.value), ends, THAN_RANDOM[1 + side]])
-    chances = dict.fromkeys((part.chance.min(), part.chance.max())) if len(part) else ()
-    chance = " to ".join(f"{value:.3f}" for value in chances) or "unknown"
+def _of_known(cases: Cases, target: str) -> dict:
+    """Methods by how much of a known readout's truth the points hold that they mark most."""
+    kind = target.removeprefix(PLANTED)
+    title, columns = "Do the maps find the known truth?", ["Method", False]
+    path = cases.results.planted_scores
+    if not path.is_file():
+        return {"title": title, "columns": [], "rows": [], "note": "Not tested yet."}
+    table = read_table(path, ["kind", "score", "method"], ["value"])
+    score = "marker" if KINDS[kind].needs_qt else "contribution"
+    part = table[(table.kind == kind) & (table.score == score)].sort_values("value")[::-1]
+    rows = [[row.method, written(row.value)] for row in part.itertuples() if row.method in METHODS]
     note = (
-        f"{sentence} Rank accuracy: of as many points as the plant has, those that a map marks "
-        f"most, the share that lies on it; chance is {chance}. 95 %: the interval over test ECGs."
+        "Share of the truth that lies at the points which a map marks most; 0 by chance, 1 for the "
+        "true map. One network; many are compared in the review."
     )
-    columns = [["Method", False], ["Rank accuracy", True], ["95 %", True], ["Than chance", False]]
-    return {"title": title, "columns": columns, "rows": rows, "note": note.strip()}
+    return {"title": title, "columns": [columns, ["Share", True]], "rows": rows, "note": note}
 
 
 def review(cases: Cases) -> dict | None:
