@@ -14,7 +14,7 @@ import toy
 from forked import forkserver, run_notebook
 from safetensors.torch import load_file, save_file
 
-from ecghelpers import parameters, pretrained
+from ecghelpers import pretrained
 from ecghelpers.config import Results
 from ecghelpers.data.gan import record_ids, synthesize
 from ecghelpers.data.parallel import measured_block

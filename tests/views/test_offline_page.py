@@ -76,7 +76,7 @@ def test_every_map_truth_and_curve_is_on_the_page(results):
     first = [curve[0][0] for curve in network["curves"].values()]
     np.testing.assert_allclose(first, network["prediction"][0], rtol=1e-4)
     assert network["test_mae"] == 4.2
-    assert "DeepLIFT pass" in data["review"]["answer"]
+    assert "use DeepLIFT" in data["review"]["answer"]
     assert dict(data["review"]["tests"])["saliency"] == "fails: shortcut exposed"
 
 
@@ -120,15 +120,15 @@ def test_page_asks_for_nothing_outside_its_folder(results):
 def test_numbers_of_records_and_size(tmp_path, monkeypatch):
     ids = [f"r{number}" for number in range(8)]
     results = fake_results.make(tmp_path, targets=("qt",), models=(1,), record_ids=ids)
-    # As where there are 50 records × 7 targets × 10 methods: too many maps for two bytes a sample.
-    assert offline_page.MOST_IN_WORDS < 50 * 7 * 10 * 7200
-    monkeypatch.setattr(offline_page, "MOST_IN_WORDS", 6 * 10 * 7200 - 1)
+    # As where there are 50 records × 7 targets × 12 methods: too many maps for two bytes a sample.
+    assert offline_page.MOST_IN_WORDS < 50 * 7 * 12 * 7200
+    monkeypatch.setattr(offline_page, "MOST_IN_WORDS", 6 * 12 * 7200 - 1)
     site = offline_page.build_site(results, records=6).parent
     assert content(site / "data" / "qt-model1.js")["levels"] == BYTE
     assert list(content(site / "data" / "records.js")["records"]) == ids[:6]
     sizes = {path.name: path.stat().st_size / 6 for path in (site / "data").iterdir()}
     whole = 50 * (7 * sizes["qt-model1.js"] + sizes["records.js"])
-    assert whole <= 40 * MEGABYTE
+    assert whole <= 48 * MEGABYTE
     monkeypatch.undo()
     site = offline_page.build_site(results, records=6).parent
     assert content(site / "data" / "qt-model1.js")["levels"] == WORD
