@@ -57,5 +57,6 @@ def test_the_setup_proposes_and_asks(study):
     assert told["questions"]["qt"] == "Does it mark where you would measure the QT interval?"
     assert told["patients"] == {"b": "patient 7"}
     assert told["quantiles"][:2] == [None, None] and told["quantiles"][2] == pytest.approx(12.7062)
-    assert told["tests"] == [["change", "a change would matter", {m: SCORES[m] for m in METHODS[:3]}]]
+    values = {m: SCORES[m] for m in METHODS[:3]}
+    assert told["tests"] == [["change", review.TESTS["change"].label, values]]
     assert for_views.setup(study.networks, None, {})["tests"] == []
