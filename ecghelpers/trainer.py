@@ -100,7 +100,7 @@ class Trainer:
             torch.manual_seed(int(seed))
             self.network = StevenNet().to(self.device)
         rate = c.learning_rate or self.recipe.learning_rate
-        self.optimiser = self.recipe.optimiser(self.network.parameters(), lr=rate)
+        self.optimiser = self.recipe.optimiser(self.network.parameters(), lr=rate, fused=True)
         self.batches = -(-len(self.beats) // c.batch_size)
         if len(self.beats) % c.batch_size == 1:
             self.batches -= 1  # batch norm cannot learn from a single beat

@@ -194,7 +194,9 @@ def publish(shop: Workshop, network: StevenNet, content: dict) -> None:
     test = shop.generated("test")
     content["data"] |= {"test_seed": SEEDS["test"], "test_labels_version": LABELS_VERSION}
     content["test"] = errors(stored, test, target)
-    content["first_test"] = errors(stored, test.subset(np.arange(min(FIRST, len(test.record_id)))), target)
+    content["first_test"] = errors(
+        stored, test.subset(np.arange(len(test.record_id))[:FIRST]), target
+    )
     if shop.ludb:
         content["ludb"] = errors(stored, shop.real(), target)
     pretrained.write_network(network, content, shop.networks)
