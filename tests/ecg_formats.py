@@ -284,7 +284,16 @@ def _huffman(values: np.ndarray) -> bytes:
     return int(bits, 2).to_bytes(len(bits) // 8, "big")
 
 
-def scp(differences: int = 2, huffman: bool = True, subtract: bool = False) -> bytes:
+def _scp_table() -> bytes:
+    """The standard's table as a table of the file's own: codes begin with the last bit."""
+    rows = [("0", 1, 0), ("1111111110", 18, 0), ("1111111111", 26, 0)]
+    for value in range(1, 9):
+        rows += [("1" * value + "0" + s, value + 2, v) for s, v in (("0", value), ("1", -value))]
+    cells = [struct.pack("<BBBhI", len(c), n, 1, v, int(c[::-1], 2)) for c, n, v in rows]
+    return struct.pack("<HH", 1, len(rows)) + b"".join(cells)
+
+
+def scp(differences=2, huffman=True, subtract=False, own_table=False) -> bytes:
     """subtract: a reference beat about each of three beats is stored once."""
 
     def wave(leads):
@@ -313,7 +322,7 @@ def scp(differences: int = 2, huffman: bool = True, subtract: bool = False) -> b
         7: struct.pack("<BBHH8h", 1, 0, 845, 845, 240, 340, 398, 490, 794, 0, 0, 0),
     }
     if huffman:
-        bodies[2] = struct.pack("<H", 19999)
+        bodies[2] = _scp_table() if own_table else struct.pack("<H", 19999)
     place, pointers, rest = 6 + 16 + 12 * 10 + 1, struct.pack("<HII", 0, 136, 7), b""
     for number in range(1, 12):
         body = bodies.get(number, b"")

@@ -2,7 +2,7 @@
 
 import os
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -95,8 +95,9 @@ def ids_from_paths(entries: list[Entry], folder: str | Path) -> list[Entry]:
     named = {}
     for stem, numbers in same.items():
         stems = [str(relative[n].with_name(_stem(relative[n]))) for n in numbers]
+        times = Counter(stems)
         for n, whole in zip(numbers, stems, strict=True):
-            longer = whole if stems.count(whole) == 1 else str(relative[n])
+            longer = whole if times[whole] == 1 else str(relative[n])
             named[n] = stem if len(numbers) == 1 else longer
     return [replace(entry, record_id=named[n]) for n, entry in enumerate(entries)]
 

@@ -30,6 +30,7 @@ WRITERS = {
     "SCP": ecg_formats.scp,
     "SCP first differences": lambda: ecg_formats.scp(differences=1),
     "SCP plain": lambda: ecg_formats.scp(differences=0, huffman=False),
+    "SCP with its own table": lambda: ecg_formats.scp(own_table=True),
     "SCP less its beat": lambda: ecg_formats.scp(subtract=True),
 }
 

@@ -24,12 +24,12 @@ def _read_12sl(source: Source) -> Recording:
     return Recording("12SL CSV", None, median_uv=beat_uv, program=GE_12SL)
 
 
-XML_FORMATS: dict[str, Callable] = {  # by the name of the root
+XML_FORMATS: dict[str, Callable] = {  # by the name of the root, without what a dot sets off
     "RestingECG": muse.read,
     "CardiologyXML": cardiosoft.read,
     "AnnotatedECG": aecg.read,
     "restingecgdata": philips.read,
-    "com.xiriuz.sema.xml.schillerEDI.SchillerEDI": schiller.read,
+    "SchillerEDI": schiller.read,
 }
 FORMATS: tuple[tuple[str, Callable[[Source], bool], Callable[[Source], Recording]], ...] = (
     ("DICOM", lambda source: source.data[128:132] == b"DICM", dicom.read),
@@ -102,8 +102,8 @@ def _read(source: Source) -> Recording:
 
 def _read_xml(source: Source) -> Recording:
     root = xml.parse(source.data)
-    if root.tag in XML_FORMATS:
-        return XML_FORMATS[root.tag](source, root)
+    if read := XML_FORMATS.get(root.tag.rpartition(".")[2]):
+        return read(source, root)
     kind = "an exercise or Holter ECG" if "ECG" in root.tag else "XML of another kind"
     raise Rejected(f"not a resting ECG: {kind}; known roots: {', '.join(XML_FORMATS)}")
 

@@ -17,21 +17,23 @@ from ..recording import (
 )
 
 ECG_CLASSES = "1.2.840.10008.5.1.4.1.1.9."  # SOP classes of waveforms
+BIG_ENDIAN = "1.2.840.10008.1.2.2"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 SAMPLES = {"SS": "i", "SL": "i", "SB": "i", "US": "u", "UL": "u", "UB": "u"}
 DERIVED = re.compile("median|beat|average|template", re.IGNORECASE)
 MEANINGS = {
     "VentRate": re.compile(r"(ventricular|mean)?\s*(heart|ventricular) rate|mdc_ecg_heart_rate"),
-    "pr": re.compile(r"p[rq] interval|mdc_ecg_time_pd_pr"),
-    "qrs": re.compile(r"qrs duration|mdc_ecg_time_pd_qrs"),
-    "qt": re.compile(r"qt interval|mdc_ecg_time_pd_qt"),
-    "rr": re.compile(r"rr interval|mdc_ecg_time_pd_rr"),
+    "pr": re.compile(r"p[rq] interval([, ]+global)?|mdc_ecg_time_pd_p[rq](_global)?"),
+    "qrs": re.compile(r"qrs (duration|interval)([, ]+global)?|mdc_ecg_time_pd_qrs(_global)?"),
+    "qt": re.compile(r"qt interval([, ]+global)?|mdc_ecg_time_pd_qt(_global)?"),
+    "rr": re.compile(r"(mean )?rr interval([, ]+global)?|mdc_ecg_time_pd_rr(_global)?"),
 }
 
 
 def read(source: Source) -> Recording:
     """The first rhythm group with twelve (or eight) leads; raises Rejected."""
     dataset = _dataset(source.data)
+    big_endian = dataset.file_meta.get("TransferSyntaxUID") == BIG_ENDIAN
     groups = dataset.get("WaveformSequence") or []
     strips = [group for group in groups if not _is_derived(group)]
     if not strips:
@@ -39,14 +41,14 @@ def read(source: Source) -> Recording:
     for number, group in enumerate(strips):
         try:
             rate_hz = float(group.SamplingFrequency)
-            ecg_uv = rhythm(_leads(group), rate_hz)
+            ecg_uv = rhythm(_leads(group, big_endian), rate_hz)
             break
         except Rejected:
             if number == len(strips) - 1:
                 raise
     median_uv = None
     for group in (group for group in groups if _is_derived(group)):
-        median_uv = median_beat(_leads(group), float(group.SamplingFrequency))
+        median_uv = median_beat(_leads(group, big_endian), float(group.SamplingFrequency))
         break
     program = str(dataset.get("Manufacturer") or "unknown program")[:40]
     patient = str(dataset.get("PatientID") or "")
@@ -75,12 +77,12 @@ def _is_derived(group) -> bool:
     return bool(DERIVED.search(label)) or (not label and group.WaveformOriginality == "DERIVED")
 
 
-def _leads(group) -> list[tuple[str | None, np.ndarray]]:
+def _leads(group, big_endian: bool) -> list[tuple[str | None, np.ndarray]]:
     """Every channel in µV: (sample × sensitivity × correction) + baseline, padding as NaN."""
     kind = str(group.WaveformSampleInterpretation)
     if kind not in SAMPLES:
         raise Rejected(f"not supported: samples of kind {kind[:4]!r}")
-    dtype = np.dtype(f"<{SAMPLES[kind]}{int(group.WaveformBitsAllocated) // 8}")
+    dtype = np.dtype(f"{'<>'[big_endian]}{SAMPLES[kind]}{int(group.WaveformBitsAllocated) // 8}")
     channels = group.ChannelDefinitionSequence
     raw, count = group.WaveformData, int(group.NumberOfWaveformSamples)
     if len(raw) < (claimed := count * len(channels) * dtype.itemsize):

@@ -38,7 +38,8 @@ NOT_MEASURED = 32767
 
 def read(source: Source, root: Element) -> Recording:
     """The ECG of a MUSE export; raises Rejected."""
-    waveforms = {text_of(w, "WaveformType").casefold(): w for w in root.iter("Waveform")}
+    all_waveforms = reversed(list(root.iter("Waveform")))  # so that the first of a type counts
+    waveforms = {text_of(w, "WaveformType").casefold(): w for w in all_waveforms}
     if "rhythm" not in waveforms and "median" not in waveforms:
         raise Rejected("no waveforms: neither Rhythm nor Median in the file")
     ecg_uv, median_uv, rate_hz = None, None, SAMPLING_RATE_HZ

@@ -24,10 +24,12 @@ def read(source: Source, root: Element) -> Recording:
     signal = root.find("dataacquisition/signalcharacteristics")
     rate_hz = _given(waves, "samplespersecond", signal, "samplingrate")
     resolution = _given(waves, "resolution", signal, "signalresolution", "resolution")
-    labels = waves.get("leadlabels", "").split() or list(LEADS)
-    channels = _channels(waves, len(labels))
-    leads = zip(map(lead_of_name, labels), channels * resolution, strict=True)
-    ecg_uv = rhythm(list(leads), rate_hz)
+    labels = [lead_of_name(label) for label in waves.get("leadlabels", "").split()]
+    if not labels:
+        count = int(number_of(signal, "numberchannelsallocated", len(LEADS)))
+        labels = [*LEADS, *[None] * (count - len(LEADS))][:count]
+    channels = _channels(waves, labels)
+    ecg_uv = rhythm(list(zip(labels, channels * resolution, strict=True)), rate_hz)
     patient = text_of(root, "patient/generalpatientdata/patientid")
     median_uv, machine = _beat(root.find(".//repbeats")), _machine(root)
     return Recording("Philips XML", ecg_uv, rate_hz, median_uv, machine, "Philips", patient)
@@ -42,13 +44,14 @@ def _given(waves: Element, attribute: str, signal: Element | None, *tags: str) -
     return values[""]
 
 
-def _channels(waves: Element, count: int) -> np.ndarray:
+def _channels(waves: Element, labels: list[str | None]) -> np.ndarray:
     """(channel, time) whole numbers."""
+    count = len(labels)
     raw = _base64(waves.text, "parsedwaveforms")
     how = waves.get("compressmethod") or waves.get("compression") or ""
     if how.upper() == "XLI":
         channels = _xli(raw, count)
-        if count == len(LEADS):
+        if labels[:6] == list(LEADS[:6]):
             _add_limb_leads(channels)
         return channels
     if how and how.casefold() != "uncompressed":

@@ -72,12 +72,10 @@ def _lead_list(sections: dict[int, bytes]) -> tuple[list[str | None], int, bool]
     """Leads in their order, their samples, and whether the reference beat was subtracted."""
     section = sections.get(3, b"")
     count, flags = _unpack("BB", section)
-    if not flags & 4:
-        raise Rejected("not supported: leads that were not recorded simultaneously")
     rows = [_unpack("IIB", section, 2 + 9 * place) for place in range(count)]
     times = {(first, last) for first, last, _ in rows}
     if len(times) != 1:
-        raise Rejected("not supported: leads of different times")
+        raise Rejected("not supported: leads that were not recorded at the same time")
     first, last = times.pop()
     return [SCP_LEADS.get(lead) for *_, lead in rows], last - first + 1, bool(flags & 1)
 
