@@ -13,7 +13,7 @@ from ..ecg import SAMPLING_RATE_HZ, TARGETS
 from .checks import Rejected, as_int16, check_signal, read_bytes
 from .folder import Entry, ids_from_paths, list_files, settle_ids
 from .labels import label_row, parse_label
-from .measured import measured, values_of
+from .measured import measured, own_targets, values_of
 from .patients import IN_FILE, PARENTS, patient_of, tables_beside
 from .patients import TABLES as PATIENT_TABLES
 from .readers import read_member, read_source, zip_members
@@ -121,7 +121,7 @@ def read(entry: Entry, labels: str = "measured") -> Reading:
         check_signal(recording.median_uv, SAMPLING_RATE_HZ)
     if labels == "12sl":
         median, values = _by_12sl(recording)
-        own = _own_targets(recording)
+        own = own_targets(recording)
     else:
         ours = measured(recording)
         if not np.isfinite(ours.median_uv).all():
@@ -148,14 +148,6 @@ def _by_12sl(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
     if why:
         raise Rejected(f"no labels of 12SL: {why}; or use labels: measured")
     return as_int16(recording.median_uv), label_row(recording.machine)
-
-
-def _own_targets(recording: Recording) -> np.ndarray:
-    """Our targets of a recording, NaN where it cannot be measured."""
-    try:
-        return values_of(measured(recording))[: len(TARGETS)]
-    except Rejected:
-        return np.full(len(TARGETS), np.nan, np.float32)
 
 
 def _machine(recording: Recording) -> np.ndarray:

@@ -19,8 +19,10 @@ from .checks import (
     text_encoding,
 )
 from .folder import Entry, list_files, settle_ids
+from .labels import LABELS
+from .measured import own_targets
 from .reading import Reading, digest_of
-from .recording import GE_12SL, lead_of_name
+from .recording import GE_12SL, Recording, lead_of_name
 from .tables import id_key, read_label_table
 
 MARK = "12 lead medians"
@@ -120,8 +122,15 @@ def read(entry: Entry) -> Reading:
     """One record; raises Rejected."""
     median = parse_median(read_bytes(entry.path, MOST_CSV_BYTES))
     check_signal(median.astype(np.float32), SAMPLING_RATE_HZ)
-    machine = entry.labels[: len(TARGETS)]
-    who = {"patient": entry.patient, "rule": entry.rule}
+    machine = dict(zip(LABELS, entry.labels, strict=True))
+    recording = Recording("12SL CSV", None, median_uv=median, machine=machine, program=GE_12SL)
     return Reading(
-        median, entry.labels, **who, machine=machine, program=GE_12SL, digest=digest_of(median)
+        median,
+        entry.labels,
+        patient=entry.patient,
+        rule=entry.rule,
+        machine=entry.labels[: len(TARGETS)],
+        program=GE_12SL,
+        own=own_targets(recording),
+        digest=digest_of(median),
     )

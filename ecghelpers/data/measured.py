@@ -40,6 +40,14 @@ def values_of(measurement: Measurement) -> np.ndarray:
     return np.array([values[name] for name in LABELS], np.float32)
 
 
+def own_targets(recording: Recording) -> np.ndarray:
+    """(7,) our targets of a recording, NaN where it cannot be measured."""
+    try:
+        return values_of(measured(recording))[: len(TARGETS)]
+    except Rejected:
+        return np.full(len(TARGETS), np.nan, np.float32)
+
+
 def filled(median_uv: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Labels (13,) with what is missing measured on the median beat (12, 600), where it can be."""
     if not np.isnan(labels).any():

@@ -107,7 +107,7 @@ def odd_signals() -> dict:
 def test_an_odd_record_costs_only_itself(tmp_path):
     folder = tmp_path / "ecgs"
     for number in range(6):
-        write_wfdb(folder, f"good{number}", ecg_mv(heart_rate=60 + 4 * number))
+        write_wfdb(folder, f"good{number}", ecg_mv(heart_rate=61 + 4 * number))
     for name, (signal, how) in odd_signals().items():
         write_wfdb(folder, name, signal, **how)
     results = Results(tmp_path / "results")

@@ -101,6 +101,8 @@ def test_a_wfdb_header_finds_its_signals_among_what_came_with_it(tmp_path):
     np.testing.assert_allclose(recording.ecg_uv, ecg(), atol=0.01)
     for way in (path, path.with_suffix(".dat"), tmp_path / "a"):
         np.testing.assert_array_equal(read_recording(way).ecg_uv, recording.ecg_uv)
+    both = zipped(("x/a.hea", path.read_bytes()), ("x/a.dat", signal))
+    np.testing.assert_array_equal(read_recording(both, "a.zip").ecg_uv, recording.ecg_uv)
     with pytest.raises(ValueError, match="signal file missing: a.dat"):
         read_recording(path.read_bytes(), "b.hea")
 
@@ -130,7 +132,7 @@ BAD = {
     "DICOM cut": (ecg_formats.dicom()[:40_000], "damaged: DICOM|truncated: "),
     "SCP cut": (ecg_formats.scp()[:9000], "truncated: 9000 bytes of"),
     "EDF cut": (ecg_formats.edf()[:30_000], "truncated: 2 whole records, 10 claimed"),
-    "two in a ZIP": (zipped(("a", b"x"), ("b", b"y")), "a ZIP file of 2 files"),
+    "two in a ZIP": (zipped(("a", b"x"), ("b", b"y")), "a ZIP file of 2 ECGs"),
     "gzip cut": (gzip.compress(ecg_formats.muse())[:900], "damaged: gzip"),
     "gzip bomb": (gzip.compress(bytes(70 * 2**20)), "too large: more than 67108864 bytes"),
 }

@@ -9,7 +9,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ..checks import MOST_BYTES, Rejected, read_bytes
 from ..ge12sl import MARK, parse_median
@@ -114,7 +114,7 @@ def _holds_mark(data: bytes) -> bool:
 
 
 def _unpacked(source: Source) -> Source:
-    """The file inside a gzip file, or inside a ZIP file of one; others as they are."""
+    """The file inside a gzip file, or the one ECG inside a ZIP file; others as they are."""
     if source.data.startswith(b"\x1f\x8b"):
         try:
             with gzip.GzipFile(fileobj=io.BytesIO(source.data)) as file:
@@ -125,9 +125,15 @@ def _unpacked(source: Source) -> Source:
         return Source(name, _bounded(data), source.beside, source.path)
     if source.data.startswith(b"PK\x03\x04"):
         members = zip_members(io.BytesIO(source.data))
-        if len(members) != 1:
-            raise Rejected(f"a ZIP file of {len(members)} files: unpack it, or give its folder")
-        return Source(members[0], read_member(io.BytesIO(source.data), members[0]))
+        names = [name for name in members if name.lower().endswith(".hea")] or members
+        if len(names) != 1:
+            raise Rejected(f"a ZIP file of {len(names)} ECGs: unpack it, or give its folder")
+        folder = PurePosixPath(names[0]).parent
+        return Source(
+            PurePosixPath(names[0]).name,
+            read_member(io.BytesIO(source.data), names[0]),
+            lambda other: read_member(io.BytesIO(source.data), str(folder / other)),
+        )
     return source
 
 
@@ -153,7 +159,7 @@ def read_member(file, name: str) -> bytes:
     try:
         with zipfile.ZipFile(file) as archive, archive.open(name) as member:
             return _bounded(member.read(MOST_BYTES + 1))
-    except RuntimeError:
-        raise Rejected("encrypted: the ZIP file asks for a password") from None
-    except (zipfile.BadZipFile, OSError, EOFError, zlib.error, NotImplementedError):
+    except (RuntimeError, NotImplementedError):  # asks for a password, or packs otherwise
+        raise Rejected("encrypted: ZIP file") from None
+    except (zipfile.BadZipFile, OSError, EOFError, zlib.error):
         raise Rejected("damaged: ZIP file; truncated?") from None
