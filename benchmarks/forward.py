@@ -1,4 +1,4 @@
-"""Rows 1 to 3: the forward pass of the evaluation form."""
+"""Rows 1 to 3: the forward pass of the fused network."""
 
 import math
 import statistics
@@ -16,12 +16,12 @@ MATRIX = 2048
 
 
 def rows(setting: Setting) -> list[Row]:
-    """Evaluation form against plain networks and against the arithmetic floor, each a beat."""
+    """Time per beat of the fused network, of plain networks and of the bare arithmetic."""
     device, fast, plain = setting.device, setting.fast, setting.plain
     size = RECORDS_PER_PASS[device.type]
     with torch.inference_mode():
         some = made_up_beats(size, device)
-        check_agreement(fast(some), double(plain)(some.double()), 1e-6, "evaluation form")
+        check_agreement(fast(some), double(plain)(some.double()), 1e-6, "fused network")
         batch = best_batch(setting)
         single, many, ours = made_up_beats(1), made_up_beats(batch), made_up_beats(size)
         single, many, ours = single.to(device), many.to(device), ours.to(device)
@@ -42,7 +42,7 @@ def rows(setting: Setting) -> list[Row]:
     floor = [operations(plain) * s / (2 * MATRIX**3) for s in seconds["matrix"]]
     median = {name: statistics.median(values) for name, values in beat.items()}
     rate = 2 * MATRIX**3 / statistics.median(seconds["matrix"])
-    work, ours_s = "forward pass, evaluation form", {"ours": median["ours"]}
+    work, ours_s = "forward pass, fused network", {"ours": median["ours"]}
     return [
         Row.of(
             work,

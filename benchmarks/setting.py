@@ -1,4 +1,4 @@
-"""What every row of the table computes on: networks, fresh beats, and agreement of results."""
+"""What every row of the table runs on: networks, beats, and a check that results agree."""
 
 import copy
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ecghelpers.model import FusedStevenNet, StevenNet, fuse
 
 @dataclass(frozen=True)
 class Setting:
-    """The network as it trains, the same with torch's convolutions, and its evaluation form."""
+    """The network in training, the same with torch's convolutions, and the fused network."""
 
     network: StevenNet
     plain: StevenNet

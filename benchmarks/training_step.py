@@ -28,7 +28,7 @@ def rows(setting: Setting) -> list[Row]:
     )
     a_beat = {name: statistics.median(values) / BATCH for name, values in seconds.items()}
     found = ratios(seconds["theirs"], seconds["ours"])
-    return [Row.of(f"training step, batch {BATCH}", "plain", (8, 10), found, **a_beat)]
+    return [Row.of(f"training step, batch {BATCH}", "plain", (6, 8), found, **a_beat)]
 
 
 def gradient(network: nn.Module, beats: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

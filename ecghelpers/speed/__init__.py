@@ -1,1 +1,1 @@
-"""The same numbers faster: convolutions through the FFT, blocks without copies."""
+"""Faster convolutions through the FFT, and a fused pass through the residual blocks."""

@@ -1,8 +1,8 @@
-"""StevenNet's residual blocks when nobody watches: no hook, and weights that take no gradient.
+"""A fused pass through StevenNet's residual blocks, for inference and gradients of the input.
 
-The same numbers as module by module, and the same gradient with respect to the input. Between two
-products of spectra everything (transform back, ReLU, residual, transform) is done on a few records
-at a time, which never leave a core's cache.
+It gives the same numbers as the modules do one by one, and the same gradient with respect to the
+input. Between two products of spectra, a few records at a time are transformed back, rectified,
+added to the residual and transformed again, so that they stay in a core's cache.
 """
 
 from collections import deque
@@ -26,7 +26,7 @@ def has_hooks(model: nn.Module) -> bool:
 
 
 def can_fuse(model: nn.Module) -> bool:
-    """Whether nothing looks into the model: no module has a hook, no weight takes a gradient."""
+    """Whether the fused pass may replace the modules: no hooks, and no weight takes a gradient."""
     trains = torch.is_grad_enabled() and any(p.requires_grad for p in model.parameters())
     return not has_hooks(model) and not trains
 
@@ -39,7 +39,7 @@ def run_blocks(blocks: list[nn.Module], x: Tensor) -> Tensor:
 
 
 class _Blocks(torch.autograd.Function):
-    """The blocks, and how a gradient passes back through them."""
+    """The blocks with their backward pass."""
 
     @staticmethod
     def forward(ctx, x: Tensor, blocks: list[nn.Module]) -> Tensor:
@@ -53,7 +53,7 @@ class _Blocks(torch.autograd.Function):
 
 
 class _Pass:
-    """What one pass through the blocks needs: spectra of the weights, and the records in parts."""
+    """What one pass needs: spectra of the weights, and the records in parts."""
 
     def __init__(self, blocks: list[nn.Module], x: Tensor):
         self.time = x.shape[-1]
@@ -66,32 +66,32 @@ class _Pass:
         self.parts = [slice(i, i + at_once) for i in range(0, len(x), at_once)]
 
     def padded(self, x: Tensor) -> Tensor:
-        """A copy of x with the transform's zeros after it."""
+        """Return a copy of x, padded with zeros to the length of the transform."""
         trace = x.new_zeros(*x.shape[:-1], self.length)
         trace[..., : self.time] = x
         return trace
 
-    def back(self, spectrum: Tensor) -> Tensor:
-        """(record, frequency, channel) → (record, channel, length)."""
+    def irfft(self, spectrum: Tensor) -> Tensor:
+        """Transform (record, frequency, channel) back to (record, channel, length)."""
         rows = spectrum.transpose(1, 2).contiguous()
         return torch.fft.irfft(rows, self.length, norm="forward")
 
 
 def _forward(run: _Pass, x: Tensor, opened: deque) -> Tensor:
-    """The blocks' output. opened takes the output of every ReLU, part by part."""
+    """Return the blocks' output; append the output of every ReLU, part by part, to opened."""
     trace, time = run.padded(x), run.time
     spectrum = transform(trace, run.length)
     for block, first, second in run.steps:
         product = first.apply(spectrum)
         inner = torch.empty_like(product)
         for part in run.parts:
-            y = run.back(product[part])
+            y = run.irfft(product[part])
             opened.append(torch.relu_(block.bn1(y[..., :time])))
             y[..., time:] = 0
             inner[part] = torch.fft.rfft(y).transpose(1, 2)
         product = second.apply(inner)
         for part in run.parts:
-            y = torch.relu_(block.bn2(run.back(product[part])[..., :time]))
+            y = torch.relu_(block.bn2(run.irfft(product[part])[..., :time]))
             opened.append(y)
             trace[part][..., :time] += y
             spectrum[part] = torch.fft.rfft(trace[part]).transpose(1, 2)
@@ -99,7 +99,7 @@ def _forward(run: _Pass, x: Tensor, opened: deque) -> Tensor:
 
 
 def _backward(run: _Pass, gradient: Tensor, opened: deque) -> Tensor:
-    """From the gradient of the blocks' output to that of their input: _forward, backwards."""
+    """Return the gradient of the input, given that of the output: _forward in reverse."""
     trace, time = run.padded(gradient), run.time
     shape = (len(trace), run.length // 2 + 1, trace.shape[1])
     spectrum = torch.empty(shape, dtype=trace.dtype.to_complex(), device=trace.device)
@@ -111,18 +111,18 @@ def _backward(run: _Pass, gradient: Tensor, opened: deque) -> Tensor:
         product = second.apply_adjoint(spectrum)
         inner = torch.empty_like(product)
         for part in reversed(run.parts):
-            y = run.back(product[part])
+            y = run.irfft(product[part])
             y[..., :time] = _gate(y[..., :time], next(outputs), block.bn1)
             y[..., time:] = 0
             inner[part] = torch.fft.rfft(y).transpose(1, 2)
         product = first.apply_adjoint(inner)
         for part in run.parts:
-            trace[part][..., :time] += run.back(product[part])[..., :time]
+            trace[part][..., :time] += run.irfft(product[part])[..., :time]
     return trace[..., :time]
 
 
 def _gate(gradient: Tensor, output: Tensor, norm: nn.Module) -> Tensor:
-    """Back through a ReLU, whose output is given, and the batch norm or identity before it."""
+    """Return the gradient before a ReLU, whose output is given, and before its batch norm."""
     gated = output.sign().mul_(gradient)
     if isinstance(norm, nn.BatchNorm1d):
         gated *= (norm.weight * (norm.running_var + norm.eps).rsqrt())[:, None]

@@ -1,4 +1,4 @@
-"""The fused pass: the same numbers as module by module, and only when nobody looks."""
+"""The fused pass gives the modules' numbers, and steps aside for hooks and weight gradients."""
 
 import pytest
 import torch
