@@ -9,7 +9,6 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-import pandas as pd
 
 from ..config import generator
 from ..ecg import BEAT_SHAPE, FIDUCIALS, LEADS, SAMPLING_RATE_HZ, SPLITS, TARGETS
@@ -288,8 +287,10 @@ def is_complete(data: Medians) -> np.ndarray:
     return known[:, known.any(axis=0)].all(axis=1)
 
 
-def events(data: Medians) -> pd.DataFrame:
+def events(data: Medians) -> "pandas.DataFrame":  # noqa: F821
     """A row a record: its id and split, every target and fiducial, and whether all are known."""
+    import pandas as pd  # which no later step needs for reading medians.h5
+
     numbers = np.hstack([data.targets, data.fiducials])
     table = pd.DataFrame(numbers, columns=[*TARGETS, *FIDUCIALS])
     table.insert(0, "record_id", data.record_id)

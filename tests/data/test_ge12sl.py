@@ -75,19 +75,6 @@ def test_cut_anywhere_is_never_taken_for_another_beat(cut, trailing):
         np.testing.assert_array_equal(found.T.flat[:known], beat().T.flat[:known])
 
 
-@settings(max_examples=100, deadline=None)
-@given(raw=st.binary(max_size=300), marked=st.booleans())
-def test_garbage_is_rejected(raw, marked):
-    with pytest.raises(ValueError, match=".+: .+"):
-        parse_median(b"12 lead medians\n" + raw if marked else raw)
-
-
-def test_cut_in_the_last_number_is_truncated():
-    text = csv_text(np.full((12, 600), 1234), trailing=",")
-    with pytest.raises(ValueError, match="truncated"):
-        parse_median(text.rstrip(",\n")[:-2].encode())
-
-
 def test_heading_of_lead_names_sets_the_order():
     shuffled = list(LEADS)
     random.Random(1).shuffle(shuffled)
@@ -97,48 +84,11 @@ def test_heading_of_lead_names_sets_the_order():
     np.testing.assert_array_equal(parse_median(text.encode()), beat())
 
 
-def replaced(old: str, new: str) -> str:
-    return csv_text(beat()).replace(old, new, 1)
-
-
-TIME = np.arange(600) - 240
-QRS = np.rint(1500 * np.exp(-0.5 * (TIME / 6) ** 2)).astype(int)
-T_WAVE = np.rint(1520 * np.exp(-0.5 * (TIME / 40) ** 2)).astype(int)
-FIRST = ",".join(map(str, beat()[:, 0]))
-BAD_CSV = {
-    "no medians": csv_text(beat()).replace("12 lead medians", "12 leads"),
-    "truncated": csv_text(beat()[:, :599]),
-    "wrong number of rows": csv_text(np.hstack([beat(), beat()[:, :1]])),
-    "wrong number of columns: row 1 has 13": replaced(FIRST, FIRST + ",7"),
-    "wrong number of columns: 600": csv_text(beat()[:11], heading=False),
-    "wrong number of columns: 1 ": replaced(FIRST, FIRST.rsplit(",", 1)[0]),
-    "not integers: .*'1.5'": replaced(FIRST, "1.5" + FIRST[FIRST.index(",") :]),
-    "not integers: .*'x'": replaced(FIRST, "x" + FIRST[FIRST.index(",") :]),
-    "not integers: .*'1_0'": replaced(FIRST, "1_0" + FIRST[FIRST.index(",") :]),
-    "not integers: .*''": replaced(FIRST, FIRST[FIRST.index(",") :]),
-    "out of range": replaced(FIRST, "32768" + FIRST[FIRST.index(",") :]),
-    "not integers: .*'9{30}'": replaced(FIRST, "9" * 30 + FIRST[FIRST.index(",") :]),
-    "flat: lead V2": csv_text(np.where(np.arange(12)[:, None] == LEADS.index("V2"), 3, beat())),
-    "saturated: lead I ": csv_text(np.vstack([np.clip(QRS, -2000, 800)[None], beat()[1:]])),
-}
-
-
-@pytest.mark.parametrize("reason", BAD_CSV)
-def test_file_that_cannot_be_used_is_rejected_and_the_others_are_read(export, reason):
-    (export[0] / "2.csv").write_text(BAD_CSV[reason])
-    block = only_block("12sl", *export)
-    assert block.record_id == ["1", "10"]
-    assert [record_id for record_id, _ in block.rejected] == ["2"]
-    assert re.match(reason, block.rejected[0][1])
-
-
 def test_coarse_peaks_are_not_taken_for_saturation(export):
-    coarse = np.rint(T_WAVE / 40).astype(int) * 40  # a top of 13 equal samples
+    wave = 1520 * np.exp(-0.5 * ((np.arange(600) - 240) / 40) ** 2)
+    coarse = np.rint(wave / 40).astype(int) * 40  # a top of 13 equal samples
     (export[0] / "2.csv").write_text(csv_text(np.vstack([coarse[None], beat()[1:]])))
     assert "2" in only_block("12sl", *export).record_id
-
-
-# Files and ids
 
 
 def test_what_is_no_regular_file_is_rejected_without_being_opened(export):
@@ -188,19 +138,11 @@ def test_duplicate_ids_are_rejected_all_of_them(export):
     )
 
 
-def test_a_file_without_a_label_row_is_rejected(export):
-    (export[0] / "99.csv").write_text(csv_text(beat()))
-    assert reason_of(only_block("12sl", *export), "99").startswith("no label row")
-
-
 def test_the_table_may_lie_among_the_files(export):
     folder, table = export
     table = table.rename(folder / "labels.csv")
     block = only_block("12sl", folder, table)
     assert len(block.record_id) == 3 and not block.rejected
-
-
-# The label table
 
 
 @settings(max_examples=40, deadline=None)
@@ -232,33 +174,6 @@ def test_table_formats_make_no_difference(
     assert np.isnan(table["8"]).all()
 
 
-@pytest.mark.parametrize(
-    "labels, reason",
-    [
-        ({"qt": "abc"}, "label not a number: qt is 'abc'"),
-        ({"qt": "3_96"}, "label not a number: qt is '3_96'"),
-        ({"qt": "3,9,6"}, "label not a number: qt is '3.9,6'"),
-        ({"qt": "True"}, "label not a number: qt is 'True'"),
-        ({"qt": "inf"}, "label not a number: qt is 'inf'"),
-        ({"qt": "32767"}, "label out of range: qt is 32767; allowed 10 to 1200 ms"),
-        ({"toffset": "820"}, "label out of range: toffset is 820; allowed 0 to 599 samples"),
-        ({"STJ_v5": "-40000"}, "label out of range: STJ_v5 is -40000; allowed -32767 to 32767 µV"),
-        ({"samplerate_ECG": "1000"}, "sampling rate: 1000 Hz; allowed 500"),
-    ],
-)
-def test_a_label_that_cannot_be_right_rejects_its_record_alone(export, labels, reason):
-    folder, table = export
-    rows = [{"patid": n, **VALUES, "samplerate_ECG": ""} for n in (1, 2, 10)]
-    rows[1] |= labels
-    block = only_block("12sl", folder, write_table(table, rows))
-    assert block.record_id == ["1", "10"] and reason_of(block, "2") == reason
-
-
-def test_a_decimal_comma_is_taken(export):
-    write_table(export[1], [{"patid": 1, **VALUES, "STJ_v5": "-14,25"}])
-    assert read_label_table(export[1])[0]["1"][list(TARGETS).index("STJ_v5")] == -14.25
-
-
 def test_zero_intervals_and_fiducials_are_missing_but_zero_amplitudes_are_not(export):
     folder, table = export
     zeros = {"pr": 0, "ponset": 0, "poffset": -1, "STJ_v5": 0}
@@ -267,16 +182,6 @@ def test_zero_intervals_and_fiducials_are_missing_but_zero_amplitudes_are_not(ex
     targets = dict(zip(TARGETS, block.targets.T, strict=True))
     assert np.isnan(targets["pr"]).all() and (targets["STJ_v5"] == 0).all()
     assert np.isnan(block.fiducials[:, :2]).all() and np.isfinite(block.fiducials[:, 2:]).all()
-
-
-def test_a_row_cut_short_or_too_long_is_rejected(export):
-    folder, table = export
-    lines = table.read_text().splitlines()
-    table.write_text("\n".join([lines[0], lines[1] + ";;", lines[2] + ";5", lines[3][:-8]]))
-    block = only_block("12sl", folder, table)
-    assert block.record_id == ["1"]
-    assert reason_of(block, "2").startswith("label row too long: 16 cells")
-    assert reason_of(block, "10").startswith("label row truncated")
 
 
 @pytest.mark.parametrize(

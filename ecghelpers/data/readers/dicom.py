@@ -91,25 +91,23 @@ def _leads(group, big_endian: bool) -> list[tuple[str | None, np.ndarray]]:
     padding = bytes(group.get("WaveformPaddingValue") or b"")[: dtype.itemsize]
     if len(padding) == dtype.itemsize and any(padding):  # zero is an ordinary sample
         table[table == np.frombuffer(padding, dtype)[0]] = np.nan
-    return [(_lead(c), _scaled(c, table[:, place])) for place, c in enumerate(channels)]
+    leads = [_lead(channel) for channel in channels]
+    scaled = (_scaled(c, s, n) for c, s, n in zip(channels, table.T, leads, strict=True))
+    return list(zip(leads, scaled, strict=True))
 
 
-def _scaled(channel, samples: np.ndarray) -> np.ndarray:
+def _scaled(channel, samples: np.ndarray, lead: str | None) -> np.ndarray:
+    if lead is None:
+        return samples
     units = channel.get("ChannelSensitivityUnitsSequence")
     if not channel.get("ChannelSensitivity") or not units:
-        return np.full(len(samples), np.nan) if _lead(channel) is None else _uncalibrated(channel)
-    sensitivity = float(channel.ChannelSensitivity)
+        raise Rejected(f"not calibrated: no sensitivity for lead {lead}")
     factor = channel.get("ChannelSensitivityCorrectionFactor")
-    factor = 1.0 if factor in (None, "") else float(factor)
+    factor = float(channel.ChannelSensitivity) * (1.0 if factor in (None, "") else float(factor))
     baseline = float(channel.get("ChannelBaseline") or 0)
-    if _lead(channel) is None:
-        return samples
-    scale = microvolts(str(units[0].CodeValue), f"lead {_lead(channel)} is in ")
-    return (samples * sensitivity * factor + baseline) * scale
-
-
-def _uncalibrated(channel):
-    raise Rejected(f"not calibrated: no sensitivity for lead {_lead(channel)}")
+    return (samples * factor + baseline) * microvolts(
+        str(units[0].CodeValue), f"lead {lead} is in "
+    )
 
 
 def _lead(channel) -> str | None:

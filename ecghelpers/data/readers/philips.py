@@ -36,12 +36,12 @@ def read(source: Source, root: Element) -> Recording:
 
 
 def _given(waves: Element, attribute: str, signal: Element | None, *tags: str) -> float:
-    values = numbers({"": waves.get(attribute)}) or {"": number_of(signal, tags[0])}
-    for tag in tags[1:]:
-        values = values if np.isfinite(values[""]) else {"": number_of(signal, tag)}
-    if not values[""] > 0:
+    """A number above zero from an attribute of the samples, or else from their description."""
+    texts = [waves.get(attribute), *(text_of(signal, tag) for tag in tags)]
+    found = [value for text in texts for value in numbers({"": text}).values() if value > 0]
+    if not found:
         raise Rejected(f"not calibrated: no {tags[0]}")
-    return values[""]
+    return found[0]
 
 
 def _channels(waves: Element, labels: list[str | None]) -> np.ndarray:

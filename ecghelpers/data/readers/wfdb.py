@@ -145,12 +145,11 @@ def _plain(path: str, folder: PurePosixPath) -> str:
 
 def _signal(source: Source, name: str) -> bytes:
     try:
-        raw = source.beside(name)
+        return source.beside(name)
     except KeyError:
         raise Rejected(f"signal file missing: {name}, which the header names") from None
     except Rejected as reason:
         raise Rejected(f"{reason} ({name}, which the header names)") from None
-    return raw
 
 
 def _check_claims(header, folder: Path, median: bool) -> None:
