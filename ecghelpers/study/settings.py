@@ -1,7 +1,4 @@
-"""What a reading study asks of a reader: which targets, how many records, one or two maps.
-
-Also the words of it, so that every view asks the same, and what a reader is called.
-"""
+"""The settings of a reading study (targets, records, maps at a time), its words, readers' names."""
 
 import re
 import unicodedata
@@ -10,31 +7,31 @@ from dataclasses import dataclass
 
 from ..ecg import TARGETS
 
-RECORDS = 10  # by default: enough for a verdict on every method, see results.LEAST_RECORDS
-SECONDS_A_MAP = 10  # what is assumed of a reader who has rated none yet
-LEFT_OUT = ("VentRate",)  # by default: one beat shows no rhythm, so the rate has no place on it
+RECORDS = 2  # by default, of one target: 20 maps, some five minutes
+SECONDS_A_MAP = 12  # assumed for a reader who has rated none yet
+FIRST = "qt"  # the target proposed where it has maps
 SCALE = {1: "not at all", 5: "exactly there"}
 QUESTION = "Does it mark where you would measure the {}?"
 QUESTIONS = {
-    "VentRate": "Does it mark what you would measure the heart rate by, the beats beside this one?",
+    "VentRate": "Does it mark the neighbouring beats, by which you would measure the heart rate?",
     "STJ_v5": "Does it mark where you would measure the J point in V5?",
 }
 
 
 def question(target: str) -> str:
-    """What a reader is asked of a map of this target."""
+    """The question about a map of this target."""
     label = TARGETS[target].label
     return QUESTIONS.get(target) or QUESTION.format(label)
 
 
 def reader_name(text: str) -> str:
-    """What a reader is called, without regard to case and spaces: AB for " ab"."""
+    """A reader's name without regard to case and spaces: AB for " ab"."""
     return " ".join(unicodedata.normalize("NFC", text).split()).upper()
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What one reader was asked to rate; kept as text in every row of her file."""
+    """The maps that a reader was asked to rate; kept as text in every row of the reader's file."""
 
     targets: tuple[str, ...]
     records: int
@@ -42,7 +39,7 @@ class Settings:
 
     @property
     def text(self) -> str:
-        """As a row holds it: ``targets=pr qt; records=10; maps=2``."""
+        """In a row: ``targets=pr qt; records=10; maps=2``."""
         return f"targets={' '.join(self.targets)}; records={self.records}; maps={self.together}"
 
     @classmethod
@@ -52,7 +49,7 @@ class Settings:
         return match and cls(tuple(match[1].split()), int(match[2]), int(match[3]))
 
     def maps(self, networks: Sequence[Mapping]) -> int:
-        """How many maps they ask for, of networks with their records and methods."""
+        """The number of maps, given networks with their records and methods."""
         return sum(
             len(network["methods"]) * min(self.records, len(network["records"]))
             for network in networks
@@ -61,8 +58,8 @@ class Settings:
 
 
 def default(networks: Sequence[Mapping]) -> Settings:
-    """What is proposed: all targets but those without a place, RECORDS records, one map."""
+    """The proposal: one target, RECORDS records, one map at a time."""
     targets = list(dict.fromkeys(network["target"] for network in networks))
-    chosen = tuple(target for target in targets if target not in LEFT_OUT) or tuple(targets)
+    chosen = (FIRST,) if FIRST in targets else tuple(targets[:1])
     most = max((len(network["records"]) for network in networks), default=1)
     return Settings(chosen, min(RECORDS, most))

@@ -1,13 +1,15 @@
-"""The view's JavaScript: modules in assets/view, as one script for whoever cannot import modules.
+"""The view's JavaScript: the modules in assets/view joined into one script, with the style sheet.
 
 A page opened from a file may not import ES modules, and a widget's code is one text. The modules
 use so little of the language's import and export that joining them needs no tool: one ``import {…}
-from "./other.js";`` a line, ``export`` before a declaration, and no name twice.
+from "./other.js";``, ``export`` before a declaration, and no name twice.
 """
 
+import json
 import re
 from pathlib import Path
 
+WEB_APP = "ECG_WEB_APP"  # in the environment of the web app's kernels
 ASSETS = Path(__file__).parent / "assets" / "view"
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:const|let|function|async) )", re.MULTILINE)
@@ -34,12 +36,17 @@ def bundle(entry: str) -> str:
 
 def page_script() -> str:
     """The script of the offline page, for a classic <script>."""
-    return f'"use strict";\n(() => {{\n{bundle("page.js")}}})();\n'
+    return f'"use strict";\n(() => {{\n{_style()}{bundle("page.js")}}})();\n'
 
 
 def widget_module() -> str:
     """The module of the widget."""
-    return bundle("widget.js")
+    return _style() + bundle("widget.js")
+
+
+def _style() -> str:
+    """The style sheet as a constant of the script, for the view's shadow tree."""
+    return f"const VIEW_CSS = {json.dumps((ASSETS / 'view.css').read_text(encoding='utf-8'))};\n"
 
 
 def _gather(module: str, texts: dict[str, str]) -> None:

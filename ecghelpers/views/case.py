@@ -1,8 +1,15 @@
-"""What a reader looks at: one record under one network."""
+"""One record under one network, as a reader looks at it."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
+
+INTERVENTION = "intervention"  # a map made without an attribution method
+
+
+def map_name(method: str, baseline: str) -> str:
+    """The name of a map among a case's maps: against the flat line it is the method's own."""
+    return f"{method}|{baseline}" if baseline != "flat" else method
 
 
 @dataclass
@@ -10,9 +17,9 @@ class Case:
     """One record under one network.
 
     beat_uv: (12, 600). fiducials: (6,) sample indices, NaN = missing. truth and prediction in
-    target unit, NaN where unknown. maps: method → (12, 600); units: method → unit. curves: method →
-    predictions (step,) at so many perturbed points (step,), empty where none are stored. mask:
-    where the truth of a planted network lies, (12, 600), else None.
+    target unit, NaN where unknown. maps: ``map_name`` → (12, 600). curves: method → predictions
+    (step,) at so many perturbed points (step,), empty where none are stored. mask: the samples
+    that a known readout reads, (12, 600), else None.
     """
 
     target: str
@@ -23,7 +30,6 @@ class Case:
     truth: float
     prediction: float
     maps: dict[str, np.ndarray] = field(default_factory=dict)
-    units: dict[str, str] = field(default_factory=dict)
     curves: dict[str, np.ndarray] = field(default_factory=dict)
     points: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     mask: np.ndarray | None = None

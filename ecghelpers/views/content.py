@@ -1,21 +1,26 @@
-"""What the view is told, in words and numbers: the same for the offline page and the widget."""
+"""The view's content in words and numbers: the same for the offline page and the widget."""
+
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from .. import __version__
 from ..attribution import FLOOR, MEANINGS, METHODS, kind
 from ..ecg import TARGETS
-from ..evaluation import review_words
+from ..evaluation.controls import label
+from ..evaluation.effects import follows_definition
 from ..evaluation.readouts import KINDS
+from ..evaluation.review import NO_METHOD, TESTS, voided
 from ..files import read_table
 from ..study import for_views
 from ..study.marks import study_id
 from ..study.reading_study import Study
-from ..written import interval, written
-from .case import Case
+from . import beat_edits
+from .case import INTERVENTION, Case
 from .printout import measurements
-from .results_folder import PLANTED, Cases
+from .results_folder import KNOWN_READOUT, Cases
 
 SOURCES = {
     "gan": "Generated ECGs (Pulse2Pulse GAN)",
@@ -29,72 +34,128 @@ READING = (
     "after Fridericia, QT / RR^½ after Bazett (RR in s); axes from the net areas in I and aVF."
 )
 SIGNS = (
-    "Orange and blue: up and down in contributions and sensitivities; in guided methods and "
-    "random, colour means strength alone."
+    "Orange and blue mean up and down in contributions and sensitivities; in guided methods, "
+    "interventions and random maps colour means strength alone."
 )
+MEDIAN_OF_10_S, MEDIAN = "median beat of a 10 s ECG", "median beat"
 BYTE, WORD = 127, 32767  # levels of a map's values, on either side of zero
-THAN_RANDOM = ("worse", "not told apart", "better")
-VERDICTS = {"passes": "better", "fails": "worse", "yes": "better", "no": "worse"}
+SEGMENT_SAMPLES = 20  # over which maps are summed before they are compared
+VERDICTS = ("passes", "fails", "unclear")
+# Target → its lead, and the fiducials that define it.
+PLACES = {"VentRate": ("II", (2, 5)), "pr": ("II", (0, 2)), "qrs": ("II", (2, 3))}
+PLACES |= {"qt": ("II", (2, 5)), "STJ_v5": ("V5", (2, 3))}
+PLACES |= {"T_PeakAmpl_v5": ("V5", (3, 5)), "R_PeakAmpl_v5": ("V5", (2, 3))}
+INTERVENTION_WORDS = {
+    "label": "Intervention",
+    "sentence": "What changes the prediction when a segment is replaced by other records' values.",
+    "style": ["#000000", "solid"],
+}
 
 
 def overview(cases: Cases, records: int = 50, seed: int = 1) -> dict:
-    """What there is: methods, targets, networks with their records, the review; JSON values."""
+    """Everything that can be chosen: methods, targets, networks, the review; JSON values."""
     networks = cases.networks(records)
+    shown = ("target", "model", "records", "methods", "intervention", "baselines")
     rated = [
-        {name: n[name] for name in ("target", "model", "records", "methods")}
-        | {"study": study_id(seed, n), "planted": False}
+        {name: n[name] for name in shown} | {"study": study_id(seed, n), "planted": False}
         for n in networks
     ]
-    planted = [n | {"study": None, "planted": True} for n in cases.planted_networks(records)]
-    names = list(dict.fromkeys(n["target"] for n in [*rated, *planted]))
+    known = [n | {"study": None, "planted": True} for n in cases.known_readouts(records)]
     source = str(cases.medians.attributes.get("source", ""))
+    names = dict.fromkeys(n["target"] for n in [*rated, *known])
     with_maps = {record for n in rated for record in n["records"]}
     return {
         "version": __version__,
         "about": f"{SOURCES.get(source, source)}: {len(with_maps)} records, {len(rated)} networks "
         f"(version {__version__})",
-        "beat": "Median beat of a 10 s ECG",
         "reading": READING,
         "seed": seed,
-        "methods": {
+        "methods": {INTERVENTION: INTERVENTION_WORDS}
+        | {
             name: {"label": row.label, "sentence": row.sentence, "style": [row.colour, row.dash]}
             for name, row in METHODS.items()
         },
         "targets": [_target(name) for name in names],
-        "networks": [*rated, *planted],
+        "networks": [*rated, *known],
         "review": review(cases),
-        "study": for_views.setup(
-            Study(networks, seed).networks, review_table(cases), cases.patients
-        ),
+        "study": for_views.setup(Study(networks, seed).networks),
     }
 
 
 def _target(name: str) -> dict:
-    if name.startswith(PLANTED):
-        known = KINDS[name.removeprefix(PLANTED)]
-        label, unit = f"Known readout: {known.label}", known.unit
+    lead, edges = PLACES.get(name, ("V5", (2, 5)))
+    if name.startswith(KNOWN_READOUT):
+        known = KINDS[name.removeprefix(KNOWN_READOUT)]
+        title, unit = f"Known readout: {known.label}", known.unit
     else:
-        label, unit = TARGETS[name].label, TARGETS[name].unit
-    return {"name": name, "label": label, "unit": unit, "digits": 0}
+        title, unit = TARGETS[name].label, TARGETS[name].unit
+    place = {"lead": lead, "edges": list(edges)}
+    return {"name": name, "label": title, "unit": unit, "digits": 0} | place
 
 
-def network_content(cases: Cases, target: str, model: int, methods) -> dict:
-    """What holds for every record of a network: what colours mean, its error, the ranking."""
+def network_content(cases: Cases, target: str, model: int, network: dict) -> dict:
+    """What holds for every record of a network: what colours mean, its error, orders, edits.
+
+    network: its row of ``overview``.
+    """
     multiply = cases.settings(target, model).get("multiply_by_inputs", True)
-    units = {method: cases.unit(target, model, method) for method in methods if method in METHODS}
-    meanings = {}
-    for method in units:
-        what = kind(method, multiply)
-        meanings[method] = f"{what.capitalize()}: {MEANINGS[what]}"
-    planted = target.startswith(PLANTED)
+    methods = [method for method in network["methods"] if method in METHODS]
+    kinds = {method: kind(method, multiply) for method in methods}
+    known, unit = network["planted"], "" if network["planted"] else TARGETS[target].unit
+    meanings = {m: f"{what.capitalize()}: {MEANINGS[what]}" for m, what in kinds.items()}
     return {
-        "units": units,
-        "meanings": meanings,
+        "units": {m: cases.unit(target, model, m) for m in methods} | {INTERVENTION: unit},
+        "meanings": meanings | _intervention_meanings(),
         "signs": SIGNS,
-        "planted": planted,
-        "test_mae": None if planted else number(cases.test_error(target, model)),
-        "ranking": _of_known(cases, target) if planted else _of_network(cases, target, model),
+        "adds_up": [method for method, what in kinds.items() if what == "contribution"],
+        "planted": known,
+        "test_mae": None if known else number(cases.test_error(target, model)),
+        "follows": None if known else _follows(cases, target, model),
+        "orders": {} if known else _orders(cases, target, model, network["records"]),
+        "edits": [] if known else beat_edits.specifications(target, only_own=False),
     }
+
+
+def _intervention_meanings() -> dict[str, str]:
+    return {
+        INTERVENTION: "Intervention: how far the prediction moves, up or down, when these 40 ms of "
+        "this lead are replaced by those of other records (mean)",
+        f"{INTERVENTION}|mean": "Intervention: how much higher (orange) or lower (blue) the "
+        "prediction is than with these 40 ms of the average beat",
+    }
+
+
+def _follows(cases: Cases, target: str, model: int) -> dict | None:
+    """Whether the network follows the target's definition, of ``effects.csv``; None without."""
+    path = cases.results.effects(target, model)
+    if not path.is_file():
+        return None
+    _, sentence = follows_definition(pd.read_csv(path))
+    title = "Slope of the prediction against edits of the beat with a known effect; 1 is ideal."
+    return {"text": sentence, "title": title}
+
+
+def _orders(cases: Cases, target: str, model: int, ids: list[str]) -> dict[str, list[str]]:
+    """The records by error, largest first, and by the agreement of their maps, lowest first."""
+    stored = cases.attributions(target, model)
+    rows = [list(stored.record_id).index(record) for record in ids]
+    error = np.nan_to_num(np.abs(stored.prediction - stored.truth)[rows], nan=-1)
+    maps = [values[rows] for method, values in stored.maps.items() if method != FLOOR]
+    alike = [agreement([values[k] for values in maps]) for k in range(len(rows))]
+    return {
+        "error": [ids[k] for k in np.argsort(-error, kind="stable")],
+        "agreement": [ids[k] for k in np.argsort(alike, kind="stable")],
+    }
+
+
+def agreement(maps: list[np.ndarray]) -> float:
+    """The mean rank correlation between maps (12, 600), each summed as |values| per segment."""
+    if len(maps) < 2:
+        return 1.0
+    sums = [np.abs(m).reshape(len(m), -1, SEGMENT_SAMPLES).sum(2).ravel() for m in maps]
+    ranks = [rankdata(values) for values in sums if values.any()]
+    pairs = [float(np.corrcoef(a, b)[0, 1]) for a, b in combinations(ranks, 2)]
+    return float(np.mean(pairs)) if pairs else 0.0
 
 
 def levels(values: np.ndarray, most: int = WORD) -> tuple[float, np.ndarray]:
@@ -117,113 +178,76 @@ def as_stored(values: np.ndarray, most: int = WORD) -> np.ndarray:
 
 def case_content(cases: Cases, case: Case) -> dict:
     """The numbers of a record under a network but for its arrays."""
-    if case.target.startswith(PLANTED):
-        rows = [_target(case.target) | {"value": case.truth}]
-    else:
-        rows = measurements(case.beat_uv, case.fiducials, cases.record(case.record_id)[2])
+    own = cases.own.get(case.record_id)
     if not np.isfinite(case.prediction):
         case.prediction = cases.predicted(case)
+    if case.target.startswith(KNOWN_READOUT):
+        row = {"value": case.truth, "network": case.prediction, "machine": np.nan}
+        rows, outside = [_target(case.target) | row], ""
+    else:
+        targets = cases.record(case.record_id)[2]
+        machine = own.machine if own else None
+        predicted = cases.predictions(case.record_id)
+        rows = measurements(case.beat_uv, case.fiducials, targets, predicted, machine)
+        outside = cases.known_range.outside(case.beat_uv, targets) if own else ""
+    numbers = ("value", "network", "machine")
     return {
         "fiducials": [number(mark) for mark in case.fiducials],
         "truth": number(case.truth),
         "prediction": number(case.prediction),
-        "measurements": [row | {"value": number(row["value"])} for row in rows],
+        "measurements": [row | {n: number(row[n]) for n in numbers} for row in rows],
+        "source": MEDIAN if own and own.strip is None else MEDIAN_OF_10_S,
+        "own": own is not None,
+        "outside": outside,
         "points": [int(count) for count in case.points],
         "curves": {m: [float(f"{v:.5g}") for v in curve] for m, curve in case.curves.items()},
     }
 
 
-def _of_network(cases: Cases, target: str, model: int) -> dict:
-    """Methods by their agreement with interventions (review.csv), else by ``aopc.csv``."""
-    title, count = "Does a map show what the network uses?", cases.perturbed_records(target, model)
-    if cases.results.review.is_file():
-        table = review_table(cases)
-        rows = table[(table.target == target) & (table.test == "change")]
-        if len(rows):
-            note = (
-                "Rank correlation of a map with the intervention map (how far the prediction moves "
-                f"when a segment is replaced by another ECG's), mean over {count} test ECGs. "
-                f"{_interval(count)}"
-            )
-            methods = rows[["method", "value", "low", "high", "verdict"]].itertuples(index=False)
-            return _ranking(title, "Agreement", note, list(methods))
-    if cases.results.aopc.is_file():
-        table = read_table(cases.results.aopc, ["target", "method"], ["model", "gain"])
-        rows = table[(table.target == target) & (table.model == model) & (table.method != FLOOR)]
-        if len(rows):
-            columns = ["method", "gain", "gain_low", "gain_high", "beats_random"]
-            rows = rows.reindex(columns=columns)
-            note = (
-                "Gain: how much more than with random maps the error grows while noise is added to "
-                f"the points that a map marks most; mean over {count} test ECGs. {_interval(count)}"
-            )
-            methods = rows.itertuples(index=False)
-            return _ranking(title, f"Gain ({TARGETS[target].unit})", note, list(methods))
-    return {"title": title, "columns": [], "rows": [], "note": "Not tested yet for this network."}
-
-
-def _interval(count: int) -> str:
-    return (
-        f"95 %: had {count} other ECGs of this kind been taken again and again, 95 of 100 such "
-        "intervals would hold the true mean."
-    )
-
-
-def _ranking(title: str, measure: str, note: str, methods: list) -> dict:
-    """Rows by their value, best first, with the verdict that the table gives them."""
-    methods = sorted(methods, key=lambda row: -row[1])
-    most = max((abs(row[1]) for row in methods), default=0)
-    form = f".{2 if most < 10 else 1 if most < 100 else 0}f"
-    rows = []
-    for method, value, low, high, verdict in methods:
-        ends = interval(low, high, form, "–")
-        rows.append([method, written(value, form), ends, VERDICTS.get(verdict, "unclear")])
-    if rows and FLOOR not in [row[0] for row in rows]:
-        above = sum(row[1] > 0 for row in methods)
-        rows.insert(above, [FLOOR, "0", "", "the floor itself"])
-    columns = [["Method", False], [measure, True], ["95 %", True], ["Than random", False]]
-    return {"title": title, "columns": columns, "rows": rows, "note": note}
-
-
-def _of_known(cases: Cases, target: str) -> dict:
-    """Methods by how much of a known readout's truth the points hold that they mark most."""
-    kind = target.removeprefix(PLANTED)
-    title, columns = "Do the maps find the known truth?", ["Method", False]
-    path = cases.results.planted_scores
-    if not path.is_file():
-        return {"title": title, "columns": [], "rows": [], "note": "Not tested yet."}
-    table = read_table(path, ["kind", "score", "method"], ["value"])
-    score = "marker" if KINDS[kind].needs_qt else "contribution"
-    part = table[(table.kind == kind) & (table.score == score)].sort_values("value")[::-1]
-    rows = [[row.method, written(row.value)] for row in part.itertuples() if row.method in METHODS]
-    note = (
-        "Share of the truth that lies at the points which a map marks most; 0 by chance, 1 for the "
-        "true map. One network; many are compared in the review."
-    )
-    return {"title": title, "columns": [columns, ["Share", True]], "rows": rows, "note": note}
-
-
 def review(cases: Cases) -> dict | None:
-    """The answer in words and each method's tests in a line, from ``review.csv``; None without."""
+    """The table of ``review.csv``: tests, control maps, and a cell a target, method and test."""
     table = review_table(cases)
-    if table is None:
+    if table is None or not len(table):
         return None
-    methods = [name for name in dict.fromkeys(table["method"]) if name != FLOOR]
-    return {
-        "answer": review_words.answer(table),
-        "tests": [[name, review_words.one_line(table, name)] for name in methods],
-    }
+    names = [test for test in TESTS if test in set(table["test"])]
+    names += [test for test in dict.fromkeys(table["test"]) if test not in TESTS]
+    rows: dict[str, dict] = {}
+    for row in table.to_dict("records"):
+        cell = {"verdict": row["verdict"] if row["verdict"] in VERDICTS else "", "text": _cell(row)}
+        rows.setdefault(row["target"], {}).setdefault(row["method"], {})[row["test"]] = cell
+    controls = {m: label(m) for m in dict.fromkeys(table["method"]) if m in NO_METHOD}
+    others = {m: label(m) for m in dict.fromkeys(table["method"]) if m not in METHODS}
+    tests = [
+        {"name": n, "label": TESTS[n].label, "question": TESTS[n].question}
+        if n in TESTS
+        else {"name": n, "label": n.replace("_", " "), "question": ""}
+        for n in names
+    ]
+    void = {test: [label(m) for m in passed] for test, passed in voided(table).items()}
+    return {"tests": tests, "rows": rows, "controls": controls, "labels": others, "void": void}
 
 
-def _label(method: str) -> str:
-    return METHODS[method].label if method in METHODS else method
+def _cell(row: dict) -> str:
+    """A row of the review in words: value, interval, chance and n."""
+    test, parts = TESTS.get(row["test"]), []
+    if not np.isfinite(row["value"]):
+        return ""
+    ends = "" if not np.isfinite(row["low"]) else f" (95 % {row['low']:.2f} to {row['high']:.2f})"
+    parts.append(f"{row['value']:.2f}{ends}" + (f", {test.unit}" if test else ""))
+    if np.isfinite(row["chance"]):
+        parts.append(f"chance {row['chance']:.2f}")
+    if "n" in row and np.isfinite(row["n"]):
+        parts.append(f"n = {row['n']:.0f} {row.get('unit_of_n', '')}".strip())
+    return "; ".join([*parts, row["verdict"]] if row["verdict"] else parts)
 
 
 def review_table(cases: Cases) -> pd.DataFrame | None:
     """``review.csv``, None where the tests have not been put together yet."""
     path = cases.results.review
     words, numbers = ["target", "method", "test", "verdict"], ["value", "low", "high", "chance"]
-    return read_table(path, words, numbers) if path.is_file() else None
+    if not path.is_file():
+        return None
+    return read_table(path, words, numbers).fillna({"verdict": ""})
 
 
 def number(value: float) -> float | None:

@@ -1,6 +1,7 @@
 """The explorer: the view as a widget, in JupyterLab or as a web app."""
 
 import logging
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,13 +10,21 @@ import anywidget
 import numpy as np
 import traitlets
 
+from ..attribution_methods import METHODS
 from ..study import for_views
 from ..study.reading_study import Study
-from . import content
-from .bundle import ASSETS, widget_module
-from .results_folder import Cases
+from . import beat_edits, content
+from .bundle import WEB_APP, widget_module
+from .case import map_name
+from .heatmap import ecg_heatmap
+from .picture import Picture
+from .results_folder import BY_BASELINE, Cases
 from .uploads import Upload, read_upload, read_uploads
 
+HOW_TO_OPEN = (
+    "To flip through all records, open this notebook in JupyterLab and choose Run All Cells, open "
+    "site/index.html in the results folder, or start ./web_app.sh."
+)
 RECORDS = 10_000  # of one network, at most: a list that a reader can still choose from
 
 
@@ -25,11 +34,11 @@ class Explorer(anywidget.AnyWidget):
     results: a results folder. seed: decides the order of blinded methods and of the reading study.
     Maps that are not stored are computed in a thread, and kept while the explorer lives. The
     browser asks with messages {number, ask, …}; the answer carries the number, and arrays as
-    float32 buffers. added: records beside those with stored maps. state: what is chosen, as text.
+    float32 buffers. added: records beside those with stored maps. state: the choice, as text.
+    Where nobody can use a widget, as in a notebook that papermill executed, a picture is shown.
     """
 
     _esm = traitlets.Unicode(widget_module()).tag(sync=True)
-    _css = traitlets.Unicode((ASSETS / "view.css").read_text(encoding="utf-8")).tag(sync=True)
     overview = traitlets.Dict().tag(sync=True)
     added = traitlets.List(traitlets.Unicode()).tag(sync=True)
     state = traitlets.Unicode("").tag(sync=True)
@@ -41,10 +50,11 @@ class Explorer(anywidget.AnyWidget):
         self.folder = self.cases.results.readings
         self._worker = ThreadPoolExecutor(1, "maps")
         self._turn = 0
+        self._files: list[tuple[str, bytes]] = []
         self.on_msg(self._asked)
 
     def open_file(self, path) -> list[str]:
-        """Measure a 12SL CSV file or a WFDB record of the user's own, and add it to the records.
+        """Measure an ECG file of the user's own, and add it to the records.
 
         Returns its id. Raises ValueError saying what is wrong with the file.
         """
@@ -53,7 +63,27 @@ class Explorer(anywidget.AnyWidget):
             raise ValueError(taken["refused"][0])
         return taken["records"]
 
-    # What the browser asks
+    def _repr_mimebundle_(self, **options):
+        if _interactive():
+            return super()._repr_mimebundle_(**options)
+        return self.picture()._repr_mimebundle_() | {"text/plain": HOW_TO_OPEN}
+
+    def picture(self) -> Picture:
+        """The first record under the first network, with its first map."""
+        first = self.overview["networks"][0]
+        method, record = first["methods"][0], first["records"][0]
+        case = self.cases.case(first["target"], first["model"], record)
+        label = next(t["label"] for t in self.overview["targets"] if t["name"] == case.target)
+        return ecg_heatmap(
+            case.beat_uv,
+            case.maps.get(method),
+            method=method,
+            fiducials=case.fiducials,
+            title=f"{label}, record {record}: {METHODS[method].label}. {HOW_TO_OPEN}",
+            unit=self.cases.unit(case.target, case.model, method),
+        )
+
+    # Requests of the browser
 
     def _asked(self, _widget, message: dict, buffers: list) -> None:
         ask, number = message.get("ask"), message.get("number")
@@ -65,8 +95,10 @@ class Explorer(anywidget.AnyWidget):
             answers = {
                 "network": self._network,
                 "case": self._case,
+                "edit": self._edit,
                 "find": self._find,
-                "open": lambda request: (self._opened(request, buffers), []),
+                "file": lambda request: self._file(request, buffers),
+                "open": self._open,
                 "ratings": self._ratings,
                 "keep": self._keep,
                 "results": self._results,
@@ -75,7 +107,7 @@ class Explorer(anywidget.AnyWidget):
                 self._answer(number, answers[ask], message)
 
     def _answer(self, number: int, answer: Callable, *request) -> None:
-        """Send what answer(*request) gives, (content, arrays), or what went wrong."""
+        """Send the content and arrays of answer(*request), or the error's message."""
         try:
             reply, arrays = answer(*request)
         except Exception as error:  # whatever went wrong, the reader must be told
@@ -87,13 +119,9 @@ class Explorer(anywidget.AnyWidget):
         self.send({"number": number, "content": reply}, buffers)
 
     def _network(self, request: dict) -> tuple[dict, list]:
-        target, model = request["target"], request["model"]
-        methods = next(
-            n["methods"]
-            for n in self.overview["networks"]
-            if (n["target"], n["model"]) == (target, model)
-        )
-        return content.network_content(self.cases, target, model, methods), []
+        place = request["target"], request["model"]
+        network = next(n for n in self.overview["networks"] if (n["target"], n["model"]) == place)
+        return content.network_content(self.cases, *place, network), []
 
     def _case(self, request: dict) -> tuple[dict, list]:
         case = self.cases.case(request["target"], request["model"], request["record"])
@@ -103,17 +131,40 @@ class Explorer(anywidget.AnyWidget):
         arrays |= {} if case.mask is None else {"mask": case.mask}
         arrays |= {f"rhythm {k}": v for k, v in (strip.by_lead if strip else {}).items()}
         reply = content.case_content(self.cases, case) | {"rhythm": strip and strip.rate}
-        return reply | {"buffers": list(arrays)}, list(arrays.values())
+        return reply | {"buffers": list(arrays), "by_baseline": BY_BASELINE}, list(arrays.values())
 
     def _computed(self, request: dict, turn: int) -> tuple[dict, list]:
         """One map, unless the reader has gone on meanwhile."""
         if turn != self._turn:
             return {}, []
+        method = request["method"]
+        baseline = request.get("baseline", "flat") if method in BY_BASELINE else "flat"
         case = self.cases.case(request["target"], request["model"], request["record"])
-        if request["method"] not in case.maps:
-            self.cases.compute(case, request["method"])
-        values = content.as_stored(case.maps[request["method"]])
+        name = map_name(method, baseline)
+        if name not in case.maps:
+            self.cases.compute(case, method, baseline)
+        values = content.as_stored(case.maps[name])
         return {"prediction": content.number(case.prediction)}, [values]
+
+    def _edit(self, request: dict) -> tuple[dict, list]:
+        """The beat edited by a dose, its prediction and map; a coarse map unless exact."""
+        case = self.cases.case(request["target"], request["model"], request["record"])
+        rate = self.cases.record(case.record_id)[2]["VentRate"]
+        found = beat_edits.edited(case, request["edit"], float(request["dose"]), rate)
+        if found is None:
+            return {"refused": beat_edits.NO_ROOM}, []
+        beat, marks = found
+        arrays, method = {"beat": beat}, request["method"]
+        if method in METHODS:
+            fewer = {} if request["exact"] else beat_edits.COARSE
+            baseline = request["baseline"] if method in BY_BASELINE else "flat"
+            record = [case.record_id]
+            [arrays["map"]] = self.cases.attribute(
+                case.target, case.model, method, beat[None], record, baseline, **fewer
+            )
+        [prediction] = self.cases.predict_beats(case.target, case.model, beat[None])
+        reply = {"prediction": content.number(prediction), "buffers": list(arrays)}
+        return reply | {"fiducials": [content.number(m) for m in marks]}, list(arrays.values())
 
     def _find(self, request: dict) -> tuple[dict, list]:
         record = request["record"]
@@ -126,12 +177,17 @@ class Explorer(anywidget.AnyWidget):
         if record not in self.added:
             self.added = [*self.added, record]
 
-    def _opened(self, request: dict, buffers: list) -> dict:
-        files = zip(request["names"], map(bytes, buffers), strict=True)
-        return self._take(read_uploads(files))
+    def _file(self, request: dict, buffers: list) -> tuple[dict, list]:
+        """Take one file; files that belong together come one by one."""
+        self._files.append((request["name"], bytes(buffers[0])))
+        return {}, []
+
+    def _open(self, _request: dict) -> tuple[dict, list]:
+        files, self._files = self._files, []
+        return self._take(read_uploads(files)), []
 
     def _take(self, uploads: list[Upload]) -> dict:
-        """Add the records, and say what is wrong with the other files."""
+        """Add the records; the reply names them, and the refused files with the reason."""
         ids = []
         for upload in uploads:
             if upload.record:
@@ -151,5 +207,16 @@ class Explorer(anywidget.AnyWidget):
         return {}, []
 
     def _results(self, _asked: dict) -> tuple[dict, list]:
-        review = content.review_table(self.cases)
-        return for_views.answers(self.study, self.folder, review, self.cases.patients), []
+        return for_views.answers(self.study, self.folder, self.cases.patients), []
+
+
+def _interactive() -> bool:
+    """Whether somebody may use the widget: not where papermill or nbconvert runs the notebook.
+
+    They tell the kernel that nobody can be asked for input; so does the web app, which has a
+    variable in the environment.
+    """
+    from IPython import get_ipython
+
+    kernel = getattr(get_ipython(), "kernel", None)
+    return WEB_APP in os.environ or getattr(kernel, "_allow_stdin", True)

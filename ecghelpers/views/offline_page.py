@@ -17,13 +17,15 @@ import numpy as np
 from ..config import Results
 from ..ecg import BEAT_SHAPE
 from ..files import write_text
-from . import content
+from . import beat_edits, content
 from .bundle import ASSETS, page_script
 from .case import Case
 from .results_folder import Cases
 
 MOST_IN_WORDS = 13_500_000  # samples: base64 of so many words is 36 MB; a larger page has bytes
-OF_A_RECORD = ("fiducials", "measurements")  # of a case's content: the same under every network
+OF_A_RECORD = ("fiducials", "measurements", "source")  # of a case: the same under every network
+EDITED_RECORDS = 12  # of each network, whose edited beats are stored
+EDITED_METHOD = "inputxgradient"  # whose map follows an edit on the page: it costs one pass
 
 
 def build_site(results: Results | str | Path, *, records: int = 50, seed: int = 1) -> Path:
@@ -57,9 +59,9 @@ def build_site(results: Results | str | Path, *, records: int = 50, seed: int = 
 
 
 def _write_frame(site: Path) -> None:
-    """Write what holds the data: the page, its style and its script."""
+    """Write the page itself, its style and its script."""
     site.mkdir()
-    for name in ("index.html", "view.css"):
+    for name in ("index.html", "page.css"):
         shutil.copy(ASSETS / name, site / name)
     write_text(site / "view.js", page_script())
 
@@ -90,13 +92,15 @@ def _write_network(site: Path, cases: Cases, network: dict, most: int) -> None:
     target, model, ids = network["target"], network["model"], network["records"]
     explained = [cases.case(target, model, record) for record in ids]
     contents = [content.case_content(cases, case) for case in explained]
-    maps = {}
-    for method in network["methods"]:
-        stored = [content.levels(case.maps[method], most) for case in explained]
-        peaks, levels = zip(*stored, strict=True)
-        maps[method] = {"peak": peaks, "data": [_base64(part) for part in levels]}
+    names = {name: None for case in explained for name in case.maps}
+    maps = {
+        name: [_stored(case.maps[name], most) if name in case.maps else None for case in explained]
+        for name in names
+    }
     methods = {name: None for case in contents for name in case["curves"]}
-    data = content.network_content(cases, target, model, network["methods"]) | {
+    edits = {} if network["planted"] else _edits(cases, explained[:EDITED_RECORDS])
+    own = [] if network["planted"] else beat_edits.specifications(target, only_own=True)
+    data = content.network_content(cases, target, model, network) | {
         "records": ids,
         "truth": [case["truth"] for case in contents],
         "prediction": [case["prediction"] for case in contents],
@@ -104,6 +108,9 @@ def _write_network(site: Path, cases: Cases, network: dict, most: int) -> None:
         "maps": maps,
         "points": next((case["points"] for case in contents if case["points"]), []),
         "curves": {m: [case["curves"].get(m) for case in contents] for m in methods},
+        "edits": own,
+        "edited": edits,
+        "edited_method": EDITED_METHOD,
     }
     if network["planted"]:  # its beats are no record's
         data["cases"] = [
@@ -113,6 +120,42 @@ def _write_network(site: Path, cases: Cases, network: dict, most: int) -> None:
         ]
     script = f"ECG.network({script_json(f'{target}|{model}')},{script_json(data)});\n"
     write_text(site / "data" / network["script"], script)
+
+
+def _stored(values: np.ndarray, most: int) -> dict:
+    peak, levels = content.levels(values, most)
+    return {"peak": peak, "data": _base64(levels)}
+
+
+def _edits(cases: Cases, explained: list[Case]) -> dict[str, list[dict]]:
+    """Record → its beat edited by each stored dose, with prediction and map.
+
+    The beat is stored as its change, a byte a sample.
+    """
+    found = [
+        (case, *edit)
+        for case in explained
+        for edit in beat_edits.series(case, cases.record(case.record_id)[2]["VentRate"])
+    ]
+    edits: dict[str, list[dict]] = {case.record_id: [] for case in explained}
+    if not found:
+        return edits
+    place = explained[0].target, explained[0].model
+    beats = np.stack([beat for _, _, beat, _ in found])
+    ids = [case.record_id for case, *_ in found]
+    maps = cases.attribute(*place, EDITED_METHOD, beats, ids)
+    predictions = cases.predict_beats(*place, beats)
+    for (case, dose, beat, marks), values, prediction in zip(found, maps, predictions, strict=True):
+        edits[case.record_id].append(
+            {
+                "dose": dose,
+                "prediction": content.number(prediction),
+                "fiducials": [content.number(mark) for mark in marks],
+                "change": _stored(beat - case.beat_uv, content.BYTE),
+                "map": _stored(values, content.BYTE),
+            }
+        )
+    return edits
 
 
 def runs(mask: np.ndarray) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""What an electrocardiograph prints of an ECG: rate, intervals, QTc, axes, and the targets."""
+"""The measurements that an electrocardiograph prints: rate, intervals, QTc, axes, amplitudes."""
 
 from collections.abc import Mapping
 
@@ -36,10 +36,18 @@ def axis(beat_uv: np.ndarray, onset: float, end: float) -> float:
     return float(np.degrees(np.arctan2(y, x))) if np.hypot(x, y) >= LEAST_UV else float("nan")
 
 
-def measurements(beat_uv: np.ndarray, fiducials, targets: Mapping[str, float]) -> list[dict]:
-    """Rows in the order of a printout: target's name or "", label, value, unit, digits.
+def measurements(
+    beat_uv: np.ndarray,
+    fiducials,
+    targets: Mapping[str, float],
+    networks: Mapping[str, float] | None = None,
+    machine: Mapping[str, float] | None = None,
+) -> list[dict]:
+    """Rows in the order of a printout: name ("" for no target), label, value, unit, digits, …
 
     beat_uv: (12, 600) µV. fiducials: (6,) samples. targets: name → value; NaN where missing.
+    networks: target → prediction. machine: target → value printed by the recorder; each row has
+    both as ``network`` and ``machine``.
     """
     marks = dict(zip(FIDUCIALS, np.asarray(fiducials, float), strict=True))
     value = {name: float(targets.get(name, np.nan)) for name in TARGETS}
@@ -52,4 +60,9 @@ def measurements(beat_uv: np.ndarray, fiducials, targets: Mapping[str, float]) -
         ("", "QRS axis", axis(beat_uv, marks["qonset"], marks["qoffset"]), "°"),
     ]
     names = ("name", "label", "value", "unit")
-    return [dict(zip(names, row, strict=True)) | {"digits": 0} for row in rows]
+    return [
+        dict(zip(names, row, strict=True))
+        | {"digits": 0, "network": (networks or {}).get(row[0], np.nan)}
+        | {"machine": (machine or {}).get(row[0], np.nan)}
+        for row in rows
+    ]

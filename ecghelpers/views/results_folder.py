@@ -1,26 +1,37 @@
-"""The cases that a reader can look at, from a results folder or a file of her own."""
+"""The cases that a reader can look at, from a results folder or a file of one's own."""
 
 import json
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from ..attribution_maps import training_beat
 from ..attribution_methods import METHODS
 from ..config import CURVES, MAPS, WEIGHTS, Results
-from ..data.maps_and_curves import Attributions, Perturbation, read_attributions, read_perturbation
+from ..data.maps_and_curves import (
+    Attributions,
+    Perturbation,
+    read_attributions,
+    read_intervention,
+    read_perturbation,
+)
 from ..data.medians import read_medians
 from ..data.rhythm import Strip, read_strips
-from ..ecg import TARGETS
+from ..ecg import BEAT_SAMPLES, TARGETS
 from ..evaluation.readouts import KINDS
 from ..files import read_table, sha256
 from ..study.marks import text_hash
-from .case import Case
+from .case import INTERVENTION, Case, map_name
+from .known_range import KnownRange
 from .uploads import OwnRecord
 
-PLANTED = "planted "  # before the name of a plant, as a target
+KNOWN_READOUT = "planted "  # before the kind of a known readout, as a target
+EFFECTS = "intervention.h5"
 KEPT_FILES = 8  # attributions of this many networks stay in memory
+# Maps that depend on the baseline.
+BY_BASELINE = [INTERVENTION, *(name for name, row in METHODS.items() if row.baseline)]
 
 
 class Cases:
@@ -39,8 +50,9 @@ class Cases:
         self._row = {record: row for row, record in enumerate(self.medians.record_id)}
         self.own: dict[str, OwnRecord] = {}
         self._computed: dict[tuple, np.ndarray] = {}
-        self._attributions = lru_cache(KEPT_FILES)(self._read_attributions)
+        self.attributions = lru_cache(KEPT_FILES)(self._read_attributions)
         self._perturbation = lru_cache(KEPT_FILES)(self._read_perturbation)
+        self._interventions = lru_cache(KEPT_FILES)(self._read_interventions)
         self.network = lru_cache(KEPT_FILES)(self._read_network)
         self._predicted = lru_cache(1000)(self._predict)
         self.strips = read_strips(self.results.strips)
@@ -50,33 +62,15 @@ class Cases:
         """Record → patient, or the record itself where no patient is known."""
         return dict(zip(self.medians.record_id, self.medians.groups, strict=True))
 
-    @property
-    def targets(self) -> list[str]:
-        """The targets that have a network."""
-        return list(dict.fromkeys(target for target, _ in self.models))
+    @cached_property
+    def known_range(self) -> KnownRange:
+        """The range of the training records, with their mean beat."""
+        return KnownRange.of(self.medians)
 
-    def numbers(self, target: str) -> list[int]:
-        """The model numbers of a target."""
-        return [number for name, number in self.models if name == target]
-
-    def records(self, target: str, model: int) -> list[str]:
-        """The records with stored maps; where there are none, the test records."""
-        stored = self._attributions(target, model)
-        if stored is not None:
-            return list(stored.record_id)
-        return list(self.medians.record_id[self.medians.split == "test"])
-
-    def planted_networks(self, records: int = 50) -> list[dict]:
-        """As ``networks``, those that read a plant; their target is "planted <name>"."""
-        networks = []
-        for name in KINDS:
-            target = f"{PLANTED}{name}"
-            maps = self._read_attributions(target, 1, ())
-            if maps is not None and maps.mask is not None and len(maps.record_id):
-                methods = [m for m in METHODS if m in maps.details]
-                ids = list(maps.record_id[:records])
-                networks.append({"target": target, "model": 1, "records": ids, "methods": methods})
-        return networks
+    @cached_property
+    def training_beat(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and SD (12, 600) µV of the training records."""
+        return training_beat(self.medians)
 
     def networks(self, records: int = 50) -> list[dict]:
         """Target, model, records, methods and maps of every network with heatmaps.
@@ -89,22 +83,47 @@ class Cases:
             maps = self._read_attributions(target, model, ())  # not the maps of all at once
             if maps is None or not len(maps.record_id):
                 continue
-            methods = [m for m in METHODS if m in maps.details]
-            methods += [m for m in maps.details if m not in methods]
-            ids = list(maps.record_id[:records])
-            network = {"target": target, "model": model, "records": ids, "methods": methods}
-            networks.append(network | {"maps": self._fingerprint(target, model, maps)})
+            network = self._described(target, model, maps, records)
+            network |= {
+                "maps": self._fingerprint(target, model, maps),
+                "intervention": (self.folder(target, model) / EFFECTS).is_file(),
+                "baselines": self._baselines(maps),
+            }
+            networks.append(network)
         return networks
+
+    def _baselines(self, maps: Attributions) -> list[str]:
+        """What contributions are explained against; against the flat line alone in older files."""
+        stored = {held["parameters"].get("baseline", "") for held in maps.details.values()}
+        return ["flat", "mean"] if "flat" in stored else ["mean"] if "mean" in stored else ["flat"]
+
+    def known_readouts(self, records: int = 50) -> list[dict]:
+        """As ``networks``, for the networks whose readout is known; target "planted <kind>"."""
+        networks = []
+        for kind in KINDS:
+            target = f"{KNOWN_READOUT}{kind}"
+            maps = self._read_attributions(target, 1, ())
+            if maps is None or maps.mask is None:
+                continue
+            network = self._described(target, 1, maps, records)
+            networks.append(network | {"intervention": False, "baselines": ["flat"]})
+        return networks
+
+    def _described(self, target: str, model: int, maps: Attributions, records: int) -> dict:
+        methods = [m for m in METHODS if m in maps.details]
+        methods += [m for m in maps.details if m not in methods]
+        ids = list(maps.record_id[:records])
+        return {"target": target, "model": model, "records": ids, "methods": methods}
 
     def _fingerprint(self, target: str, model: int, maps: Attributions) -> str:
         settings = {method: held["parameters"] for method, held in maps.details.items()}
-        weights = sha256(self._folder(target, model) / WEIGHTS)
+        weights = sha256(self.folder(target, model) / WEIGHTS)
         return f"{weights[:16]}.{text_hash(json.dumps(settings, sort_keys=True)):08x}"
 
-    def _folder(self, target: str, model: int) -> Path:
-        """Where the files of one network lie, planted or not."""
-        if target.startswith(PLANTED):
-            return self.results.planted_dir(target.removeprefix(PLANTED))
+    def folder(self, target: str, model: int) -> Path:
+        """The folder with the files of one network, of a target or with a known readout."""
+        if target.startswith(KNOWN_READOUT):
+            return self.results.planted_dir(target.removeprefix(KNOWN_READOUT))
         return self.results.model_dir(target, model)
 
     def strip(self, record_id: str) -> Strip | None:
@@ -140,19 +159,20 @@ class Cases:
     def case(self, target: str, model: int, record_id: str) -> Case:
         """One record under one network, with everything that is stored or computed of it."""
         case = self._bare(target, model, record_id)
-        stored = self._attributions(target, model)
+        stored = self.attributions(target, model)
         if stored is not None and record_id in stored.record_id:
             row = list(stored.record_id).index(record_id)
             case.prediction = float(stored.prediction[row])
             case.maps = {method: maps[row] for method, maps in stored.maps.items()}
-            case.units = {method: held["unit"] for method, held in stored.details.items()}
+            for method, maps in stored.against_mean.items():
+                case.maps[map_name(method, "mean")] = maps[row]
             if stored.mask is not None:
                 case.beat_uv, case.mask = stored.beats[row], stored.mask[row]
                 case.truth = float(stored.truth[row])
-        for (*key, method), values in self._computed.items():
+        for (*key, name), values in self._computed.items():
             if key == [target, model, record_id]:
-                case.maps[method] = values
-                case.units[method] = self.unit(target, model, method)
+                case.maps[name] = values
+        case.maps |= self._interventions(target, model).get(record_id, {})
         perturbed = self._perturbation(target, model)
         if perturbed is not None and record_id in perturbed.record_id:
             row = list(perturbed.record_id).index(record_id)
@@ -165,30 +185,51 @@ class Cases:
         truth = targets.get(target, np.nan)
         return Case(target, model, record_id, beat, marks, truth, np.nan)
 
-    def compute(self, case: Case, method: str) -> None:
+    def compute(self, case: Case, method: str, baseline: str = "flat") -> None:
         """Compute a map that is not stored, and the prediction; they are kept and put into case."""
-        from ..attribution import attribute
-
-        key = (case.target, case.model, case.record_id)
-        network = self.network(case.target, case.model)
-        beats = np.asarray(case.beat_uv, np.float32)[None]
-        options = self.settings(case.target, case.model)
-        maps = attribute(
-            network, beats, method, record_id=[case.record_id], progress=False, **options
-        )
-        self._computed[(*key, method)] = case.maps[method] = maps[0]
-        case.units[method] = self.unit(case.target, case.model, method)
+        name = map_name(method, baseline)
+        place, record = (case.target, case.model), [case.record_id]
+        [values] = self.attribute(*place, method, case.beat_uv[None], record, baseline)
+        self._computed[(case.target, case.model, case.record_id, name)] = values
+        case.maps[name] = values
         if not np.isfinite(case.prediction):
             case.prediction = self.predicted(case)
 
+    def attribute(
+        self, target: str, model: int, method: str, beats_uv, record_id, baseline="flat", **fewer
+    ) -> np.ndarray:
+        """A method's maps of beats (record, 12, 600) under a network, with the stored settings.
+
+        fewer: draws or steps that replace the stored ones.
+        """
+        from ..attribution import attribute
+
+        options = self.settings(target, model) | fewer
+        mean, sd = self.training_beat
+        options |= {"baseline": mean if baseline == "mean" else None, "voltage_sd": sd}
+        beats, network = np.asarray(beats_uv, np.float32), self.network(target, model)
+        return attribute(network, beats, method, record_id=record_id, progress=False, **options)
+
     def predicted(self, case: Case) -> float:
-        """What the network predicts for the case now, in target unit."""
+        """The network's prediction for the case now, in target unit."""
         return self._predicted(case.target, case.model, case.record_id)
 
-    def perturbed_records(self, target: str, model: int) -> int:
-        """How many ECGs were perturbed for a network."""
-        perturbed = self._perturbation(target, model)
-        return 0 if perturbed is None else len(perturbed.record_id)
+    def predictions(self, record_id: str) -> dict[str, float]:
+        """Target → prediction of its first network for a record."""
+        first = dict(reversed(self.models))
+        return {target: self._predicted(target, first[target], record_id) for target in first}
+
+    def predict_beats(self, target: str, model: int, beats_uv: np.ndarray) -> np.ndarray:
+        """A network's predictions (record,) for any beats (record, 12, 600) µV, in target unit."""
+        from ..prediction import predict
+
+        return predict(self.network(target, model), np.asarray(beats_uv, np.float32))
+
+    def _predict(self, target: str, model: int, record_id: str) -> float:
+        stored = self.attributions(target, model)
+        if stored is not None and record_id in stored.record_id:
+            return float(stored.prediction[list(stored.record_id).index(record_id)])
+        return float(self.predict_beats(target, model, self.record(record_id)[0][None])[0])
 
     def test_error(self, target: str, model: int) -> float:
         """The network's MAE on the test split, NaN where ``metrics.csv`` does not tell."""
@@ -200,45 +241,52 @@ class Cases:
 
     def settings(self, target: str, model: int) -> dict:
         """The settings of the stored maps, so that computed ones compare with them."""
-        stored = self._attributions(target, model)
+        stored = self.attributions(target, model)
         if stored is None or not stored.details:
             return {"seed": self.seed}
-        settings = next(iter(stored.details.values()))["parameters"]
+        settings = dict(next(iter(stored.details.values()))["parameters"])
+        settings.pop("baseline", None)
         return {"seed": self.seed} | settings
 
     def unit(self, target: str, model: int, method: str) -> str:
         """Of a map, computed or stored: computed ones have the settings of the stored."""
         from ..attribution import unit
 
-        stored = self._attributions(target, model)
+        stored = self.attributions(target, model)
         if stored is not None and method in stored.details:
             return stored.details[method]["unit"]
-        return unit(
-            method,
-            TARGETS[target].unit,
-            self.settings(target, model).get("multiply_by_inputs", True),
-        )
-
-    def _predict(self, target: str, model: int, record_id: str) -> float:
-        from ..prediction import predict
-
-        beat = self._bare(target, model, record_id).beat_uv
-        beats = np.asarray(beat, np.float32)[None]
-        return float(predict(self.network(target, model), beats)[0])
+        multiply = self.settings(target, model).get("multiply_by_inputs", True)
+        return unit(method, TARGETS[target].unit, multiply)
 
     def _read_network(self, target: str, model: int):
         from ..config import resolve_device
         from ..model import load_model
 
-        path = self._folder(target, model) / WEIGHTS
-        return load_model(path, resolve_device(self.device))
+        return load_model(self.folder(target, model) / WEIGHTS, resolve_device(self.device))
 
     def _read_attributions(
         self, target: str, model: int, methods: Sequence[str] | None = None
     ) -> Attributions | None:
-        path = self._folder(target, model) / MAPS
+        path = self.folder(target, model) / MAPS
         return read_attributions(path, methods) if path.is_file() else None
 
     def _read_perturbation(self, target: str, model: int) -> Perturbation | None:
-        path = self._folder(target, model) / CURVES
+        path = self.folder(target, model) / CURVES
         return read_perturbation(path) if path.is_file() else None
+
+    def _read_interventions(self, target: str, model: int) -> dict[str, dict[str, np.ndarray]]:
+        """Record → map's name → (12, 600).
+
+        Against the mean beat: prediction minus the prediction with the segment replaced.
+        """
+        path = self.folder(target, model) / EFFECTS
+        if not path.is_file():
+            return {}
+        found = read_intervention(path)
+        wide = BEAT_SAMPLES // found.effect_mean.shape[-1]
+        against_mean = -np.repeat(found.effect_mean, wide, axis=-1)
+        name = map_name(INTERVENTION, "mean")
+        return {
+            record: {INTERVENTION: size, name: signed}
+            for record, size, signed in zip(found.record_id, found.map, against_mean, strict=True)
+        }

@@ -1,4 +1,4 @@
-"""The explorer of notebook 05 as a web app: no code to be seen, and no way to run any."""
+"""The explorer of notebook 05 as a web app, which shows no code and runs none that it is sent."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from ..config import ROOT, Results
 from ..data.medians import read_medians
-from .bundle import ASSETS
+from .bundle import ASSETS, WEB_APP
 
 TOKEN, TAG = "WEB_APP_TOKEN", "web-app"
 ADDRESS, MOST_PORT = "127.0.0.1", 65_535
@@ -37,6 +37,7 @@ REFILL_S = 0.5  # after a visitor came, until a process starts for the next
 def main(arguments: list[str] | None = None) -> None:
     """Serve until interrupted."""
     options = _parse(arguments)
+    os.environ[WEB_APP] = "yes"  # for the kernels: they show the widget
     token = os.environ.pop(TOKEN, "") or secrets.token_urlsafe(24)
     if wrong := _wrong(options, token):
         sys.exit(f"error: {wrong}")
@@ -86,12 +87,21 @@ def server(notebook: Path, token: str, options: argparse.Namespace):
 
     For the next visitor a process waits that has run the notebook, so that his page opens at once.
     """
+    from jinja2 import ChoiceLoader, FileSystemLoader
     from tornado.web import ErrorHandler
     from traitlets.config import Config
     from voila.app import Voila
 
     class WebApp(Voila):
-        """Says of addresses over which Voilà would stumble that they do not exist."""
+        """Answers 404 where Voilà would stumble, and has a login page of our own."""
+
+        own_pages = ""
+
+        def init_settings(self) -> dict:
+            settings = super().init_settings()
+            pages = settings["jinja2_env"]
+            pages.loader = ChoiceLoader([FileSystemLoader(self.own_pages), pages.loader])
+            return settings
 
         def init_handlers(self) -> list:
             stumbles = f"voila/templates/(?!{TEMPLATE_FILE}$).*", "logout"
@@ -112,7 +122,9 @@ def server(notebook: Path, token: str, options: argparse.Namespace):
     app.base_url = f"/{options.base_url.strip('/')}/".replace("//", "/")
     app.tornado_settings = {"headers": {"Content-Security-Policy": POLICY}}
     app.initialize([str(notebook)])
-    app.template_paths = [_templates(app.template_paths, notebook.parent), *app.template_paths]
+    own = _templates(app.template_paths, notebook.parent)
+    app.template_paths = [own, *app.template_paths]
+    app.own_pages = own
     return app
 
 

@@ -2,7 +2,8 @@
 
 from conftest import PATIENCE_MS
 
-VIEW = ".ecg-view"
+VIEW = ".ecg-view"  # the host of a shadow tree, which Playwright's selectors see into
+SHADE = "document.querySelector('.ecg-view').shadowRoot"
 HASH = """canvas => {
   const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
   let value = 0;

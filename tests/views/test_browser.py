@@ -1,27 +1,38 @@
 """The offline page in a real browser, from its file, with the network off."""
 
-import fake_results
-import pytest
-from reading import letters
-from seen import captions, change, choose, drawn, part, pictures
+import re
+import shutil
 
+import fake_results
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import OUTPUT
+from PIL import Image
+from reading import letters
+from seen import SHADE, VIEW, captions, change, choose, drawn, part, pictures
+
+from ecghelpers.config import Results
+from ecghelpers.data.maps_and_curves import Attributions, write_attributions
+from ecghelpers.data.medians import read_medians
+from ecghelpers.views import offline_page
 from ecghelpers.views.results_folder import Cases
 from ecghelpers.views.styles import METHOD_LABELS
 
-SIZES = {"laptop": (1280, 800), "desktop": (1920, 1080), "phone": (390, 844)}
+IDS = fake_results.HOSTILE_IDS
+CANVAS = f"{SHADE}.querySelector('[name=panels] canvas')"
 
 
-def test_opens_with_qt_and_all_that_is_known(opened, shown):
-    case = Cases(shown).case("qt", 1, fake_results.HOSTILE_IDS[0])
+def test_opens_with_all_methods_on_the_lead_of_the_target(opened, shown):
+    case = Cases(shown).case("qt", 1, IDS[0])
+    assert captions(opened) == list(METHOD_LABELS.values())
+    assert opened.evaluate(f"{CANVAS}.page.cells.map(cell => cell.name)") == ["II"]
     status = part(opened, "status").text_content()
-    assert "Median beat of a 10 s ECG" in status
     assert f"QT interval: measured {case.truth:.0f} ms, network {case.prediction:.0f}" in status
-    rows = part(opened, "measurements").locator("tbody tr").all_text_contents()
-    assert [row.split("–")[0][:5] for row in rows[:4]] == ["Heart", "PR in", "QRS d", "QT in"]
     assert opened.locator("tr.target").text_content().startswith("QT interval")
-    assert opened.locator("[name=ranking] tbody tr").count() == 10
     assert "Research only, not for diagnosis" in opened.locator("header").text_content()
-    assert opened.locator("[name=review] dt").count() == 9
+    choose(opened, "target", "pr")
+    assert part(opened, "leads").input_value() == "target"
 
 
 @pytest.mark.parametrize(
@@ -29,19 +40,17 @@ def test_opens_with_qt_and_all_that_is_known(opened, shown):
     [
         ("target", "pr"),
         ("model", "2"),
-        ("record", fake_results.HOSTILE_IDS[1]),
+        ("record", IDS[1]),
         ("view", "methods"),
         ("view", "models"),
         ("view", "two"),
-        ("view", "difference"),
         ("slot", "4"),
         ("leads", "averaged"),
-        ("leads", "6x2"),
-        ("leads", "12x1"),
         ("leads", "V5"),
     ],
 )
 def test_every_choice_changes_the_picture_and_can_be_reloaded(opened, control, value):
+    choose(opened, "view", "one")
     before = pictures(opened)
     choose(opened, control, value)
     after = pictures(opened)
@@ -56,26 +65,169 @@ def test_every_choice_changes_the_picture_and_can_be_reloaded(opened, control, v
     assert part(opened, control).input_value() == value
 
 
-def test_the_page_hides_methods_in_the_order_that_python_knows(opened):
-    choose(opened, "view", "methods")
+def test_blinding_hides_names_in_the_order_that_python_knows(opened):
     change(opened, lambda: opened.keyboard.press("b"))
-    order = "[...document.querySelectorAll('[name=panels] canvas')].map(c => c.entry.method)"
-    for reader in ("", "ÆRØ"):
-        if reader:
-            part(opened, "reader").fill(reader)
-            change(opened, lambda: part(opened, "reader").dispatch_event("change"))
-        for record in fake_results.HOSTILE_IDS:
-            if part(opened, "record").input_value() != record:
-                choose(opened, "record", record)
-            expected = letters(list(METHOD_LABELS), 1, reader, "qt", 1, record)
-            assert opened.evaluate(order) == list(expected.values())
-
-
-def test_blinding_hides_every_name(opened):
-    choose(opened, "view", "methods")
-    change(opened, lambda: opened.keyboard.press("b"))
-    assert captions(opened) == list("ABCDEFGHIJ")
-    text = opened.locator("body").inner_text()
+    assert captions(opened) == list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(METHOD_LABELS)])
+    text = opened.locator(VIEW).inner_text()
     assert not [label for label in METHOD_LABELS.values() if label in text]
-    change(opened, lambda: opened.keyboard.press("n"))
-    assert captions(opened)[0].startswith("A: ")
+    assert part(opened, "review").is_hidden() and opened.locator(".badge:visible").count() == 0
+    order = f"[...{SHADE}.querySelectorAll('[name=panels] canvas')].map(c => c.entry.method)"
+    for record in IDS:
+        if part(opened, "record").input_value() != record:
+            choose(opened, "record", record)
+        expected = letters(list(METHOD_LABELS), 1, "", "qt", 1, record)
+        assert opened.evaluate(order) == list(expected.values())
+
+
+def test_records_come_in_the_order_of_their_errors(opened, shown):
+    cases = Cases(shown)
+    errors = {record: abs(cases.case("qt", 1, record).error) for record in IDS}
+    choose(opened, "order", "error")
+    order = part(opened, "record").locator("option").evaluate_all("all => all.map(o => o.value)")
+    assert order == sorted(IDS, key=errors.get, reverse=True)
+
+
+def test_keys_work_while_a_dropdown_has_the_focus(opened):
+    part(opened, "target").focus()
+    change(opened, lambda: opened.keyboard.press("ArrowRight"))
+    assert part(opened, "target").input_value() == "qt"
+    assert part(opened, "record").input_value() == IDS[1]
+    change(opened, lambda: opened.keyboard.press("3"))
+    assert captions(opened) == [list(METHOD_LABELS.values())[2]]
+
+
+def test_a_badge_leads_to_the_row_of_the_review(opened):
+    opened.locator(".badge:visible").nth(2).click()
+    opened.wait_for_function(f"{SHADE}.activeElement?.dataset.method === 'smoothgrad'")
+    row = opened.locator("[name=review] tbody tr[data-method=smoothgrad]")
+    assert row.locator("td").all_text_contents() == ["✓"]
+    row.locator("td").click()
+    assert "3.00 (95 % 2.50 to 3.50)" in part(opened, "cell").text_content()
+
+
+def edit(page, dx: int) -> str:
+    """Drag the grip of the edit by so many px; returns the sentence about its effect."""
+    box = page.locator("[name=panels] canvas").bounding_box()
+    x, y = box["x"] + box["width"] / 3, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + dx, y, steps=4)
+    page.mouse.up()
+    page.wait_for_selector("text=/true change .*network/")
+    return part(page, "effect").text_content()
+
+
+def test_dragging_the_end_of_t_shows_what_the_network_makes_of_it(opened, shown):
+    choose(opened, "view", "one")
+    choose(opened, "leads", "V5")
+    change(opened, lambda: part(opened, "edit").check())
+    choose(opened, "slot", str(list(METHOD_LABELS).index("inputxgradient")))
+    before = pictures(opened)
+    text = edit(opened, 60)
+    dose = int(re.search(r"true change \+(\d+) ms", text)[1])
+    assert dose in (10, 20, 30, 40) and pictures(opened) != before and "unedited" not in text
+    stored = opened.evaluate(f"({CANVAS}).found.fiducials[5]")
+    assert stored == fake_results.FIDUCIALS[5] + dose / 2
+    opened.screenshot(path=OUTPUT / "page-edit.png")
+    opened.keyboard.press("Escape")
+    assert pictures(opened) == before and "Drag" in part(opened, "effect").text_content()
+
+
+def test_calipers_begin_at_the_target_and_measure_what_is_dragged(opened):
+    choose(opened, "view", "one")
+    choose(opened, "leads", "V5")
+    size = opened.locator("[name=panels] canvas").bounding_box()
+    change(opened, lambda: opened.keyboard.press("c"))
+    assert opened.locator("[name=panels] canvas").bounding_box() == size, "the ECG shrinks"
+    opened.evaluate(
+        "window.told = []; const write = CanvasRenderingContext2D.prototype.fillText;"
+        "CanvasRenderingContext2D.prototype.fillText = function (text, ...at) {"
+        " window.told.push(text); return write.call(this, text, ...at); }; null"
+    )
+    place = f"""(() => {{ const c = {CANVAS}, [cell] = c.page.cells;
+      const box = c.getBoundingClientRect();
+      const [x, y] = [cell.left * c.fit, cell.baseline * c.fit];
+      return [box.left + x, box.top + y, c.fit * 0.05]; }})()"""
+    left, y, sample = opened.evaluate(place)
+    opened.mouse.move(left + 300 * sample, y)
+    opened.mouse.down()
+    opened.mouse.move(left + 200 * sample, y, steps=3)  # backwards
+    opened.mouse.up()
+    measured = [text for text in opened.evaluate("told") if re.match(r"\d+ ms, [+−]", text)]
+    assert abs(int(measured[-1].split(" ms")[0]) - 200) <= 4
+
+
+@pytest.mark.parametrize("view", ["view=one&leads=V5", "view=one&leads=all", "view=methods"])
+def test_the_report_is_true_to_scale_and_nothing_lies_over_the_table(opened, view):
+    opened.evaluate(f"location.hash = '{view}'")
+    opened.wait_for_timeout(300)
+    part(opened, "more").locator("summary").click()
+    with opened.expect_download() as download:
+        part(opened, "picture").click()
+    path = OUTPUT / f"report-{view.split('=')[-1]}.png"
+    download.value.save_as(path)
+    image = Image.open(path)
+    assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    assert image.size == (round(297 / 25.4 * 300), round(210 / 25.4 * 300))
+    pixels = np.asarray(image.convert("RGB")).astype(int)
+    margin = round(8 / 25.4 * 300)
+    assert (pixels[:margin] == 255).all() and (pixels[:, :margin] == 255).all()
+    # The scale: six strokes, 10 mm apart, from 80 mm on, above a line of 50 mm.
+    row = pixels[round((10 + 189 - 8) / 25.4 * 300), :, 0] < 100
+    strokes = np.flatnonzero(row & ~np.roll(row, 1)) * 25.4 / 300 - 10
+    strokes = strokes[(strokes > 75) & (strokes < 135)]
+    np.testing.assert_allclose(np.diff(strokes), 10, atol=0.2)
+    assert len(strokes) == 6
+
+
+def test_printing_gives_one_page_of_a4_and_nothing_else(opened):
+    pdf = opened.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
+    box = [float(part) for part in re.search(rb"/MediaBox\s*\[([^\]]+)\]", pdf)[1].split()]
+    assert box == pytest.approx([0, 0, 841.9, 595], abs=0.5)  # A4 landscape, in points
+
+
+def known_readout(results: Results) -> np.ndarray:
+    """Give results a network that reads V4, samples 100 to 120; returns the mask."""
+    data = read_medians(results.medians)
+    beats, ids = data.medians[:2], data.record_id[:2]
+    mask = np.zeros(beats.shape, np.uint8)
+    mask[:, 9, 100:120] = 1
+    maps = dict.fromkeys(METHOD_LABELS, mask * 1.0 + 0.1)
+    details = {m: {"parameters": {}, "unit": "µV", "seconds": 0.1} for m in maps}
+    numbers = np.array([300.0, 400.0], np.float32)
+    content = Attributions(ids, numbers, numbers + 1, maps, details, {}, beats, mask)
+    write_attributions(results.root / "planted" / "level" / "model1" / "attributions.h5", content)
+    return mask
+
+
+def test_a_known_readout_shows_what_it_reads_on_the_ecg(browser, shown, tmp_path):
+    results = Results(shutil.copytree(shown.root, tmp_path / "results"))
+    mask = known_readout(results)
+    offline_page.build_site(results)
+    page = browser.new_page()
+    page.goto(f"{results.site.as_uri()}#target=planted+level&view=one")
+    drawn(page)
+    assert "Green frames" in part(page, "meaning").inner_text()
+    assert (
+        "Known readout: weighted mean voltage in a window of one lead: true value"
+        in part(page, "status").inner_text()
+    )
+    assert page.evaluate(f"[...{CANVAS}.found.mask]") == list(mask[0].ravel())
+    page.close()
+
+
+def test_results_without_a_review_show_neither_badges_nor_table(browser, shown, tmp_path):
+    results = Results(shutil.copytree(shown.root, tmp_path / "results"))
+    results.review.unlink()
+    table = pd.DataFrame({"edit": ["slope"], "n": [9], "predicted": [0.97]})
+    table.assign(dose=np.nan, true=1, measured=1, predicted_low=0.95, predicted_high=0.99).to_csv(
+        results.effects("qt", 1), index=False
+    )
+    offline_page.build_site(results)
+    page = browser.new_page()
+    page.goto(results.site.as_uri())
+    drawn(page)
+    assert part(page, "review").is_hidden() and page.locator(".badge:visible").count() == 0
+    assert part(page, "follows").text_content().startswith("the network follows the definition")
+    page.close()

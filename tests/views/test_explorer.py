@@ -11,6 +11,10 @@ import reading
 from ecghelpers.attribution import attribute
 from ecghelpers.data.maps_and_curves import read_attributions
 from ecghelpers.ecg import LEADS
+from ecghelpers.evaluation.edits import edit_beats
+from ecghelpers.model import load_model
+from ecghelpers.prediction import predict
+from ecghelpers.views import explorer
 from ecghelpers.views.content import as_stored
 from ecghelpers.views.explorer import Explorer
 from ecghelpers.views.styles import METHOD_LABELS
@@ -124,6 +128,35 @@ def test_what_goes_wrong_is_told(partial):
         browser.ask("compute", **where)
 
 
+def test_an_edit_answers_with_beat_prediction_and_map(browser):
+    where = {"target": "qt", "model": 1, "record": FIRST, "baseline": "flat"}
+    before, old = browser.case(FIRST)
+    asked = where | {"edit": "qt", "dose": 20, "method": "integrated_gradients"}
+    told, arrays = browser.ask("edit", exact=True, **asked)
+    beat, values = (a.reshape(12, 600) for a in arrays)
+    case = browser.explorer.cases.case("qt", 1, FIRST)
+    rate = np.array([browser.explorer.cases.record(FIRST)[2]["VentRate"]])
+    beats = case.beat_uv[None].astype(np.float32)
+    edited = edit_beats(beats, case.fiducials[None], "qt", 20, rate=rate)
+    np.testing.assert_allclose(beat, edited[0], atol=1e-3)
+    network = load_model(browser.explorer.cases.results.network("qt", 1))
+    assert told["prediction"] == pytest.approx(float(predict(network, beat[None])[0]), rel=1e-5)
+    expected = attribute(network, beat[None], "integrated_gradients", seed=1, record_id=[FIRST])
+    np.testing.assert_allclose(values, expected[0], atol=1e-4 * np.abs(expected).max())
+    assert told["fiducials"][5] == before["fiducials"][5] + 10
+    told, arrays = browser.ask("edit", exact=False, **asked | {"method": "intervention"})
+    assert len(arrays) == 1, "no map can be had so quickly"
+    told, arrays = browser.ask("edit", exact=True, **asked | {"dose": -400})
+    assert "no room" in told["refused"] and not arrays
+
+
+def test_where_nobody_can_use_it_the_explorer_is_a_picture(browser, monkeypatch):
+    assert "application/vnd.jupyter.widget-view+json" in str(browser.explorer._repr_mimebundle_())
+    monkeypatch.setattr(explorer, "_interactive", lambda: False)
+    bundle = browser.explorer._repr_mimebundle_()
+    assert set(bundle) == {"image/png", "text/plain"} and "Run All Cells" in bundle["text/plain"]
+
+
 def test_any_record_of_the_data_can_be_shown(partial):
     browser = Browser(Explorer(partial))
     browser.ask("find", record="extra-1")
@@ -141,7 +174,8 @@ def test_own_12sl_file_is_measured_and_predicted(partial, tmp_path):
     beat = fake_results.beat(np.random.default_rng(11))
     write_12sl(tmp_path / "mine.csv", beat)
     browser = Browser(Explorer(partial))
-    told, _ = browser.ask("open", [(tmp_path / "mine.csv").read_bytes()], names=["../mine.csv"])
+    browser.ask("file", [(tmp_path / "mine.csv").read_bytes()], name="../mine.csv")
+    told, _ = browser.ask("open")
     assert told == {"records": ["own: mine"], "refused": []}
     told, arrays = browser.case("own: mine")
     np.testing.assert_array_equal(arrays["beat"], beat.ravel())
@@ -171,9 +205,9 @@ def test_own_wfdb_record_is_measured_and_has_its_strip(partial, tmp_path):
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["only.hea"], "No such file or directory (only.dat"),
-        (["x.png"], "choose a 12SL .csv"),
-        (["only.dat"], "choose a 12SL .csv"),
+        (["only.hea"], "only.hea: "),
+        (["x.png"], "x.png: not an ECG: none of the formats"),
+        (["only.dat"], "only.dat: not an ECG"),
         (["flat.csv"], "flat.csv: "),
     ],
 )
@@ -182,7 +216,9 @@ def test_what_is_wrong_with_an_upload_is_told_without_paths(browser, names, said
         "only.hea": b"only 1 500 5000\nonly.dat 16 200(0)/mV 16 0 0 0 0 I\n",
         "flat.csv": b"12 lead medians\n" + b"0,0,0,0,0,0,0,0,0,0,0,0,\n" * 600,
     }
-    told, _ = browser.ask("open", [content.get(name, b"x") for name in names], names=names)
+    for name in names:
+        browser.ask("file", [content.get(name, b"x")], name=name)
+    told, _ = browser.ask("open")
     [reason] = told["refused"]
     assert said in reason and "/tmp" not in reason and told["records"] == []
 
@@ -207,22 +243,13 @@ def test_ratings_are_checked_and_written(tmp_path):
     told, _ = Browser(Explorer(results, seed=7)).ask("ratings", reader="a/../b")
     assert [(row["record"], row["code"]) for row in told] == [(i.record, i.code) for i in given]
     told, _ = browser.ask("results")
-    assert told["ratings"] == 3 and {row["n"] for row in told["scores"]} <= {1, 2, 3}
+    assert told["sentences"][0] == "3 ratings by 1 reader(s): A/../B."
+    assert {int(row[2]) for row in told["rows"]} <= {1, 2, 3}
     with pytest.raises(ValueError, match="do not fit"):
         browser.ask("keep", rows=[row | {"mark": "forged"}])
 
 
-def test_notebook_of_the_explorer_is_clean():
-    notebook = json.loads(
-        (fake_results.ROOT / "notebooks" / "05_explore.ipynb").read_text(encoding="utf-8")
-    )
-    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    assert not any(cell["outputs"] or cell["execution_count"] for cell in code)
-    assert sum("parameters" in c["metadata"].get("tags", ()) for c in code) == 1
-    assert "widgets" not in notebook["metadata"]
-
-
 def test_every_method_has_its_words(browser):
     methods = browser.explorer.overview["methods"]
-    assert list(methods) == list(METHOD_LABELS)
+    assert list(methods) == ["intervention", *METHOD_LABELS]
     assert all(row["label"] and row["sentence"].endswith(".") for row in methods.values())

@@ -89,7 +89,7 @@ def test_the_page_has_it(added, results):
     told = {"label": LABEL, "sentence": "The voltage, cubed.", "style": [COLOUR, "dot"]}
     assert content["methods"][added] == told
     network = (data / "qt-model1.js").read_text(encoding="utf-8")
-    assert re.search(rf'"{added}": ?{{"peak"', network)
+    assert re.search(rf'"{added}":\[{{"peak"', network)
 
 
 def test_the_explorer_offers_it(added, results):

@@ -11,8 +11,9 @@ import pytest
 
 from ecghelpers.evaluation import review
 from ecghelpers.files import write_table
-from ecghelpers.views import bundle, offline_page
+from ecghelpers.views import beat_edits, bundle, offline_page
 from ecghelpers.views.content import BYTE, WORD, as_stored
+from ecghelpers.views.results_folder import Cases
 from ecghelpers.views.styles import METHOD_LABELS
 
 MEGABYTE = 1e6
@@ -21,13 +22,10 @@ MEGABYTE = 1e6
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     results = fake_results.make(tmp_path_factory.mktemp("results"))
-    rows = [("qt", 1, "random", 3.0, 0.0, None, None, "")]
-    rows += [("qt", 1, "deeplift", 1.0, 2.0, 1.0, 3.0, "yes")]
-    columns = ["target", "model", "method", "aopc", "gain", "gain_low", "gain_high", "beats_random"]
-    pd.DataFrame(rows, columns=columns).to_csv(results.aopc, index=False)
     values = (0.5, 0.3, 0.7, 0.0, "passes")
     rows = [review.row("all", "deeplift", "change", *values)]
     rows += [review.row("all", "saliency", "shortcut", *values[:4], "fails")]
+    rows += [review.row("all", "voltage", "change", *values[:4], "fails")]
     rows += [review.row("pr", "saliency", "change", -0.2, -0.3, -0.1, 0.0, "fails")]
     rows += [review.row("pr", "deeplift", "change", *values)]
     rows += [review.row("pr", "smoothgrad", "change", 0.4, 0.2, 0.6, 0.0, "unclear")]
@@ -67,33 +65,35 @@ def test_every_map_truth_and_curve_is_on_the_page(results):
     assert set(data["records"]) == set(fake_results.HOSTILE_IDS)
     assert [(n["target"], n["model"]) for n in data["networks"]] == results.models()
     network = content(page / "data" / "qt-model1.js")
-    assert list(network["maps"]) == list(METHOD_LABELS)
+    assert set(network["maps"]) == set(METHOD_LABELS)
     assert set(network["curves"]) == set(METHOD_LABELS)
-    assert all(len(m["data"]) == 5 for m in network["maps"].values())
+    assert all(len(maps) == 5 for maps in network["maps"].values())
     record = data["records"][fake_results.HOSTILE_IDS[0]]
     beat = np.frombuffer(b64decode(record["beat"]), "<i2").reshape(12, 600)
     assert np.abs(beat).max() > 500 and record["fiducials"] == list(fake_results.FIDUCIALS)
     first = [curve[0][0] for curve in network["curves"].values()]
     np.testing.assert_allclose(first, network["prediction"][0], rtol=1e-4)
     assert network["test_mae"] == 4.2
-    assert "use DeepLIFT" in data["review"]["answer"]
-    assert dict(data["review"]["tests"])["saliency"] == "fails: shortcut exposed"
+    cells = data["review"]["rows"]["all"]
+    assert cells["saliency"]["shortcut"]["verdict"] == "fails"
+    assert cells["deeplift"]["change"]["text"].startswith("0.50 (95 % 0.30 to 0.70)")
+    assert data["review"]["controls"] == {"voltage": "|Voltage|"}
 
 
-def test_rows_come_by_value_and_say_what_the_review_says(results):
-    data = results.site.parent / "data"
-    of_review = content(data / "pr-model2.js")["ranking"]
-    assert of_review["rows"] == [
-        ["deeplift", "0.50", "0.30 to 0.70", "better"],
-        ["smoothgrad", "0.40", "0.20 to 0.60", "unclear"],
-        ["random", "0", "", "the floor itself"],
-        ["saliency", "\u22120.20", "\u22120.30 to \u22120.10", "worse"],
-    ]
-    assert "5 test ECGs" in of_review["note"] and "95 %" in of_review["note"]
-    of_aopc = content(data / "qt-model1.js")["ranking"]
-    assert [row[0] for row in of_aopc["rows"]] == ["deeplift", "random"]
-    assert of_aopc["rows"][0][2:] == ["1.00 to 3.00", "better"]
-    assert content(data / "qt-model2.js")["ranking"]["rows"] == []
+def test_edits_of_the_beat_are_stored_with_predictions_and_maps(results):
+    network = content(results.site.parent / "data" / "qt-model1.js")
+    [first, *_] = network["edited"][fake_results.HOSTILE_IDS[0]]
+    assert network["edits"][0]["name"] == "qt" and first["dose"] == network["edits"][0]["low"]
+    cases = Cases(results)
+    case = cases.case("qt", 1, fake_results.HOSTILE_IDS[0])
+    beat, marks = beat_edits.edited(
+        case, "qt", first["dose"], cases.record(case.record_id)[2]["VentRate"]
+    )
+    steps = np.frombuffer(b64decode(first["change"]["data"]), "i1").reshape(12, 600).astype(float)
+    change = steps * np.abs(steps) * first["change"]["peak"] / BYTE**2
+    assert np.abs(case.beat_uv + change - beat).max() < 0.015 * first["change"]["peak"]
+    assert first["prediction"] == pytest.approx(float(cases.predict_beats("qt", 1, beat[None])[0]))
+    assert first["fiducials"] == list(marks)
 
 
 def test_a_name_that_two_modules_declare_is_refused(tmp_path, monkeypatch):
@@ -127,8 +127,8 @@ def test_numbers_of_records_and_size(tmp_path, monkeypatch):
     assert content(site / "data" / "qt-model1.js")["levels"] == BYTE
     assert list(content(site / "data" / "records.js")["records"]) == ids[:6]
     sizes = {path.name: path.stat().st_size / 6 for path in (site / "data").iterdir()}
-    whole = 50 * (7 * sizes["qt-model1.js"] + sizes["records.js"])
-    assert whole <= 48 * MEGABYTE
+    whole = 50 * (7 * sizes["qt-model1.js"] + sizes["records.js"])  # with more edits than stored
+    assert whole <= 110 * MEGABYTE
     monkeypatch.undo()
     site = offline_page.build_site(results, records=6).parent
     assert content(site / "data" / "qt-model1.js")["levels"] == WORD

@@ -1,20 +1,19 @@
-"""The reading study as a reader meets it: set up, rated, exported, imported, and its results."""
+"""The reading study as a reader meets it: set up, rated, exported, and its results."""
 
 import csv
 
-import pandas as pd
 import pytest
 import reading
 from conftest import OUTPUT
 from seen import captions, change, drawn, part
 
-from ecghelpers.study import for_views, reading_study
+from ecghelpers.study import reading_study
 from ecghelpers.study.settings import Settings
 from ecghelpers.views.results_folder import Cases
 from ecghelpers.views.styles import METHOD_LABELS
 
 READER = 'Ø"<B>, R'
-BOTH = Settings(("pr", "qt"), 4, 1)
+BOTH = Settings(("pr", "qt"), 4, 1)  # as ``begin`` sets it up
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +21,12 @@ def study(shown):
     return reading_study.Study(Cases(shown, seed=1).networks(), seed=1)
 
 
-def begin(page, reader, records=4, together=1):
+def begin(page, reader, records=4, together=1, targets=("qt", "pr")):
     """Set a study up and start it; a new reader sees the practice map."""
+    part(page, "to-study").click()
+    part(page, "study").locator("summary").click()
+    for target in ("qt", "pr"):
+        part(page, "asked").locator(f"[value={target}]").set_checked(target in targets)
     part(page, "reader").fill(reader)
     part(page, "records").fill(str(records))
     part(page, "together").select_option(str(together))
@@ -48,37 +51,70 @@ def export(page, path):
     return list(csv.DictReader(path.open(newline="", encoding="utf-8")))
 
 
-def test_a_study_from_its_setup_to_the_exported_file(opened, study, tmp_path):
+def test_without_initials_nothing_starts_and_the_message_stands_by_the_form(opened):
     part(opened, "to-study").click()
-    estimate = part(opened, "estimate")
-    opened.wait_for_selector("text=/100 maps, about 17 min at 10 s a map/")
-    part(opened, "records").fill("4")
-    part(opened, "records").press("Tab")
-    opened.wait_for_selector("text=/80 maps, about 13 min/")
-    assert "fewer than 9" in estimate.text_content()
-    begin(opened, f"  {READER.lower()} ")
+    part(opened, "start").click()
+    box, start = (part(opened, name).bounding_box() for name in ("study-message", "start"))
     assert (
-        part(opened, "progress").text_content() == "Practice: this score is not kept. Then 80 maps."
+        0 <= box["y"] - start["y"] < 120
+        and "initials" in part(opened, "study-message").inner_text()
     )
+    part(opened, "reader").fill("ab")
+    change(opened, lambda: part(opened, "start").click())
+    assert "Practice" in part(opened, "progress").text_content()
+
+
+def test_a_study_takes_five_minutes_and_ends_with_its_results_in_sight(opened):
+    part(opened, "to-study").click()
+    count = 2 * len(METHOD_LABELS)
+    opened.wait_for_selector(f"text=/{count} maps, about [45] min/")
+    part(opened, "reader").fill("ab")
+    change(opened, lambda: part(opened, "start").click())
+    rate(opened, 5)
+    for number in range(count):
+        assert part(opened, "results").is_hidden(), "results would unblind what is left"
+        rate(opened, 1 + number % 5)
+    opened.wait_for_selector(f"text=Done: all {count} maps are rated. Thank you.")
+    rows = opened.locator("[name=report] tbody tr")
+    assert rows.count() == len(METHOD_LABELS)
+    box = rows.first.bounding_box()
+    assert 0 <= box["y"] < 800
+    text = part(opened, "report").inner_text()
+    assert "You against the tests" in text and "passes 1 of 1 tests" in text
+    means = [float(row.split("\t")[1]) for row in rows.all_inner_texts()]
+    assert means == sorted(means, reverse=True) and set(
+        rows.locator("td").nth(1).all_inner_texts()
+    ) == {"2"}
+    opened.screenshot(path=OUTPUT / "study-results.png")
+
+
+def test_a_study_from_its_setup_to_the_exported_file(opened, study, tmp_path):
+    begin(opened, f"  {READER.lower()} ")
+    total = 8 * len(METHOD_LABELS)
+    progress = part(opened, "progress").text_content()
+    assert progress == f"Practice: this score is not kept. {total} maps follow."
     assert part(opened, "back").is_hidden()
     rate(opened, 5)
     items = reading.items(study, READER, BOTH)
     remarks = ("", 'a "quoted", remark', "<script>window.hacked=1</script>")
     for item, score, remark in zip(items, (1, 5, 3), remarks, strict=False):
         assert captions(opened) == [item.code]
-        assert f"record {item.record}" in part(opened, "status").text_content()
+        assert f"Record {item.record}" in part(opened, "status").text_content()
         asked = {"qt": "QT interval", "pr": "PR interval"}[item.target]
         question = part(opened, "question").text_content()
         assert question == f"Does it mark where you would measure the {asked}?"
         part(opened, "score0").nth(score - 1).check()
         part(opened, "remark0").fill(remark)
         change(opened, lambda: part(opened, "save").click())
-    assert "3 of 80 maps rated" in part(opened, "progress").text_content()
+    assert f"3 of {total} maps rated" in part(opened, "progress").text_content()
     opened.reload()
     drawn(opened)
+    part(opened, "to-study").click()
     part(opened, "reader").fill(READER)
     part(opened, "reader").press("Tab")
-    opened.wait_for_selector("text=/3 of 80 maps rated/")  # what was asked for last is proposed
+    opened.wait_for_selector(
+        f"text=/3 of {total} maps rated/"
+    )  # what was asked for last is proposed
     change(opened, lambda: part(opened, "start").click())
     assert captions(opened) == [items[3].code]
     stop(opened)
@@ -92,22 +128,23 @@ def test_a_study_from_its_setup_to_the_exported_file(opened, study, tmp_path):
 
 
 def test_while_a_map_is_rated_nothing_tells_what_to_think_of_it(opened):
+    change(opened, lambda: part(opened, "view").select_option("one"))
     values = part(opened, "status").text_content()
     assert "measured" in values and "network" in values
     before = part(opened, "target").input_value(), captions(opened)
     begin(opened, "AB")
     rate(opened, 3)
     text = opened.locator("body").inner_text()
-    told = [word for word in ("measured", ", network", "of the colour", "Gap") if word in text]
+    told = [word for word in ("measured", ", network", "of the colour", "tests") if word in text]
     assert not told and not [label for label in METHOD_LABELS.values() if label in text]
-    for name in ("measurements", "curves", "ranking", "review", "target", "record", "marks"):
+    for name in ("measurements", "curves", "review", "target", "record", "marks"):
         assert part(opened, name).is_hidden(), name
     box = opened.locator("[name=panels] canvas").bounding_box()
     for x in range(5, 100, 5):  # along the leads: no mark is named
         opened.mouse.move(box["x"] + box["width"] * x / 100, box["y"] + box["height"] / 2)
         assert "(" not in part(opened, "pointer").text_content()
     shown = captions(opened)
-    for key in ("ArrowRight", "b", "n", "9"):
+    for key in ("ArrowRight", "b", "c", "9"):
         opened.keyboard.press(key)
     assert captions(opened) == shown, "only the study changes what is shown"
     stop(opened)
@@ -155,54 +192,6 @@ def test_pairs_are_rated_side_by_side(opened, study, tmp_path):
     assert list(table["score"]) == [4, 2, 4, 2] and list(table["text"]) == ["", "worse"] * 2
     assert list(table["beside"]) == [i.code for pair in pairs[:2] for i in pair[::-1]]
     assert set(table["settings"]) == {"targets=pr qt; records=4; maps=2"}
-
-
-def simulated(study, folder):
-    """Files of three readers: two agree but for what each rated; one of an earlier version."""
-    names = list(METHOD_LABELS)
-    for number, reader in enumerate(("AB", "CD", "EF")):
-        for item in reading.items(study, reader)[: 60 + 20 * number]:
-            spread = (names.index(item.method) + len(item.record) + number * len(item.target)) % 5
-            made = reading.row(study, reader.lower(), item, 1 + spread, f'"{number}", x')
-            reading_study.append_rating(folder / f"{reader}.csv", made)
-    old = pd.read_csv(folder / "EF.csv", dtype=str, keep_default_na=False).drop(columns="settings")
-    old.to_csv(folder / "EF.csv", index=False)
-    return [folder / f"{reader}.csv" for reader in ("AB", "CD", "EF")]
-
-
-def test_results_of_imported_files_are_those_of_python(opened, shown, study, tmp_path):
-    paths = simulated(study, tmp_path)
-    broken = tmp_path / "broken" / "notes.csv"
-    broken.parent.mkdir()
-    broken.write_text("a,b\n1,2\n")
-    assert part(opened, "results").is_hidden()
-    part(opened, "import").set_input_files([*paths, broken])
-    opened.wait_for_selector("[name=report] tbody tr")
-    opened.wait_for_selector("text=/notes.csv: its columns are a, b/")
-    found = for_views.answers(study, tmp_path, pd.read_csv(shown.review), {})
-    lines = opened.locator("[name=report] tbody tr").all()
-    for line, row in zip(lines, found["scores"], strict=True):
-        ranks = found["ranks"].get(row["method"])
-        expected = [
-            METHOD_LABELS[row["method"]],
-            "",
-            f"{row['score']:.2f} ({row['low']:.2f} to {row['high']:.2f})",
-            str(row["n"]),
-            *(["", ""] if ranks is None else [f"{ranks[k]:g}" for k in ("readers", "faithful")]),
-        ]
-        assert line.locator("th, td").all_text_contents() == expected
-    text = part(opened, "report").inner_text()
-    agreed = found["agreement"]
-    assert found["ratings"] == 240 and "240 ratings by 3 readers (AB, CD, EF)" in text
-    interval = f"α {agreed['alpha']:.2f} ({agreed['low']:.2f} to {agreed['high']:.2f})"
-    told = f"Agreement on the {agreed['maps']} maps that at least two readers rated: {interval}"
-    assert told.replace("-", "−") in text
-    assert f"faithful {found['rho']['faithful']:.2f}".replace("-", "−") in text
-    assert "whether a method is told from random maps" in text, "what the page cannot say"
-    opened.screenshot(path=OUTPUT / "study-results.png")
-    opened.reload()
-    drawn(opened)
-    opened.wait_for_selector("[name=results]:visible")  # imported ratings stay in this browser
 
 
 def test_on_a_phone_the_form_lies_below_the_map_within_reach(opened):

@@ -26,7 +26,7 @@ export function short(x) {
   return minus(`${digits} × 10${raised(power.replace("+", ""))}`);
 }
 
-export const signed = (text) => text.startsWith("-") ? minus(text) : `+${text}`;
+export const signed = (text) => Number(text) ? text.startsWith("-") ? minus(text) : `+${text}` : text.replace("-", "");
 
 // A value as an electrocardiograph prints it.
 export function printed(value, unit, digits) {

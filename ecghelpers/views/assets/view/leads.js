@@ -10,7 +10,8 @@ export const TOGETHER = "average of 12 leads";
 const columns = (n) => Array.from({ length: 12 / n }, (_, row) =>
   Array.from({ length: n }, (_, column) => LEADS[column * (12 / n) + row]));
 
-export const LAYOUTS = { "3x4": columns(4), "6x2": columns(2), "12x1": columns(1), [TOGETHER]: [[TOGETHER]] };
+// Six rows of two are for a narrow screen.
+export const LAYOUTS = { "3x4": columns(4), "6x2": columns(2), [TOGETHER]: [[TOGETHER]] };
 for (const lead of LEADS) LAYOUTS[lead] = [[lead]];
 
 const rowsOf = (name) => name === TOGETHER ? LEADS.map((_, row) => row) : [LEADS.indexOf(name)];

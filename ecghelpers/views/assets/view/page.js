@@ -4,7 +4,8 @@ import { showView } from "./view.js";
 
 let overview = null, records = null;
 const chunks = new Map(); // "qt|1" → data of a network, or a promise of it
-const KEPT = "ecg-study|"; // and the reader: her rows in this browser
+const BYTE = 127; // levels of a value stored in one byte
+const KEPT = "ecg-study|"; // and the reader: the ratings in this browser
 
 function load(target, model) {
   const key = `${target}|${model}`;
@@ -29,26 +30,26 @@ function bytes(text) {
 
 const beatOf = (text) => Float32Array.from(new Int16Array(bytes(text)));
 
-// A map was stored as sign · round(levels · √(|value| / peak)), two bytes a sample or, with 127 levels, one.
-function mapOf(stored, row, levels) {
-  const peak = stored.peak[row] / levels ** 2, kind = levels === 127 ? Int8Array : Int16Array;
-  return Float32Array.from(new kind(bytes(stored.data[row])), (q) => q * Math.abs(q) * peak);
+// A map was stored as sign · round(levels · √(|value| / peak)), two bytes a sample or one.
+function mapOf({ peak, data }, levels) {
+  const kind = levels === BYTE ? Int8Array : Int16Array;
+  return Float32Array.from(new kind(bytes(data)), (q) => q * Math.abs(q) * peak / levels ** 2);
 }
 
 // A record under a network, its maps decoded when they are asked for.
 function caseOf(data, id) {
-  const row = data.records.indexOf(id), known = data.planted ? data.cases[row] : records[id];
-  const decoded = new Map();
+  const row = data.records.indexOf(id), known = data.planted ? data.cases[row] : records[id], decoded = new Map();
   return {
-    beat: beatOf(known.beat), fiducials: known.fiducials, measurements: known.measurements,
+    beat: beatOf(known.beat), fiducials: known.fiducials, measurements: known.measurements, source: known.source, outside: known.outside,
     rhythm: known.rhythm && { rate: known.rhythm.rate, leads: Object.fromEntries(Object.entries(known.rhythm.leads).map(([lead, text]) => [lead, beatOf(text)])) },
     truth: data.truth[row], prediction: data.prediction[row],
     mask: known.mask ? maskOf(known.mask) : null,
     curve: (method) => data.curves[method]?.[row] ? { points: data.points, values: data.curves[method][row] } : null,
-    map(method) {
-      if (!data.maps[method]) return null;
-      if (!decoded.has(method)) decoded.set(method, mapOf(data.maps[method], row, data.levels));
-      return decoded.get(method);
+    map(method, baseline) {
+      const name = baseline === "mean" && data.maps[`${method}|mean`] ? `${method}|mean` : method, stored = data.maps[name]?.[row];
+      if (!stored) return null;
+      if (!decoded.has(name)) decoded.set(name, mapOf(stored, data.levels));
+      return decoded.get(name);
     },
   };
 }
@@ -60,38 +61,43 @@ function maskOf(runs) {
   return mask;
 }
 
+// The stored edit of a record whose dose is nearest to the one asked for; the beat is stored as its change.
+async function edited(target, model, record, { dose, method }) {
+  const data = await load(target, model), known = data.edited[record], { beat, fiducials, prediction } = await host.case(target, model, record);
+  if (!known) return { refused: "No edited beats are stored for this record." };
+  const nearest = [{ dose: 0 }, ...known].reduce((best, one) => Math.abs(one.dose - dose) < Math.abs(best.dose - dose) ? one : best);
+  if (!nearest.dose) return { dose: 0, prediction, beat, fiducials };
+  const change = mapOf(nearest.change, BYTE), map = method === data.edited_method ? mapOf(nearest.map, BYTE) : null;
+  return { dose: nearest.dose, prediction: nearest.prediction, beat: beat.map((value, i) => value + change[i]), fiducials: nearest.fiducials, map };
+}
+
 const cases = new Map();
 
 const host = {
   keptWhere: "Ratings stay in this browser until you export them.",
   network: load,
+  edit: edited,
   async case(target, model, record) {
     const key = JSON.stringify([target, model, record]);
     if (cases.size > 60) cases.clear();
     if (!cases.has(key)) cases.set(key, caseOf(await load(target, model), record));
     return cases.get(key);
   },
-  resultsLack: "This page knows the ratings in this browser and those imported here. Files in readings/ of the results, and whether a method is told from random maps, are in notebook 08 (./run_all.sh --only review), JupyterLab and the web app.",
-  async allRatings() {
+  async ratings(reader) {
     try {
-      const names = Object.keys(localStorage).filter((name) => name.startsWith(KEPT));
-      return names.flatMap((name) => JSON.parse(localStorage.getItem(name))).filter((row) => row?.mark);
+      return JSON.parse(localStorage.getItem(`${KEPT}${reader}`) ?? "[]").filter((row) => row?.mark && readerName(row.reader) === reader);
     } catch {
-      return []; // what is kept is none of ours, or nothing may be kept
+      return []; // what is kept is not ours, or nothing may be kept
     }
   },
-  ratings: async (reader) => (await host.allRatings()).filter((row) => readerName(row.reader) === reader),
-  keepRating: (row) => host.keepRatings([row]),
   // Of several ratings of a map by one reader the latest is kept.
-  async keepRatings(rows) {
-    for (const reader of new Set(rows.map((row) => row.reader))) {
-      const all = [...await host.ratings(reader), ...rows.filter((row) => row.reader === reader)];
-      const here = latest(overview, all).map(({ row }) => row), elsewhere = all.filter((row) => !mapOfRow(overview, row));
-      try {
-        localStorage.setItem(`${KEPT}${reader}`, JSON.stringify([...elsewhere, ...here]));
-      } catch (error) {
-        throw new Error(`This browser does not keep ratings (${error.message}); allow site data for this file.`);
-      }
+  async keepRating(row) {
+    const all = [...await host.ratings(row.reader), row];
+    const here = latest(overview, all).map((one) => one.row), elsewhere = all.filter((one) => !mapOfRow(overview, one));
+    try {
+      localStorage.setItem(`${KEPT}${row.reader}`, JSON.stringify([...elsewhere, ...here]));
+    } catch (error) {
+      throw new Error(`This browser does not keep ratings (${error.message}); allow site data for this file.`);
     }
   },
   // The state stands in the address, so that a view can be reloaded and linked.
@@ -101,7 +107,7 @@ const host = {
     changed: (react) => window.addEventListener("hashchange", react),
   },
   keys: document,
-  wholePage: true, // so that printing it prints the sheet
+  wholePage: true, // so that printing it prints the report
 };
 
 window.ECG = {

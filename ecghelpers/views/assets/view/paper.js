@@ -3,7 +3,7 @@ import { BEAT, FIDUCIALS, GAP, LEADS, MM_PER_SAMPLE, MM_PER_UV, MS, SAMPLES, WAV
 import { heatRow } from "./heat.js";
 
 export const INK = "#1a1a1a", PAPER = "#fffdfc", FONT = "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
-export const CALIPER = "#6a00a8";
+export const CALIPER = "#6a00a8", HANDLE = "#b00060";
 const MARK = "#3b6e4f", TRUTH = "#007a3d";
 
 export function drawGrid(pen, width, height, k) {
@@ -72,7 +72,7 @@ function drawMarks(pen, cell, fiducials, k, name) {
   }
 }
 
-// Frames where the truth of a planted network lies.
+// Frames around the mask of a known readout.
 function drawTruth(pen, cell, mask, k) {
   pen.strokeStyle = TRUTH;
   pen.lineWidth = 2;
@@ -147,7 +147,21 @@ function drawScale(pen, page, cell, k) {
   pen.fillText("1 mV", 1.2 * k, (cell.baseline + 3) * k);
 }
 
-// Draws the paper of a page at k px a mm. what: {beat, map, scale, fiducials, mask, calipers}, parts may be null.
+// What is dragged in an edit: an upright line at a sample, or a level one at a voltage, with a grip; before: the unedited beat.
+function drawHandle(pen, cell, { edit, sample, level, before }, k) {
+  if (edit.lead && cell.name !== edit.lead || cell.rows.length > 1) return;
+  pen.globalAlpha = 0.45;
+  drawLine(pen, before, cell.rows[0] * SAMPLES, SAMPLES, cell.left, cell.baseline, k);
+  pen.globalAlpha = 1;
+  if (edit.moves === "x") upright(pen, cell, [sample], k, HANDLE, [], 2);
+  const x = (cell.left + sample * MM_PER_SAMPLE) * k, y = (edit.moves === "x" ? cell.top + 2 : cell.baseline - level * MM_PER_UV) * k;
+  pen.fillStyle = HANDLE;
+  pen.beginPath();
+  pen.arc(x, y, Math.max(5, Math.min(9, k * 1.2)), 0, 7);
+  pen.fill();
+}
+
+// Draws the paper of a page at k px a mm. what: {beat, map, scale, fiducials, mask, calipers, handle}, parts may be null.
 // corner: the point (mm) at the upper left.
 export function drawPaper(pen, page, what, k, corner = { x: 0, y: 0 }) {
   pen.save();
@@ -159,6 +173,7 @@ export function drawPaper(pen, page, what, k, corner = { x: 0, y: 0 }) {
     if (what.fiducials) drawMarks(pen, cell, what.fiducials, k, name);
     if (what.mask) drawTruth(pen, cell, what.mask, k);
     for (const row of cell.rows) drawLine(pen, what.beat, row * SAMPLES, SAMPLES, cell.left, cell.baseline, k);
+    if (what.handle) drawHandle(pen, cell, what.handle, k);
     drawName(pen, cell, name);
     drawScale(pen, page, cell, k);
   }
@@ -188,14 +203,19 @@ export function drawPanel(canvas, page, what, fit, lens) {
   Object.assign(canvas, { page, fit, lens });
 }
 
-// The lead and the sample under a pointer event, or null; also x and y in mm.
+// Where a pointer event lies on the paper, in mm.
+export function pointOf(canvas, event) {
+  const box = canvas.getBoundingClientRect(), { lens } = canvas, k = canvas.fit * lens.zoom;
+  return { x: (event.clientX - box.left) / k + lens.x, y: (event.clientY - box.top) / k + lens.y };
+}
+
+// The lead and the sample under a pointer event, or null.
 export function locate(canvas, event) {
-  const box = canvas.getBoundingClientRect(), { page, lens } = canvas, k = canvas.fit * lens.zoom;
-  const x = (event.clientX - box.left) / k + lens.x, y = (event.clientY - box.top) / k + lens.y;
-  for (const cell of page.cells) {
+  const { x, y } = pointOf(canvas, event);
+  for (const cell of canvas.page.cells) {
     const sample = Math.round((x - cell.left) / MM_PER_SAMPLE);
     if (sample >= 0 && sample < SAMPLES && y >= cell.top - GAP && y <= cell.bottom) {
-      return { name: cell.name, row: cell.rows[0], single: cell.rows.length === 1, sample, x, y };
+      return { name: cell.name, row: cell.rows[0], single: cell.rows.length === 1, sample };
     }
   }
   return null;

@@ -1,4 +1,4 @@
-// A sheet of A4, landscape: the ECG at true 25 mm/s and 10 mm/mV, as a PNG at 300 dpi or printed.
+// The report, one page of A4, landscape: the ECG at 25 mm/s and 10 mm/mV, as a PNG at 300 dpi or printed.
 import { h, printed, save } from "./dom.js";
 import { drawBar } from "./heat.js";
 import { drawPaper, FONT, INK } from "./paper.js";
@@ -7,8 +7,16 @@ import { RESEARCH } from "./shell.js";
 import { drawStrip, stripPage } from "./strip.js";
 import { predictedText } from "./tables.js";
 
-const WIDE = 277, TALL = 186, HEADER = 15, FOOTER = 16, BESIDE = 100, TITLE = 6, NOTE = 10; // mm
+const PAGE_WIDE = 297, PAGE_TALL = 210, EDGE = 10, WIDE = PAGE_WIDE - 2 * EDGE, TALL = PAGE_TALL - 2 * EDGE - 1; // mm
+const HEADER = 19, FOOTER = 13, BESIDE = 88, TITLE = 6, ROW = 4.7, APART_MM = 3;
 const MM = 96 / 25.4; // CSS pixels, in which everything is drawn
+const PRINT = `.ecg-sheet { display: none; }
+@media print {
+  html.ecg-printing, html.ecg-printing body { background: #fff; margin: 0; padding: 0; overflow: visible; height: auto; }
+  html.ecg-printing body > :not(.ecg-sheet) { display: none !important; }
+  html.ecg-printing .ecg-sheet { display: block; page: ecg-sheet; }
+}
+@page ecg-sheet { size: A4 landscape; margin: 0; }`;
 
 function write(pen, text, x, y, { size = 3.2, weight = 400, align = "left", colour = INK } = {}) {
   pen.font = `${weight} ${size * MM}px ${FONT}`;
@@ -18,7 +26,7 @@ function write(pen, text, x, y, { size = 3.2, weight = 400, align = "left", colo
 }
 
 // Text in lines of so many mm; returns where it ends.
-function wrap(pen, text, x, y, width, size = 3) {
+function wrap(pen, text, x, y, width, size = 2.9) {
   let line = "";
   pen.font = `${size * MM}px ${FONT}`;
   for (const word of text.split(" ")) {
@@ -28,26 +36,28 @@ function wrap(pen, text, x, y, width, size = 3) {
       line = "";
     }
     line += line ? ` ${word}` : word;
+    pen.font = `${size * MM}px ${FONT}`;
   }
   write(pen, line, x, y, { size });
   return y + size * 1.35;
 }
 
-function drawTable(pen, sheet, x, y) {
-  const { found, target } = sheet;
-  write(pen, "measured", x + 68, y, { size: 2.8, align: "right", colour: "#555555" });
-  write(pen, "network", x + 94, y, { size: 2.8, align: "right", colour: "#555555" });
-  for (const { name, label, value, unit, digits } of found.measurements) {
-    const weight = name === target.name ? 700 : 400;
-    y += 5;
-    write(pen, label, x, y, { weight });
-    write(pen, printed(value, unit, digits), x + 68, y, { weight, align: "right" });
-    if (weight === 700) write(pen, predictedText(value, found.prediction, target), x + 94, y, { weight, align: "right" });
+function drawTable(pen, { found, target }, x, y, width) {
+  const machine = found.measurements.some((row) => row.machine !== undefined && row.machine !== null);
+  const columns = [...machine ? ["machine"] : [], "measured", "network"], at = (k) => x + width - (columns.length - 1 - k) * 24;
+  columns.forEach((text, k) => write(pen, text, at(k), y, { size: 2.8, align: "right", colour: "#555555" }));
+  for (const { name, label, value, unit, digits, network, machine: there } of found.measurements) {
+    const shown = name === target.name, weight = shown ? 700 : 400, size = 3, ours = shown ? found.truth : value;
+    const cells = [...machine ? [printed(there, unit, digits)] : [], printed(ours, unit, digits),
+      name ? predictedText(ours, shown ? found.prediction : network, { digits }) : ""];
+    y += ROW;
+    write(pen, label, x, y, { weight, size });
+    cells.forEach((text, k) => write(pen, text, at(k), y, { weight, size, align: "right" }));
   }
-  return y + 8;
+  return y + ROW + 2;
 }
 
-// The bar of colours with its ends, and a scale that a ruler checks.
+// The bar of colours with its ends, a scale that a ruler checks, and when it was made.
 function drawFoot(pen, sheet, y, scale) {
   const bar = h("canvas", { width: 260, height: 14 });
   drawBar(bar);
@@ -57,55 +67,56 @@ function drawFoot(pen, sheet, y, scale) {
   pen.strokeStyle = INK;
   pen.lineWidth = 0.3 * MM;
   pen.beginPath();
-  for (let x = 0; x <= 50; x += 10) { pen.moveTo((90 + x) * MM, y * MM); pen.lineTo((90 + x) * MM, (y + 3) * MM); }
-  pen.moveTo(90 * MM, (y + 3) * MM); pen.lineTo(140 * MM, (y + 3) * MM);
+  for (let x = 0; x <= 50; x += 10) { pen.moveTo((80 + x) * MM, y * MM); pen.lineTo((80 + x) * MM, (y + 3) * MM); }
+  pen.moveTo(80 * MM, (y + 3) * MM); pen.lineTo(130 * MM, (y + 3) * MM);
   pen.stroke();
-  const speed = scale === 1 ? "ECG at 25 mm/s and 10 mm/mV" : `ECG reduced to ${Math.round(100 * scale)} %: ${(25 * scale).toFixed(1)} mm/s and ${(10 * scale).toFixed(1)} mm/mV`;
-  write(pen, `50 mm on A4; check with a ruler. ${speed}.`, 90, y + 8, { size: 2.8 });
+  const reduced = `ECG reduced to ${Math.round(100 * scale)} %: ${(25 * scale).toFixed(1)} mm/s and ${(10 * scale).toFixed(1)} mm/mV`;
+  write(pen, `50 mm on A4; check with a ruler. ${scale === 1 ? "25 mm/s, 10 mm/mV" : reduced}.`, 80, y + 8, { size: 2.8 });
+  write(pen, `Made ${new Date().toLocaleString("sv").slice(0, 16)}. ${RESEARCH}.`, WIDE, y + 8, { size: 2.8, align: "right" });
 }
 
-// sheet: {title, line, pages to choose from, across, whats: [{label, what}], strip, found, target, rating, low, high, meaning}.
+// The page of a rhythm strip that fits a height: both leads, the first alone, or null.
+function stripThatFits(rhythm, height) {
+  if (!rhythm) return null;
+  const [first] = Object.keys(rhythm.leads), alone = { ...rhythm, leads: { [first]: rhythm.leads[first] } };
+  return [rhythm, alone].map(stripPage).find((page) => page.height <= height) ?? null;
+}
+
+// sheet: of drawing.sheetOf.
 function drawSheet(pen, sheet) {
-  const { across, whats, rating } = sheet, single = whats.length === 1, rows = Math.ceil(whats.length / across);
-  const title = single ? 0 : TITLE, strip = sheet.strip && single ? stripPage(sheet.strip) : null;
-  const room = TALL - HEADER - FOOTER - (single ? 0 : NOTE);
-  const fit = (page, height) => Math.min(1, (WIDE / across - 2) / page.width, (height / rows - title) / page.height);
-  const page = sheet.pages.reduce((best, now) => fit(now, room) > fit(best, room) * 1.1 ? now : best);
-  const kept = strip && fit(page, room - strip.height - 4) === fit(page, room) ? strip : null;
-  const scale = fit(page, kept ? room - strip.height - 4 : room);
+  const { across, whats, rating, page } = sheet, single = whats.length === 1, rows = Math.ceil(whats.length / across), title = single ? 0 : TITLE;
+  const room = TALL - HEADER - FOOTER, scale = Math.min(1, (WIDE - BESIDE) / across / (page.width + 2), (room / rows - title) / page.height);
+  const tall = rows * (page.height * scale + title), x = Math.max((page.width * scale + 2) * across + 4, WIDE - 120), width = WIDE - x;
   write(pen, sheet.title, 0, 5, { size: 5, weight: 600 });
   write(pen, `${RESEARCH}.`, WIDE, 5, { weight: 600, align: "right", colour: "#8a1c00" });
-  write(pen, sheet.line, 0, 11);
+  write(pen, sheet.line, 0, 10.5);
+  write(pen, sheet.network, 0, 15.5, { size: 2.8, colour: "#555555" });
   whats.forEach(({ label, what }, k) => {
     const x = (k % across) * (page.width * scale + 2), y = HEADER + Math.floor(k / across) * (page.height * scale + title);
-    if (!single) write(pen, label, x, y + 4.5, { weight: 600, size: 3.4 });
+    if (!single) write(pen, label, x, y + 4.5, { weight: 600, size: 3.2 });
     pen.save();
     pen.translate(x * MM, (y + title) * MM);
     drawPaper(pen, page, what, scale * MM);
     pen.restore();
   });
-  const below = HEADER + rows * (page.height * scale + title) + 3;
-  if (kept) {
+  let y = rating ? HEADER + 4 : drawTable(pen, sheet, x, HEADER + 3, width);
+  for (const note of sheet.notes) y = wrap(pen, note, x, y, width) + 1;
+  const below = Math.max(HEADER + tall + APART_MM, y), strip = stripThatFits(sheet.strip, TALL - FOOTER - below);
+  if (strip) {
     pen.save();
     pen.translate(0, below * MM);
-    drawStrip(pen, kept, MM, null);
+    drawStrip(pen, strip, MM, null);
     pen.restore();
   }
   drawFoot(pen, sheet, TALL - FOOTER + 4, scale);
-  const x = (page.width * scale + 2) * across + 4;
-  if (WIDE - x >= BESIDE) {
-    const y = rating ? HEADER + 4 : drawTable(pen, sheet, x, HEADER + 4);
-    wrap(pen, sheet.meaning, x, y, WIDE - x);
-  } else {
-    wrap(pen, sheet.meaning, 0, below + (kept ? kept.height : 0) + 2, WIDE, 2.6);
-  }
 }
 
 function canvasOf(sheet) {
-  const canvas = h("canvas", { width: Math.round(WIDE / 25.4 * DPI), height: Math.round(TALL / 25.4 * DPI) }), pen = canvas.getContext("2d");
+  const canvas = h("canvas", { width: Math.round(PAGE_WIDE / 25.4 * DPI), height: Math.round(PAGE_TALL / 25.4 * DPI) }), pen = canvas.getContext("2d");
   pen.scale(DPI / 96, DPI / 96);
   pen.fillStyle = "#ffffff";
-  pen.fillRect(0, 0, WIDE * MM, TALL * MM);
+  pen.fillRect(0, 0, PAGE_WIDE * MM, PAGE_TALL * MM);
+  pen.translate(EDGE * MM, EDGE * MM);
   drawSheet(pen, sheet);
   return canvas;
 }
@@ -117,8 +128,11 @@ export async function savePicture(sheet) {
 // Puts the sheet into the document, where a print style shows nothing else.
 export function layOutSheet(sheet) {
   takeSheetAway();
-  const canvas = canvasOf(sheet);
-  Object.assign(canvas.style, { width: `${WIDE}mm`, height: `${TALL}mm`, display: "block" });
+  const canvas = canvasOf(sheet), style = new CSSStyleSheet();
+  style.replaceSync(PRINT);
+  style.ecgSheet = true;
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, style];
+  Object.assign(canvas.style, { width: `${PAGE_WIDE}mm`, height: `${PAGE_TALL - 0.5}mm`, display: "block" });
   document.body.append(h("div", { className: "ecg-sheet" }, canvas));
   document.documentElement.classList.add("ecg-printing");
 }
@@ -130,5 +144,6 @@ export function printSheet(sheet) {
 
 export function takeSheetAway() {
   document.documentElement.classList.remove("ecg-printing");
+  document.adoptedStyleSheets = document.adoptedStyleSheets.filter((style) => !style.ecgSheet);
   document.querySelectorAll(".ecg-sheet").forEach((old) => old.remove());
 }

@@ -1,13 +1,15 @@
-// The pointer on the paper: a readout, calipers that are dragged, and clicks that enlarge.
+// The pointer on the paper: a readout, calipers and edges that are dragged, and clicks that enlarge.
+import { dragged, editOf } from "./edit.js";
 import { LEADS } from "./leads.js";
 import { pointed } from "./maps.js";
-import { locate, markAt } from "./paper.js";
+import { locate, markAt, pointOf } from "./paper.js";
 
 const STILL = 5, WAIT = 250; // px that a click may move; ms in which a second one makes a double click
+const GRIP = 8; // px around a caliper's leg that take hold of it
 
-// view: see view.js; it gets setCaliper(lead, at) and enlarge(canvas, at) called.
+// view: see view.js; it gets measure(lead, at), edit(dose, exact) and enlarge(canvas, at) called.
 export function listenForPointer(panels, view) {
-  let dragged = null, pressed = null, clicks = 0;
+  let drag = null, pressed = null, clicks = 0;
 
   function read(canvas, at) {
     const { entry, found } = canvas, { choice, rating } = view, secret = view.hidden() || rating;
@@ -15,14 +17,20 @@ export function listenForPointer(panels, view) {
     view.part("pointer").textContent = pointed(at, found, value, entry.unit, choice.marks && !rating ? markAt(found.fiducials, at.sample) : "");
   }
 
-  function drag(canvas, at, event) {
-    const ms = at.sample * 2, { lead, at: marks } = view.choice.caliper;
-    if (event.type === "pointerdown") {
-      dragged = Math.abs(ms - marks[0]) <= Math.abs(ms - marks[1]) ? 0 : 1;
-      canvas.setPointerCapture(event.pointerId);
-    }
-    if (dragged === null) return;
-    view.setCaliper(event.type === "pointerdown" ? at.name : lead, marks.map((old, k) => k === dragged ? ms : old));
+  // What a press takes hold of: a leg of the calipers or a new measurement; the edge that is edited.
+  function begin(canvas, at, event) {
+    const edit = view.choice.edit && editOf(view), dose = view.edited?.dose ?? 0;
+    if (edit) return edit.moves === "none" ? null : { kind: "edit", ...pointOf(canvas, event), dose };
+    if (!view.choice.calipers || !at?.single) return null;
+    const ms = at.sample * 2, { lead, at: marks } = view.calipers(), reach = GRIP / (canvas.fit * canvas.lens.zoom) * 40;
+    const [near, other] = Math.abs(marks[0] - ms) < Math.abs(marks[1] - ms) ? marks : [marks[1], marks[0]];
+    return { kind: "calipers", lead: at.name, from: lead === at.name && Math.abs(near - ms) < reach ? other : ms };
+  }
+
+  function move(canvas, at, event, done) {
+    const { x, y } = pointOf(canvas, event);
+    if (drag.kind === "edit") return view.edit(dragged(editOf(view), drag.dose, x - drag.x, y - drag.y), done);
+    if (at?.name === drag.lead && at.sample * 2 !== drag.from) view.measure(drag.lead, [drag.from, at.sample * 2].sort((a, b) => a - b));
   }
 
   // A click waits for a second one, which shows all again.
@@ -34,22 +42,24 @@ export function listenForPointer(panels, view) {
 
   function release(canvas, at, event) {
     const [x, y] = pressed ?? [NaN, NaN], still = Math.hypot(event.clientX - x, event.clientY - y) < STILL;
-    if (event.type === "pointerup" && still && dragged === null) clicked(canvas, at, event);
-    dragged = pressed = null;
+    if (event.type === "pointerup" && still && !drag) clicked(canvas, at, event);
+    if (drag?.kind === "edit" && view.edited) move(canvas, at, event, true);
+    drag = pressed = null;
   }
 
   function react(event) {
     const canvas = event.target.closest("canvas");
     if (!canvas?.page) return;
     const at = locate(canvas, event);
+    if (event.type === "pointerup" || event.type === "pointercancel") return release(canvas, at, event);
     if (event.type === "pointerdown") {
       view.root.focus({ preventScroll: true }); // so that keys work
       pressed = [event.clientX, event.clientY];
+      drag = begin(canvas, at, event);
+      if (drag) canvas.setPointerCapture(event.pointerId);
     }
-    if (event.type === "pointerup" || event.type === "pointercancel") return release(canvas, at, event);
-    if (!at) return;
-    read(canvas, at);
-    if (view.choice.calipers && at.single) drag(canvas, at, event);
+    if (at) read(canvas, at);
+    if (drag && event.type === "pointermove") move(canvas, at, event, false);
   }
 
   for (const kind of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) panels.addEventListener(kind, react);
@@ -58,7 +68,7 @@ export function listenForPointer(panels, view) {
 
 // What a click enlarges: {change} of a map among all, or of a lead among twelve; null for neither.
 export function enlarged({ view, leads }, canvas, at) {
-  if (view === "methods") return { view: "one", slot: canvas.slot };
-  if (view === "one" && at?.single && !LEADS.includes(leads)) return { leads: at.name };
+  if (view === "methods") return { view: "one", slot: canvas.slot, leads: "all" };
+  if (view === "one" && at?.single && (leads === "all" || leads === "averaged")) return { leads: at.name };
   return null;
 }

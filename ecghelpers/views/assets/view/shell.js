@@ -1,71 +1,65 @@
-// The elements of the view, without behaviour. Parts are found by their name.
+// The elements of the view, without behaviour, in a shadow tree that the styles of a host page cannot reach.
 import { h } from "./dom.js";
-import { LEADS } from "./leads.js";
 import { studySection } from "./study_shell.js";
 
 export const RESEARCH = "Research only, not for diagnosis";
-const NEEDS_PYTHON = "Opening an ECG of your own and computing maps that are not stored need Python: the notebook 05_explore or the web app.";
+const NEEDS_PYTHON = "JupyterLab (notebook 05) and the web app also open your own ECGs, compute missing maps and edit beats freely.";
+const KEYS = "Keys: ← → record, 1 … 9 and 0 method, i intervention map, b blind, c calipers, Esc back. The wheel or two fingers zoom, "
+  + "a double click shows the whole paper again. A click enlarges a map or a lead.";
 
-const choose = (text, name) => h("label", { name: `${name}-label` }, `${text} `, h("select", { name }));
+const choose = (text, name) => h("label", { name: `${name}-label`, className: "stacked" }, h("span", null, text), h("select", { name }));
 const tick = (text, name) => h("label", { name: `${name}-label` }, h("input", { type: "checkbox", name }), ` ${text}`);
 const push = (text, name, title) => h("button", { type: "button", name, title, "aria-label": title }, text);
 
-function controls() {
-  return h("form", { name: "controls", className: "row", "aria-label": "What to show", autocomplete: "off" },
-    choose("Target", "target"),
-    choose("Model", "model"),
-    h("span", { className: "group" }, choose("Record", "record"),
-      push("◀", "previous", "Previous record (←)"), push("▶", "next", "Next record (→)")),
-    choose("Show", "view"),
-    choose("Method", "slot"),
-    choose("and", "second"),
-    choose("Leads", "leads"),
-    tick("Blind", "blind"),
-    tick("Names", "names"),
-    h("button", { type: "button", name: "more", "aria-expanded": "false" }, "More"),
-  );
-}
-
-function moreControls(host) {
-  return h("div", { name: "further", className: "row", hidden: true },
-    tick("P, QRS, T marks", "marks"),
-    tick("Calipers (c)", "calipers"),
-    h("span", { className: "group", role: "group", "aria-label": "Zoom" }, "Zoom ", push("−", "smaller", "Smaller (-)"),
-      h("output", { name: "zoom" }, "100 %"), push("+", "larger", "Larger (+)")),
-    h("label", null, "Samples in full colour ", h("input", { type: "range", name: "percentile", min: 80, max: 100, step: 0.5 }),
-      h("output", { name: "full" })),
-    push("Save picture", "picture", "Save a PNG at 300 dpi, in millimetres of ECG paper"),
-    push("Print", "print", "Print one A4 page, 25 mm/s and 10 mm/mV"),
+const controls = (host) => h("form", { name: "controls", className: "row", "aria-label": "What to show", autocomplete: "off" },
+  choose("Target", "target"),
+  choose("Model", "model"),
+  h("span", { className: "group" }, push("◀", "previous", "Previous record (←)"), choose("Record", "record"), push("▶", "next", "Next record (→)")),
+  choose("Order of records", "order"),
+  choose("Show", "view"),
+  choose("Method", "slot"),
+  choose("and", "second"),
+  choose("Leads", "leads"),
+  choose("Explained against", "baseline"),
+  tick("Blind", "blind"),
+  host.edit ? tick("Edit the beat", "edit") : null,
+  h("details", { name: "more" }, h("summary", null, "More"), h("div", { className: "menu" },
+    tick("P, QRS and T marks", "marks"),
+    tick("Calipers: drag on the ECG (c)", "calipers"),
+    push("Save picture", "picture", "Save a PNG of an A4 page at 300 dpi"),
+    push("Print report", "print", "Print one A4 page, 25 mm/s and 10 mm/mV"),
     host.find ? h("label", null, "Go to ", h("input", { name: "find", placeholder: "id of any record", size: 14 })) : null,
-    host.open ? h("label", { className: "file" }, "Own ECG ", h("input", { type: "file", name: "own", multiple: true, accept: ".csv,.hea,.dat,.mat" })) : null,
-    host.open ? null : h("span", { className: "quiet", name: "needs" }, NEEDS_PYTHON),
-  );
-}
+    host.open ? h("label", { className: "file" }, "Own ECG ", h("input", { type: "file", name: "own", multiple: true })) : null,
+    host.open ? h("p", { className: "quiet" }, `At most ${host.mostMegabytes} MB a file.`) : h("p", { className: "quiet", name: "needs" }, NEEDS_PYTHON),
+    h("p", { className: "quiet" }, KEYS))),
+);
 
-const caliperRow = () => h("p", { name: "caliper-row", className: "row", hidden: true },
-  h("label", null, "Calipers in ", h("select", { name: "caliper-lead" }, ...LEADS.map((lead) => h("option", { value: lead }, lead)))),
-  h("label", null, "from ", h("input", { type: "number", name: "mark1", min: 0, max: 1198, step: 2 }), " ms"),
-  h("label", null, "to ", h("input", { type: "number", name: "mark2", min: 0, max: 1198, step: 2 }), " ms"),
-  h("output", { name: "measured", "aria-live": "polite" }),
+const editor = () => h("div", { name: "editor", className: "row", hidden: true, role: "group", "aria-label": "Edit the beat" },
+  h("label", null, "Drag ", h("select", { name: "edited" })),
+  h("label", null, "by ", h("input", { type: "range", name: "dose" }), h("output", { name: "dosed" })),
+  push("Reset", "undo", "Show the ECG as recorded (Esc)"),
+  h("output", { name: "effect", "aria-live": "polite" }),
 );
 
 const beside = () => h("div", { className: "beside", name: "beside" },
-  h("section", { "aria-label": "This ECG" }, h("h2", null, "This ECG"), h("table", { name: "measurements" }), h("p", { name: "usual", className: "quiet" })),
+  h("section", { "aria-label": "This ECG" }, h("h2", null, "This ECG"), h("table", { name: "measurements" }),
+    h("p", { name: "outside", className: "caution" }), h("p", { name: "usual", className: "quiet" })),
   h("section", { name: "curve-section", "aria-label": "Perturbation" },
     h("h2", null, "Error as relevant points are perturbed"),
     h("canvas", { name: "curves", role: "img" }), h("ul", { name: "legend" })),
-  h("section", { name: "ranking", "aria-label": "Ranking" }),
 );
 
-// Puts the view into a root element; returns a function that finds a part by its name.
-export function buildShell(root, host) {
-  const { overview } = host;
-  root.classList.add("ecg-view");
-  root.replaceChildren(
+// Builds the view in the shadow tree of an element; returns its root and a function that finds a part by its name.
+export function buildShell(element, host) {
+  const { overview } = host, shade = element.shadowRoot ?? element.attachShadow({ mode: "open" });
+  const style = new CSSStyleSheet();
+  style.replaceSync(VIEW_CSS); // the bundle declares it
+  shade.adoptedStyleSheets = [style];
+  const root = h("div", { className: "view", tabIndex: -1 },
     h("header", null, h("h1", null, "ECG heatmaps"), h("span", { className: "quiet", name: "about" }, overview.about),
-      push("Reading study", "to-study", "Rate blinded maps"),
+      h("button", { type: "button", name: "to-study", title: "Rate maps without knowing their methods", "aria-expanded": "false" }, "Reading study"),
       h("strong", { className: "research" }, `${RESEARCH}.`)),
-    controls(), moreControls(host), caliperRow(),
+    controls(host), editor(),
     h("p", { name: "message", role: "alert", hidden: true }, h("span", { name: "told" }), push("×", "dismiss", "Close (Esc)")),
     h("p", { name: "status", role: "status", "aria-live": "polite" }),
     h("div", { name: "stage" },
@@ -74,14 +68,14 @@ export function buildShell(root, host) {
         h("p", { name: "pointer", className: "quiet" }, "\u00a0"),
         h("figure", { className: "scale" }, h("span", { name: "low" }), h("canvas", { name: "bar", width: 260, height: 14, "aria-hidden": "true" }),
           h("span", { name: "high" }), h("figcaption", { name: "meaning" })),
+        h("p", { name: "sum" }),
         h("section", { name: "rhythm", "aria-label": "Rhythm strip", hidden: true })),
       beside(), studySection(host)),
     h("section", { name: "review", className: "review", "aria-label": "Review" }),
-    h("footer", { className: "quiet" }, h("p", { name: "reading" }, overview.reading),
-      h("p", null, "Keyboard: ← → record · 1 … 9, 0 method · b blind · n names · c calipers · + − zoom · Esc back. ",
-        "Wheel or pinch zooms where you point, double click shows all; click a map or a lead to enlarge it.")),
+    h("footer", { className: "quiet" }, h("p", { name: "reading" }, overview.reading)),
   );
-  root.tabIndex = -1;
-  root.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab: these keys are ours
-  return (name) => root.querySelector(`[name="${name}"]`);
+  shade.replaceChildren(root);
+  element.classList.add("ecg-view");
+  element.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab: these keys are ours
+  return { root, part: (name) => root.querySelector(`[name="${name}"]`) };
 }

@@ -1,14 +1,14 @@
-// The reading study: what is rated in which order, and what a rating is as a row of a reader's file.
-// Where rows are kept is the host's. Settings are {targets, records, together}, of overview.study.
+// The reading study: which maps are rated in which order, and a rating as a row of a reader's file.
+// The host keeps the rows. Settings are {targets, records, together}, of overview.study.
 import { blindOrder, letter, markOf, shuffled } from "./blinding.js";
 
 const COLUMNS = ["reader", "time", "version", "study", "target", "model", "record", "code", "beside", "score", "text", "mark", "settings"];
-const PAUSE_S = 120; // longer between two ratings is no reading
+const PAUSE_S = 120; // a longer gap between two ratings is a pause
 
-// What a reader is called, without regard to case and spaces, as Python's reader_name.
+// A reader's name without regard to case and spaces, as Python's reader_name.
 export const readerName = (text) => text.normalize("NFC").trim().split(/\s+/).join(" ").toUpperCase();
 
-// The networks that are rated: the first model of each target, no planted ones.
+// The networks that are rated: the first model of each target, no known readouts.
 export const ratedNetworks = (overview) => overview.targets
   .map((target) => overview.networks.find((network) => network.target === target.name && network.study))
   .filter(Boolean);
@@ -59,7 +59,7 @@ export function practiceScreen(overview, reader, settings) {
 
 const networkOf = (overview, item) => overview.networks.find((one) => one.target === item.target && one.model === Number(item.model) && one.study);
 
-// What a row's map is known by, whatever letter hid it: target, model, record, method; null where it fits no map of these.
+// The map that a row is about, whatever letter hid it: {target, model, record, method}; null where it fits no map of these.
 export function mapOfRow(overview, row) {
   const network = networkOf(overview, row);
   if (!network || network.study !== row.study) return null;
@@ -95,7 +95,7 @@ export function ratingRow(overview, reader, item, items, score, text, settings) 
   };
 }
 
-// Seconds a map takes this reader, or what is assumed of one who has hardly begun.
+// Seconds a map takes this reader; an assumption for one who has hardly begun.
 export function paceOf(overview, rows) {
   const times = rows.map((row) => Date.parse(row.time)).sort((a, b) => a - b);
   const gaps = times.slice(1).map((time, k) => (time - times[k]) / 1000).filter((gap) => gap < PAUSE_S);
@@ -113,28 +113,3 @@ const quoted = (value) => `"${String(value ?? "").replaceAll('"', '""')}"`;
 export const ratingsCsv = (rows) => [COLUMNS.map(quoted).join(",")]
   .concat(rows.map((row) => COLUMNS.map((name) => quoted(row[name])).join(",")))
   .join("\r\n") + "\r\n";
-
-// The rows of an exported file, also of an earlier version without settings. Throws for another.
-export function ratingsOfCsv(text) {
-  const [head = [], ...lines] = cellsOf(text.replace(/^\ufeff/, ""));
-  const given = head.join(), known = [COLUMNS.join(), COLUMNS.slice(0, -1).join()];
-  if (!known.includes(given)) throw new Error(`its columns are ${head.slice(0, 13).join(", ").slice(0, 200) || "missing"}; it takes those of an export: ${COLUMNS.join(", ")}`);
-  return lines.filter((cells) => cells.length > 1).map((cells) => {
-    const row = Object.fromEntries(COLUMNS.map((name, k) => [name, cells[k] ?? ""]));
-    if (!/^[1-5]$/.test(row.score)) throw new Error(`it holds the score ${row.score.slice(0, 20)}; a score is 1 to 5`);
-    return { ...row, score: Number(row.score), model: Number(row.model) };
-  });
-}
-
-// RFC 4180: [[cell, …], …].
-function cellsOf(text) {
-  const lines = [[]], cell = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/y;
-  while (cell.lastIndex < text.length) {
-    const found = cell.exec(text);
-    if (!found) throw new Error("it is no table of comma-separated values");
-    lines.at(-1).push(found[1]?.replaceAll('""', '"') ?? found[2]);
-    if (found[3] === "") break;
-    if (found[3] !== ",") lines.push([]);
-  }
-  return lines.at(-1).length ? lines : lines.slice(0, -1);
-}

@@ -1,52 +1,36 @@
-// The results of the reading study: scores with intervals, agreement, ranks beside the review.
-import { element, h, minus } from "./dom.js";
+// After a study: the reader's own ranking beside the review's, and all readers' scores where Python computed them.
+import { element, h } from "./dom.js";
+import { mapOfRow } from "./study.js";
+import { badgeOf } from "./tables.js";
 
-const percent = (score) => `${(100 * (score - 1)) / 4}%`;
-const two = (value) => minus(value.toFixed(2));
-const interval = ({ low, high }) => low === null ? "" : ` (${two(low)} to ${two(high)})`;
-const AGAINST = { yes: "above random", no: "below random", unclear: "not told from random", "": "" };
-
-// A line from 1 to 5 with the score, its interval, and random's score as a dotted line.
-function scoreStrip(row) {
-  const line = h("span", { className: "strip", role: "img", "aria-label": `${two(row.score)}${interval(row)}` });
-  const put = (className, from, to) => {
-    const mark = element("i", undefined, { className });
-    mark.style.left = percent(from);
-    if (to !== undefined) mark.style.width = `${25 * (to - from)}%`;
-    line.append(mark);
-  };
-  if (row.chance !== null) put("chance", row.chance);
-  if (row.low !== null) put("reach", row.low, row.high);
-  put("score", row.score);
-  return line;
-}
-
-function agreementText({ alpha, maps, ...ends }) {
-  return alpha === null ? "Agreement cannot be told: it takes two readers of the same maps, and two scores."
-    : `Agreement on the ${maps} maps that at least two readers rated: α ${two(alpha)}${interval(ends)}; 1: they agree, 0: as chance would have it.`;
-}
-
-// found: of Python's for_views.answers or of resultsOf. lack: what this host cannot say, in words.
-export function drawReport(place, found, overview, lack) {
-  const { tests } = overview.study, ranked = tests.filter(([test]) => Object.values(found.ranks).some((row) => test in row));
+function tableOf(columns, rows) {
   const table = element("table"), head = table.createTHead().insertRow(), body = table.createTBody();
-  const judged = found.scores.some((row) => row.verdict);
-  const columns = ["Method", "1 … 5", "Score (95 %)", "Maps", ...judged ? ["Against random"] : [], ...ranked.length ? ["Rank: readers", ...ranked.map(([, label]) => label)] : []];
   for (const text of columns) head.append(element("th", text, { scope: "col" }));
-  for (const row of found.scores) {
-    const line = body.insertRow(), ranks = found.ranks[row.method] ?? {};
-    line.append(element("th", overview.methods[row.method]?.label ?? row.method, { scope: "row" }));
-    line.insertCell().append(scoreStrip(row));
-    const cells = [`${two(row.score)}${interval(row)}`, row.n, ...judged ? [AGAINST[row.verdict]] : []];
-    if (ranked.length) cells.push(...["readers", ...ranked.map(([test]) => test)].map((name) => ranks[name] ?? ""));
+  for (const [name, ...cells] of rows) {
+    const line = body.insertRow();
+    line.append(element("th", name, { scope: "row" }));
     for (const cell of cells) line.insertCell().textContent = cell;
   }
-  const rho = ranked.filter(([test]) => test in found.rho).map(([test, label]) => `${label} ${two(found.rho[test])}`).join(" · ");
-  const people = `${found.ratings} ratings by ${found.readers.length} reader${found.readers.length > 1 ? "s" : ""} (${found.readers.join(", ")}).`;
-  const lines = [people, agreementText(found.agreement),
-    rho ? `Do readers rank methods as the tests of the review do? Spearman's ρ, 1 the same order, −1 the opposite: ${rho}.` : "",
-    "Intervals speak of other ECGs, not of other readers. While you still rate, what stands here may sway you.", lack,
-    found.left_out.length ? `Left out: ${found.left_out.join("; ")}.` : ""];
-  const wide = h("div", { className: "scroll" }, table);
-  place.replaceChildren(h("h2", null, "What readers see"), wide, ...lines.filter(Boolean).map((text) => h("p", null, text)));
+  return h("div", { className: "scroll" }, table);
+}
+
+// [[method, mean score, maps], …], best first, of one reader's rows.
+function meansOf(overview, rows) {
+  const scores = new Map();
+  for (const row of rows) {
+    const map = mapOfRow(overview, row);
+    if (map) scores.set(map.method, [...scores.get(map.method) ?? [], Number(row.score)]);
+  }
+  return [...scores].map(([method, all]) => [method, all.reduce((sum, one) => sum + one, 0) / all.length, all.length]).sort((a, b) => b[1] - a[1]);
+}
+
+// rows: the reader's ratings. all: of Python's study.for_views.answers, or null.
+export function drawReport(place, overview, rows, targets, all) {
+  const label = (method) => overview.methods[method]?.label ?? method, target = targets.length === 1 ? targets[0] : "all";
+  const mine = meansOf(overview, rows).map(([method, score, maps]) => [label(method), score.toFixed(1), maps, badgeOf(overview.review, method, target)?.text ?? "–"]);
+  const parts = [h("h2", null, "You against the tests"),
+    tableOf(["Method", "Your mean score", "Maps", "Review"], mine),
+    h("p", { className: "quiet" }, "So few maps show your impression, not a ranking of the methods. The table of the review is below.")];
+  if (all) parts.push(h("h2", null, "All readers"), tableOf(all.columns, all.rows), ...all.sentences.map((text) => h("p", { className: "quiet" }, text)));
+  place.replaceChildren(...parts);
 }

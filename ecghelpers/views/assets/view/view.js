@@ -1,10 +1,10 @@
 // The view: holds what is chosen and shown, and reacts to what a reader does. A host gives it the data.
-import { asText, firstChoice, fromText, networksOf, possible, recordsOf } from "./choice.js";
+import { asText, firstChoice, fromText, methodsShown, networksOf, panelsOf, possible, recordsOf } from "./choice.js";
 import { drawBeside, drawMaps, fillControls, sheetOf } from "./drawing.js";
+import { editing } from "./edit.js";
 import { drawBar } from "./heat.js";
 import { listenForKeys } from "./keys.js";
-import { listenForZoom, wholeView, zoomedAt } from "./lens.js";
-import { methodsShown, panelsOf } from "./names.js";
+import { listenForZoom, wholeView } from "./lens.js";
 import { layOutSheet, printSheet, savePicture, takeSheetAway } from "./picture.js";
 import { enlarged, listenForPointer } from "./pointing.js";
 import { buildShell } from "./shell.js";
@@ -12,21 +12,22 @@ import { studyForm } from "./study_form.js";
 
 const SETTLE = 100; // ms after the last change of size
 
-/* Shows the view in a root element. The host gives
+/* Shows the view in an element. The host gives
 
 overview: what there is, as Python's content.overview made it
-network(target, model) → a promise of what holds for a network: units, meanings, ranking, …
+network(target, model) → a promise of what holds for a network: units, meanings, orders, edits, …
 case(target, model, record) → a promise of a record under a network: {beat, fiducials, truth, prediction, measurements,
-  rhythm, mask, map(method), curve(method)}
+  rhythm, mask, source, own, outside, map(method, baseline), curve(method)}
+edit(target, model, record, {edit, dose, method, baseline, exact}) → a promise of {beat, fiducials, prediction, map}
 what the reading study needs (see study_form.js): ratings(reader), keepRating(row), keptWhere, …
 keys: what listens to keys; state: {get, set, changed} of the choice as text
 
-and where it can: compute(target, model, record, method) → a promise of a map, or null; find(record); open(files);
+and where it can: compute(target, model, record, method, baseline) → a promise of a map, or null; find(record); open(file);
 added(): ids beside those with maps; wholePage: whether printing the page prints the sheet.
 Returns a function that lets go of everything. */
-export function showView(root, host) {
-  const { overview } = host, part = buildShell(root, host), closing = [];
-  let turns = 0, from = null, before = null, waiting = 0, settle = 0;
+export function showView(element, host) {
+  const { overview } = host, { root, part } = buildShell(element, host), closing = [];
+  let turns = 0, steps = [], before = null, waiting = 0, settle = 0;
 
   const on = (target, kind, react) => {
     target.addEventListener(kind, react);
@@ -41,65 +42,110 @@ export function showView(root, host) {
 
   const view = {
     root, host, overview, part, choice: firstChoice(overview), lens: wholeView(), added: [...host.added?.() ?? []], reader: "", rating: false,
-    shown: null, stripMarks: [1000, 2000], show, step, zoom, escape, setCaliper, enlarge,
+    shown: null, edited: null, details: new Map(), measured: null, stripMarks: [1000, 2000], show, step, escape, enlarge, toReview,
     network: () => overview.networks.find((one) => one.target === view.choice.target && one.model === view.choice.model),
     target: () => overview.targets.find((one) => one.name === view.choice.target),
-    hidden: () => view.choice.blind && !view.choice.names,
+    methods: () => methodsShown(overview, view.network(), view.choice, view.reader),
+    hidden: () => view.choice.blind,
+    calipers: () => view.measured ?? ownEdges(),
+    measure(lead, at) { view.measured = { lead, at }; drawMaps(view); },
+    print: () => printSheet(sheetOf(view)),
   };
+  view.edit = editing(view, draw, tell);
+
+  // Calipers begin at the edges that define the target.
+  function ownEdges() {
+    const { edges, lead } = view.target(), { fiducials } = view.shown.cases[0];
+    const at = edges.map((mark, k) => 2 * Math.round(fiducials[mark] ?? [200, 400][k]));
+    return { lead, at };
+  }
 
   // ---- choosing
 
-  function show(change) {
-    const { view: oldView, leads, target } = view.choice;
-    const choice = view.choice = possible({ ...view.choice, ...change }, overview, view.added);
-    if (choice.view !== oldView || choice.leads !== leads || choice.target !== target) view.lens = wholeView();
-    if ("view" in change || "target" in change || "leads" in change) from = null;
-    if (!view.rating) host.state.set(asText(choice));
+  async function show(change) {
+    const old = view.choice, choice = view.choice = possible({ ...old, ...change }, overview, view.added, view.details.get(view.network()));
+    if (["view", "leads", "target"].some((name) => choice[name] !== old[name])) view.lens = wholeView();
+    if (["target", "model", "record", "slot", "baseline", "edit", "editing"].some((name) => choice[name] !== old[name])) view.edited = null;
+    if (choice.target !== old.target) view.measured = null;
+    if ("view" in change || "target" in change || "leads" in change) steps = [];
+    if (choice.edit && choice.leads === "target") choice.leads = "all";
+    const network = view.network();
+    if (!view.details.has(network)) { // its orders of records have to be known first
+      try {
+        view.details.set(network, await host.network(network.target, network.model));
+      } catch (error) {
+        return tell(error.message);
+      }
+      if (choice !== view.choice) return;
+      view.choice = possible(choice, overview, view.added, view.details.get(network));
+    }
+    if (!view.rating) host.state.set(asText(view.choice));
     return refresh();
   }
 
+  const records = () => recordsOf(view.network(), view.added, view.choice, view.details.get(view.network()));
+
   function step(by) {
-    const records = recordsOf(view.network(), view.added), at = records.indexOf(view.choice.record);
-    return show({ record: records[(at + by + records.length) % records.length] });
+    const all = records(), at = all.indexOf(view.choice.record);
+    return show({ record: all[(at + by + all.length) % all.length] });
   }
 
   // A click enlarges; another, or Esc, goes back.
   function enlarge(canvas, at) {
-    if (view.choice.calipers || view.rating) return;
-    const { view: shape, slot, leads } = view.choice, change = enlarged(view.choice, canvas, at);
-    if (!change) return from ? show(from) : undefined;
-    const back = { ...from, view: shape, slot, leads };
+    if (view.choice.calipers || view.choice.edit || view.rating) return;
+    const { view: shape, slot, leads } = view.choice, change = enlarged(view.choice, canvas, at), kept = [...steps, { view: shape, slot, leads }];
+    if (!change) return back();
     show(change);
-    from = back;
+    steps = kept;
+  }
+
+  function back() {
+    if (!steps.length) return;
+    const kept = steps.slice(0, -1);
+    show(steps.at(-1));
+    steps = kept;
   }
 
   function escape() {
     if (!part("message").hidden) return tell("");
-    if (view.lens.zoom > 1) return setLens(wholeView());
-    if (from) show(from);
+    if (part("more").open) part("more").open = false;
+    else if (view.edited) undo();
+    else if (view.lens.zoom > 1) setLens(wholeView());
+    else back();
+  }
+
+  function undo() {
+    view.edited = null;
+    draw();
+  }
+
+  function toReview(method) {
+    const row = part("review").querySelector(`[data-method="${method}"]`);
+    part("review").scrollIntoView({ behavior: "smooth" });
+    row?.focus({ preventScroll: true });
   }
 
   // ---- drawing
 
   async function refresh() {
-    const turn = ++turns, { choice } = view, methods = methodsShown(overview, view.network(), choice, view.reader);
+    const turn = ++turns, { choice } = view, methods = view.methods();
     const panels = panelsOf(methods, view.network(), networksOf(overview, choice.target), choice);
-    fillControls(view, methods);
+    fillControls(view);
     host.wanted?.(turn);
     let cases, details;
     try {
       cases = await Promise.all(panels.map((one) => host.case(one.network.target, one.network.model, choice.record)));
       details = await Promise.all(panels.map((one) => host.network(one.network.target, one.network.model)));
-      details.own = await host.network(choice.target, choice.model);
     } catch (error) {
       if (turn === turns) tell(error.message);
       return;
     }
     if (turn !== turns) return; // something else was chosen meanwhile
+    details.own = view.details.get(view.network());
     if (view.shown) tell("");
-    view.shown = { methods, panels, cases, details };
+    view.shown = { panels, cases, details };
     draw();
-    root.dataset.drawn = Number(root.dataset.drawn ?? 0) + 1;
+    element.dataset.drawn = Number(element.dataset.drawn ?? 0) + 1;
     prefetch();
     await computeMissing(turn);
   }
@@ -110,52 +156,41 @@ export function showView(root, host) {
     drawBeside(view);
   }
 
+  // The neighbours are made ready, so that stepping shows them at once.
   function prefetch() {
-    const { target, model, record } = view.choice, records = recordsOf(view.network(), view.added), at = records.indexOf(record);
-    for (const by of [1, -1]) {
-      const id = records[(at + by + records.length) % records.length];
-      if (id !== record) host.case(target, model, id).catch(() => {});
-    }
+    const all = records(), at = all.indexOf(view.choice.record), { target, model } = view.choice;
+    for (const by of [1, all.length - 1]) host.case(target, model, all[(at + by) % all.length]).catch(() => {});
   }
 
   async function computeMissing(turn) {
-    const { shown: { panels, cases }, choice: { record } } = view;
-    for (const one of host.compute ? panels.filter((panel, k) => !cases[k].map(panel.method)) : []) {
+    if (!host.compute) return;
+    const { panels, cases } = view.shown, { record, baseline } = view.choice;
+    for (const [k, { network, method }] of panels.entries()) {
+      if (turn !== turns) return;
+      if (method === "intervention" || cases[k].map(method, baseline)) continue;
       try {
-        await host.compute(one.network.target, one.network.model, record, one.method);
+        if (!await host.compute(network.target, network.model, record, method, baseline)) return;
       } catch (error) {
-        if (turn === turns) tell(`${one.label} could not be computed: ${error.message}`);
+        if (turn === turns) tell(error.message);
         return;
       }
       if (turn !== turns) return;
       draw();
-      root.dataset.drawn = Number(root.dataset.drawn) + 1;
+      element.dataset.drawn = Number(element.dataset.drawn) + 1;
     }
   }
 
   function setLens(changed) {
     view.lens = changed;
-    part("zoom").textContent = `${Math.round(100 * changed.zoom)} %`;
     cancelAnimationFrame(waiting);
     waiting = requestAnimationFrame(() => drawMaps(view));
-  }
-
-  function zoom(factor) {
-    const canvas = part("panels").querySelector("canvas");
-    if (canvas) setLens(zoomedAt(view.lens, canvas.page, canvas.fit, factor, canvas.clientWidth / 2, canvas.clientHeight / 2));
-  }
-
-  function setCaliper(lead, at) {
-    const inside = at.map((ms) => Math.min(1198, Math.max(0, 2 * Math.round(Number(ms) / 2))));
-    view.choice = { ...view.choice, caliper: { lead, at: inside } };
-    fillControls(view, view.shown.methods);
-    drawMaps(view);
   }
 
   // ---- the reading study
 
   const study = studyForm(part("study"), {
-    overview, host, tell, show, reader: (name) => { if (name !== view.reader) { view.reader = name; refresh(); } },
+    overview, host, show, toggle: part("to-study"), reader: (name) => { if (name !== view.reader) { view.reader = name; refresh(); } },
+    target: () => view.choice.target,
     // The whole map comes into sight, wherever the reader has scrolled to, and the keys are the study's.
     attend() {
       root.focus({ preventScroll: true });
@@ -165,7 +200,7 @@ export function showView(root, host) {
     lock(locked) {
       if (locked && !view.rating) before = view.choice;
       view.rating = locked;
-      if (locked) view.choice = { ...view.choice, calipers: false };
+      if (locked) view.choice = { ...view.choice, calipers: false, edit: false };
       else show(before);
     },
   });
@@ -190,39 +225,30 @@ export function showView(root, host) {
 
   async function open(files) {
     try {
-      const { records, refused } = await host.open(files);
-      await add(records, refused.join("; "));
+      const { records: ids, refused } = await host.open(files);
+      await add(ids, refused.join("; "));
     } catch (error) {
       tell(error.message);
     }
     part("own").value = "";
+    part("more").open = false;
   }
 
   // ---- wiring
 
-  function further() {
-    part("further").hidden = !part("further").hidden;
-    part("more").setAttribute("aria-expanded", String(!part("further").hidden));
-    draw();
-  }
-
-  function toStudy() {
-    part("study").scrollIntoView();
-    part("reader").focus({ preventScroll: true });
-  }
-
-  for (const name of ["target", "view", "leads", "record"]) on(part(name), "change", () => show({ [name]: part(name).value }));
+  for (const name of ["target", "view", "leads", "record", "baseline", "order"]) on(part(name), "change", () => show({ [name]: part(name).value }));
   for (const name of ["model", "slot", "second"]) on(part(name), "change", () => show({ [name]: Number(part(name).value) }));
-  for (const name of ["marks", "blind", "names", "calipers"]) on(part(name), "change", () => show({ [name]: part(name).checked }));
-  on(part("percentile"), "input", () => show({ percentile: Number(part("percentile").value) }));
-  for (const name of ["caliper-lead", "mark1", "mark2"]) on(part(name), "change", () => setCaliper(part("caliper-lead").value, [part("mark1").value, part("mark2").value]));
+  for (const name of ["marks", "blind", "calipers", "edit"]) if (part(name)) on(part(name), "change", () => show({ [name]: part(name).checked }));
+  on(part("edited"), "change", () => show({ editing: part("edited").value }));
+  on(part("dose"), "input", () => view.edit(Number(part("dose").value), false));
+  on(part("dose"), "change", () => view.edit(Number(part("dose").value), true));
   for (const [name, react] of Object.entries({
-    previous: () => step(-1), next: () => step(1), smaller: () => zoom(0.8), larger: () => zoom(1.25), dismiss: () => tell(""), more: further,
-    "to-study": toStudy, picture: () => savePicture(sheetOf(view)), print: () => printSheet(sheetOf(view)),
+    previous: () => step(-1), next: () => step(1), dismiss: () => tell(""), undo, picture: () => savePicture(sheetOf(view)), print: view.print,
   })) on(part(name), "click", react);
   on(part("controls"), "submit", (event) => event.preventDefault());
+  on(root, "pointerdown", (event) => { if (!event.target.closest("[name=more]")) part("more").open = false; });
   listenForPointer(part("panels"), view);
-  listenForZoom(part("panels"), () => view.lens, setLens, () => view.choice.calipers);
+  listenForZoom(part("panels"), () => view.lens, setLens, () => view.choice.calipers || view.choice.edit);
   listenForKeys(host.keys, view, study, on);
   // Not at its change: JupyterLab keeps Enter from ending the input.
   if (host.find) on(part("find"), "keydown", (event) => { if (event.key === "Enter" && part("find").value.trim()) find(part("find").value.trim()); });
@@ -236,6 +262,7 @@ export function showView(root, host) {
   host.state.changed(() => { if (host.state.get() !== asText(view.choice)) show(fromText(host.state.get())); });
 
   drawBar(part("bar"));
+  view.choice = possible(view.choice, overview, view.added, null);
   show(fromText(host.state.get()));
   return () => closing.forEach((close) => close());
 }

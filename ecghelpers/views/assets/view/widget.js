@@ -2,6 +2,8 @@
 import { showView } from "./view.js";
 
 const KEPT = 60; // cases in memory
+const MOST_MB = 8; // of a file of one's own: what a server's websocket takes at once
+const PATIENCE_S = 120;
 
 // Asks Python; each question has a number that its answer carries.
 function connection(model) {
@@ -15,23 +17,25 @@ function connection(model) {
     else asked.resolve([answer.content, buffers]);
   });
   return (ask, content = {}, buffers = []) => new Promise((resolve, reject) => {
-    last += 1;
-    open.set(last, { resolve, reject });
-    model.send({ number: last, ask, ...content }, undefined, buffers);
+    const number = ++last;
+    open.set(number, { resolve, reject });
+    setTimeout(() => { if (open.delete(number)) reject(new Error("Python does not answer; run the notebook's cells again or reload the page")); }, PATIENCE_S * 1000);
+    model.send({ number, ask, ...content }, undefined, buffers);
   });
 }
 
 const floats = (view) => new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+const named = (content, buffers) => new Map(content.buffers.map((name, k) => [name, floats(buffers[k])]));
+const keyOfMap = (method, baseline) => baseline === "mean" ? `map ${method}|mean` : `map ${method}`;
 
-// buffers: the beat, then what content.buffers names.
 function caseOf(content, buffers) {
-  const held = new Map(content.buffers.map((name, k) => [name, floats(buffers[k])]));
+  const held = named(content, buffers);
   return {
     ...content, beat: held.get("beat"), mask: held.get("mask") ?? null,
     rhythm: content.rhythm && { rate: content.rhythm, leads: Object.fromEntries([...held].filter(([name]) => name.startsWith("rhythm ")).map(([name, values]) => [name.slice(7), values])) },
     curve: (method) => content.curves[method] ? { points: content.points, values: content.curves[method] } : null,
-    map: (method) => held.get(`map ${method}`) ?? null,
-    put: (method, values) => held.set(`map ${method}`, values),
+    map: (method, baseline) => held.get(content.by_baseline.includes(method) ? keyOfMap(method, baseline) : `map ${method}`) ?? null,
+    put: (method, baseline, values) => held.set(content.by_baseline.includes(method) ? keyOfMap(method, baseline) : `map ${method}`, values),
   };
 }
 
@@ -39,6 +43,7 @@ function render({ model, el }) {
   const ask = connection(model), cases = new Map(), networks = new Map();
   const host = {
     overview: model.get("overview"),
+    mostMegabytes: MOST_MB,
     keptWhere: "Each rating is saved at once, in the folder readings of the results.",
     network(target, number) {
       const key = `${target}|${number}`;
@@ -56,25 +61,38 @@ function render({ model, el }) {
       return cases.get(key);
     },
     // Computes a map; null where something else has been asked for meanwhile.
-    async compute(target, number, record, method) {
-      const [content, buffers] = await ask("compute", { target, model: number, record, method });
+    async compute(target, number, record, method, baseline) {
+      const [content, buffers] = await ask("compute", { target, model: number, record, method, baseline });
       if (!buffers.length) return null;
       const values = floats(buffers[0]), found = await host.case(target, number, record);
-      found.put(method, values);
+      found.put(method, baseline, values);
       found.prediction = content.prediction;
       return values;
+    },
+    async edit(target, number, record, wish) {
+      const [content, buffers] = await ask("edit", { target, model: number, record, ...wish });
+      if (content.refused) return content;
+      const held = named(content, buffers);
+      return { ...content, beat: held.get("beat"), map: held.get("map") ?? null };
     },
     added: () => model.get("added"),
     wanted: (turn) => { model.send({ number: 0, ask: "wanted", turn }); },
     find: async (record) => { await ask("find", { record }); },
-    // Measures files of the reader's own; {records, refused}.
+    // Sends files of the reader's own one by one, then has them measured together; {records, refused}.
     async open(files) {
-      const contents = await Promise.all([...files].map((file) => file.arrayBuffer()));
-      return (await ask("open", { names: [...files].map((file) => file.name) }, contents))[0];
+      const refused = [], sent = [];
+      for (const file of files) {
+        if (file.size > MOST_MB * 2 ** 20) refused.push(`${file.name} has ${(file.size / 2 ** 20).toFixed(1)} MB; at most ${MOST_MB} MB are read`);
+        else {
+          await ask("file", { name: file.name }, [await file.arrayBuffer()]);
+          sent.push(file.name);
+        }
+      }
+      const [answer] = sent.length ? await ask("open") : [{ records: [], refused: [] }];
+      return { records: answer.records, refused: [...refused, ...answer.refused] };
     },
     ratings: async (reader) => (await ask("ratings", { reader }))[0],
-    keepRating: (row) => host.keepRatings([row]),
-    keepRatings: async (rows) => { await ask("keep", { rows }); },
+    keepRating: async (row) => { await ask("keep", { rows: [row] }); },
     results: async () => (await ask("results"))[0],
     state: {
       get: () => model.get("state"),
@@ -82,9 +100,9 @@ function render({ model, el }) {
       changed: (react) => model.on("change:state", react),
     },
     keys: el,
+    wholePage: !document.querySelector(".jp-LabShell, .jp-NotebookShell"), // the web app is nothing but the view
   };
-  const close = showView(el, host);
-  return close;
+  return showView(el, host);
 }
 
 export default { render };

@@ -1,0 +1,80 @@
+// Editing the beat: what is dragged by how much, and what the network makes of it.
+import { minus, signed } from "./dom.js";
+import { LEADS, MM_PER_SAMPLE, MM_PER_UV, MS, SAMPLES } from "./leads.js";
+
+const within = (value, { low, high, step }) => step * Math.round(Math.min(high, Math.max(low, value)) / step);
+
+export const dosed = (dose, { unit }) => `${signed(String(dose))} ${unit}`;
+
+export const editOf = ({ choice, details, network }) => {
+  const edits = details.get(network())?.edits ?? [];
+  return edits.find((one) => one.name === choice.editing) ?? edits[0];
+};
+
+// Where the grip lies: at the edge or the peak that the edit moves; null for an edit without one.
+export function handleOf(view) {
+  const edit = editOf(view), [found] = view.shown.cases, { fiducials, beat } = view.edited?.shown ?? found;
+  if (!edit || edit.mark === null) return null;
+  const row = LEADS.indexOf(edit.lead ?? "II"), first = found.fiducials[edit.mark];
+  if (first === null) return null;
+  if (edit.moves === "x") return { edit, sample: fiducials[edit.mark], level: 0, before: found.beat };
+  const sample = peakOf(found.beat, row, found.fiducials, edit);
+  return { edit, sample, level: beat[row * SAMPLES + sample], before: found.beat };
+}
+
+// The sample of the largest |voltage| between the two fiducials of a wave.
+function peakOf(beat, row, fiducials, { mark, end }) {
+  let best = Math.round(fiducials[mark]);
+  for (let i = best; i <= (fiducials[end] ?? best); i++) if (Math.abs(beat[row * SAMPLES + i]) > Math.abs(beat[row * SAMPLES + best])) best = i;
+  return best;
+}
+
+// The dose of a drag by so many mm from a dose that there was.
+export function dragged(edit, dose, dx, dy) {
+  const by = edit.moves === "x" ? edit.sign * dx / MM_PER_SAMPLE * MS : -dy / MM_PER_UV;
+  return within(dose + by, edit);
+}
+
+// "End of T +18 ms: QT by definition +18 ms, network +17 ms (395 → 412)."
+export function effectText(edit, edited, found, target) {
+  if (!edited) return `Drag the ${edit.moves === "none" ? "slider" : "dot or the slider"}: the network's prediction and the map follow.`;
+  if (edited.refused) return edited.refused;
+  if (edited.prediction === undefined) return "…";
+  const { prediction, coarse, shown } = edited, change = prediction - found.prediction, same = edit.name === target;
+  const round = (value) => value.toFixed(Math.abs(value) < 10 ? 1 : 0);
+  const network = `network ${signed(round(change))} ${edited.unit} (${minus(found.prediction.toFixed(0))} → ${minus(prediction.toFixed(0))})`;
+  const truth = same ? `true change ${dosed(edited.dose, edit)}` : `${edit.target} ${dosed(edited.dose, edit)}, true change of this target 0`;
+  return `${truth}, ${network}${coarse ? " …" : ""}.${shown.map || !edited.dose ? "" : " The map is that of the unedited beat."}`;
+}
+
+// Asks the host for edited beats, one at a time: while one is on its way only the latest wish is kept.
+export function editing(view, draw, tell) {
+  let busy = false, wish = null;
+  async function go() {
+    if (busy || !wish) return;
+    const { edit, dose, exact, record } = wish, { choice, host, shown } = view, [panel] = shown.panels;
+    busy = true;
+    wish = null;
+    try {
+      const found = await host.edit(choice.target, choice.model, choice.record, { edit: edit.name, dose, method: panel.method, baseline: choice.baseline, exact });
+      if (view.edited && view.choice.record === record && view.choice.edit) {
+        const { map, beat, fiducials, refused, dose: stored = dose } = found, old = view.edited.shown;
+        const now = refused ? old : { beat, fiducials, ...map ? { map: () => map } : {} };
+        view.edited = { ...view.edited, ...found, dose: exact ? stored : view.edited.dose, unit: view.target().unit, coarse: !exact, shown: now };
+        draw();
+      }
+    } catch (error) {
+      tell(error.message);
+    }
+    busy = false;
+    go();
+  }
+  return (dose, exact) => {
+    const edit = editOf(view);
+    if (!edit) return;
+    view.edited = { ...view.edited, dose: within(dose, edit), refused: undefined };
+    wish = { edit, dose: view.edited.dose, exact, record: view.choice.record };
+    draw();
+    go();
+  };
+}
