@@ -169,20 +169,20 @@ def test_styles_of_the_host_do_not_reach_the_view(page):
         " style.replaceSync('dt, table { float: left !important; width: 20% !important }');"
         " document.adoptedStyleSheets = [...document.adoptedStyleSheets, style]; }"
     )
-    styles = page.locator(f"{VIEW} dt").first.evaluate("e => getComputedStyle(e).float")
-    assert styles == "none"
+    assert page.evaluate(f"getComputedStyle({SHADE}.querySelector('dt')).cssFloat") == "none"
 
 
 def test_an_edge_is_dragged_and_prediction_and_map_follow(page):
     choose(page, "slot", str(list(METHOD_LABELS).index("inputxgradient")))
+    before = pictures(page)
     change(page, lambda: part(page, "edit").check())
-    before, at = pictures(page), page.evaluate(CELL, "V5")
+    began, at = pictures(page), page.evaluate(CELL, "V5")
     page.mouse.move(at["x"] + 22 * at["k"], at["y"])
     page.mouse.down()
     page.mouse.move(at["x"] + 22.5 * at["k"], at["y"], steps=3)
     page.mouse.up()
     page.wait_for_selector("text=/true change \\+\\d+ ms, network .*\\)\\.$/")
-    assert pictures(page) != before
+    assert pictures(page) != began
     page.screenshot(path=OUTPUT / f"{page.host}-edit.png")
     if page.host != "page":  # any edge, under any network
         part(page, "edited").select_option("pr")
