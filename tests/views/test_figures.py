@@ -57,6 +57,15 @@ def test_histograms_leave_missing_out_and_bars_count_them():
     assert "missing in every record" in texts(nothing)
 
 
+def test_differences_from_a_machine_are_drawn_where_both_are_known():
+    ours, theirs = np.full((4, 7), np.nan), np.full((4, 7), np.nan)
+    ours[:, 3], theirs[:3, 3] = [400, 410, 420, 430], [398, 406, 420]
+    picture = data_figures.agreement(ours, theirs, "GE 12SL")
+    assert "difference +2.0 ± 2.0, n = 3" in texts(picture)
+    (points, *_) = picture.axes[3].get_lines()
+    np.testing.assert_array_equal(points.get_xydata(), [[399, 2], [408, 4], [420, 0]])
+
+
 def test_agreement_says_errors_and_limits():
     error = np.array([2.0, 4, 0, 6])
     picture = network_figures.agreement(TRUTH, TRUTH + error, "qt")

@@ -6,6 +6,7 @@ raises ``Rejected``. Adding a format is a module and a row.
 
 import gzip
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -104,7 +105,8 @@ def _read_xml(source: Source) -> Recording:
     root = xml.parse(source.data)
     if read := XML_FORMATS.get(root.tag.rpartition(".")[2]):
         return read(source, root)
-    kind = "an exercise or Holter ECG" if "ECG" in root.tag else "XML of another kind"
+    other = re.search("stress|exercise|holter", root.tag, re.IGNORECASE)
+    kind = "an exercise or Holter ECG" if other else "XML of another kind"
     raise Rejected(f"not a resting ECG: {kind}; known roots: {', '.join(XML_FORMATS)}")
 
 
