@@ -10,11 +10,16 @@ import pytest
 
 from ecghelpers.attribution import METHODS
 from ecghelpers.data.hdf5 import texts
-from ecghelpers.data.maps_and_curves import read_attributions, read_perturbation
+from ecghelpers.data.maps_and_curves import (
+    read_attributions,
+    read_intervention,
+    read_perturbation,
+)
 from ecghelpers.data.medians import read_medians
 from ecghelpers.ecg import FIDUCIALS, LEADS, TARGETS
+from ecghelpers.evaluation.controls import CONTROLS
+from ecghelpers.evaluation.readouts import KINDS
 from ecghelpers.model import StevenNet, load_model
-from ecghelpers.perturbation import OPERATORS, ORDERS
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 
@@ -48,8 +53,10 @@ def test_a_network_and_what_explains_it(smoke, target):
     assert type(load_model(folder / "model.safetensors")) is StevenNet
     maps = read_attributions(folder / "attributions.h5")
     curves = read_perturbation(folder / "perturbation.h5")
-    assert set(maps.maps) == set(curves.prediction) == set(METHODS)
-    for content in (maps, curves):
+    effects = read_intervention(folder / "intervention.h5")
+    assert set(maps.maps) == set(METHODS)
+    assert set(curves.prediction) == {*METHODS, *CONTROLS}
+    for content in (maps, curves, effects):
         rows = np.isin(data.record_id, content.record_id)
         assert (data.split[rows] == "test").all() and rows.sum() == len(content.record_id)
     with h5py.File(folder / "attributions.h5") as file:
@@ -58,20 +65,42 @@ def test_a_network_and_what_explains_it(smoke, target):
             assert json.loads(file[method].attrs["parameters"])["multiply_by_inputs"] is True
             assert {"unit", "seconds"} <= set(file[method].attrs)
     with h5py.File(folder / "perturbation.h5") as file:
-        shape = (3, len(file["points"]))
+        shape = (len(curves.record_id), len(file["points"]))
         assert len(file["points"]) == file.attrs["steps"] + 1
-        for method in METHODS:
+        for method in (*METHODS, *CONTROLS):
             assert file[method]["prediction"].shape == shape
-            for operator in OPERATORS:
-                for order in ORDERS:
-                    assert file[method][operator][order]["prediction"].shape == shape
         assert {"seed", "noise_fraction", "order", "operator", "version"} <= set(file.attrs)
+    with h5py.File(folder / "intervention.h5") as file:
+        count = len(file["record_id"])
+        assert file["effect"].shape == (count, 2, 12, 30) and file["effect"].dtype == np.float32
+        assert file["effect_flat"].shape == file["effect_mean"].shape == (count, 12, 30)
+        assert {"segment_ms", "crossfade_samples", "seed", "network"} <= set(file.attrs)
+        assert file.attrs["network"] == h5py.File(folder / "attributions.h5").attrs["network"]
+
+
+def test_known_readouts(smoke):
+    for kind in KINDS:
+        folder = smoke.root / "planted" / kind / "model1"
+        with h5py.File(folder / "attributions.h5") as file:
+            assert file["beats"].dtype == np.int16 and file["mask"].dtype == np.uint8
+            exact = kind in ("level", "contrast")
+            assert ("sensitivity" in file) == ("contribution" in file) == exact
+        assert type(load_model(folder / "model.safetensors")) is StevenNet
+    scores = pd.read_csv(smoke.root / "planted" / "scores.csv")
+    assert list(scores) == ["kind", "model", "method", "score", "value", "n"]
+    assert {"oracle", *METHODS, *CONTROLS} == set(scores.method)
+    shipped = pd.read_csv(NOTEBOOKS[0].parent.parent / "networks" / "benchmark.csv")
+    assert list(shipped) == list(scores)
 
 
 def test_tables(smoke):
     metrics, aopc = pd.read_csv(smoke.metrics), pd.read_csv(smoke.aopc)
     assert list(metrics) == ["target", "model", "split", "n", "mae", "rmse", "r2"]
-    assert set(aopc.method) == set(METHODS) and set(aopc.target) == {"qt", "pr"}
+    assert set(aopc.method) == {*METHODS, *CONTROLS} and set(aopc.target) == {"qt", "pr"}
+    review = pd.read_csv(smoke.review)
+    columns = ["target", "method", "test", "value", "low", "high", "chance", "verdict"]
+    assert list(review) == [*columns, "n", "unit_of_n"]
+    assert set(CONTROLS) <= set(review.method) and set(review.target) >= {"all", "qt", "pr"}
     errors = json.loads((smoke.model_dir("qt", 1) / "metrics.json").read_text())
     assert errors["version"]["torch"] and errors["training"]["seed"] == 1
 

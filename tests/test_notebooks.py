@@ -22,7 +22,7 @@ from ecghelpers.run.workflow import parameter_names
 
 PLOTLY = "application/vnd.plotly.v1+json"
 SHOWN = {"image/png", "text/html", "application/vnd.jupyter.widget-view+json"}
-BY_HAND = ("03_evaluate", "05_explore", "08_review")  # that people run again; the rest takes long
+BY_HAND = ("03_evaluate", "05_explore", "09_review")  # that people run again; the rest takes long
 
 
 def stored(name):

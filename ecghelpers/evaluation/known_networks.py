@@ -37,6 +37,7 @@ LEAST_R2_DECOY = 0.7  # QT itself has to be learnt, from few ECGs
 MOST_OUTSIDE = 2.0  # times the RMSE may grow when everything outside the mask is swapped
 READS_MARKER, IGNORES_MARKER = 0.8, 0.1  # ms of the prediction for a ms of the marker
 MARKER_MS = 20.0
+SD_RECORDS = 256  # training beats that the SD of the voltage is taken over
 ORACLE = "oracle"
 SCORE_COLUMNS = ["kind", "model", "method", "score", "value", "n"]
 
@@ -200,6 +201,7 @@ def draw_maps(
     path: Path,
     settings: Settings,
     methods: Sequence[str] = tuple(METHODS),
+    voltage_sd: np.ndarray | None = None,
 ) -> Attributions:
     """Write attributions.h5 with the maps of some test records by every method, and return it.
 
@@ -220,6 +222,7 @@ def draw_maps(
     for method in missing:
         began = time.perf_counter()
         given = {"record_id": records.record_id, "progress": False, **options}
+        given["voltage_sd"] = voltage_sd
         maps[method] = attribute(network, planted.beats, method, **given)
         details[method] = {
             "parameters": options,
@@ -286,7 +289,10 @@ def make(
     admitted = admission(network, known, records)
     write_json(folder / "metrics.json", asdict(known) | admitted | {"effort": asdict(effort)})
     few = records.subset(slice(0, effort.maps))
-    drawn = draw_maps(known, network, few, folder / "attributions.h5", settings)
+    training = made(known, records_for(data, known.kind, "train", SD_RECORDS)).beats
+    sd = training.std(0, dtype=np.float64) if len(training) > 1 else None
+    path = folder / "attributions.h5"
+    drawn = draw_maps(known, network, few, path, settings, voltage_sd=sd)
     table = pd.DataFrame(columns=SCORE_COLUMNS)
     if admitted["admitted"]:
         maps = drawn.maps | control_maps(drawn.beats, drawn.maps.get("saliency"))

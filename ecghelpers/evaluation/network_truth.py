@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from ..attribution import METHODS, Settings, attribute
+from ..attribution import METHODS, Settings, attribute, kind, typical_beat
 from ..config import generator, progress
 from ..data.medians import Medians
 from ..model import ResModule, StevenNet
@@ -79,6 +79,35 @@ def likeness(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
     return metrics.spearman(np.abs(maps), np.abs(others))
 
 
+def beyond_chance(
+    method: str, likeness_found: np.ndarray, maps: np.ndarray, factor: np.ndarray, seed: int
+) -> np.ndarray:
+    """(r - r₀) / (1 - r₀) of each record, r₀ what random numbers times the same factor reach.
+
+    Any two maps that are multiplied by the same beat are alike, whatever the networks. factor:
+    (record, lead, time), what the method multiplies by.
+    """
+    draw = generator(seed, "randomisation chance", method)
+    chance = likeness(maps, draw.standard_normal(maps.shape) * factor)
+    return (likeness_found - chance) / (1 - chance)
+
+
+def _factors(
+    methods: Sequence[str], beats: np.ndarray, settings: Settings, options: Mapping
+) -> dict[str, np.ndarray]:
+    """Method → what its maps are multiplied by: the difference from the baseline, the SD, or 1."""
+    baseline, sd = options.get("baseline"), options.get("voltage_sd")
+    away = beats if baseline is None else beats - baseline
+    factors = {}
+    for method in methods:
+        row, factors[method] = METHODS[method], np.ones_like(beats)
+        if row.per_sd:
+            factors[method] = np.broadcast_to(typical_beat()[1] if sd is None else sd, beats.shape)
+        elif kind(method, settings.multiply_by_inputs) == "contribution":
+            factors[method] = away
+    return factors
+
+
 def randomisation(
     model: StevenNet,
     records: Medians,
@@ -89,12 +118,12 @@ def randomisation(
     stages: Mapping[str, str] = STAGES,
     options: Mapping | None = None,
 ) -> pd.DataFrame:
-    """Likeness of each method's maps to those of shuffled networks, a shuffle for each record.
+    """Likeness of each method's maps to those of shuffled networks, beyond chance.
 
-    maps: those shown, of the records; calibration_uv: beats for the batch norms of the shuffled
-    networks; options: further arguments of ``attribute``. Rows of agreement.COLUMNS, part
-    ``weights``; scores ``last_layer``, ``upper_half`` and ``all_layers``. Controls, which do not
-    know the network, stay as they are: 1.
+    Each record has a shuffle of its own. maps: those shown, of the records; calibration_uv: beats
+    for the batch norms of the shuffled networks; options: further arguments of ``attribute``. Rows
+    of agreement.COLUMNS, part ``weights``; scores ``last_layer``, ``upper_half`` and
+    ``all_layers``. Controls, which do not know the network, stay as they are: 1.
     """
     methods = [method for method in maps if method in METHODS]
     given = asdict(settings) | dict(options or {}) | {"progress": False}
@@ -111,11 +140,14 @@ def randomisation(
                     one = attribute(network, beat, method, record_id=[record], **given)
                     shuffled[stage][method][row] = one[0]
             bar.update()
-    values = {
-        (method, name): likeness(maps[method], shuffled[stage][method])
-        for stage, name in stages.items()
-        for method in methods
-    }
+    beats = np.asarray(records.medians, np.float32)
+    factors = _factors(methods, beats, settings, dict(options or {}))
+    values = {}
+    for stage, name in stages.items():
+        for method in methods:
+            found = likeness(maps[method], shuffled[stage][method])
+            common = (maps[method], factors[method], settings.seed)
+            values[method, name] = beyond_chance(method, found, *common)
     same = np.ones(len(records.record_id))
     values |= {(c, name): same for name in stages.values() for c in control_maps(maps[methods[0]])}
     return long_table("weights", values, records.record_id)

@@ -123,7 +123,7 @@ TESTS = {
     "depends_on_last_layer": Test(
         "depends on last layer",
         "does it change when the last layer is shuffled?",
-        "rank correlation with the map before",
+        "rank correlation with the map before, beyond chance",
         0.7,
         part="weights",
         score="last_layer",
@@ -132,7 +132,7 @@ TESTS = {
     "depends_on_weights": Test(
         "depends on all layers",
         "does it change when all layers are shuffled?",
-        "rank correlation with the map before",
+        "rank correlation with the map before, beyond chance",
         0.3,
         part="weights",
         score="all_layers",

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from ..ecg import LEADS, MS_PER_SAMPLE
-from ..evaluation.controls import label
+from ..evaluation.controls import AGAINST_MEAN, label
 from ..perturbation import OPERATORS
 from .picture import Picture
 from .styles import METHOD_STYLES, in_order
@@ -58,7 +58,8 @@ def agreement(table: pd.DataFrame, scores: Mapping[str, str], title: str) -> Pic
         part = table[table.score == score]
         for place, method in enumerate(methods):
             values = part.value[part.method == method].dropna()
-            colour = METHOD_STYLES[method][0] if method in METHOD_STYLES else GREY
+            plain = method.removesuffix(AGAINST_MEAN)
+            colour = METHOD_STYLES[plain][0] if plain in METHOD_STYLES else GREY
             axes.plot(values, np.full(len(values), place), "o", ms=3, color=colour, alpha=0.4)
             axes.plot(values.mean(), place, "|", ms=13, mew=2.5, color=colour)
         most = part.value[part.method == "ceiling"].mean()

@@ -90,4 +90,10 @@ def _cell(axes: Axes, row, x: int, y: int) -> None:
     how = {"ha": "center", "va": "center", "color": ink}
     axes.text(x + 0.5, y + 0.27, f"{sign} {written(row.value)}", fontsize=9, **how)
     axes.text(x + 0.5, y + 0.6, interval(row.low, row.high, ".2f", ""), fontsize=6.5, **how)
-    axes.text(x + 0.5, y + 0.84, f"n = {row.n:.0f} {row.unit_of_n}", fontsize=5.5, **how)
+    axes.text(
+        x + 0.5,
+        y + 0.84,
+        f"{row.n:.0f} {row.unit_of_n}{'s' if row.n != 1 else ''}",
+        fontsize=5.5,
+        **how,
+    )

@@ -158,6 +158,6 @@ def stages(table: pd.DataFrame, title: str) -> Picture:
         axes.set_xticks(range(len(names) + 1), words, rotation=60, fontsize=8)
     for axes in panels[len(methods) :]:
         axes.set_visible(False)
-    figure.supylabel("Rank correlation with the map before", fontsize=9)
+    figure.supylabel("Rank correlation with the map before,\nbeyond chance", fontsize=9)
     figure.suptitle(title)
     return figure

@@ -51,6 +51,18 @@ def test_controls_stay_alike_and_gradients_do_not_when_all_layers_are_shuffled()
     assert len(table[table.method == "saliency"]) == 9
 
 
+def test_maps_times_the_same_beat_are_alike_by_chance_alone():
+    """Two unrelated maps times one beat: far above zero as they are, zero beyond chance."""
+    rng = np.random.default_rng(1)
+    one, other = rng.normal(size=(2, *BEATS.shape)) * BEATS
+    found = network_truth.likeness(one, other)
+    assert (found > 0.2).all()
+    beyond = network_truth.beyond_chance("inputxgradient", found, one, BEATS, 0)
+    assert np.abs(beyond).max() < 0.05
+    same = network_truth.beyond_chance("inputxgradient", np.ones(3), one, BEATS, 0)
+    np.testing.assert_allclose(same, 1)
+
+
 def test_a_steady_map_is_stable_and_trainings_are_compared_in_pairs():
     network = steven_net(dtype=torch.float32)
     maps = _maps(network)
