@@ -1,12 +1,11 @@
-"""The reading study: the ratings' files, and which maps they are about.
+"""The reading study: the readers' files of ratings, and the maps that they are about.
 
-The view asks for ratings, in which order and behind which letters (``views/assets/view/study.js``).
-Reader files come from the explorer (a row as each rating is given) and from the page (its export);
-both have COLUMNS. A row names the method by its letter alone, so that a file cannot unblind its
-reader; ``mark`` tells here which method it was, whatever the reader is called by now, and whether
-the row still says what was rated. ``beside`` is the letter of the map that stood beside the rated
-one, empty where it stood alone; ``settings`` what the reader was asked to rate, empty or absent in
-files of earlier versions.
+``views/assets/view/study.js`` decides the order of the maps and the letters that hide their
+methods. Files come from the explorer (a row for each rating) and from the page (its export). A row
+names the method by its letter alone, so that a file cannot unblind its reader; from ``mark`` this
+module finds the method, even if the reader was renamed, and whether the row was edited. ``beside``
+is the letter of the map beside the rated one, empty for a single map; ``settings`` what the reader
+was asked to rate.
 """
 
 import csv
@@ -19,13 +18,11 @@ import numpy as np
 import pandas as pd
 
 from ..data.checks import read_bytes, shown_id
-from ..files import whole_file
 from .marks import mark, study_id, text_hash
-from .settings import Settings, reader_name
+from .settings import reader_name
 
 COLUMNS = ("reader", "time", "version", "study", "target", "model", "record", "code")
 COLUMNS += ("beside", "score", "text", "mark", "settings")
-EARLIER = COLUMNS[:-1]
 SCORES = (1, 2, 3, 4, 5)
 LONGEST_ROW = 100_000  # characters
 PLACE = ["target", "model", "record", "code", "mark"]
@@ -65,7 +62,7 @@ class Study:
         return path
 
     def rows_of(self, folder: str | Path, reader: str) -> list[dict]:
-        """The ratings of one reader in all files of a folder, as rows: what she need not repeat."""
+        """The ratings of one reader in all files of a folder, as rows."""
         table, _ = self.gather(folder)
         mine = table[table["reader"] == reader_name(reader)]
         return mine[list(COLUMNS)].to_dict("records")
@@ -162,7 +159,7 @@ def _parse(text: str, name: str) -> pd.DataFrame:
     """
     lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()]
     header, *rows = (next(csv.reader([line[:LONGEST_ROW]])) for line in lines or [""])
-    if tuple(header) not in (COLUMNS, EARLIER):
+    if tuple(header) != COLUMNS:
         held = ", ".join(map(shown_id, header[: len(COLUMNS)])) or "none"
         raise ValueError(f"{name} has the columns {held}; allowed: {', '.join(COLUMNS)}")
     whole = [row for row in rows if len(row) == len(header)]
@@ -185,10 +182,7 @@ def reader_file(folder: str | Path, reader: str) -> Path:
 
 
 def append_rating(path: str | Path, row: Mapping) -> None:
-    """Add one row to a reader's file, made with its header if it is not there.
-
-    A file of an earlier version gets the columns that it lacks.
-    """
+    """Add one row to a reader's file, which is made with its header if it is not there."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+", newline="", encoding="utf-8", errors="replace") as file:
@@ -197,12 +191,9 @@ def append_rating(path: str | Path, row: Mapping) -> None:
         header = next(csv.reader(text.removeprefix("\ufeff").splitlines()), [])
         if text and not text.endswith(("\r", "\n")):  # the last row was cut while it was written
             file.write("\r\n")
-        if not header or tuple(header) == COLUMNS:
-            return _write(file, row, header=not header)
-    table = _read(path)
-    with whole_file(path) as temporary:
-        table.to_csv(temporary, index=False, quoting=csv.QUOTE_ALL)
-    append_rating(path, row)
+        if header and tuple(header) != COLUMNS:
+            raise ValueError(f"{path} has other columns than {', '.join(COLUMNS)}; move it away")
+        _write(file, row, header=not header)
 
 
 def _write(file, row: Mapping, header: bool) -> None:
@@ -210,17 +201,3 @@ def _write(file, row: Mapping, header: bool) -> None:
     if header:
         writer.writeheader()
     writer.writerow(row)
-
-
-def progress(ratings: pd.DataFrame, networks: Sequence[Mapping]) -> pd.DataFrame:
-    """How far each reader has come with what she was asked last: reader, settings, rated, of.
-
-    networks: of the study. of: the maps that the settings ask for, 0 where a file does not tell.
-    """
-    rows = []
-    for reader, part in ratings.sort_values("time").groupby("reader"):
-        text = part["settings"].iloc[-1]
-        settings = Settings.parse(text)
-        maps = settings.maps(networks) if settings else 0
-        rows.append({"reader": reader, "settings": text, "rated": len(part), "of": maps})
-    return pd.DataFrame(rows, columns=["reader", "settings", "rated", "of"])

@@ -1,8 +1,4 @@
-"""What the ratings say: scores with intervals over records, agreement, and ranks beside the review.
-
-The view computes the same in JavaScript (``views/assets/view/study_results.js``), for the page has
-no Python; a test compares the two.
-"""
+"""Results of a reading study: the methods' scores with intervals over records, and agreement."""
 
 from collections.abc import Mapping
 
@@ -10,14 +6,11 @@ import numpy as np
 import pandas as pd
 
 from ..attribution import FLOOR
-from ..evaluation.review import ALL, TESTS
 from ..evaluation.statistics import sign_flip_test, verdicts
 from ..written import interval, written
 
-LEAST_RECORDS = 9  # with fewer, not even one of nine methods can be told from random maps
-LOWER_IS_BETTER = tuple(name for name, test in TESTS.items() if not test.above)
+LEAST_RECORDS = 9  # with fewer, none of nine methods can differ significantly from random maps
 SCORE_COLUMNS = ["method", "n", "records", "score", "low", "high", "chance", "verdict"]
-RANK_COLUMNS = ["target", "test", "methods", "rho", "p"]
 ENDS = (1, 5)
 MAP = ["target", "model", "record"]
 MAP_OF = [*MAP, "method"]
@@ -90,7 +83,7 @@ def agreement(ratings: pd.DataFrame) -> dict[str, float]:
 
 
 def agreement_sentence(agreed: Mapping[str, float]) -> str:
-    """What ``agreement`` found, in words."""
+    """The result of ``agreement`` in words."""
     if not np.isfinite(agreed["alpha"]):
         return "Agreement cannot be told: it takes two readers of the same maps, and two scores."
     value = f"α {written(agreed['alpha'])}"
@@ -106,55 +99,3 @@ def _alpha(table: pd.DataFrame) -> float:
     if np.unique(values[np.isfinite(values)]).size < 2:  # nobody, or one value throughout
         return float("nan")
     return float(krippendorff.alpha(values.T, level_of_measurement="ordinal"))
-
-
-def ranks(ratings: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame:
-    """The methods' ranks by readers and by every test of the review, 1 the best, random left out.
-
-    review: of ``review.csv``; a row a method, columns ``readers`` and the tests, over all targets.
-    """
-    mine = _by_method(ratings).rename("readers")
-    both = pd.concat([mine, review_values(review).reindex(mine.index)], axis=1)
-    return both.rank(ascending=False).sort_values("readers")
-
-
-def review_values(review: pd.DataFrame) -> pd.DataFrame:
-    """What the tests of the review gave over all targets, the higher the better, random left out.
-
-    A row a method, a column a test but the readers' own.
-    """
-    over = review[(review["target"] == ALL) & (review["test"] != "readers")]
-    values = over.pivot_table("value", "method", "test", sort=False).drop(FLOOR, errors="ignore")
-    values = values[[test for test in TESTS if test in values]]
-    return values.assign(**{t: -values[t] for t in LOWER_IS_BETTER if t in values})
-
-
-def rank_correlation(ratings: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame:
-    """Spearman's ρ between the readers' scores and each test of the review: columns RANK_COLUMNS.
-
-    A row for every test and target, and ``all`` of them, in which at least three methods have both;
-    random, which would agree with anything, is left out.
-    """
-    from scipy.stats import spearmanr
-
-    rows = []
-    for target in (ALL, *dict.fromkeys(ratings["target"])):
-        chosen = ratings if target == ALL else ratings[ratings["target"] == target]
-        mine = _by_method(chosen)
-        for test in TESTS:
-            part = review[(review["target"] == target) & (review["test"] == test)]
-            values = part.set_index("method")["value"].reindex(mine.index)
-            values = -values if test in LOWER_IS_BETTER else values
-            ranked = values.notna()
-            if test == "readers" or ranked.sum() < 3 or values.nunique() < 2 or mine.nunique() < 2:
-                continue
-            rho, p = map(float, spearmanr(mine[ranked], values[ranked]))
-            row = (target, test, int(ranked.sum()), rho, p)
-            rows.append(row)
-    return pd.DataFrame(rows, columns=RANK_COLUMNS)
-
-
-def _by_method(ratings: pd.DataFrame) -> pd.Series:
-    """Mean score of every method but random, readers averaged within a map."""
-    maps = ratings.groupby(MAP_OF)["score"].mean()
-    return maps.groupby("method").mean().drop(FLOOR, errors="ignore")

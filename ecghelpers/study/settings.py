@@ -1,6 +1,5 @@
 """The settings of a reading study (targets, records, maps at a time), its words, readers' names."""
 
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,20 +40,6 @@ class Settings:
     def text(self) -> str:
         """In a row: ``targets=pr qt; records=10; maps=2``."""
         return f"targets={' '.join(self.targets)}; records={self.records}; maps={self.together}"
-
-    @classmethod
-    def parse(cls, text: str) -> "Settings | None":
-        """Read what ``text`` writes; None for anything else, as in files of earlier versions."""
-        match = re.fullmatch(r"targets=([\w ]+); records=(\d{1,9}); maps=([12])", text)
-        return match and cls(tuple(match[1].split()), int(match[2]), int(match[3]))
-
-    def maps(self, networks: Sequence[Mapping]) -> int:
-        """The number of maps, given networks with their records and methods."""
-        return sum(
-            len(network["methods"]) * min(self.records, len(network["records"]))
-            for network in networks
-            if network["target"] in self.targets
-        )
 
 
 def default(networks: Sequence[Mapping]) -> Settings:

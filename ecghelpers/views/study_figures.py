@@ -1,11 +1,10 @@
-"""The figure of the reading study: what readers thought of each method, beside the review."""
+"""The figure of the reading study: the readers' scores of each method."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from ..attribution import FLOOR
-from ..evaluation.review import TESTS
 from ..study import results
 from .picture import Picture
 from .styles import METHOD_LABELS
@@ -13,20 +12,18 @@ from .styles import METHOD_LABELS
 GREY, BLUE, BLACK = "#9a9a9a", "#0072B2", "#000000"
 
 
-def readers_figure(ratings: pd.DataFrame, scores: pd.DataFrame, review: pd.DataFrame) -> Picture:
-    """Scores with intervals, and the methods' ranks by readers and by each test of the review.
+def readers_figure(ratings: pd.DataFrame, scores: pd.DataFrame) -> Picture:
+    """Each method's mean score with its interval, best first.
 
-    ratings: of ``Study.gather``; scores: of ``results.scores``; review: of ``review.csv``. The
-    dotted line is random, rings are single targets.
+    ratings: of ``Study.gather``; scores: of ``results.scores``. The dotted line is the score of
+    random maps, rings are single targets.
     """
-    ranks = results.ranks(ratings, review)
-    methods = list(ranks.index)
-    figure = Picture(2.1 + 0.34 * len(methods))
-    left, right = figure.subplots(1, 2, width_ratios=(1, 0.4 + 0.22 * ranks.shape[1]), sharey=True)
-    _scores(left, ratings, scores.set_index("method"), methods)
-    _ranks(right, ranks)
-    left.set_yticks(range(len(methods)), [METHOD_LABELS.get(m, m) for m in methods])
-    left.set_ylim(len(methods) - 0.5, -0.5)
+    methods = list(scores["method"])
+    figure = Picture(1.8 + 0.3 * len(methods))
+    axes = figure.subplots()
+    _scores(axes, ratings, scores.set_index("method"), methods)
+    axes.set_yticks(range(len(methods)), [METHOD_LABELS.get(m, m) for m in methods])
+    axes.set_ylim(len(methods) - 0.5, -0.5)
     readers, maps = ratings["reader"].nunique(), len(ratings.drop_duplicates(results.MAP_OF))
     figure.suptitle(f"{readers} reader{'s' * (readers > 1)}, {maps} maps")
     return figure
@@ -51,17 +48,3 @@ def _scores(axes: Axes, ratings: pd.DataFrame, scores: pd.DataFrame, methods: li
     axes.set_xticks(range(1, 6), ["1\nnot at all", "2", "3", "4", "5\nexactly there"])
     axes.set_xlabel("Mean score, 95 % interval over records; rings: targets", fontsize=9)
     axes.grid(axis="x", lw=0.4, alpha=0.5)
-
-
-def _ranks(axes: Axes, ranks: pd.DataFrame) -> None:
-    """A cell a method and test, darker the better its rank."""
-    shades = 1 - (ranks.to_numpy(float) - 1) / max(1, len(ranks) - 1)
-    axes.imshow(shades, cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
-    for (y, x), rank in np.ndenumerate(ranks.to_numpy(float)):
-        axes.text(x, y, f"{rank:g}" if np.isfinite(rank) else "", ha="center", va="center")
-    labels = [TESTS[name].label.replace(" ", "\n") for name in ranks]
-    axes.set_xticks(range(ranks.shape[1]), labels, fontsize=9)
-    axes.xaxis.tick_top()
-    axes.tick_params(length=0)
-    axes.axvline(0.5, color="white", lw=5)
-    axes.set_xlabel("Rank: 1 is the best of these methods", fontsize=9)
