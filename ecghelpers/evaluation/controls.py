@@ -34,11 +34,11 @@ def control_maps(beats_uv: np.ndarray, saliency: np.ndarray | None = None) -> di
 
     ``voltage`` and ``slope``: |voltage| and |its change| of the beat itself, which know nothing of
     the network. ``mean_map``: the mean |saliency| of the other records, which knows the network but
-    not this ECG; left out without saliency maps.
+    not this ECG; left out without saliency maps and for a single record.
     """
     beats = np.asarray(beats_uv, np.float64)
     maps = {VOLTAGE: np.abs(beats), SLOPE: np.abs(np.gradient(beats, axis=2))}
-    if saliency is not None:
+    if saliency is not None and len(saliency) > 1:
         maps[MEAN_MAP] = mean_of_others(np.abs(saliency))
     return maps
 

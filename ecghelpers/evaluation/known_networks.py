@@ -125,6 +125,9 @@ def admission(network: nn.Module, known: Known, records: Medians) -> dict:
     ``marker_slope`` (ms of the prediction for a ms that the marker of ``shortcut`` or ``decoy`` is
     moved), ``admitted`` and ``reason``.
     """
+    if len(records.record_id) < 2:
+        told = "too few test records" + (" with a known QT" if KINDS[known.kind].needs_qt else "")
+        return {"n": len(records.record_id), "admitted": False, "reason": told}
     planted = made(known, records)
     errors = model_errors(planted.values, predict(network, planted.beats))
     row = {"n": int(errors["n"]), "r2": float(errors["r2"]), "rmse": float(errors["rmse"])}

@@ -44,11 +44,11 @@ class Beats:
 
     def uniform(self, low: float, high: float, size: int = 1) -> np.ndarray:
         """(record, size) independent numbers."""
-        return np.stack([draw.uniform(low, high, size) for draw in self.draws])
+        return np.reshape([d.uniform(low, high, size) for d in self.draws], (-1, size))
 
     def signs(self, size: int) -> np.ndarray:
         """(record, size) of -1 and 1."""
-        return np.stack([draw.choice([-1.0, 1.0], size) for draw in self.draws])
+        return np.reshape([d.choice([-1.0, 1.0], size) for d in self.draws], (-1, size))
 
     def middle(self, low: int = 60, high: int = BEAT_SAMPLES - 60) -> int:
         """The sample in the middle of a window of this place."""
@@ -104,7 +104,8 @@ def interval(given: Beats) -> Readout:
     gap = np.floor(given.uniform(*GAPS)[:, 0])
     first = REACH + np.floor(given.uniform(0, 1)[:, 0] * (BEAT_SAMPLES - 2 * REACH - gap))
     heights = given.uniform(*BUMP_UV, 2) * given.signs(2)
-    given.beats[:, given.lead] = [draw.normal(0, NOISE_UV, BEAT_SAMPLES) for draw in given.draws]
+    noise = [draw.normal(0, NOISE_UV, BEAT_SAMPLES) for draw in given.draws]
+    given.beats[:, given.lead] = np.reshape(noise, (-1, BEAT_SAMPLES))
     bumps = [_bump(first[:, None]), _bump((first + gap)[:, None])]
     for height, bump in zip(heights.T, bumps, strict=True):
         given.beats[:, given.lead] += height[:, None] * bump

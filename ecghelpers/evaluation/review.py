@@ -25,6 +25,7 @@ COLUMNS += ["n", "unit_of_n"]
 BLIND = (VOLTAGE, SLOPE, FLOOR)  # they know nothing of the network: a test they pass tells nothing
 NO_METHOD = (*BLIND, MEAN_MAP, ORACLE, CEILING)
 KNOWN = ("level", "contrast", "interval")
+BY_CONSTRUCTION = (("occlusion", "flat"), ("occlusion@mean", "mean"))  # it is this very effect
 FROM_ANSWER = {"yes": PASSES, "no": FAILS, "unclear": UNCLEAR}
 
 
@@ -182,7 +183,8 @@ def row(target, method, test, value, low, high, chance, verdict, n=0, unit_of_n=
 
 def _judged(target, method, test, found: Mapping, said: str, unit_of_n: str) -> dict:
     """A row from what statistics found. Passing a necessary test is no verdict."""
-    nothing = method in (ORACLE, CEILING) or (TESTS[test].necessary and said == PASSES)
+    nothing = method in (ORACLE, CEILING) or (method, test) in BY_CONSTRUCTION
+    nothing = nothing or (TESTS[test].necessary and said == PASSES)
     chance = found.get("chance", TESTS[test].chance)
     values = found["value"], found["low"], found["high"], chance, "" if nothing else said
     return row(target, method, test, *values, found["n"], unit_of_n)

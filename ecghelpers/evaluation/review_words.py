@@ -4,7 +4,7 @@ import pandas as pd
 
 from ..written import interval, written
 from .controls import AGAINST_MEAN, label
-from .review import ALL, FAILS, NO_METHOD, PASSES, TESTS, UNCLEAR, voided
+from .review import ALL, BY_CONSTRUCTION, FAILS, NO_METHOD, PASSES, TESTS, UNCLEAR, voided
 
 QUESTIONS = {
     "change": "To see where a change would alter the prediction, use",
@@ -36,7 +36,7 @@ def answer(table: pd.DataFrame) -> str:
         said.append(f"More of this ECG than the mean map of other ECGs: {names}.")
     for test in (t for t in TESTS if t in set(rows.test) and t not in (*QUESTIONS, "own")):
         if test in void:
-            said.append(f"{TESTS[test].label}: void, {_names(void[test])} passes.")
+            said.append(f"{_title(test)}: void, {_names(void[test])} passes.")
             continue
         mine = rows[rows.test == test]
         parts = [
@@ -44,12 +44,15 @@ def answer(table: pd.DataFrame) -> str:
             for verdict, word in ((PASSES, "pass"), (FAILS, "fail"), (UNCLEAR, "unclear"))
             if (mine.verdict == verdict).any()
         ]
-        said += [f"{TESTS[test].label.capitalize()}: {'; '.join(parts)}."] if parts else []
+        if (mine.verdict == UNCLEAR).all():
+            parts = ["unclear for every method"]
+        said += [f"{_title(test)}: {'; '.join(parts)}."] if parts else []
     return " ".join([*said, *CAVEATS])
 
 
 def _nothing(rows: pd.DataFrame, test: str) -> str:
-    best = rows[rows.test == test].sort_values("value").iloc[-1]
+    left = [(m, t) not in BY_CONSTRUCTION for m, t in zip(rows.method, rows.test, strict=True)]
+    best = rows[(rows.test == test) & left].sort_values("value").iloc[-1]
     ends = interval(best.low, best.high, ".2f", "too few ECGs for an interval")
     question = TESTS[test].question.removesuffix("?")
     return (
@@ -77,7 +80,11 @@ def targets_that_differ(table: pd.DataFrame, test: str = "change") -> str:
         if not method.endswith(AGAINST_MEAN) and len(mine) > 1:
             ends = f"{written(mine.value.min())} to {written(mine.value.max())}"
             said.append(f"{label(method)} {ends}")
-    return f"{TESTS[test].label}, lowest to highest target: {', '.join(said)}." if said else ""
+    return f"{_title(test)}, lowest to highest target: {', '.join(said)}." if said else ""
+
+
+def _title(test: str) -> str:
+    return TESTS[test].label[0].upper() + TESTS[test].label[1:]
 
 
 def _names(methods) -> str:

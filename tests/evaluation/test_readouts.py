@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
-from small_networks import Linear, beats
+import torch
+from small_networks import Linear, beats, steven_net
 
+from ecghelpers.attribution import Settings
+from ecghelpers.data.maps_and_curves import read_attributions
 from ecghelpers.data.medians import Medians
 from ecghelpers.evaluation import known_networks as known
 from ecghelpers.evaluation.controls import control_maps
 from ecghelpers.evaluation.readouts import KINDS, PLACES, readout
+from ecghelpers.model import save_model
 
 IDS = [f"r{n}" for n in range(40)]
 BEATS = beats(40)
@@ -112,3 +116,22 @@ def test_queue_is_balanced_wherever_it_stops():
     first = whole[: len(KINDS) * 4]
     assert {(k.kind, k.place) for k in first} == {(k, p) for k in KINDS for p in (1, 2, 3, 4)}
     assert len({k.folder("r") for k in whole}) == len(whole)
+
+
+def test_too_few_records_give_a_sentence_and_no_scores(tmp_path):
+    """ECGs without a known QT: the files are there, and say why they are empty."""
+    records = _medians()
+    unknown = Medians(
+        records.record_id, records.split, records.medians, records.targets * np.nan,
+        records.fiducials, {},
+    )  # fmt: skip
+    which = known.Known("decoy", 1)
+    path = which.folder(tmp_path) / "model.safetensors"
+    path.parent.mkdir(parents=True)
+    save_model(path, steven_net(dtype=torch.float32))
+    place = torch.device("cpu")
+    table = known.make(which, unknown, tmp_path, known.Effort(maps=2), Settings(), place)
+    assert table.empty and list(table) == known.SCORE_COLUMNS
+    told = known.admissions(tmp_path).iloc[0]
+    assert not told.admitted and told.reason == "too few test records with a known QT"
+    assert not len(read_attributions(path.with_name("attributions.h5")).record_id)
