@@ -1,12 +1,15 @@
 """Measuring many ECGs at once, on all processors."""
 
+import contextlib
 import os
 import signal
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
 import numpy as np
 from loky import BrokenProcessPool, get_reusable_executor
+from loky.backend import resource_tracker
 from threadpoolctl import threadpool_limits
 
 from ..config import cores
@@ -31,14 +34,40 @@ def submit(function: Callable, parts: Sequence[tuple]) -> list[Future]:
     Loky's processes, unlike the standard library's, do not run the caller's script once more, so
     that it needs no ``if __name__ == "__main__"``. Ctrl-C is for the caller alone (see gather).
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:  # processes that are started here inherit the mask
+    resource_tracker.ensure_running()  # which unblocks the signal when it starts
+    with _ctrl_c_later():
         pool = get_reusable_executor(
             processors(), timeout=IDLE_S, initializer=threadpool_limits, initargs=(1,)
         )
-        return [pool.submit(function, *part) for part in parts]
+        futures = [pool.submit(function, *part) for part in parts]
+    return futures
+
+
+@contextlib.contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Let Ctrl-C wait for a block that must not end half-way: starting or ending processes.
+
+    A pool that is left half started can keep the interpreter from ending. Blocking the signal is
+    not enough, as any thread takes it, but processes that are started here inherit that.
+    """
+    waiting: list = []
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, lambda *given: waiting.append(given)) if main else None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if main:
+            signal.signal(signal.SIGINT, handler)
+    if waiting:
+        _end_processes()
+        raise KeyboardInterrupt
+
+
+def _end_processes() -> None:
+    """Kill all processes; otherwise the interpreter waits at its end for what they compute."""
+    get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 
 
 def gather(futures: Sequence[Future]) -> list:
@@ -49,7 +78,8 @@ def gather(futures: Sequence[Future]) -> list:
     try:
         return [future.result() for future in futures]
     except BaseException as error:
-        get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
+        with _ctrl_c_later():
+            _end_processes()
         if isinstance(error, BrokenProcessPool):
             raise RuntimeError(
                 "a process died while it read or measured records, perhaps for lack of memory; "

@@ -257,40 +257,52 @@ def _dry_run(command: list[str], results: Path) -> int:
 def _run(command: list[str], results: Path) -> int:
     (results / "logs").mkdir(exist_ok=True)
     os.environ[STARTED] = str(time.time())
-    with (results / "logs" / "snakemake.log").open("w") as log:
+    with (results / "logs" / "snakemake.log").open("w+") as log:
         return _call(command, results, log)
 
 
 def _call(command: list[str], results: Path, log: IO) -> int:
     """Run Snakemake; 0 or 1. What it says goes to a log, what ``progress`` tells to our outputs."""
     sys.stdout.flush()
-    terminal = [os.dup(1), os.dup(2)]
-    changed = {TERMINAL: ",".join(map(str, [*terminal, os.getcwd()]))}
-    changed["PATH"] = f"{slurm.IN_JOB}{os.pathsep}{os.environ['PATH']}"
-    # No start-up file of IPython and no matplotlibrc of the user takes part.
+    with tempfile.TemporaryFile("w+") as errors:
+        terminal = (os.dup(1), errors.fileno())
+        process = subprocess.Popen(
+            command,
+            cwd=results,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=terminal,
+            env=_environment(results) | {TERMINAL: f"{terminal[0]},{terminal[1]},{os.getcwd()}"},
+            preexec_fn=die_with_parent,
+            start_new_session=True,  # Ctrl-C is for us to pass on
+        )
+        with process, _stoppable(process) as stopped:
+            status = int(process.wait() != 0)
+        errors.seek(0)
+        told = errors.read()
+    if status and not told and not stopped:
+        log.seek(0)
+        last = (log.read().strip().splitlines() or ["no message"])[-1]
+        told = f"error: Snakemake: {last} ({short(results / 'logs' / 'snakemake.log')})\n"
+    print(told, end="", file=sys.stderr)
+    return status
+
+
+def _environment(results: Path) -> dict[str, str]:
+    """The environment of all steps: no start-up file of IPython or matplotlibrc of the user's."""
     own = results / ".snakemake"
-    changed |= {"IPYTHONDIR": f"{own}/ipython", "XDG_CONFIG_HOME": f"{own}/config"}
+    changed = {"IPYTHONDIR": f"{own}/ipython", "XDG_CONFIG_HOME": f"{own}/config"}
     if not os.access(Path.home(), os.W_OK):  # as on some nodes
         changed["XDG_CACHE_HOME"] = f"{own}/cache"
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        pass_fds=terminal,
-        env=os.environ | changed,
-        preexec_fn=die_with_parent,
-        start_new_session=True,  # Ctrl-C is for us to pass on
-    )
-    with process, _stoppable(process):
-        return int(process.wait() != 0)
+    return os.environ | changed | {"PATH": f"{slurm.IN_JOB}{os.pathsep}{os.environ['PATH']}"}
 
 
 @contextlib.contextmanager
-def _stoppable(process: subprocess.Popen) -> Iterator[None]:
+def _stoppable(process: subprocess.Popen) -> Iterator[list]:
     """Pass a wish to stop on to Snakemake and its steps, which save their state.
 
-    The second wish ends everything at once.
+    The second wish ends everything at once. Yields the list of wishes.
     """
     wishes = []
 
@@ -306,7 +318,7 @@ def _stoppable(process: subprocess.Popen) -> Iterator[None]:
 
     before = {n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
-        yield
+        yield wishes
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

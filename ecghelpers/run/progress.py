@@ -4,12 +4,14 @@ import contextlib
 import logging
 import os
 import re
+import shutil
 import time
 from pathlib import Path
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
 AFTERWORDS = ("Exiting because", "WorkflowError:\nAt least one job", "At least one job did not")
+LEAST_FREE_BYTES = 2**20
 CLOCKS_S = 10  # by which a file server's clock may be behind
 PHRASE = "Union of exclusive params before and now across all output: "
 TERMINAL = "ECG_TERMINAL"  # file descriptors for progress and errors, and where the run started
@@ -73,6 +75,8 @@ class Progress(logging.Handler):
         if log in fresh:
             text = log.read_text(encoding="utf-8", errors="replace")
             lines = [line for line in text.splitlines() if line.strip()]
+        if shutil.disk_usage(".").free < LEAST_FREE_BYTES:
+            lines = lines or ["No space left on device"]
         why = lines[-1] if lines else "it did not start"
         place = fresh[0] if fresh else Path("logs/snakemake.log")
         return f"failed: {label}: {why} ({os.path.relpath(place, self.started_in)})"

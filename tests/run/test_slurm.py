@@ -1,12 +1,11 @@
 """--slurm on a real Slurm of our own: failures, signals, what is sent again, leftovers."""
 
-import re
-import shutil
 import subprocess
 
 import pytest
 import slurm
 import toy
+from ruamel.yaml import YAML
 
 pytestmark = [
     pytest.mark.slurm,
@@ -41,6 +40,24 @@ def cluster(tmp_path_factory):
         yield
 
 
+@pytest.fixture
+def on_slurm(cluster, project):
+    """A small project and a function that changes its profile for the cluster of one node."""
+    path = project / "profiles" / "slurm" / "config.yaml"
+    profile = YAML(typ="safe").load(path.read_text())
+    del profile["set-resources"], profile["set-threads"]
+    profile |= {"seconds-between-status-checks": 1}
+    profile |= {"slurm-init-seconds-before-status-checks": 1, "latency-wait": 5}
+    profile["default-resources"] = {"cpus_per_task": 1}
+
+    def change(**changed):
+        with path.open("w") as file:
+            YAML(typ="safe").dump(profile | changed, file)
+
+    change()
+    return project, change
+
+
 def _queue(*columns: str) -> list[str]:
     command = ["squeue", "--noheader", "--states=all", f"--format={' '.join(columns)}"]
     return subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
@@ -51,8 +68,8 @@ def _running_tasks() -> list[str]:
     return [job for job, state in rows if state == "RUNNING"]
 
 
-def test_a_failing_job_a_signal_and_only_what_is_missing_again(cluster, kernel_project):
-    project = kernel_project
+def test_a_failing_job_a_signal_and_only_what_is_missing_again(on_slurm):
+    project, _ = on_slurm
     toy.write_notebook(project, "02_train", body=STOPPABLE)
     run = toy.start(project, "--slurm", "--target", "qt,pr", "--only", "01,02,04")
     task = project / "results/quick/waits"
@@ -60,8 +77,9 @@ def test_a_failing_job_a_signal_and_only_what_is_missing_again(cluster, kernel_p
     subprocess.run(["scancel", "--full", "--signal=TERM", task.read_text()], check=True)
     output, errors = run.communicate(timeout=600)
     assert run.returncode == 1
-    last = errors.splitlines()[-1]
-    assert "02_train qt model1: ValueError: no luck" in last and "02_train.qt.model1.ipynb" in last
+    (line,) = errors.splitlines()
+    assert "02_train qt model1" in line and "ValueError: no luck" in line
+    assert "02_train.qt.model1.failed.ipynb" in line
     results = project / "results" / "quick"
     assert (results / "pr.state").exists()
     assert (results / "pr/model1/attributions.h5").exists(), output
@@ -90,13 +108,11 @@ if not state.exists():
 """
 
 
-def test_time_limit_and_requeueing_cost_nothing_and_each_step_has_its_setup(
-    cluster, kernel_project
-):
-    project = kernel_project
+def test_time_limit_and_requeueing_cost_nothing_and_jobs_have_their_setup(on_slurm):
+    project, change = on_slurm
     toy.write_notebook(project, "02_train", body=GOES_ON)
-    own = """train: {minutes: 1, setup: 'export WORD="two $((1 + 1)) words"; echo "set up"'}\n"""
-    (project / "parameters" / "slurm.yaml").write_text(toy.SLURM + own)
+    setup = "trap '' TERM USR1; export WORD='two words'"
+    change(**{"set-resources": {"train": {"runtime": 1}}, "precommand": setup})
     run = toy.start(project, "--slurm", "--target", "qt,pr", "--only", "01,02")
     results = project / "results" / "quick"
     toy.wait_for(lambda: len(list(results.glob("*.waits"))) == 2, 120)
@@ -105,17 +121,15 @@ def test_time_limit_and_requeueing_cost_nothing_and_each_step_has_its_setup(
     output, errors = run.communicate(timeout=300)
     assert run.returncode == 0, output + errors
     for target in ("qt", "pr"):
-        assert (results / f"{target}.state").read_text() == "two 2 words"
+        assert (results / f"{target}.state").read_text() == "two words"
         times = [(results / f"{target}.{name}").stat().st_mtime for name in ("waits", "state")]
         assert times[1] - times[0] < 48, "told by Slurm at the limit itself, not before it"
         assert (results / target / "model1" / "model.safetensors").exists()
-        assert "set up" in (results / f"logs/02_train.{target}.model1.log").read_text()
     assert sorted(toy.runs(project)) == ["01_data"] + ["02_train pr 1"] * 2 + ["02_train qt 1"] * 2
 
 
-def test_what_a_killed_run_left_is_cancelled_and_a_small_batch_job_steers_the_next(
-    cluster, project
-):
+def test_what_a_killed_run_left_is_cancelled_and_a_small_batch_job_steers_the_next(on_slurm):
+    project, _ = on_slurm
     toy.write_notebook(project, "01_data", body="time.sleep(200)")
     first = toy.start(project, "--slurm", "--target", "qt", "--only", "01")
     toy.wait_for(lambda: toy.has_run(project, "01_data"), 120)
@@ -137,18 +151,3 @@ def test_what_a_killed_run_left_is_cancelled_and_a_small_batch_job_steers_the_ne
     third.terminate()  # as its own time limit would
     third.communicate(timeout=90)
     assert third.returncode != 0 and not _running_tasks()
-
-
-def test_smoke_through_to_the_end_report(cluster, tmp_path):
-    skip = shutil.ignore_patterns(".*", "results", "output", "__pycache__")
-    project = shutil.copytree(toy.ROOT, tmp_path / "project", ignore=skip)
-    asked = project / "parameters" / "slurm.yaml"
-    asked.write_text(re.sub(r"check_seconds: \d+", "check_seconds: 2", asked.read_text()))
-    flags = ["--slurm", "--profile", "smoke", "--target", "qt,pr"]
-    done = toy.run(project, *flags, "--resources", "cpus=1,memory_gb=2,gres=", timeout=900)
-    assert done.returncode == 0, done.stderr
-    results = project / "results" / "smoke"
-    assert (results / "site" / "index.html").exists()
-    assert "metrics.csv" in done.stdout and "review.csv" in done.stdout
-    for target in ("qt", "pr"):
-        assert (results / target / "model1" / "perturbation.h5").exists()
