@@ -23,6 +23,7 @@ NOTEBOOK = (
     "exec python -P -m ecghelpers.run.notebook --notebook {output.notebook} "
     f"--device {run.device} --set {{params:q}} --makes {{output}} > {{log}} 2>&1"
 )
+PAGE = 'exec python -P -m ecghelpers.views.offline_page "$PWD" > {log} 2>&1'
 if config.get("progress") and workflow.is_main_process:
     progress.report(logger, dry_run=config["progress"] == "dry-run")
 
@@ -57,7 +58,9 @@ RESULTS = {
 rule all:
     default_target: True
     localrule: True
-    input: [made for step, made in RESULTS.items() if run.makes(step)]
+    input:
+        [made for step, made in RESULTS.items() if run.makes(step)],
+        [] if run.only else "logs/first_page.done",
 
 
 rule data:
@@ -202,6 +205,17 @@ rule review:
     shell: NOTEBOOK
 
 
+rule first_page:
+    """A page of the first maps, to look at until the page of everything replaces it."""
+    input:
+        attributions=f"{run.first}/model1/attributions.h5",
+    output: touch("logs/first_page.done")
+    log: "logs/first_page.log"
+    threads: run.threads
+    resources: mem_mb=8_000, runtime=120
+    shell: PAGE
+
+
 rule page:
     input:
         strips="data/strips.h5",
@@ -217,4 +231,4 @@ rule page:
     params: page_code()
     threads: run.threads
     resources: mem_mb=8_000, runtime=120
-    shell: "exec python -P -m ecghelpers.views.offline_page . > {log} 2>&1"
+    shell: PAGE

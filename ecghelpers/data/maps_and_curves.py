@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from ..config import WEIGHTS
 from ..ecg import BEAT_SHAPE
 from ..files import provenance
 from .hdf5 import created, dataset_of, opened, record_columns, texts, write_texts
@@ -63,12 +64,13 @@ def write_attributions(path: str | Path, content: Attributions) -> None:
                 file[name] = getattr(content, name).astype(dtype)
         for method, values in content.against_mean.items():
             file[f"{MEAN}/{method}"] = values.astype(np.float32)
-        file.attrs.update(version=json.dumps(provenance()), **content.attributes)
+        file.attrs.update(_attributes(path) | content.attributes)
 
 
 def read_attributions(path: str | Path, methods: Sequence[str] | None = None) -> Attributions:
     """Read ``attributions.h5``, or only the maps of some methods; the details are always of all."""
     with opened(path) as file:
+        _check_network(path, file)
         beside = record_columns(path, file, ("prediction", "truth"))
         records = len(beside["record_id"])
         stored = [name for name in file if name not in (*beside, *PLANTED, MEAN)]
@@ -120,13 +122,14 @@ def write_perturbation(path: str | Path, content: Perturbation) -> None:
         write_texts(file, "record_id", content.record_id)
         file["truth"] = content.truth
         file["points"] = np.asarray(content.points, dtype=np.int32)
-        file.attrs.update(version=json.dumps(provenance()), **content.attributes)
+        file.attrs.update(_attributes(path) | content.attributes)
         file.attrs["columns"] = np.asarray(content.columns, dtype=np.int32)
 
 
 def read_perturbation(path: str | Path) -> Perturbation:
     """Read ``perturbation.h5``."""
     with opened(path) as file:
+        _check_network(path, file)
         beside = record_columns(path, file, ("truth",))
         beside["points"] = dataset_of(path, file, "points", (None,))
         records, columns = len(beside["record_id"]), file.attrs.get("columns", [])
@@ -177,12 +180,13 @@ def write_intervention(path: str | Path, content: Intervention) -> None:
         for name in ("effect", "effect_flat", "effect_mean", "prediction"):
             file[name] = getattr(content, name).astype(np.float32)
         write_texts(file, "record_id", content.record_id)
-        file.attrs.update(version=json.dumps(provenance()), **content.attributes)
+        file.attrs.update(_attributes(path) | content.attributes)
 
 
 def read_intervention(path: str | Path) -> Intervention:
     """Read ``intervention.h5``."""
     with opened(path) as file:
+        _check_network(path, file)
         beside = record_columns(path, file, ("prediction",))
         count, leads = len(beside["record_id"]), BEAT_SHAPE[0]
         effects = {"effect": dataset_of(path, file, "effect", (count, None, leads, None))}
@@ -191,3 +195,27 @@ def read_intervention(path: str | Path) -> Intervention:
         ids = texts(beside.pop("record_id")[:])
         rest = {name: dataset[:] for name, dataset in (beside | effects).items()}
         return Intervention(ids, **rest, attributes=dict(file.attrs))
+
+
+def _attributes(path: str | Path) -> dict[str, str]:
+    """What every file says of itself: versions, and the checksum of the network beside it."""
+    network = Path(path).with_name(WEIGHTS)
+    about = {"network": _checksum(network)} if network.is_file() else {}
+    return {"version": json.dumps(provenance())} | about
+
+
+def _check_network(path: str | Path, file: h5py.File) -> None:
+    """Raise ValueError for a file about another network than the one that lies beside it now."""
+    network, about = Path(path).with_name(WEIGHTS), file.attrs.get("network")
+    if about and network.is_file() and about != _checksum(network):
+        raise ValueError(
+            f"{path} belongs to another network than {network.name} beside it, which has been "
+            "replaced since; ./run_all.sh makes it again"
+        )
+
+
+def _checksum(network: Path) -> str:
+    from ..checkpoints import weights_digest  # torch, which most readers do without
+    from ..model import load_model
+
+    return weights_digest(load_model(network).state_dict())

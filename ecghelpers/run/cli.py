@@ -241,6 +241,8 @@ def snakemake(options: argparse.Namespace, config: dict, results: Path) -> list[
     rules = config["only"].split(",") if config["only"] else []
     if rules:
         command += ["--allowed-rules", "all", *rules]
+    if not rules:
+        command += ["--prioritize", "first_page"]
     if options.force:
         command += ["--forcerun", *(rules or STEPS.values())]
     return [*command, "--config", *pairs]

@@ -40,6 +40,11 @@ class Workflow:
         if self.finds_targets:
             self.targets = self._found_targets()
 
+    @property
+    def first(self) -> str:
+        """The target that is carried through to its maps before the others: QT, if it is there."""
+        return "qt" if "qt" in self.targets else self.targets[0]
+
     def makes(self, step: str) -> bool:
         """Whether this run is about a rule."""
         return not self.only or step in self.only

@@ -31,6 +31,7 @@ from ecghelpers.data.medians import (
     write_medians,
 )
 from ecghelpers.ecg import FIDUCIALS, SPLITS, TARGETS
+from ecghelpers.model import StevenNet, save_model
 
 RNG = np.random.default_rng(1)
 
@@ -311,3 +312,15 @@ def test_a_source_without_a_usable_record_is_named(tmp_path):
     with pytest.raises(ValueError, match="no usable record; the first was rejected because: flat"):
         build.collect(Listed([block("", [("x", "flat")])]), tmp_path / "medians.h5")
     assert not (tmp_path / "medians.h5").exists()
+
+
+def test_curves_of_a_network_that_was_replaced_are_refused(tmp_path):
+    """As after a training with papermill alone, beside the curves of the network before."""
+    model, path = tmp_path / "model.safetensors", tmp_path / "perturbation.h5"
+    save_model(model, StevenNet())
+    curves = {"saliency": np.zeros((2, 4))}
+    write_perturbation(path, perturbation(["a", "b"], np.zeros(2), curves, {}))
+    assert list(read_perturbation(path).record_id) == ["a", "b"]
+    save_model(model, StevenNet())
+    with pytest.raises(ValueError, match="belongs to another network than model.safetensors"):
+        read_perturbation(path)
