@@ -11,7 +11,6 @@ from importlib import resources
 from pathlib import Path
 
 from .config import check_target, resolve_device
-from .ecg import TARGETS
 from .files import sha256, whole_file, write_json
 
 BESIDE = Path(__file__).resolve().parent.parent / "networks"  # in a clone; else in the package
@@ -91,20 +90,6 @@ def write_network(network, card: dict, place: Path) -> None:
     with whole_file(path) as temporary:
         save_file(stored, temporary)
     write_json(path.with_suffix(".json"), card | {"sha256": sha256(path)})
-
-
-def describe(card: dict) -> dict[str, str]:
-    """Summarise a card as text by heading."""
-    about, data, test = TARGETS[card["target"]], card["data"], card["test"]
-    return {
-        "Trained on": f"{data['training']} ECGs of {data['generator']}, seed {data['seed']}",
-        "Epochs": " + ".join(f"{part['epochs']} {part['what']}" for part in card["training"]),
-        "Took": f"{card['hours']:.1f} h on {card['machine']}",
-        "Test MAE": f"{test['mae']:.3g} {about.unit} on {test['n']} other generated ECGs "
-        f"(the original's network, on its own test set: {about.original_error[0]:.3g})",
-        "Test RMSE, R²": f"{test['rmse']:.3g} {about.unit}, {test['r2']:.3f}",
-        "Made by": card["made_by"],
-    }
 
 
 def other_data(card: dict, attributes: dict) -> str:
