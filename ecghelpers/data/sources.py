@@ -128,6 +128,10 @@ def read_entries(
     if measure_missing:
         given = [filled(r.median, r.labels) for r in readings]
     table = np.array(given, np.float32).reshape(-1, len(LABELS))
+    by_machine = None
+    if read is not hdf5_folder.read:  # whose labels are of no known program
+        by_machine = [r.machine for r in readings], [r.own for r in readings]
+        by_machine = np.array(by_machine, np.float32).reshape(2, -1, len(TARGETS))
     return Block(
         ids,
         np.array([r.median for r in readings], np.int16).reshape(-1, *BEAT_SHAPE),
@@ -136,9 +140,9 @@ def read_entries(
         rejected,
         patient_id=[r.patient for r in readings],
         rule=[r.rule for r in readings],
-        machine=np.array([r.machine for r in readings], np.float32).reshape(-1, len(TARGETS)),
+        machine=None if by_machine is None else by_machine[0],
         program=[r.program for r in readings],
-        measured=np.array([r.own for r in readings], np.float32).reshape(-1, len(TARGETS)),
+        measured=None if by_machine is None else by_machine[1],
         digest=[r.digest for r in readings],
     )
 

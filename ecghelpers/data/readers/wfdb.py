@@ -33,7 +33,7 @@ LONGEST_LINE = 1000
 RATE = re.compile(r"\d+\.?\d*(/.*)?", re.ASCII)  # then the counter's, which does not matter
 SAMPLES = re.compile(r"\d{1,18}", re.ASCII)
 SEGMENTS = re.compile(r"[^/]+/\d+", re.ASCII)
-GE_MEDIANS = re.compile(r"12sl|\bge_median", re.IGNORECASE)  # the folders of PTB-XL+
+GE_MEDIANS = re.compile(r"\b(12sl|ge_median\w*)(/|$)", re.IGNORECASE)  # the folders of PTB-XL+
 LFS_POINTER = b"version https://git-lfs"
 PATIENT_COMMENT = re.compile(
     r"#\s*<?(?:(?:patient|subject)[ _-]?id|patient|subject)>?\s*[:=]\s*([^\s:=]\S*)", re.IGNORECASE
@@ -86,7 +86,8 @@ def read(source: Source) -> Recording:
     leads, rate_hz = _leads(record, header.calibrated), float(record.fs)
     if header.median:
         beat_uv = median_beat(leads, rate_hz)
-        program = GE_12SL if GE_MEDIANS.search(f"{source.path} {header.name}") else ""
+        folders = PurePosixPath(header.name if "/" in header.name else source.path).parts[-4:-1]
+        program = GE_12SL if GE_MEDIANS.search("/".join(folders)) else ""
         return Recording("WFDB median", None, median_uv=beat_uv, program=program)
     return Recording("WFDB", rhythm(leads, rate_hz), rate_hz, patient=header.patient)
 
