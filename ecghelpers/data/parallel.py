@@ -14,11 +14,12 @@ from threadpoolctl import threadpool_limits
 
 from ..config import cores
 from ..ecg import BEAT_SHAPE, FIDUCIALS, TARGETS
-from ..measurement import Measurement, measure
+from ..measurement import Measurement, measure_many
 from .medians import Block
 
 WORTH_A_POOL = 256  # starting the processes takes as long as measuring about this many
 PART = 32  # records that a process is given at a time
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # for torch, which is loaded after threadpoolctl looked
 IDLE_S = 30  # after which a process ends, also where its parent was killed
 
 
@@ -37,7 +38,11 @@ def submit(function: Callable, parts: Sequence[tuple]) -> list[Future]:
     resource_tracker.ensure_running()  # which unblocks the signal when it starts
     with _ctrl_c_later():
         pool = get_reusable_executor(
-            processors(), timeout=IDLE_S, initializer=threadpool_limits, initargs=(1,)
+            processors(),
+            timeout=IDLE_S,
+            initializer=threadpool_limits,
+            initargs=(1,),
+            env=ONE_THREAD,
         )
         futures = [pool.submit(function, *part) for part in parts]
     return futures
@@ -94,16 +99,12 @@ def measured_block(record_id: Sequence[str], ecgs_uv: np.ndarray, sampling_rate:
     Records of at least WORTH_A_POOL are measured in parallel.
     """
     if processors() == 1 or len(ecgs_uv) < WORTH_A_POOL:
-        return as_block(record_id, _measure_all(ecgs_uv, sampling_rate))
+        return as_block(record_id, measure_many(ecgs_uv, sampling_rate))
     starts = range(0, len(ecgs_uv), PART)
     parts = gather(
-        submit(_measure_all, [(ecgs_uv[start : start + PART], sampling_rate) for start in starts])
+        submit(measure_many, [(ecgs_uv[start : start + PART], sampling_rate) for start in starts])
     )
     return as_block(record_id, [measured for part in parts for measured in part])
-
-
-def _measure_all(ecgs_uv: np.ndarray, sampling_rate: float) -> list[Measurement]:
-    return [measure(ecg_uv, sampling_rate) for ecg_uv in ecgs_uv]
 
 
 def as_block(record_id: Sequence[str], measurements: Sequence[Measurement]) -> Block:

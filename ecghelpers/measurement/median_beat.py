@@ -13,6 +13,7 @@ from ..ecg import BEAT_SAMPLES, SAMPLING_RATE_HZ
 from .filters import remove_baseline, remove_mains
 
 R_SAMPLE = 240  # where the largest QRS vector lies in the median beat
+AFTER_R = BEAT_SAMPLES - R_SAMPLE
 MIN_BEATS = 3
 FLAT_UV = 10  # a lead that spans less is flat
 BLOCK = 5  # samples averaged for detection: 10 ms
@@ -42,12 +43,13 @@ REPEATS = 2.0  # times what differs between beats: so much of a QRS complex is t
 class Beats:
     """The beats of one record.
 
-    r: (beat,) where each lies, samples at 500 Hz. rr_ms: (beat - 1,) RR intervals. windows:
-    (used, 8, 600) µV, the beats in the median, aligned, zero just before QRS. shaped: how many
-    beats have the commonest QRS shape. no_qrs: why what repeats is no QRS complex, "" if it is one.
+    r: (beat,) where each lies, samples at 500 Hz. rr_ms: (beat - 1,) RR intervals. used_r: (used,)
+    the beats in the median; windows: (used, 8, 600) µV, aligned, zero just before QRS. shaped: how
+    many beats have the commonest QRS shape. no_qrs: why what repeats is no QRS complex, else "".
     """
 
     r: np.ndarray
+    used_r: np.ndarray
     windows: np.ndarray
     shaped: int
     no_qrs: str = ""
@@ -74,19 +76,26 @@ def find_beats(ecg_uv: np.ndarray) -> Beats:
     r = detect(ecg_uv[live])
     r = r[(r >= QRS_HALF + REACH) & (r < ecg_uv.shape[1] - QRS_HALF - REACH)]
     if len(r) < MIN_BEATS:
-        return Beats(r, none, len(r))
+        return Beats(r, r[:0], none, len(r))
     r, usual = _usual_beats(smooth[live], r)
     shaped = int(usual.sum())
     if shaped < MIN_BEATS:
-        return Beats(r, none, shaped)
-    level = _level(ecg_uv, r[usual])
-    whole = (r >= R_SAMPLE) & (r < ecg_uv.shape[1] - (BEAT_SAMPLES - R_SAMPLE))
-    windows = _cut(ecg_uv - level, r[usual], R_SAMPLE, BEAT_SAMPLES - R_SAMPLE)
+        return Beats(r, r[:0], none, shaped)
+    at = r[usual]
+    windows = _cut(ecg_uv - _level(ecg_uv, at), at, R_SAMPLE, AFTER_R)
     no_qrs = why_no_qrs(windows[:, live], float(np.median(np.diff(r))))
-    windows = windows[whole[usual]]
-    if len(windows) < MIN_BEATS:
-        return Beats(r, none, shaped, no_qrs)
-    return Beats(r, _quiet_beats(windows, live), shaped, no_qrs)
+    whole = (at >= R_SAMPLE) & (at < ecg_uv.shape[1] - AFTER_R)
+    if whole.sum() < MIN_BEATS:
+        return Beats(r, r[:0], none, shaped, no_qrs)
+    windows, at = windows[whole], at[whole]
+    quiet = _quiet_beats(windows, live)
+    return Beats(r, at[quiet], windows[quiet], shaped, no_qrs)
+
+
+def windows_at(ecg_uv: np.ndarray, r: np.ndarray, before: int, after: int) -> np.ndarray:
+    """(beat, lead, before + after) of (lead, time) about beats at r, as find_beats cuts them."""
+    ecg_uv = remove_mains(remove_baseline(ecg_uv))
+    return _cut(ecg_uv - _level(ecg_uv, r), r, before, after)
 
 
 def why_no_qrs(windows: np.ndarray, rr: float) -> str:
@@ -222,8 +231,8 @@ def _level(ecg_uv: np.ndarray, r: np.ndarray) -> np.ndarray:
 
 
 def _quiet_beats(windows: np.ndarray, live: np.ndarray) -> np.ndarray:
-    """The windows that are no further from their median than beats usually are."""
+    """(beat,) which windows are no further from their median than beats usually are."""
     apart = windows[:, live] - median_over_beats(windows[:, live])
     distance = np.median(np.sqrt(np.mean(apart**2, axis=2)), axis=1)
     quiet = distance <= NOISY * np.median(distance)
-    return windows[quiet] if quiet.sum() >= MIN_BEATS else windows
+    return quiet if quiet.sum() >= MIN_BEATS else np.full(len(windows), True)

@@ -40,5 +40,5 @@ def test_medians_lie_in_the_published_population():
 def test_no_records_and_unknown_sources_are_refused():
     with pytest.raises(ValueError, match="records is 0; allowed: at least 1"):
         gan.GanSource(0)
-    with pytest.raises(ValueError, match="choose one of gan, 12sl, hdf5, wfdb"):
+    with pytest.raises(ValueError, match="choose one of gan, files, 12sl, hdf5, wfdb"):
         build.open_source("csv")

@@ -11,7 +11,7 @@ from ecghelpers.measurement import measure, measure_median
 
 CASES = [(target, dose) for target, edit in EDITS.items() for dose in edit.doses]
 EIGHT = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
-SMALL = {"VentRate": 0, "pr": 3, "qrs": 2, "qt": 3, "STJ_v5": 4, "T_PeakAmpl_v5": 3}
+SMALL = {"VentRate": 0, "pr": 3, "qrs": 2, "qt": 3, "STJ_v5": 6, "T_PeakAmpl_v5": 3}
 SMALL["R_PeakAmpl_v5"] = 8  # µV; a stretched QRS is sampled anew
 
 
@@ -35,7 +35,7 @@ def test_the_measured_effect_is_the_dose_and_other_labels_stay(gan_beats, before
     for column, name in enumerate(TARGETS):
         error = np.abs(change[:, column] - (dose if name == target else 0))
         assert np.nanmedian(error) <= (3 if name == target else SMALL[name]), name
-    assert np.mean(np.abs(change[:, list(TARGETS).index(target)] - dose) <= 3) > 0.8
+    assert np.mean(np.abs(change[:, list(TARGETS).index(target)] - dose) <= 5) > 0.8
 
 
 @pytest.mark.parametrize("dose", EDITS["VentRate"].doses)

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wfdb
+from scipy.signal import butter, lfilter
 
-from ecghelpers.ecg import LEADS, TARGETS
-from ecghelpers.measurement import measure
+from ecghelpers.data.gan import record_ids, synthesize
+from ecghelpers.ecg import FIDUCIALS, LEADS, TARGETS
+from ecghelpers.measurement import delineator, measure_many
 
 LUDB = Path(__file__).resolve().parents[3] / "shared" / "ludb"
 needs_ludb = pytest.mark.skipif(
@@ -27,12 +29,24 @@ def read(record):
 def measured():
     """(row of reference.csv, Measurement) of every record; none may crash."""
     with open(LUDB / "reference.csv") as table:
-        return [(row, measure(read(row["record"]))) for row in csv.DictReader(table)]
+        rows = list(csv.DictReader(table))
+    return list(zip(rows, measure_many(read(row["record"]) for row in rows), strict=True))
 
 
 @pytest.fixture(scope="module")
 def errors(measured):
-    """Error of each target in sinus rhythm without pacemaker or extrasystole, NaN = withheld."""
+    """Error of each target in sinus rhythm without pacemaker or extrasystole, NaN = withheld.
+
+    The stated distance between 12SL's edges and the cardiologists' is taken out. The network learnt
+    from these records: docs/measurement.md has the errors on records that it did not see.
+    """
+    shift = dict(zip(FIDUCIALS, 2 * delineator.SHIFT, strict=True))
+    shifts = {
+        "VentRate": 0,
+        "pr": shift["qonset"] - shift["ponset"],
+        "qrs": shift["qoffset"] - shift["qonset"],
+        "qt": shift["toffset"] - shift["qonset"],
+    }
     sinus = [
         (row, found)
         for row, found in measured
@@ -41,8 +55,8 @@ def errors(measured):
     ]
     assert len(sinus) > 40
     return {
-        name: np.array([found.targets[name] - float(row[name]) for row, found in sinus])
-        for name in ("VentRate", "pr", "qrs", "qt")
+        name: np.array([found.targets[name] - float(row[name]) - by for row, found in sinus])
+        for name, by in shifts.items()
     }
 
 
@@ -92,24 +106,43 @@ def test_pr_is_withheld_in_fibrillation_and_flutter(measured):
     assert len(without) >= 5 and np.mean(without) >= 0.7
 
 
-def test_generator_lies_in_the_published_population():
-    from ecghelpers.data.gan import record_ids, synthesize
+@pytest.fixture(scope="module")
+def generated():
+    return synthesize(record_ids(0, 128, 7)).astype(float)
 
-    found = [measure(ecg) for ecg in synthesize(record_ids(0, 128, 7))]
+
+def test_generator_lies_in_the_published_population(generated):
+    found = measure_many(generated)
     for name, target in TARGETS.items():
         if target.published:
             mean, sd, smallest, largest = target.published
             values = np.array([m.targets[name] for m in found])
-            assert np.isfinite(values).mean() >= 0.98
-            assert np.nanmean(values) == pytest.approx(mean, abs=5 + 3 * sd / np.sqrt(128))
-            assert np.nanstd(values) == pytest.approx(sd, rel=0.4)
+            assert np.isfinite(values).mean() >= 0.97
+            assert np.nanmean(values) == pytest.approx(mean, abs=3 + 3 * sd / np.sqrt(128))
+            assert np.nanstd(values) == pytest.approx(sd, rel=0.35)
             assert np.nanpercentile(values, 5) >= smallest - sd / 2
             assert np.nanpercentile(values, 95) <= largest
-    fiducials = {name: np.array([m.fiducials[name] for m in found]) for name in found[0].fiducials}
+    fiducials = {name: np.array([m.fiducials[name] for m in found]) for name in FIDUCIALS}
     p_wave = (fiducials["poffset"] - fiducials["ponset"]) * 2
-    segment = (fiducials["qonset"] - fiducials["poffset"]) * 2
-    assert 95 <= np.nanmean(p_wave) <= 117 and np.nanmean(p_wave > 140) <= 0.05
-    assert np.nanmean(segment < 10) <= 0.05
-    for name, low, high in (("qonset", 201, 231), ("qoffset", 249, 282), ("toffset", 375, 454)):
+    assert 95 <= np.nanmean(p_wave) <= 125 and np.nanmean(p_wave > 150) <= 0.05
+    for name, low, high in (
+        ("ponset", 103, 170),
+        ("qonset", 201, 231),
+        ("qoffset", 249, 282),
+        ("toffset", 375, 454),
+    ):
         inside = (fiducials[name] >= low) & (fiducials[name] <= high)
         assert inside.mean() >= 0.95, name
+
+
+@pytest.mark.parametrize(("hz", "allowed"), [(0.5, 0), (0.67, 0.05)])
+def test_a_monitor_s_high_pass_does_not_stretch_qt(generated, hz, allowed):
+    """The undershoot of a first-order filter after T is no second lobe of T."""
+    b, a = butter(1, hz, "highpass", fs=500)
+    few = generated[:60]
+    filtered = lfilter(b, a, few - few[..., :1], axis=-1)
+    plain, moved = (
+        np.array([m.targets["qt"] for m in measure_many(ecgs)]) for ecgs in (few, filtered)
+    )
+    assert np.isfinite(moved).all()
+    assert np.mean(np.abs(moved - plain) > 40) <= allowed

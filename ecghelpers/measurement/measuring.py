@@ -1,0 +1,244 @@
+"""Measure ECGs as an electrocardiograph does: median beat, fiducials, targets."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+
+from ..ecg import (
+    BEAT_SHAPE,
+    FIDUCIALS,
+    INDEPENDENT_LEADS,
+    LEADS,
+    MS_PER_SAMPLE,
+    SAMPLING_RATE_HZ,
+    twelve_leads,
+)
+from .delineator import delineate
+from .filters import to_500_hz
+from .median_beat import FLAT_UV, MIN_BEATS, Beats, find_beats, median_over_beats, why_no_qrs
+from .pacing import remove_spikes, wide_pulses
+from .targets import (
+    NEEDS,
+    V5,
+    measured_targets,
+    missing_targets,
+    no_p_wave,
+    zero_at_qrs_onset,
+)
+
+SECONDS = (5, 60)
+RATES_HZ = (250, 1000)
+RR_MS = (200, 3000)
+BAD_LEAD = 3.0  # a lead this many times noisier than usual is not delineated
+SMOOTH = 13  # samples (26 ms): what is faster counts as the noise of a ready median beat
+TOGETHER = 16  # ECGs delineated at once: their arrays fit into the processor's cache
+APART_MS = 40  # where limb and chest leads place the onset of P further apart, it is unclear
+MISSING = {
+    "p": "no P wave that can be told: none in enough leads, or it overlaps the T wave before",
+    "t": "no T wave that can be told: too flat, or the next P wave overlaps it",
+}
+Measured = tuple[np.ndarray, dict[str, float], dict[str, float], dict[str, str]]
+_EIGHT = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was measured on one ECG.
+
+    median_uv: (12, 600) float32 µV at 500 Hz, zero at QRS onset, all NaN if there is none. targets
+    (units as in ecg.TARGETS) and fiducials (samples in the median beat): NaN where not measurable,
+    and then reasons gives the cause under the same key. beats_rejected: ectopic, noisy or cut by an
+    end. spikes_removed: pacing spikes.
+    """
+
+    median_uv: np.ndarray
+    targets: dict[str, float]
+    fiducials: dict[str, float]
+    reasons: dict[str, str]
+    beats_used: int
+    beats_rejected: int
+    spikes_removed: int = 0
+
+
+@dataclass(frozen=True)
+class _Beat:
+    """A median beat (8, 600) in µV before delineation, the noise of its leads, and its origin."""
+
+    eight_uv: np.ndarray
+    rr_ms: float
+    noise_uv: np.ndarray
+    beats: Beats | None = None
+    spikes: int = 0
+
+
+def measure(ecg_uv: np.ndarray, sampling_rate: float = 500) -> Measurement:
+    """Measure an ECG (8 or 12, time) in µV, leads in the order of ecg.LEADS or INDEPENDENT_LEADS.
+
+    Raises ValueError unless it lasts 5 to 60 s at 250 to 1000 Hz and every sample is finite.
+    """
+    return measure_many([ecg_uv], sampling_rate)[0]
+
+
+def measure_many(ecgs_uv: Iterable[np.ndarray], sampling_rate: float = 500) -> list[Measurement]:
+    """Measure ECGs as `measure` does, faster than one by one."""
+    found = [_median_beat(_checked(ecg, sampling_rate), sampling_rate) for ecg in ecgs_uv]
+    ready = [beat for beat in found if isinstance(beat, _Beat)]
+    measured = iter(_measure_beats(ready))
+    return [
+        beat
+        if isinstance(beat, Measurement)
+        else Measurement(*next(measured), beat.beats.used, beat.beats.rejected, beat.spikes)
+        for beat in found
+    ]
+
+
+def measure_median(median_uv: np.ndarray, rr_ms: float) -> Measured:
+    """Measure a ready median beat (12, 600) in µV at 500 Hz, R near sample 240.
+
+    rr_ms: RR interval, to tell the waves of the next beat from this one's. Returns the beat (zero
+    at QRS onset), targets, fiducials and reasons as in Measurement. One beat cannot show whether P
+    repeats. Raises ValueError for another shape, values that are not finite, flat leads only, and
+    an RR interval outside 200 to 3000 ms.
+    """
+    return measure_medians([median_uv], [rr_ms])[0]
+
+
+def measure_medians(medians_uv: Sequence[np.ndarray], rr_ms: Sequence[float]) -> list[Measured]:
+    """Measure median beats as `measure_median` does, faster than one by one."""
+    medians = [_checked_median(*pair) for pair in zip(medians_uv, rr_ms, strict=True)]
+    no_qrs = [
+        why_no_qrs(median[None], rr / MS_PER_SAMPLE)
+        for median, rr in zip(medians, rr_ms, strict=True)
+    ]
+    ready = [
+        _Beat(median[_EIGHT], float(rr), _roughness(median[_EIGHT]))
+        for median, rr, why in zip(medians, rr_ms, no_qrs, strict=True)
+        if not why
+    ]
+    measured = iter(_measure_beats(ready))
+    return [
+        (median.astype(np.float32), *missing_targets(np.nan, why)) if why else next(measured)
+        for median, why in zip(medians, no_qrs, strict=True)
+    ]
+
+
+def _checked(ecg_uv: np.ndarray, sampling_rate: float) -> np.ndarray:
+    """The eight independent leads as float64, or ValueError."""
+    ecg_uv = np.asarray(ecg_uv, dtype=float)
+    if ecg_uv.ndim != 2 or len(ecg_uv) not in (len(_EIGHT), len(LEADS)):
+        raise ValueError(f"ecg_uv has shape {ecg_uv.shape}; allowed: (8, time) or (12, time), µV")
+    if not RATES_HZ[0] <= sampling_rate <= RATES_HZ[1]:
+        raise ValueError(
+            f"sampling_rate is {sampling_rate} Hz; allowed: {RATES_HZ[0]} to {RATES_HZ[1]} Hz"
+        )
+    seconds = ecg_uv.shape[1] / sampling_rate
+    if not SECONDS[0] <= seconds <= SECONDS[1]:
+        raise ValueError(
+            f"ecg_uv lasts {seconds:g} s ({ecg_uv.shape[1]} samples at {sampling_rate:g} Hz); "
+            f"allowed: {SECONDS[0]} to {SECONDS[1]} s"
+        )
+    if not np.isfinite(ecg_uv).all():
+        raise ValueError(
+            f"ecg_uv holds {np.count_nonzero(~np.isfinite(ecg_uv))} samples that are NaN or "
+            "infinite; allowed: finite µV (leave such a stretch out, or interpolate it)"
+        )
+    return ecg_uv if len(ecg_uv) == len(_EIGHT) else ecg_uv[_EIGHT]
+
+
+def _checked_median(median_uv: np.ndarray, rr_ms: float) -> np.ndarray:
+    """The beat as float64, or ValueError."""
+    median = np.asarray(median_uv, dtype=float)
+    if median.shape != BEAT_SHAPE or not np.isfinite(median).all():
+        raise ValueError(
+            f"median_uv has shape {median.shape} and {np.count_nonzero(~np.isfinite(median))} "
+            f"values that are not finite; allowed: {BEAT_SHAPE} finite values in µV"
+        )
+    if (np.ptp(median, axis=1) < FLAT_UV).all():
+        raise ValueError(f"median_uv is flat; allowed: a lead that spans {FLAT_UV} µV or more")
+    if not RR_MS[0] <= rr_ms <= RR_MS[1]:
+        raise ValueError(f"rr_ms is {rr_ms}; allowed: {RR_MS[0]} to {RR_MS[1]} ms")
+    return median
+
+
+def _roughness(eight_uv: np.ndarray) -> np.ndarray:
+    rough = eight_uv - uniform_filter1d(eight_uv, SMOOTH, axis=1)
+    return np.median(np.abs(rough), axis=1)
+
+
+def _median_beat(ecg_uv: np.ndarray, sampling_rate: float) -> _Beat | Measurement:
+    """The median beat of (8, time) µV, or what is left to say where there is none."""
+    ecg_uv, spikes = remove_spikes(ecg_uv, sampling_rate)
+    ecg_uv = to_500_hz(ecg_uv, sampling_rate)
+    beats = find_beats(ecg_uv)
+    rr_ms, rate, why = beats.rr_ms, np.nan, beats.no_qrs
+    if not why and beats.used < MIN_BEATS:
+        rate = 60000 / np.median(rr_ms) if beats.shaped >= MIN_BEATS else np.nan
+        why = f"{beats.used} usable beats of {len(beats.r)} found, at least {MIN_BEATS} needed"
+    if not why and wide_pulses(ecg_uv, SAMPLING_RATE_HZ, beats.r):
+        rate = 60000 / np.median(rr_ms)
+        why = "paced: QRS begins with a step, a pacing pulse too wide to be removed"
+    if why:
+        median = np.full(BEAT_SHAPE, np.nan, np.float32)
+        return Measurement(median, *missing_targets(rate, why), beats.used, beats.rejected, spikes)
+    median = median_over_beats(beats.windows)
+    noise = np.sqrt(np.mean((beats.windows - median) ** 2, axis=(0, 2)))
+    return _Beat(median, float(np.median(rr_ms)), noise, beats, spikes)
+
+
+def _measure_beats(beats: Sequence[_Beat]) -> list[Measured]:
+    """Median beat (zero at QRS onset), targets, fiducials and reasons of each."""
+    measured = []
+    for start in range(0, len(beats), TOGETHER):
+        part = beats[start : start + TOGETHER]
+        medians = twelve_leads(np.stack([beat.eight_uv for beat in part]))
+        flat, noisy = np.stack([_bad_leads(beat) for beat in part], axis=1)
+        rr_ms = np.array([beat.rr_ms for beat in part])
+        edges, apart_ms = delineate(medians, ~flat & ~noisy, rr_ms)
+        measured += map(_measure_beat, part, medians, edges, apart_ms, flat, noisy)
+    return measured
+
+
+def _bad_leads(beat: _Beat) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the twelve leads are flat, and which are much noisier than the others."""
+    flat = np.ptp(beat.eight_uv, axis=1) < FLAT_UV
+    noise = beat.noise_uv
+    noisy = ~flat & (noise > BAD_LEAD * np.median(noise[~flat])) if not flat.all() else flat
+
+    def of_twelve(eight):
+        limb = np.full(4, eight[0] | eight[1])
+        return np.concatenate((eight[:2], limb, eight[2:]))
+
+    return of_twelve(flat), of_twelve(noisy)
+
+
+def _measure_beat(
+    beat: _Beat,
+    median: np.ndarray,
+    edges: np.ndarray,
+    apart_ms: np.ndarray,
+    flat: np.ndarray,
+    noisy: np.ndarray,
+) -> Measured:
+    fiducials = dict(zip(FIDUCIALS, edges.tolist(), strict=True))
+    reasons = {name: MISSING[name[0]] for name, at in fiducials.items() if np.isnan(at)}
+    if np.isfinite(fiducials["ponset"]):
+        why = _p_unclear(beat, fiducials, apart_ms, (~flat & ~noisy)[_EIGHT])
+        if why:
+            fiducials |= {"ponset": np.nan, "poffset": np.nan}
+            reasons |= {"ponset": why, "poffset": why}
+    median = zero_at_qrs_onset(median, fiducials["qonset"])
+    reasons |= {name: reasons[edge] for name, edge in NEEDS.items() if edge in reasons}
+    v5_is = "flat" if flat[V5] else "much noisier than the others" if noisy[V5] else ""
+    targets, why = measured_targets(median, fiducials, beat.rr_ms, v5_is)
+    return median.astype(np.float32), targets, fiducials, reasons | why
+
+
+def _p_unclear(
+    beat: _Beat, fiducials: dict[str, float], apart_ms: np.ndarray, usable: np.ndarray
+) -> str:
+    """Why the P wave that was found is none, or its onset cannot be told; "" if it can."""
+    if apart_ms[0] > APART_MS:
+        return f"unclear P wave: limb and chest leads place its onset {apart_ms[0]:.0f} ms apart"
+    return no_p_wave(beat.beats, fiducials, usable) if beat.beats else ""
