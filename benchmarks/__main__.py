@@ -11,7 +11,7 @@ import torch
 
 from ecghelpers.config import resolve_device
 
-from . import attribution_maps, forward, perturbation_curves, training_step
+from . import attribution_maps, forward, intervention_maps, perturbation_curves, training_step
 from .setting import make_setting
 from .timing import Row, machine
 
@@ -20,6 +20,7 @@ WORK = {
     "training": training_step.rows,
     "perturbation": perturbation_curves.rows,
     "attribution": attribution_maps.rows,
+    "intervention": intervention_maps.rows,
 }
 
 
