@@ -293,8 +293,7 @@ def _scp_table() -> bytes:
     return struct.pack("<HH", 1, len(rows)) + b"".join(cells)
 
 
-def scp(differences=2, huffman=True, subtract=False, own_table=False) -> bytes:
-    """subtract: a reference beat about each of three beats is stored once."""
+def scp(differences=2, huffman=True, own_table=False) -> bytes:
 
     def wave(leads):
         parts = []
@@ -304,19 +303,13 @@ def scp(differences=2, huffman=True, subtract=False, own_table=False) -> bytes:
         sizes = struct.pack(f"<{len(parts)}H", *map(len, parts))
         return struct.pack("<HHBB", 5000, 2000, differences, 0) + sizes + b"".join(parts)
 
-    leads, beat, middles = ecg()[EIGHT], median()[EIGHT], (600, 2000, 3400)
-    if subtract:
-        leads = leads.copy()
-        for middle in middles:  # samples count from one; the beat's 251st lies on the middle
-            leads[:, middle - 101 : middle + 100] -= beat[:, 150:351]
+    leads, beat = ecg()[EIGHT], median()[EIGHT]
     codes = b"".join(struct.pack("<IIB", 1, 5000, SCP_CODES[n]) for n in INDEPENDENT_LEADS)
-    qrs = [struct.pack("<HIII", 0, at - 100, at, at + 100) for at in middles if subtract]
     name = b"".join(struct.pack("<BH", t, len(v) + 1) + v.encode() + b"\0" for t, v in
                     ((0, PERSON), (2, PERSONAL[2])))  # fmt: skip
     bodies = {
         1: name + struct.pack("<BH", 255, 0),
-        3: struct.pack("<BB", 8, 4 | 8 << 3 | subtract) + codes,
-        4: struct.pack("<HHH", 1200, 251, len(qrs)) + b"".join(qrs),
+        3: struct.pack("<BB", 8, 4 | 8 << 3) + codes,
         5: wave(beat),
         6: wave(leads),
         7: struct.pack("<BBHH8h", 1, 0, 845, 845, 240, 340, 398, 490, 794, 0, 0, 0),

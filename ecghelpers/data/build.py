@@ -1,8 +1,6 @@
 """From a source of records to ``medians.h5``, block by block, so that a killed run goes on."""
 
-import csv
 import hmac
-import io
 import json
 import secrets
 from collections import Counter
@@ -12,10 +10,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import pandas as pd
 
 from ..config import check_choice, from_project, progress
 from ..data import sources
-from ..files import Pieces, write_text
+from ..files import Pieces, write_table
 from ..measurement import LABELS_VERSION
 from .medians import Block, split_of, write_medians
 
@@ -92,7 +91,8 @@ def collect(source: Source, path: str | Path) -> list[tuple[str, str]]:
             kept.append(np.array([i not in twice for i in block.record_id], bool))
             rules.update(compress(block.rule, kept[-1]))
             bar.update()
-    write_rejected(path.with_name("rejected.csv"), rejected)
+    table = pd.DataFrame(rejected, columns=["record_id", "reason"])
+    write_table(table, path.with_name("rejected.csv"))
     records = int(sum(mask.sum() for mask in kept))
     if not records:
         reason = f"; the first was rejected because: {rejected[0][1]}" if rejected else ""
@@ -129,15 +129,6 @@ def _same_recordings(block: Block, seen: dict[str, str]) -> list[tuple[str, str]
         if (first := seen.setdefault(digest, record)) != record:
             again.append((record, f"duplicate recording: the same samples as {first}"))
     return again
-
-
-def write_rejected(path: str | Path, rejected: list[tuple[str, str]]) -> None:
-    """Write ``rejected.csv``: record id and reason."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("record_id", "reason"))
-    writer.writerows(rejected)
-    write_text(path, text.getvalue())
 
 
 def _save(pieces: Pieces, name: str, block: Block) -> None:

@@ -32,17 +32,6 @@ BLANK = ", \t\r\n"
 NARROW_ROW = re.compile(r"\s*([-+]?\d+\s*,\s*){1,10}[-+]?\d*\s*,*\s*")
 
 
-def read_12sl_median(path: str | Path) -> np.ndarray:
-    """The median beat of a 12SL CSV file: (12, 600) int16 µV, leads in the order of LEADS.
-
-    Raises ValueError naming the file and what is wrong with it.
-    """
-    try:
-        return parse_median(read_bytes(path, MOST_CSV_BYTES))
-    except Rejected as reason:
-        raise ValueError(f"{path}: {reason}") from None
-
-
 def parse_median(raw: bytes) -> np.ndarray:
     """The median beat in the bytes of a 12SL CSV file; raises Rejected.
 

@@ -6,7 +6,6 @@ the sorted ids, so that an import that was interrupted goes on where it was.
 
 import hashlib
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 
@@ -66,7 +65,6 @@ class FileSource:
             "files": f"{listing(path)}; {_fingerprint(self.entries)}",
         }
         self.attributes = {"measure_missing": self.measure_missing, "labels": labels}
-        self._ahead: dict[int, list[Future]] = {}
 
     @property
     def record_ids(self) -> list[str]:
@@ -78,17 +76,14 @@ class FileSource:
         return -(-len(self.entries) // self.block_size)
 
     def block(self, number: int) -> Block:
-        """The number-th block. While the caller has it, processes already read the next one."""
+        """The number-th block, read by processes where there are several blocks."""
+        first = number * self.block_size
+        entries = self.entries[first : first + self.block_size]
         if self.block_count == 1 or processors() == 1:
-            return read_entries(self._read, self._part(number), self.measure_missing)
-        for block in (number, number + 1):
-            if block not in self._ahead and block < self.block_count:
-                self._ahead[block] = self._submit(self._part(block))
-        futures, ahead = self._ahead.pop(number), self._ahead
-        self._ahead = {}  # what was read ahead ends with the processes, should they fail
-        blocks = gather(futures)
-        self._ahead = ahead
-        return Block.joined(blocks)
+            return read_entries(self._read, entries, self.measure_missing)
+        parts = [entries[start : start + PART] for start in range(0, len(entries), PART)]
+        jobs = [(self._read, part, self.measure_missing) for part in parts]
+        return Block.joined(gather(submit(read_entries, jobs)))
 
     def recording(self, record_id: str) -> np.ndarray | None:
         """The whole ECG of a record: (8, time) in µV at 500 Hz, leads as INDEPENDENT_LEADS.
@@ -104,13 +99,6 @@ class FileSource:
             return None
         eight = recording.ecg_uv[[LEADS.index(lead) for lead in INDEPENDENT_LEADS]]
         return to_500_hz(eight, recording.rate_hz)
-
-    def _part(self, number: int) -> list[Entry]:
-        return self.entries[number * self.block_size : (number + 1) * self.block_size]
-
-    def _submit(self, entries: list[Entry]) -> list[Future]:
-        parts = [entries[start : start + PART] for start in range(0, len(entries), PART)]
-        return submit(read_entries, [(self._read, part, self.measure_missing) for part in parts])
 
 
 def read_entries(

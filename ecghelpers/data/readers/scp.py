@@ -1,7 +1,7 @@
 """SCP-ECG (EN 1064, ISO 11073-91064): rhythm and reference beat, global measurements.
 
-Section 2 holds the Huffman tables, 3 the leads, 4 the beats, 5 the reference beat, 6 the rhythm,
-7 the measurements. Samples are whole numbers, their first or their second differences.
+Section 2 holds the Huffman tables, 3 the leads, 5 the reference beat, 6 the rhythm, 7 the
+measurements. Samples are whole numbers, their first or their second differences.
 """
 
 import struct
@@ -14,26 +14,20 @@ from ..recording import SCP_LEADS, Recording, Source, median_beat, rhythm
 DEFAULT_TABLE = 19999
 MISSING = 29999
 MOST_SAMPLES = 1_000_000
-# The standard's table: (bits of the prefix, bits altogether, value, prefix); what is longer holds
-# a value of 8 or 16 bits after the prefix.
-DEFAULT = [(1, 1, 0, 0b0)]
-for _bits, _value in enumerate(range(1, 9), start=3):
-    _ones = (1 << _bits - 1) - 1 << 1
-    DEFAULT += [(_bits, _bits, _value, _ones - 2), (_bits, _bits, -_value, _ones - 1)]
-DEFAULT += [(10, 18, 0, 0b1111111110), (10, 26, 0, 0b1111111111)]
+# The standard's Huffman table: prefix → (bits of a value after it, value, table to go on with).
+DEFAULT = {"0": (0, 0, 1), "1111111110": (8, 0, 1), "1111111111": (16, 0, 1)}
+DEFAULT |= {"1" * n + f"0{sign}": (0, -n if sign else n, 1) for n in range(1, 9) for sign in (0, 1)}
 PATIENT_ID = 2  # the tag of section 1
 
 
 def read(source: Source) -> Recording:
     """The ECG of an SCP file; raises Rejected."""
     sections = _sections(source.data)
-    leads, samples, subtracted = _lead_list(sections)
+    leads, samples = _lead_list(sections)
     rhythm_uv, rate_hz = _waveform(sections, 6, len(leads))
     if not rhythm_uv:
         raise Rejected("no waveforms: no rhythm data (section 6) in the file")
     beat_uv, beat_hz = _waveform(sections, 5, len(leads))
-    if subtracted:
-        _add_beats(sections, rhythm_uv, rate_hz, beat_uv, beat_hz)
     rhythm_uv = [lead[:samples] for lead in rhythm_uv]  # filled up to whole bytes
     ecg_uv = rhythm(list(zip(leads, rhythm_uv, strict=True)), rate_hz)
     median_uv = median_beat(list(zip(leads, beat_uv, strict=True)), beat_hz) if beat_uv else None
@@ -68,16 +62,18 @@ def _unpack(form: str, data: bytes, place: int = 0) -> tuple:
         raise Rejected("truncated: a section ends too early") from None
 
 
-def _lead_list(sections: dict[int, bytes]) -> tuple[list[str | None], int, bool]:
-    """Leads in their order, their samples, and whether the reference beat was subtracted."""
+def _lead_list(sections: dict[int, bytes]) -> tuple[list[str | None], int]:
+    """Leads in their order, and how many samples each has."""
     section = sections.get(3, b"")
     count, flags = _unpack("BB", section)
+    if flags & 1:
+        raise Rejected("not supported: a reference beat was subtracted; export SCP without it")
     rows = [_unpack("IIB", section, 2 + 9 * place) for place in range(count)]
     times = {(first, last) for first, last, _ in rows}
     if len(times) != 1:
         raise Rejected("not supported: leads that were not recorded at the same time")
     first, last = times.pop()
-    return [SCP_LEADS.get(lead) for *_, lead in rows], last - first + 1, bool(flags & 1)
+    return [SCP_LEADS.get(lead) for *_, lead in rows], last - first + 1
 
 
 def _waveform(sections: dict[int, bytes], number: int, count: int) -> tuple[list, float]:
@@ -118,8 +114,7 @@ def _tables(section: bytes | None) -> list[dict[str, tuple[int, int, int]]]:
         return []
     count, *_ = _unpack("H", section)
     if count == DEFAULT_TABLE:
-        rows = [(bits, whole, 1, value, code) for bits, whole, value, code in DEFAULT]
-        return [{f"{code:0{bits}b}": (all_ - bits, v, t) for bits, all_, t, v, code in rows}]
+        return [DEFAULT]
     tables, place = [], 2
     for _ in range(count):
         table, (rows,) = {}, _unpack("H", section, place)
@@ -157,21 +152,6 @@ def _decoded(part: bytes, tables: list[dict]) -> np.ndarray:
         place += more
         values.append(value)
     return np.array(values, dtype=np.int64)
-
-
-def _add_beats(sections: dict, rhythm_uv: list, rate_hz: float, beat_uv: list, beat_hz: float):
-    """Put the reference beat back where it was subtracted: about each beat of type 0."""
-    section = sections.get(4, b"")
-    _, centre, beats = _unpack("HHH", section)
-    if not beat_uv or rate_hz != beat_hz:
-        raise Rejected("not supported: a reference beat of another rate was subtracted")
-    for number in range(beats):
-        kind, first, middle, last = _unpack("HIII", section, 6 + 14 * number)
-        for lead, beat in zip(rhythm_uv, beat_uv, strict=True) if kind == 0 else ():
-            times = np.arange(max(first, 1), min(last, len(lead)) + 1)
-            places = times - middle + centre - 1
-            inside = (places >= 0) & (places < len(beat))
-            lead[times[inside] - 1] += beat[places[inside]]
 
 
 def _machine(sections: dict[int, bytes]) -> dict[str, float]:
