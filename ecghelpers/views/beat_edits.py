@@ -8,7 +8,7 @@ from ..ecg import FIDUCIALS, MS_PER_SAMPLE, TARGETS
 from ..evaluation.edits import EDITS, edit_beats
 from .case import Case
 
-COARSE = {"smoothgrad_draws": 4, "gradientshap_draws": 4, "integrated_gradients_steps": 8}
+COARSE = {"smoothgrad_draws": 3, "gradientshap_draws": 3, "integrated_gradients_steps": 4}
 # mark: the fiducial at the grip; end: a peak lies between mark and end; sign: dose per ms dragged.
 GRIPS = {
     "qt": {"label": "end of T", "moves": "x", "mark": "toffset", "sign": 1},

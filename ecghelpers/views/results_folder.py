@@ -260,9 +260,10 @@ class Cases:
 
     def _read_network(self, target: str, model: int):
         from ..config import resolve_device
-        from ..model import load_model
+        from ..model import fuse, load_model
 
-        return load_model(self.folder(target, model) / WEIGHTS, resolve_device(self.device))
+        path = self.folder(target, model) / WEIGHTS
+        return fuse(load_model(path, resolve_device(self.device)))  # once, not for every beat
 
     def _read_attributions(
         self, target: str, model: int, methods: Sequence[str] | None = None

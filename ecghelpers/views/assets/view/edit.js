@@ -39,12 +39,12 @@ export function dragged(edit, dose, dx, dy) {
 export function effectText(edit, edited, found, target) {
   if (!edited) return `Drag the ${edit.moves === "none" ? "slider" : "dot or the slider"}: the network's prediction and the map follow.`;
   if (edited.refused) return edited.refused;
-  if (edited.prediction === undefined) return "…";
-  const { prediction, coarse, shown } = edited, change = prediction - found.prediction, same = edit.name === target;
+  const { prediction, shown } = edited, change = prediction - found.prediction, same = edit.name === target;
   const round = (value) => value.toFixed(Math.abs(value) < 10 ? 1 : 0);
-  const network = `network ${signed(round(change))} ${edited.unit} (${minus(found.prediction.toFixed(0))} → ${minus(prediction.toFixed(0))})`;
   const truth = same ? `true change ${dosed(edited.dose, edit)}` : `${edit.target} ${dosed(edited.dose, edit)}, true change of this target 0`;
-  return `${truth}, ${network}${coarse ? " …" : ""}.${shown.map || !edited.dose ? "" : " The map is that of the unedited beat."}`;
+  if (edited.of !== edited.dose) return `${truth}, network …`; // its prediction is on the way
+  const network = `network ${signed(round(change))} ${edited.unit} (${minus(found.prediction.toFixed(0))} → ${minus(prediction.toFixed(0))})`;
+  return `${truth}, ${network}.${shown.map || !edited.dose ? "" : " The map is that of the unedited beat."}`;
 }
 
 // Asks the host for edited beats, one at a time: while one is on its way only the latest wish is kept.
@@ -60,7 +60,7 @@ export function editing(view, draw, tell) {
       if (view.edited && view.choice.record === record && view.choice.edit) {
         const { map, beat, fiducials, refused, dose: stored = dose } = found, old = view.edited.shown;
         const now = refused ? old : { beat, fiducials, ...map ? { map: () => map } : {} };
-        view.edited = { ...view.edited, ...found, dose: exact ? stored : view.edited.dose, unit: view.target().unit, coarse: !exact, shown: now };
+        view.edited = { ...view.edited, ...found, dose: exact ? stored : view.edited.dose, of: exact ? stored : dose, unit: view.target().unit, shown: now };
         draw();
       }
     } catch (error) {
