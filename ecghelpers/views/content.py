@@ -35,7 +35,7 @@ READING = (
 )
 SIGNS = (
     "Orange and blue mean up and down in contributions and sensitivities; in guided methods, "
-    "interventions and random maps colour means strength alone."
+    "random maps and interventions by other records colour means strength alone."
 )
 MEDIAN_OF_10_S, MEDIAN = "median beat of a 10 s ECG", "median beat"
 BYTE, WORD = 127, 32767  # levels of a map's values, on either side of zero

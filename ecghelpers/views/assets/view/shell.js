@@ -22,7 +22,7 @@ const controls = (host) => h("form", { name: "controls", className: "row", "aria
   choose("Leads", "leads"),
   choose("Explained against", "baseline"),
   tick("Blind", "blind"),
-  host.edit ? tick("Edit the beat", "edit") : null,
+  host.edit ? tick("Edit beat", "edit") : null,
   h("details", { name: "more" }, h("summary", null, "More"), h("div", { className: "menu" },
     tick("P, QRS and T marks", "marks"),
     tick("Calipers: drag on the ECG (c)", "calipers"),
