@@ -9,6 +9,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from .files import remedy
+
 
 def load_weights(path: Path, model: nn.Module) -> None:
     """Load float32 weights from safetensors, or from a .pt state dict of the original analysis.
@@ -89,4 +91,5 @@ def _unreadable(path: Path, reason: object) -> ValueError:
     return ValueError(
         f"cannot read a model from {path}: {lines[0][:150]}; "
         "allowed: a complete .safetensors or .pt state dict of a StevenNet"
+        + (f"; {remedy(path)}" if path.name == "model.safetensors" else "")
     )

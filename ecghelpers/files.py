@@ -105,7 +105,27 @@ def read_table(path: str | Path, words: Iterable[str], numbers: Iterable[str] = 
         return table.assign(**{name: pd.to_numeric(table[name]) for name in numbers})
     except (ValueError, OSError) as error:
         why = " ".join(str(error).split())[:120]
-        raise ValueError(f"{path} is damaged ({why}): ./run_all.sh makes it again") from None
+        raise ValueError(f"{path} cannot be read ({why}); {remedy(path)}") from None
+
+
+MADE_BY = {  # the notebook that makes a file of a results folder
+    **dict.fromkeys(("medians.h5", "strips.h5", "events.csv", "rejected.csv"), "01"),
+    **dict.fromkeys(("model.safetensors", "training.json", "metrics.json"), "02"),
+    **{"metrics.csv": "03", "attributions.h5": "04"},
+    **dict.fromkeys(("intervention.h5", "perturbation.h5"), "06"),
+    **{"scores.csv": "07", "truth.csv": "08", "effects.csv": "08"},
+    **dict.fromkeys(("review.csv", "aopc.csv"), "09"),
+}
+
+
+def remedy(path: str | Path) -> str:
+    """How to get a whole file in place of one that is absent or damaged."""
+    path = Path(path)
+    number = "07" if "planted" in path.parts else MADE_BY.get(path.name)
+    step = f"step {number}" if number else "the step that made it"
+    if path.exists():
+        return f"delete it, and ./run_all.sh makes it again ({step})"
+    return f"./run_all.sh makes it ({step})"
 
 
 def sha256(path: str | Path) -> str:

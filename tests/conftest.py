@@ -12,6 +12,16 @@ from ecghelpers.config import Results
 from ecghelpers.data import gan
 
 
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="also tests that take minutes")
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if "long" in item.keywords and not config.getoption("--all"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes: --all"))
+
+
 def pytest_configure():
     """Processes that test side by side share the cores: threads that wait for each other stall."""
     beside = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# All tests: ./tests/run.sh. On a fresh machine it makes the environment first. Further arguments
-# go to pytest, for example: ./tests/run.sh -k perturbation
+# The tests: ./tests/run.sh. With --all also those that take minutes: kills, and a real Slurm. On a
+# fresh machine it makes the environment first. Other arguments go to pytest, for example:
+# ./tests/run.sh -k perturbation
 ROOT="$(CDPATH= cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.." && pwd)"
 source "$ROOT/environment.sh"
 cd "$ROOT" || exit 1
@@ -9,7 +10,7 @@ cd "$ROOT" || exit 1
 # skipped where it is absent.
 wanted=()
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || wanted+=(chromium)
-command -v slurmctld >/dev/null || wanted+=(slurm-wlm munge)
+[[ " $* " != *" --all "* ]] || command -v slurmctld >/dev/null || wanted+=(slurm-wlm munge)
 if [ ${#wanted[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "Installing ${wanted[*]}"
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \

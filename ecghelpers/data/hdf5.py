@@ -1,6 +1,6 @@
 """The HDF5 files that we write ourselves: whole or absent; what is wrong with one is one line.
 
-A damaged file fails when it is read, with the step that makes it again.
+A damaged file fails when it is read, in a line that names it and the step that makes it again.
 """
 
 import contextlib
@@ -10,10 +10,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ..files import whole_file
+from ..files import remedy, whole_file
 
 NUMBERS, TEXT = "numbers", "text"
-REMEDY = "run the step that makes it again"
 
 
 def texts(values) -> np.ndarray:
@@ -41,13 +40,13 @@ def opened(path: str | Path) -> Iterator[h5py.File]:
     the block.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f"{path} does not exist; {REMEDY.removesuffix(' again')} first")
+        raise FileNotFoundError(f"{path} does not exist; {remedy(path)}")
     try:
         with h5py.File(path, "r") as file:
             yield file
     except (OSError, RuntimeError, LookupError, TypeError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:150]
-        raise ValueError(f"{path} cannot be read ({reason}); delete it and {REMEDY}") from None
+        raise ValueError(f"{path} cannot be read ({reason}); {remedy(path)}") from None
 
 
 def record_columns(
@@ -64,7 +63,7 @@ def dataset_of(
     """A dataset of this shape (None: any length) and kind; not read yet. Raises ValueError."""
     dataset, where = group.get(name), repr(f"{group.name}/{name}".lstrip("/"))
     if not isinstance(dataset, h5py.Dataset):
-        raise ValueError(f"{path} has no dataset {where}; {REMEDY}")
+        raise ValueError(f"{path} has no dataset {where}; {remedy(path)}")
     got = dataset.shape  # None if it holds nothing
     same = got is not None and len(got) == len(shape)
     if not same or any(n not in (None, m) for n, m in zip(shape, got, strict=True)):

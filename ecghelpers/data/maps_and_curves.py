@@ -10,7 +10,7 @@ import numpy as np
 
 from ..config import WEIGHTS
 from ..ecg import BEAT_SHAPE
-from ..files import provenance
+from ..files import provenance, remedy
 from .hdf5 import created, dataset_of, opened, record_columns, texts, write_texts
 
 MEAN = "against_mean"  # a group beside the maps
@@ -210,7 +210,7 @@ def _check_network(path: str | Path, file: h5py.File) -> None:
     if about and network.is_file() and about != _checksum(network):
         raise ValueError(
             f"{path} belongs to another network than {network.name} beside it, which has been "
-            "replaced since; ./run_all.sh makes it again"
+            f"replaced since; {remedy(path)}"
         )
 
 

@@ -170,11 +170,11 @@ def test_a_truncated_file_is_named(medians, keep):
     medians.write_bytes(content[: int(keep * len(content)) if keep < 1 else keep])
     with pytest.raises(ValueError) as caught:
         read_medians(medians)
-    assert "medians.h5" in str(caught.value) and "run the step" in str(caught.value)
+    assert "medians.h5" in str(caught.value) and "(step 01)" in str(caught.value)
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="medians.h5 does not exist; run the step"):
+    with pytest.raises(FileNotFoundError, match="medians.h5 does not exist; ./run_all.sh makes it"):
         read_medians(tmp_path / "medians.h5")
 
 

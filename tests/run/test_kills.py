@@ -2,13 +2,11 @@
 
 import os
 import random
-import subprocess
 import sys
 import time
 
 import h5py
 import numpy as np
-import psutil
 import pytest
 import toy
 
@@ -17,7 +15,8 @@ from ecghelpers.data.hdf5 import opened
 sys.path.insert(0, str(toy.ROOT / "tests"))
 import forked
 
-KILLS = {"01_data": 7, "02_train": 9, "04_heatmaps": 7, "06_perturbation": 9}
+pytestmark = pytest.mark.long
+KILLS = {"01_data": 5, "02_train": 7, "04_heatmaps": 4, "06_perturbation": 7}
 SMALL = {
     "records": 40,
     "epochs": 2,
@@ -28,6 +27,7 @@ SMALL = {
     "integrated_gradients_steps": 32,
     "perturbation_records": 3,
     "perturbation_steps": 4,
+    "intervention_donors": 2,
     "target": "qt",
 }
 MADE = ("data/medians.h5", "qt/model1/attributions.h5", "qt/model1/perturbation.h5")
@@ -85,7 +85,7 @@ def _names(results):
     return sorted(str(path.relative_to(results)) for path in results.rglob("*") if path.is_file())
 
 
-def test_thirty_kills_end_in_the_results_of_an_undisturbed_run(start, undisturbed, tmp_path):
+def test_kills_end_in_the_results_of_an_undisturbed_run(start, undisturbed, tmp_path):
     expected, seconds = undisturbed
     chance = random.Random(20)
     for name, kills in KILLS.items():
@@ -106,26 +106,3 @@ def test_thirty_kills_end_in_the_results_of_an_undisturbed_run(start, undisturbe
     weights = "qt/model1/model.safetensors"
     assert (tmp_path / weights).read_bytes() == (expected / weights).read_bytes()
     assert _names(tmp_path) == _names(expected), "temporary files were left behind"
-
-
-def test_killing_run_all_stops_everything_and_the_next_run_ends_well(kernel_project):
-    """What a step keeps of its unfinished work stays after a kill, and goes once it is whole."""
-    project = kernel_project
-    keep = 'kept = root / target / "model1" / ".model.safetensors.pieces"'
-    body = f"{keep}\nkept.mkdir(parents=True, exist_ok=True)\ntime.sleep(3)"
-    toy.write_notebook(project, "02_train", body=body)
-    run = toy.start(project, "--target", "qt")
-    toy.wait_for(lambda: toy.has_run(project, "02_train"), 90)
-    started = psutil.Process(run.pid).children(recursive=True)
-    toy.kill(run)
-    _, alive = psutil.wait_procs(started, timeout=20)
-    assert not alive, f"outlived the run: {alive}"
-    kept = project / "results" / "quick" / "qt" / "model1" / ".model.safetensors.pieces"
-    assert kept.is_dir()
-    done = toy.run(project, "--target", "qt")
-    assert done.returncode == 0, done.stderr
-    assert not kept.exists()
-    again = toy.run(project, "--target", "qt", "--dry-run")
-    assert "Nothing to do" in again.stdout
-    left = subprocess.run(["find", project, "-name", "*.new"], capture_output=True, text=True)
-    assert left.stdout == ""

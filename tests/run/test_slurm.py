@@ -8,6 +8,7 @@ import toy
 from ruamel.yaml import YAML
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.slurm,
     pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing() or "a Slurm can be started"),
 ]

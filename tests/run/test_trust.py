@@ -21,7 +21,7 @@ from ecghelpers.ecg import FIDUCIALS, TARGETS
 from ecghelpers.model import load_model
 
 BEATS = (2, 12, 600)
-CURVE = "saliency/add_noise/morf"
+CURVE = "saliency"
 
 
 class Payload:
@@ -105,6 +105,19 @@ def test_a_spoilt_file_is_refused_in_one_line_that_names_it(tmp_path, kind, chan
     with h5py.File(path, "r+") as file:
         change(file)
     with pytest.raises(ValueError, match=said) as refusal:
+        read(path)
+    assert str(path) in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("kind", "step"), [("medians", "01"), ("attributions", "04")])
+def test_damage_is_told_with_the_step_that_makes_the_file_again(tmp_path, kind, step):
+    path = tmp_path / f"{kind}.h5"
+    make, read = KINDS[kind]
+    with pytest.raises(FileNotFoundError, match=rf"run_all.sh makes it \(step {step}\)"):
+        read(path)
+    make(path)
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(ValueError, match=rf"delete it, and .* again \(step {step}\)") as refusal:
         read(path)
     assert str(path) in str(refusal.value) and "\n" not in str(refusal.value)
 
