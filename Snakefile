@@ -164,6 +164,7 @@ rule known_readouts:
         notebook=update("notebooks/07_known_readouts.ipynb"),
     log: "logs/07_known_readouts.log"
     params: *run.settings("07_known_readouts")
+    priority: 1
     threads: run.threads
     resources: mem_mb=8_000, runtime=1440
     shell: NOTEBOOK

@@ -18,7 +18,7 @@ from ..config import DEVICES, ROOT, Results, check_choice, cores, from_project, 
 from ..ecg import TARGETS
 from ..parameters import FOLDER, profiles
 from . import slurm
-from .lock import Refusal, die_with_parent, lock, short
+from .lock import Refusal, await_steps, die_with_parent, lock, short
 from .notebook import STARTED
 from .progress import TERMINAL
 from .workflow import NOTEBOOKS, Workflow
@@ -92,8 +92,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.dry_run:
             return _dry_run(snakemake(options, config, results), results)
         with lock(results):
-            if options.slurm:
-                slurm.cancel_leftovers(results)
+            slurm.cancel_leftovers(results)
+            await_steps(results)
             for failed in results.glob("notebooks/*.failed.ipynb"):
                 failed.unlink()
             began = time.monotonic()

@@ -28,23 +28,25 @@ def short(path: Path) -> str:
 def lock(results: Path) -> Iterator[None]:
     """Hold a results folder for one run; the system releases it when this process dies.
 
-    Waits for the steps of an earlier run that was killed, which may be saving their state. Raises
-    Refusal when another run holds the folder or it cannot be written.
+    Raises Refusal when another run holds the folder or it cannot be written.
     """
     with contextlib.ExitStack() as stack:
         try:
             results.mkdir(parents=True, exist_ok=True)
-            held, steps = (stack.enter_context(open(results / n, "a+")) for n in (LOCK, STEPS))
-            _take(held, results)
+            _take(stack.enter_context(open(results / LOCK, "a+")), results)
         except OSError as error:
             raise Refusal(f"{short(results)} cannot be written: {error.strerror}") from error
+        yield
+
+
+def await_steps(results: Path) -> None:
+    """Wait for the steps of an earlier run that was killed, which may be saving their state."""
+    with open(results / STEPS, "a+") as steps:
         try:
             fcntl.flock(steps, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             print("Waiting for the steps of an earlier run to end", flush=True)
             fcntl.flock(steps, fcntl.LOCK_EX)
-        fcntl.flock(steps, fcntl.LOCK_UN)
-        yield
 
 
 def _take(held: TextIO, results: Path) -> None:
