@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from ..measurement import measure_median
+from ..measurement import measure_medians
 from ..prediction import predict
 from ..written import interval, written
 from .edits import EDITS, edit_beats
@@ -17,6 +17,7 @@ from .statistics import summary
 SLOPE = "slope"
 MEASURED_RECORDS = 32
 USUAL_RATE = 70.0  # beats/min, for measuring a beat that does not show its neighbours
+RATES = 20.0, 300.0  # beats/min that a beat can be measured with
 COLUMNS = (
     *("edit", "dose", "n", "true", "measured"),
     *("predicted", "predicted_low", "predicted_high"),
@@ -111,16 +112,12 @@ def _measured(
         rates = np.full(len(beats), np.nan)
         rates[there] = SAMPLES_A_MINUTE / rr_samples(beats[there], fiducials[there])
         return rates
-    rate_or_nan = np.full(len(beats), np.nan) if rate is None else rate
-    rr_ms = 60000 / np.where(rate_or_nan > 0, rate_or_nan, USUAL_RATE)
-    return np.array([_measure(b, rr, target) for b, rr in zip(beats, rr_ms, strict=True)], float)
-
-
-def _measure(beat: np.ndarray, rr_ms: float, target: str) -> float:
-    try:
-        return measure_median(beat, rr_ms)[1][target]
-    except ValueError:  # an edit without room, flat leads, an impossible rate
-        return float("nan")
+    rates = np.full(len(beats), USUAL_RATE) if rate is None else rate
+    rates = np.where((rates >= RATES[0]) & (rates <= RATES[1]), rates, USUAL_RATE)
+    there = np.isfinite(beats).all((1, 2)) & (np.ptp(beats, axis=2) > 0).any(1)
+    values = np.full(len(beats), np.nan)
+    values[there] = [m[1][target] for m in measure_medians(beats[there], 60000 / rates[there])]
+    return values
 
 
 def _part(values: np.ndarray | None, rows: slice) -> np.ndarray | None:
