@@ -11,7 +11,6 @@ SLOW_IMPORTS = [
     "captum.attr",
     "pandas",
     "matplotlib.pyplot",
-    "plotly.graph_objects",
     "ecghelpers.data.build",
     "ecghelpers.views.network_figures",
     "ecghelpers.evaluation.published",

@@ -17,9 +17,8 @@ class Case:
     """One record under one network.
 
     beat_uv: (12, 600). fiducials: (6,) sample indices, NaN = missing. truth and prediction in
-    target unit, NaN where unknown. maps: ``map_name`` → (12, 600). curves: method → predictions
-    (step,) at so many perturbed points (step,), empty where none are stored. mask: the samples
-    that a known readout reads, (12, 600), else None.
+    target unit, NaN where unknown. maps: ``map_name`` → (12, 600). mask: the
+    samples that a known readout reads, (12, 600), else None.
     """
 
     target: str
@@ -30,8 +29,6 @@ class Case:
     truth: float
     prediction: float
     maps: dict[str, np.ndarray] = field(default_factory=dict)
-    curves: dict[str, np.ndarray] = field(default_factory=dict)
-    points: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     mask: np.ndarray | None = None
 
     @property

@@ -199,8 +199,6 @@ def case_content(cases: Cases, case: Case) -> dict:
         "source": MEDIAN if own and own.strip is None else MEDIAN_OF_10_S,
         "own": own is not None,
         "outside": outside,
-        "points": [int(count) for count in case.points],
-        "curves": {m: [float(f"{v:.5g}") for v in curve] for m, curve in case.curves.items()},
     }
 
 

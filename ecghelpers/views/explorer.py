@@ -2,6 +2,7 @@
 
 import logging
 import os
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -66,7 +67,7 @@ class Explorer(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **options):
         if _interactive():
             return super()._repr_mimebundle_(**options)
-        return self.picture()._repr_mimebundle_() | {"text/plain": HOW_TO_OPEN}
+        return {"image/png": b64encode(self.picture().png()).decode(), "text/plain": HOW_TO_OPEN}
 
     def picture(self) -> Picture:
         """The first record under the first network, with its first map."""

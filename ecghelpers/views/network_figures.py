@@ -7,17 +7,15 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-from plotly.subplots import make_subplots
 
 from ..ecg import TARGETS
 from ..written import written
-from .interactive import plain
 from .picture import PANELS, Picture, panels
 from .styles import OURS, PLAIN, PUBLISHED
 
 PREDICTING_THE_MEAN = "predicting\nthe mean"
+NAMED = 3  # records with the largest errors
 
 
 def _log_axis(axis) -> None:
@@ -67,8 +65,8 @@ def agreement(truth, prediction, target: str, record_id=None, split: str = "test
 
     truth, prediction: (record,) in target unit. The right-hand panel shows the difference against
     the measured value, with its mean and the limits of agreement, mean ± 1.96 SD (Lancet 327:307);
-    against the measured value and not the mean of both, since that is the yardstick here. Pointing
-    at a dot names its record, where plotly is shown.
+    against the measured value and not the mean of both, since that is the yardstick here. The
+    records with the largest errors are named.
     """
     truth, prediction = np.asarray(truth, float).ravel(), np.asarray(prediction, float).ravel()
     ids = np.arange(len(truth)) if record_id is None else np.asarray(record_id)
@@ -90,6 +88,9 @@ def agreement(truth, prediction, target: str, record_id=None, split: str = "test
         right.axhline(level, color=PUBLISHED, ls=style, lw=1.5)
         place = {"xycoords": ("axes fraction", "data"), "fontsize": 8}
         right.annotate(written(level, "+.3g"), (1, level), **place)
+    for k in np.argsort(-np.abs(error))[:NAMED]:
+        place = {"xytext": (4, 3), "textcoords": "offset points", "fontsize": 7}
+        right.annotate(str(ids[k]), (truth[k], error[k]), parse_math=False, **place)
     right.axhline(0, color="black", lw=0.8)
     right.set_ylabel(f"Predicted − measured ({unit})")
     for axes in (left, right):
@@ -98,30 +99,7 @@ def agreement(truth, prediction, target: str, record_id=None, split: str = "test
     bias = f"Mean {written(mean, '+.3g')} {unit}"
     right.set_title(f"{bias}, 95 % within ± {1.96 * sd:.3g} of it", fontsize=9)
     picture.suptitle(f"{label}, {split} records", fontsize=11)
-    picture.hover = _hover_agreement(truth, prediction, ids, f"{label}, {split} records", unit)
     return picture
-
-
-def _hover_agreement(truth, prediction, ids, title: str, unit: str) -> go.Figure:
-    """Both panels of agreement, with a record's id at its dots."""
-    figure = make_subplots(1, 2, horizontal_spacing=0.12)
-    names = [plain(name) for name in ids]
-    hover = f"%{{text}}<br>measured %{{x:.4g}} {unit}<br>%{{y:.4g}} {unit}<extra></extra>"
-    dots = {"mode": "markers", "marker": {"color": OURS, "size": 6, "opacity": 0.6}}
-    for column, y in enumerate((prediction, prediction - truth), start=1):
-        trace = go.Scatter(x=truth, y=y, text=names, hovertemplate=hover, **dots)
-        figure.add_trace(trace, row=1, col=column)
-    figure.update_xaxes(title_text=f"Measured ({unit})")
-    figure.update_yaxes(title_text=f"Predicted ({unit})", row=1, col=1)
-    figure.update_yaxes(title_text=f"Predicted − measured ({unit})", row=1, col=2)
-    return figure.update_layout(
-        template="plotly_white",
-        title={"text": plain(title), "font": {"size": 16}},
-        width=1000,
-        height=440,
-        showlegend=False,
-        margin={"l": 70, "r": 20, "t": 50, "b": 60},
-    )
 
 
 def metrics_figure(metrics, mean_mae: Mapping | None = None, split: str = "test") -> Picture:

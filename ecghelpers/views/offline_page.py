@@ -85,7 +85,7 @@ def _levels(networks: list[dict]) -> int:
 
 
 def _write_network(site: Path, cases: Cases, network: dict, most: int) -> None:
-    """Write the script of one network: maps, curves and what holds for all its records.
+    """Write the script of one network: maps, edits and what holds for all its records.
 
     most: of ``content.levels``.
     """
@@ -97,7 +97,6 @@ def _write_network(site: Path, cases: Cases, network: dict, most: int) -> None:
         name: [_stored(case.maps[name], most) if name in case.maps else None for case in explained]
         for name in names
     }
-    methods = {name: None for case in contents for name in case["curves"]}
     edits = {} if network["planted"] else _edits(cases, explained[:EDITED_RECORDS])
     own = [] if network["planted"] else beat_edits.specifications(target, only_own=True)
     data = content.network_content(cases, target, model, network) | {
@@ -106,8 +105,6 @@ def _write_network(site: Path, cases: Cases, network: dict, most: int) -> None:
         "prediction": [case["prediction"] for case in contents],
         "levels": most,
         "maps": maps,
-        "points": next((case["points"] for case in contents if case["points"]), []),
-        "curves": {m: [case["curves"].get(m) for case in contents] for m in methods},
         "edits": own,
         "edited": edits,
         "edited_method": EDITED_METHOD,

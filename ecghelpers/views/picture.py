@@ -1,22 +1,13 @@
-"""A matplotlib figure that every notebook viewer shows: as PNG, with plotly beside it for hovering.
+"""A matplotlib figure that every notebook viewer shows as PNG; no browser is needed to make it."""
 
-JupyterLab shows the plotly figure where there is one; nbconvert, GitHub and whatever knows no
-plotly shows the PNG. No browser is needed to make either.
-"""
-
-import json
-from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
 from textwrap import wrap
 
-import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
-
-from .interactive import CONFIG, save_html
 
 WIDTH_INCHES, SCREEN_DPI = 10.5, 100  # 1050 pixels: JupyterLab's cell in a window of 1280
 LETTER_EMS = 0.55  # mean width of a letter, in its font size
@@ -25,9 +16,7 @@ COLOURS = 256  # of the PNG on screen: a quarter as large as in full colour, and
 
 
 class Picture(Figure):
-    """Show it as the last line of a cell. hover: the same as plotly figure, or None."""
-
-    hover: go.Figure | None = None
+    """Show it as the last line of a cell."""
 
     def __init__(self, height: float, width: float = WIDTH_INCHES):
         super().__init__(figsize=(width, height), layout="constrained")
@@ -49,20 +38,14 @@ class Picture(Figure):
         )
         return small.getvalue()
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        bundle = {"image/png": b64encode(self.png()).decode()}
-        if self.hover is not None:
-            plot = json.loads(self.hover.to_json())
-            bundle["application/vnd.plotly.v1+json"] = plot | {"config": CONFIG}
-        return bundle
+    def _repr_png_(self) -> bytes:
+        return self.png()
 
     def save(self, path: str | Path, dpi: int = 200) -> Path:
-        """Write a PNG and, where there is something to hover, HTML of the same name beside it."""
+        """Write a PNG."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.savefig(path, dpi=dpi, facecolor="white")
-        if self.hover is not None:
-            save_html(self.hover, path.with_suffix(".html"))
         return path
 
 

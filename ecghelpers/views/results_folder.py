@@ -9,13 +9,11 @@ import numpy as np
 
 from ..attribution_maps import training_beat
 from ..attribution_methods import METHODS
-from ..config import CURVES, MAPS, WEIGHTS, Results
+from ..config import MAPS, WEIGHTS, Results
 from ..data.maps_and_curves import (
     Attributions,
-    Perturbation,
     read_attributions,
     read_intervention,
-    read_perturbation,
 )
 from ..data.medians import read_medians
 from ..data.rhythm import Strip, read_strips
@@ -51,7 +49,6 @@ class Cases:
         self.own: dict[str, OwnRecord] = {}
         self._computed: dict[tuple, np.ndarray] = {}
         self.attributions = lru_cache(KEPT_FILES)(self._read_attributions)
-        self._perturbation = lru_cache(KEPT_FILES)(self._read_perturbation)
         self._interventions = lru_cache(KEPT_FILES)(self._read_interventions)
         self.network = lru_cache(KEPT_FILES)(self._read_network)
         self._predicted = lru_cache(1000)(self._predict)
@@ -173,11 +170,6 @@ class Cases:
             if key == [target, model, record_id]:
                 case.maps[name] = values
         case.maps |= self._interventions(target, model).get(record_id, {})
-        perturbed = self._perturbation(target, model)
-        if perturbed is not None and record_id in perturbed.record_id:
-            row = list(perturbed.record_id).index(record_id)
-            case.curves = {name: curve[row] for name, curve in perturbed.prediction.items()}
-            case.points = perturbed.points
         return case
 
     def _bare(self, target: str, model: int, record_id: str) -> Case:
@@ -270,10 +262,6 @@ class Cases:
     ) -> Attributions | None:
         path = self.folder(target, model) / MAPS
         return read_attributions(path, methods) if path.is_file() else None
-
-    def _read_perturbation(self, target: str, model: int) -> Perturbation | None:
-        path = self.folder(target, model) / CURVES
-        return read_perturbation(path) if path.is_file() else None
 
     def _read_interventions(self, target: str, model: int) -> dict[str, dict[str, np.ndarray]]:
         """Record → map's name → (12, 600).

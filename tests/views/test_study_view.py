@@ -137,7 +137,7 @@ def test_while_a_map_is_rated_nothing_tells_what_to_think_of_it(opened):
     text = opened.locator("body").inner_text()
     told = [word for word in ("measured", ", network", "of the colour", "tests") if word in text]
     assert not told and not [label for label in METHOD_LABELS.values() if label in text]
-    for name in ("measurements", "curves", "review", "target", "record", "marks"):
+    for name in ("measurements", "review", "target", "record", "marks"):
         assert part(opened, name).is_hidden(), name
     box = opened.locator("[name=panels] canvas").bounding_box()
     for x in range(5, 100, 5):  # along the leads: no mark is named

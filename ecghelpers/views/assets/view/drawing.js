@@ -1,6 +1,5 @@
 // Draws what a view holds: its controls, the maps and what stands beside them. view: see view.js.
 import { BASELINES, networksOf, ORDERS, recordsOf, VIEWS } from "./choice.js";
-import { drawCurves, drawLegend, OTHER_STYLE } from "./curves.js";
 import { dosed, effectText, handleOf } from "./edit.js";
 import { fill, h, printed } from "./dom.js";
 import { layOut } from "./leads.js";
@@ -111,25 +110,9 @@ function caliperText({ lead, at: [a, b] }, { beat }) {
   return `${Math.abs(b - a)} ms, ${mv >= 0 ? "+" : "−"}${Math.abs(mv).toFixed(2)} mV`;
 }
 
-// The error of the record shown, |prediction − truth|, while points are perturbed; random beside what is shown.
-function curvesOf(view) {
-  const { overview, shown: { panels, cases: [found] } } = view, names = new Map(view.methods());
-  const wanted = new Set([...panels.map((one) => one.method), "random"]);
-  return [...wanted].filter((method) => found.truth !== null && found.curve(method)).map((method) => {
-    const { points, values } = found.curve(method), style = overview.methods[method]?.style ?? OTHER_STYLE;
-    return { label: names.get(method) ?? method, style, points, values: values.map((value) => Math.abs(value - found.truth)) };
-  });
-}
-
 export function drawBeside(view) {
-  const { part, overview, choice, rating, root, shown: { cases: [found], details: { own } } } = view;
+  const { part, overview, choice, rating, shown: { cases: [found], details: { own } } } = view;
   const target = view.target(), { unit, digits, label } = target, hidden = view.hidden();
-  const curves = choice.view === "methods" || hidden ? [] : curvesOf(view);
-  part("curve-section").hidden = !curves.length;
-  if (curves.length) {
-    drawCurves(part("curves"), curves, unit, Math.min(360, root.clientWidth - 24));
-    drawLegend(part("legend"), curves);
-  }
   drawMeasurements(part("measurements"), found, target);
   part("outside").textContent = found.outside ?? "";
   part("usual").textContent = usualText(found, own, target);

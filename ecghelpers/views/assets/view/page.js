@@ -44,7 +44,6 @@ function caseOf(data, id) {
     rhythm: known.rhythm && { rate: known.rhythm.rate, leads: Object.fromEntries(Object.entries(known.rhythm.leads).map(([lead, text]) => [lead, beatOf(text)])) },
     truth: data.truth[row], prediction: data.prediction[row],
     mask: known.mask ? maskOf(known.mask) : null,
-    curve: (method) => data.curves[method]?.[row] ? { points: data.points, values: data.curves[method][row] } : null,
     map(method, baseline) {
       const name = baseline === "mean" && data.maps[`${method}|mean`] ? `${method}|mean` : method, stored = data.maps[name]?.[row];
       if (!stored) return null;

@@ -44,9 +44,6 @@ const editor = () => h("div", { name: "editor", className: "row", hidden: true, 
 const beside = () => h("div", { className: "beside", name: "beside" },
   h("section", { "aria-label": "This ECG" }, h("h2", null, "This ECG"), h("table", { name: "measurements" }),
     h("p", { name: "outside", className: "caution" }), h("p", { name: "usual", className: "quiet" })),
-  h("section", { name: "curve-section", "aria-label": "Perturbation" },
-    h("h2", null, "Error as relevant points are perturbed"),
-    h("canvas", { name: "curves", role: "img" }), h("ul", { name: "legend" })),
 );
 
 // Builds the view in the shadow tree of an element; returns its root and a function that finds a part by its name.

@@ -17,7 +17,7 @@ const SETTLE = 100; // ms after the last change of size
 overview: what there is, as Python's content.overview made it
 network(target, model) → a promise of what holds for a network: units, meanings, orders, edits, …
 case(target, model, record) → a promise of a record under a network: {beat, fiducials, truth, prediction, measurements,
-  rhythm, mask, source, own, outside, map(method, baseline), curve(method)}
+  rhythm, mask, source, own, outside, map(method, baseline)}
 edit(target, model, record, {edit, dose, method, baseline, exact}) → a promise of {beat, fiducials, prediction, map}
 what the reading study needs (see study_form.js): ratings(reader), keepRating(row), keptWhere, …
 keys: what listens to keys; state: {get, set, changed} of the choice as text

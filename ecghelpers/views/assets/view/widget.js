@@ -33,7 +33,6 @@ function caseOf(content, buffers) {
   return {
     ...content, beat: held.get("beat"), mask: held.get("mask") ?? null,
     rhythm: content.rhythm && { rate: content.rhythm, leads: Object.fromEntries([...held].filter(([name]) => name.startsWith("rhythm ")).map(([name, values]) => [name.slice(7), values])) },
-    curve: (method) => content.curves[method] ? { points: content.points, values: content.curves[method] } : null,
     map: (method, baseline) => held.get(content.by_baseline.includes(method) ? keyOfMap(method, baseline) : `map ${method}`) ?? null,
     put: (method, baseline, values) => held.set(content.by_baseline.includes(method) ? keyOfMap(method, baseline) : `map ${method}`, values),
   };
