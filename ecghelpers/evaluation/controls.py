@@ -26,7 +26,7 @@ def label(method: str) -> str:
     """What people call a method, a control, or a method explained against the mean beat."""
     name = method.removesuffix(AGAINST_MEAN)
     text = METHODS[name].label if name in METHODS else LABELS.get(name, name)
-    return f"{text}, against the average beat" if name != method else text
+    return f"{text} (against the average beat)" if name != method else text
 
 
 def control_maps(beats_uv: np.ndarray, saliency: np.ndarray | None = None) -> dict[str, np.ndarray]:

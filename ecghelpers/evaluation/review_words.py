@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ..written import interval, written
-from .controls import AGAINST_MEAN, label
+from .controls import AGAINST_MEAN, MEAN_MAP, label
 from .review import ALL, BY_CONSTRUCTION, FAILS, NO_METHOD, PASSES, TESTS, UNCLEAR, voided
 
 QUESTIONS = {
@@ -34,6 +34,10 @@ def answer(table: pd.DataFrame) -> str:
     if "own" in set(rows.test):
         names = _names(own.method) if len(own) else "no method"
         said.append(f"More of this ECG than the mean map of other ECGs: {names}.")
+    shared = table[(table.target == ALL) & (table.method == MEAN_MAP) & (table.test == "change")]
+    if (shared.verdict == PASSES).any():
+        value = written(shared.value.iloc[0])
+        said.append(f"Most of it is common to all ECGs: their mean map alone reaches {value}.")
     for test in (t for t in TESTS if t in set(rows.test) and t not in (*QUESTIONS, "own")):
         if test in void:
             said.append(f"{_title(test)}: void, {_names(void[test])} passes.")

@@ -59,6 +59,15 @@ def test_small_is_good_where_weights_are_shuffled():
     assert found == {"saliency": "passes", "guided_backprop": "fails", "voltage": "fails"}
 
 
+def test_a_map_that_does_not_show_what_matters_is_not_this_ecgs_own():
+    values = {("saliency", "donors"): 0.8, ("voltage", "donors"): 0.0, ("voltage", "own"): 0.1}
+    values |= {("saliency", "own"): 0.1, ("random", "donors"): 0.0}
+    noisy = {key: mean + RNG.normal(0, 0.02, 12) for key, mean in values.items()}
+    tables = {("qt", 1): long_table("agreement", noisy, IDS)}
+    table = review.put_together(review.from_truth(tables, {}))
+    assert _verdicts(table, "own") == {"saliency": "passes", "voltage": "fails"}
+
+
 def test_targets_are_pooled_for_each_ecg_and_patients_stay_together():
     table = _table({"saliency": 0.8, "voltage": 0.1}, targets=("qt", "pr", "qrs"))
     rows = table[(table.method == "saliency") & (table.test == "change")].set_index("target")
