@@ -3,7 +3,6 @@
 import hashlib
 import math
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,94 +14,67 @@ from .ecg import TARGETS
 ROOT = Path(__file__).resolve().parents[1]  # the project's folder
 DEVICES = ("auto", "cpu", "cuda")
 WEIGHTS, MAPS, CURVES = "model.safetensors", "attributions.h5", "perturbation.h5"
-NETWORK, PLANTED = "{target}/model{model}", "planted/{plant}/model1"
 
 
-class File:
-    """A file of Results: its path or, where its pattern names what it is of, a function of that.
+def _file(name: str) -> property:
+    return property(lambda results: results.root / name)
 
-    ``results.metrics`` and ``results.network("qt", 1)`` are paths.
-    """
 
-    def __init__(self, pattern: str):
-        self.pattern = pattern
-        self.of = re.findall(r"{(\w+)}", pattern)
-
-    def __get__(self, results: "Results", _type=None) -> Path | Callable[..., Path]:
-        def path(*values: str | int) -> Path:
-            of = dict(zip(self.of, values, strict=True))
-            if "target" in of:
-                of = {"target": check_target(of["target"]), "model": int(of["model"])}
-            return results.root / self.pattern.format(**of)
-
-        return path if self.of else path()
+def _of_network(name: str) -> Callable[["Results", str, int], Path]:
+    return lambda results, target, model: results.model_dir(target, model) / name
 
 
 @dataclass(frozen=True)
 class Results:
-    """Every file of one results folder by name, e.g. of ``Results("results/quick")``."""
+    """Every file of one results folder by name.
+
+    ``Results("results/quick").metrics`` is a path, and so is ``.network("qt", 1)``, a file of the
+    first training of one target.
+    """
 
     root: Path
 
-    medians = File("data/medians.h5")
-    events = File("data/events.csv")
-    strips = File("data/strips.h5")  # rhythm strips of the records to look at
-    rejected = File("data/rejected.csv")
-    network = File(f"{NETWORK}/{WEIGHTS}")  # of the model-th training of one target
-    training = File(f"{NETWORK}/training.json")
-    agreement_figure = File(f"{NETWORK}/figures/agreement.png")
-    attributions = File(f"{NETWORK}/{MAPS}")
-    heatmap_figure = File(f"{NETWORK}/figures/heatmap.png")
-    methods_figure = File(f"{NETWORK}/figures/methods.png")
-    perturbation = File(f"{NETWORK}/{CURVES}")
-    curves_figure = File(f"{NETWORK}/figures/perturbation.png")
-    truth = File(f"{NETWORK}/truth.csv")  # scores of maps against what is known to be true
-    intervention = File(f"{NETWORK}/intervention.h5")
-    interventions_figure = File(f"{NETWORK}/figures/interventions.png")
-    effects = File(f"{NETWORK}/effects.csv")  # what edits of known effect do to a prediction
-    planted_network = File(f"{PLANTED}/{WEIGHTS}")
-    planted_attributions = File(f"{PLANTED}/{MAPS}")
-    planted_metrics = File(f"{PLANTED}/metrics.json")  # errors, and what was planted, in words
-    plant_scores = File(f"{PLANTED}/scores.csv")  # how well maps find it; those of all plants:
-    planted_scores = File("planted/scores.csv")
-    metrics = File("metrics.csv")
-    aopc = File("aopc.csv")
-    review = File("review.csv")
-    review_figure = File("review.png")
-    page = File("site")  # a folder
+    medians = _file("data/medians.h5")
+    events = _file("data/events.csv")
+    strips = _file("data/strips.h5")  # rhythm strips of the records to look at
+    network = _of_network(WEIGHTS)
+    training = _of_network("training.json")
+    agreement_figure = _of_network("figures/agreement.png")
+    attributions = _of_network(MAPS)
+    heatmap_figure = _of_network("figures/heatmap.png")
+    methods_figure = _of_network("figures/methods.png")
+    perturbation = _of_network(CURVES)
+    curves_figure = _of_network("figures/perturbation.png")
+    intervention = _of_network("intervention.h5")
+    interventions_figure = _of_network("figures/interventions.png")
+    truth = _of_network("truth.csv")  # scores of maps against what is known to be true
+    effects = _of_network("effects.csv")  # what edits of known effect do to a prediction
+    planted_scores = _file("planted/scores.csv")
+    metrics = _file("metrics.csv")
+    aopc = _file("aopc.csv")
+    review = _file("review.csv")
+    review_figure = _file("review.png")
+    site = _file("site/index.html")
+    readings = _file("readings")  # the folder of the files of the reading study's readers
 
     def __init__(self, root: str | Path):
         object.__setattr__(self, "root", from_project(root))
 
-    @property
-    def site(self) -> Path:
-        return self.page / "index.html"
-
-    @property
-    def readings(self) -> Path:
-        """The folder of the files of the reading study's readers."""
-        return self.root / "readings"
-
-    def planted_dir(self, plant: str) -> Path:
-        """The folder of the network that was trained on a plant."""
-        return self.planted_network(plant).parent
+    def planted_dir(self, kind: str) -> Path:
+        """The folder of the network with a known readout."""
+        return self.root / "planted" / kind / "model1"
 
     def model_dir(self, target: str, model: int) -> Path:
         """The folder of a network and of all that is about it."""
-        return self.network(target, model).parent
+        return self.root / check_target(target) / f"model{int(model)}"
 
     def models(self, target: str | None = None) -> list[tuple[str, int]]:
         """(target, model) of every trained network, or those of a target, in TARGETS' order."""
-        networks = []
+        found = []
         for name in [target] if target else TARGETS:
-            for path in self.root.glob(FILES["network"].format(target=name, model="*")):
-                number = path.parent.name.removeprefix("model")
-                if number.isdigit():
-                    networks.append((name, int(number)))
-        return sorted(networks, key=lambda network: (list(TARGETS).index(network[0]), network[1]))
-
-
-FILES = {name: file.pattern for name, file in vars(Results).items() if isinstance(file, File)}
+            numbers = (p.parent.name[5:] for p in self.root.glob(f"{name}/model*/{WEIGHTS}"))
+            found += [(name, number) for number in sorted(int(n) for n in numbers if n.isdigit())]
+        return found
 
 
 def from_project(path: str | Path) -> Path:

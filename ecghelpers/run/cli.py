@@ -336,8 +336,8 @@ def _where_to_look(results: Results) -> None:
         if path.exists():
             print(f"{title:10} {short(path)}")
     for method, verdicts in _review(results.review).items():
-        answers = [f"{verdict}: {', '.join(tests)}" for verdict, tests in verdicts.items()]
-        print(f"  {method:20} {'; '.join(answers)}")
+        told = [f"{v}: {', '.join(verdicts[v])}" for v in ("passes", "fails") if v in verdicts]
+        print(f"  {method:26} {'; '.join(told) or 'no verdict'}")
 
 
 def _review(table: Path) -> dict[str, dict[str, list[str]]]:
