@@ -81,7 +81,7 @@ class Effort:
     epochs, and the test records whose maps are drawn."""
 
     records: int = 960
-    epochs: int = 6
+    epochs: int = 9
     batch_size: int = 32
     maps: int = 12
 
