@@ -166,10 +166,10 @@ def validate_generated(found: dict) -> None:
 def validate_j_point(measured: list) -> None:
     rows = []
     for label, samples in (("10 ms sooner", -5), ("10 ms later", 5)):
-        moved = [
-            np.diff(np.interp(m.fiducials["qoffset"] + [0, samples], range(600), m.median_uv[V5]))
-            for m in measured
-        ]
+        moved = []
+        for m in measured:
+            at = m.fiducials["qoffset"] + np.array([0, samples])
+            moved.append(np.diff(np.interp(at, range(600), m.median_uv[V5])))
         half, most = np.percentile(np.abs(moved), (50, 90))
         change = f"{np.mean(moved):+.0f} ± {np.std(moved):.0f}"
         rows.append([label, change, f"{half:.0f}", f"{most:.0f}"])
@@ -217,7 +217,7 @@ def validate_machines(folder: Path) -> None:
             for n in TARGETS
         ]
         rows.append([f"{path.parent.name}/{path.name}", recording.program, *cells])
-        if recording.program.startswith("GE 12SL"):
+        if recording.program.startswith("GE 12SL") and "ponset" in machine:
             at = measure_median(recording.median_uv, 60000 / machine["VentRate"])[2]
             edges.append([(at[n] - machine.get(n, np.nan)) * MS_PER_SAMPLE for n in FIDUCIALS])
     mean, sd = np.nanmean(apart, axis=0), np.nanstd(apart, axis=0)
