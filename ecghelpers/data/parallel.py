@@ -19,7 +19,12 @@ from .medians import Block
 
 WORTH_A_POOL = 256  # starting the processes takes as long as measuring about this many
 PART = 32  # records that a process is given at a time
-ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # for torch, which is loaded after threadpoolctl looked
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",  # for torch, which is loaded after threadpoolctl looked
+    # A process grows by some 300 MB when it first generates or measures. Loky takes that for a
+    # leak and starts another process, which loads everything again.
+    "LOKY_MAX_MEMORY_LEAK_SIZE": "2e9",
+}
 IDLE_S = 30  # after which a process ends, also where its parent was killed
 
 
@@ -42,7 +47,7 @@ def submit(function: Callable, parts: Sequence[tuple]) -> list[Future]:
             timeout=IDLE_S,
             initializer=threadpool_limits,
             initargs=(1,),
-            env=ONE_THREAD,
+            env=ENVIRONMENT,
         )
         futures = [pool.submit(function, *part) for part in parts]
     return futures
