@@ -1,4 +1,4 @@
-"""Imports inside the package run one way: a room imports only from its own floor or one below."""
+"""Imports inside the package run one way: a package imports from its own layer or one below."""
 
 import subprocess
 import sys
@@ -7,8 +7,8 @@ from graphlib import TopologicalSorter
 import ecghelpers
 from ecghelpers import fingerprint
 
-# From the roof down. A room is a folder, or a module that stands on the floor itself.
-FLOORS = (
+# From the top down. A unit is a folder, or a module outside folders.
+LAYERS = (
     {"run", "views", "study"},
     {"evaluation"},
     {"data", "trainer", "training", "attribution_maps", "pretrained"},
@@ -42,40 +42,40 @@ MODULES = sorted(
 IMPORTS = {name: fingerprint.imports_of(name) for name in MODULES}
 
 
-def _room(module):
+def _unit(module):
     return module.split(".")[0]
 
 
-def _floor(module):
-    return next(number for number, rooms in enumerate(FLOORS) if _room(module) in rooms)
+def _layer(module):
+    return next(number for number, units in enumerate(LAYERS) if _unit(module) in units)
 
 
-def test_every_room_has_its_floor():
-    assert {_room(module) for module in MODULES} <= set.union(*FLOORS)
+def test_every_unit_has_its_layer():
+    assert {_unit(module) for module in MODULES} <= set.union(*LAYERS)
 
 
 def test_imports_lead_down_or_along():
-    upwards = {(a, b) for a, names in IMPORTS.items() for b in names if _floor(b) < _floor(a)}
+    upwards = {(a, b) for a, names in IMPORTS.items() for b in names if _layer(b) < _layer(a)}
     assert not upwards
 
 
-def test_no_module_and_no_room_imports_itself_through_others():
+def test_no_module_and_no_unit_imports_itself_through_others():
     # A folder's own __init__ and its modules count as one another's neighbours, not as a circle.
     modules = {a: {b for b in names if not a.startswith(f"{b}.")} for a, names in IMPORTS.items()}
     TopologicalSorter(modules).prepare()  # raises CycleError
-    rooms = {_room(module): set() for module in MODULES}
+    units = {_unit(module): set() for module in MODULES}
     for module, names in IMPORTS.items():
-        rooms[_room(module)] |= {_room(name) for name in names} - {_room(module)}
-    TopologicalSorter(rooms).prepare()
+        units[_unit(module)] |= {_unit(name) for name in names} - {_unit(module)}
+    TopologicalSorter(units).prepare()
 
 
-def test_the_package_itself_and_the_front_door_import_no_torch():
+def test_the_package_itself_and_the_command_line_import_no_torch():
     """So that a refusal comes at once."""
     code = "import sys, ecghelpers.run.cli; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
-def test_the_package_tells_where_its_rooms_are():
-    rooms = {path.parent.name for path in fingerprint.PACKAGE.glob("*/__init__.py")}
-    assert all(f"{room}/" in ecghelpers.__doc__ for room in rooms)
+def test_the_docstring_names_every_folder():
+    units = {path.parent.name for path in fingerprint.PACKAGE.glob("*/__init__.py")}
+    assert all(f"{unit}/" in ecghelpers.__doc__ for unit in units)
