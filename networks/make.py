@@ -10,6 +10,7 @@ training beats are variations of the other half (augmentation.py).
 """
 
 import argparse
+import copy
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +18,15 @@ from pathlib import Path
 import augmentation
 import numpy as np
 import torch
+from torch import nn
 
 from ecghelpers import config, files, pretrained, training
 from ecghelpers.data import build
 from ecghelpers.data.medians import Medians, read_medians
 from ecghelpers.ecg import TARGETS
 from ecghelpers.evaluation.performance import model_errors
-from ecghelpers.measurement import LABELS_VERSION, measure_median
-from ecghelpers.model import StevenNet
+from ecghelpers.measurement import LABELS_VERSION, measure_medians
+from ecghelpers.model import StevenNet, fuse
 from ecghelpers.prediction import predict
 
 PLAN = [(target, 1) for target in ("qt", "VentRate", "pr", "R_PeakAmpl_v5")]
@@ -92,21 +94,22 @@ def collected(folder: Path, *source, **options) -> Medians:
 
 def vary(data: Medians, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Augment the beats of some rows whose fiducials are known, and measure the results."""
-    beats, targets, kept, limits = [], [], [], np.iinfo(np.int16)
+    varied, limits = {}, np.iinfo(np.int16)
     for row in rows:
         fiducials, rate = data.fiducials[row], data.target("VentRate")[row]
-        if not np.isfinite([rate, *fiducials[:4], fiducials[5]]).all():
-            continue
-        rng = config.generator(SEEDS["train"], "augment", str(data.record_id[row]))
-        beat, rr_ms = augmentation.augment(data.medians[row], fiducials, 60000 / rate, rng)
-        if RR_MS[0] < rr_ms < RR_MS[1]:
-            beat, measured, *_ = measure_median(beat, rr_ms)
-            beats.append(np.clip(np.rint(beat), limits.min, limits.max).astype(np.int16))
-            targets.append([measured[name] for name in TARGETS])
-            kept.append(row)
-    shape = (-1, *data.medians.shape[1:])
-    values = np.array(targets, np.float32).reshape(-1, len(TARGETS))
-    return {"beats": np.array(beats).reshape(shape), "targets": values, "rows": np.array(kept)}
+        if np.isfinite([rate, *fiducials[:4], fiducials[5]]).all():
+            rng = config.generator(SEEDS["train"], "augment", str(data.record_id[row]))
+            beat, rr_ms = augmentation.augment(data.medians[row], fiducials, 60000 / rate, rng)
+            if RR_MS[0] < rr_ms < RR_MS[1]:
+                varied[row] = beat, rr_ms
+    measured = measure_medians(*zip(*varied.values(), strict=True))
+    beats = np.rint([beat for beat, *_ in measured]).clip(limits.min, limits.max)
+    targets = [[values[name] for name in TARGETS] for _, values, *_ in measured]
+    return {
+        "beats": beats.astype(np.int16),
+        "targets": np.array(targets, np.float32),
+        "rows": np.array(list(varied)),
+    }
 
 
 def config_for(
@@ -193,6 +196,7 @@ def publish(shop: Workshop, network: StevenNet, content: dict) -> None:
     stored = pretrained.load_network(target, model, "cpu", shop.networks)
     test = shop.generated("test")
     content.pop("test_32_bit", None)  # of older cards
+    content["data"].pop("first_tested_with_labels_version", None)
     content["data"] |= {"test_seed": SEEDS["test"], "test_labels_version": LABELS_VERSION}
     content["test"] = errors(stored, test, target)
     content["first_test"] = errors(
@@ -204,12 +208,48 @@ def publish(shop: Workshop, network: StevenNet, content: dict) -> None:
     print(target, model, content["test"], content.get("ludb", ""), flush=True)
 
 
-def measure_again(shop: Workshop) -> None:
-    """Measure the errors in the cards of all networks again."""
+def measure_again(shop: Workshop, refit: bool) -> None:
+    """Measure the errors in the cards of all networks again.
+
+    refit: fit the last layer of networks that were trained on other labels to today's.
+    """
     for target in TARGETS:
         for model in pretrained.models(target, shop.networks):
             content = pretrained.read_card(target, model, shop.networks)
-            publish(shop, pretrained.network_of(content, "cpu", shop.networks), content)
+            network, data = pretrained.network_of(content, "cpu", shop.networks), content["data"]
+            if refit and data["labels_version"] != LABELS_VERSION:
+                used = refit_last_layer(network, shop.generated("train"), target)
+                what = f"last layer, on {used} ECGs with labels of version {LABELS_VERSION}"
+                content["training"].append({"what": what, "epochs": 0})
+                data.setdefault("trunk_labels_version", data["labels_version"])
+                data["labels_version"] = LABELS_VERSION
+            publish(shop, network, content)
+
+
+def refit_last_layer(network: StevenNet, data: Medians, target: str) -> int:
+    """Fit the last layer to the labels by robust least squares; return the number of records.
+
+    Residuals beyond 1.345 robust standard deviations count linearly (Huber, Ann Stat 1:799, 1973).
+    """
+    rows = np.flatnonzero(np.isfinite(data.target(target)))
+    values, features = data.target(target)[rows].astype(np.float64), []
+    body = copy.deepcopy(fuse(network))
+    body.fc1 = nn.Identity()
+    with torch.inference_mode():
+        for some in np.split(rows, range(128, len(rows), 128)):
+            features.append(body(torch.from_numpy(data.medians[some]).float()).double().numpy())
+    design = np.column_stack((*np.concatenate(features).T, np.ones(len(rows))))
+    weight = np.ones(len(rows))
+    for _ in range(10):
+        root = np.sqrt(weight)
+        solution = np.linalg.lstsq(design * root[:, None], values * root, rcond=None)[0]
+        residual = np.abs(values - design @ solution)
+        limit = 1.345 * 1.4826 * np.median(residual)
+        weight = np.minimum(1, limit / np.maximum(residual, 1e-9))
+    with torch.no_grad():
+        network.fc1.weight.copy_(torch.from_numpy(solution[None, :-1]))
+        network.fc1.bias.copy_(torch.from_numpy(solution[-1:]))
+    return len(rows)
 
 
 def train(shop: Workshop, target: str, model: int, epochs: int) -> None:
@@ -266,6 +306,9 @@ def main() -> None:
     options.add_argument("--target", choices=TARGETS, help="train this one")
     options.add_argument("--model", type=int, default=1, help="number of the training (its seed)")
     options.add_argument("--cards", action="store_true", help="only measure the errors again")
+    options.add_argument(
+        "--refit", action="store_true", help="with --cards: fit last layers to today's labels first"
+    )
     options.add_argument("--ludb", type=Path, help="folder of WFDB records of LUDB")
     options.add_argument("--networks", type=Path, default=HERE, help="where networks are written")
     options.add_argument("--records", type=int, default=Workshop.records, help="of the generator")
@@ -274,7 +317,7 @@ def main() -> None:
     given = options.parse_args()
     shop = Workshop(given.folder, given.networks, given.ludb, given.records, given.test_records)
     if given.cards:
-        measure_again(shop)
+        measure_again(shop, given.refit)
     elif given.target:
         train(shop, given.target, given.model, given.epochs)
     else:
