@@ -109,7 +109,7 @@ def coalitions(
     maps: Mapping[str, np.ndarray],
     mean_beat_uv: np.ndarray,
     *,
-    count: int = 10,
+    count: int = 6,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Sensitivity-n: do the summed contributions of many segments tell their joint effect?
