@@ -9,10 +9,10 @@ from scipy.stats import rankdata
 from .. import __version__
 from ..attribution import FLOOR, MEANINGS, METHODS, kind
 from ..ecg import TARGETS
-from ..evaluation.controls import label
+from ..evaluation.controls import MEAN_MAP, label
 from ..evaluation.effects import follows_definition
 from ..evaluation.readouts import KINDS
-from ..evaluation.review import NO_METHOD, TESTS, voided
+from ..evaluation.review import BLIND, NO_METHOD, TESTS, voided
 from ..files import read_table
 from ..study import for_views
 from ..study.marks import study_id
@@ -213,7 +213,7 @@ def review(cases: Cases) -> dict | None:
     for row in table.to_dict("records"):
         cell = {"verdict": row["verdict"] if row["verdict"] in VERDICTS else "", "text": _cell(row)}
         rows.setdefault(row["target"], {}).setdefault(row["method"], {})[row["test"]] = cell
-    controls = {m: label(m) for m in dict.fromkeys(table["method"]) if m in NO_METHOD}
+    controls = {m: _row_label(m) for m in dict.fromkeys(table["method"]) if m in NO_METHOD}
     others = {m: label(m) for m in dict.fromkeys(table["method"]) if m not in METHODS}
     tests = [
         {"name": n, "label": TESTS[n].label, "question": TESTS[n].question}
@@ -223,6 +223,11 @@ def review(cases: Cases) -> dict | None:
     ]
     void = {test: [label(m) for m in passed] for test, passed in voided(table).items()}
     return {"tests": tests, "rows": rows, "controls": controls, "labels": others, "void": void}
+
+
+def _row_label(method: str) -> str:
+    """A control map is called one; the true map and the ceiling are none."""
+    return label(method) + (" (control)" if method in (*BLIND, MEAN_MAP) else "")
 
 
 def _cell(row: dict) -> str:

@@ -74,7 +74,7 @@ def test_every_map_and_truth_is_on_the_page(results):
     cells = data["review"]["rows"]["all"]
     assert cells["saliency"]["shortcut"]["verdict"] == "fails"
     assert cells["deeplift"]["change"]["text"].startswith("0.50 (95 % 0.30 to 0.70)")
-    assert data["review"]["controls"] == {"voltage": "|Voltage|"}
+    assert data["review"]["controls"] == {"voltage": "|Voltage| (control)"}
 
 
 def test_edits_of_the_beat_are_stored_with_predictions_and_maps(results):

@@ -56,7 +56,7 @@ export function drawReview(place, overview, target) {
     const row = body.insertRow(), cells = chosen === ALL ? review.rows[ALL][name] ?? {} : cellsOf(review, name, chosen);
     Object.assign(row, { tabIndex: -1, className: controls.includes(name) ? "control" : "" });
     row.dataset.method = name;
-    row.append(element("th", controls.includes(name) ? `${label(name)} (control)` : label(name), { scope: "row" }));
+    row.append(element("th", review.controls[name] ?? label(name), { scope: "row" }));
     for (const test of review.tests) {
       const { verdict, text } = cells[test.name] ?? {}, sentence = text ? `${label(name)}, ${test.label}: ${text}` : "";
       const cell = element("td", text ? SIGNS[verdict] ?? "·" : "", { className: verdict || "none", title: sentence });
