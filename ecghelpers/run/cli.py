@@ -21,7 +21,7 @@ from . import slurm
 from .lock import Refusal, await_steps, die_with_parent, lock, short
 from .notebook import STARTED
 from .progress import TERMINAL
-from .workflow import NOTEBOOKS, Workflow
+from .workflow import NOTEBOOKS, Workflow, parameter_names
 
 # What --only takes: the number of a notebook, its name or its rule.
 STEPS = {
@@ -135,9 +135,9 @@ def check(options: argparse.Namespace) -> tuple[dict, Path]:
         jobs = _jobs(options)
         check_choice("device", options.device, DEVICES)
         run = Workflow(config)
-        for name in STEPS:  # every notebook can be read and has its parameters
-            if name != "page":
-                run.settings(name)
+        config["only"] = ",".join(run.only)
+        for path in NOTEBOOKS.glob("*.ipynb"):
+            parameter_names(path)
         if options.device == "cuda" and not options.slurm:
             resolve_device("cuda")
         if options.slurm and not options.dry_run:

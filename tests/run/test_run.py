@@ -12,6 +12,8 @@ import psutil
 import pytest
 import toy
 
+from ecghelpers.parameters import PROFILE
+
 QT = ("--target", "qt")
 NETWORK = Path("results/quick/qt/model1")
 
@@ -64,7 +66,8 @@ def test_a_changed_parameter_runs_what_depends_on_it_and_no_more(whole):
     plan = planned(whole)
     assert "02_train qt model1" not in plan and "04_heatmaps qt model1" not in plan
     reason = plan["06_perturbation qt model1"]
-    assert "perturbation_steps=32" in reason and "perturbation_steps=9" in reason
+    before = PROFILE["perturbation_steps"].default
+    assert f"perturbation_steps={before}'" in reason and "perturbation_steps=9'" in reason
     assert toy.run(whole, *QT, "--only", "06").returncode == 0
     assert toy.runs(whole) == ["06_perturbation qt 1"]
     assert '"perturbation_steps": 9' in content(whole, "perturbation.h5")
