@@ -104,7 +104,8 @@ def main(arguments: list[str] | None = None) -> int:
                 )
             minutes, seconds = divmod(round(time.monotonic() - began), 60)
             print(f"{'Failed' if status else 'Done'} after {minutes} min {seconds} s")
-            _where_to_look(Results(results))
+            if not status:  # what failed stays the last thing that is read
+                _where_to_look(Results(results))
     except Refusal as refusal:
         print(f"error: {refusal}", file=sys.stderr)
         return 2
