@@ -9,12 +9,14 @@ import pytest
 import reading
 
 from ecghelpers.attribution import attribute
-from ecghelpers.data.maps_and_curves import read_attributions
+from ecghelpers.data.maps_and_curves import read_attributions, write_intervention
 from ecghelpers.ecg import LEADS
+from ecghelpers.evaluation import agreement
 from ecghelpers.evaluation.edits import edit_beats
 from ecghelpers.model import load_model
 from ecghelpers.prediction import predict
-from ecghelpers.views import explorer
+from ecghelpers.views import explorer, results_folder
+from ecghelpers.views.case import map_name
 from ecghelpers.views.content import as_stored
 from ecghelpers.views.explorer import Explorer
 from ecghelpers.views.styles import METHOD_LABELS
@@ -107,6 +109,26 @@ def test_missing_map_is_computed(partial):
     expected = attribute(cases.network("qt", 1), beats, "guided_backprop", **options)[0]
     np.testing.assert_array_equal(values, as_stored(expected).ravel())
     assert "map guided_backprop" in browser.case(FIRST)[1], "it was not kept"
+
+
+@pytest.mark.parametrize("baseline", ["flat", "mean"])
+def test_intervention_map_of_any_record_is_that_of_the_stored_ones(tmp_path, baseline):
+    results = fake_results.make(tmp_path, targets=("qt",), models=(1,), extra_records=6)
+    browser = Browser(Explorer(results))
+    cases, network = browser.explorer.cases, load_model(results.network("qt", 1))
+    chosen = cases.medians.subset(np.array([list(cases.medians.record_id).index("extra-1")]))
+    [train] = np.nonzero(cases.medians.split == "train")
+    assert len(train) > 2
+    measured = agreement.measure(
+        network, chosen, cases.medians.medians[train], cases.training_beat[0],
+        donors=min(results_folder.DONORS, len(train)), seed=1, progress=False,
+    )  # fmt: skip
+    write_intervention(results.intervention("qt", 1), measured)
+    where = {"target": "qt", "model": 1, "method": "intervention", "baseline": baseline}
+    computed = browser.ask("compute", record="extra-1", **where)[1][0]
+    stored = browser.case("extra-1")[1][map_name("map intervention", baseline)]
+    np.testing.assert_allclose(computed, stored, atol=1e-4 * np.abs(stored).max())
+    assert stored.any()
 
 
 def test_what_is_no_longer_wanted_is_not_computed(partial):

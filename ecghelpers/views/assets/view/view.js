@@ -167,7 +167,7 @@ export function showView(element, host) {
     const { panels, cases } = view.shown, { record, baseline } = view.choice;
     for (const [k, { network, method }] of panels.entries()) {
       if (turn !== turns) return;
-      if (method === "intervention" || cases[k].map(method, baseline)) continue;
+      if (cases[k].map(method, baseline)) continue;
       try {
         if (!await host.compute(network.target, network.model, record, method, baseline)) return;
       } catch (error) {
