@@ -141,6 +141,8 @@ def check(options: argparse.Namespace) -> tuple[dict, Path]:
             parameter_names(path)
         if options.device == "cuda" and not options.slurm:
             resolve_device("cuda")
+        if options.slurm:
+            slurm.check_profile(set(re.findall(r"(?m)^rule (\w+):", SNAKEFILE.read_text())))
         if options.slurm and not options.dry_run:
             slurm.check_reachable()
     except (ValueError, OSError, SyntaxError) as error:
@@ -230,7 +232,7 @@ def snakemake(options: argparse.Namespace, config: dict, results: Path) -> list[
     command += ["--rerun-triggers", "mtime", "params", "input", "code"]
     command += ["--max-checksum-file-size", str(10**12), "--scheduler", "greedy"]
     if options.slurm:
-        command += ["--workflow-profile", str(ROOT / "profiles" / "slurm")]
+        command += ["--workflow-profile", str(slurm.PROFILE)]
         command += [] if options.dry_run else slurm.flags(results)
         command += ["--jobs", options.jobs] if options.jobs else []
     else:

@@ -11,9 +11,34 @@ import subprocess
 import time
 from pathlib import Path
 
+from ..config import ROOT
+from ..parameters import read_yaml
 from .lock import Refusal, short
 
+PROFILE = ROOT / "profiles" / "slurm"
+TEXTS = ("slurm_account", "slurm_partition", "qos", "slurm_extra")  # of a profile's resources
 IN_JOB = Path(__file__).parent / "in_job"  # first on the PATH of jobs: see srun there
+
+
+def check_profile(rules: set[str]) -> None:
+    """Raise Refusal for what Snakemake would take for something else, or not notice at all.
+
+    That is a number where a text is meant (YAML reads 0123 as 83), a resource of another name, and
+    settings of a rule that does not exist. rules: of the Snakefile.
+    """
+    path = PROFILE / "config.yaml"
+    values = read_yaml(path)
+    resources = values.get("set-resources") or {}
+    for rule in {*resources, *(values.get("set-threads") or {})} - rules:
+        raise Refusal(f"{short(path)}: no step {rule!r}; choose from {', '.join(sorted(rules))}")
+    for chosen in (values.get("default-resources") or {}, *resources.values()):
+        for name, value in (chosen or {}).items():
+            right = f"slurm_{name}" if name in ("account", "partition") else name
+            if right != name or (name in TEXTS and isinstance(value, int | float)):
+                raise Refusal(
+                    f"{short(path)}: {name} is {value!r}; put it in quotes and write "
+                    f'{right}: "{value}"'
+                )
 
 
 def check_reachable() -> None:

@@ -347,3 +347,21 @@ def test_snakemake_works_on_the_workflow_as_on_any(whole):
         said = done.stdout + done.stderr
         assert "heatmaps" in said or "attributions.h5" in said, said
         assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    "old, new, told",
+    [
+        ("cpus_per_task: 4", "slurm_account: 12345", 'put it in quotes and write slurm_account: "'),
+        ("cpus_per_task: 4", "account: 12345", 'put it in quotes and write slurm_account: "12345"'),
+        ("  known_readouts:", "  planted:", "no step 'planted'; choose from all, data"),
+    ],
+)
+def test_what_is_wrong_in_the_profile_of_slurm_is_told(project, old, new, told):
+    path = project / "profiles" / "slurm" / "config.yaml"
+    path.write_text(path.read_text().replace(old, new, 1))
+    assert told in one_line(toy.run(project, "--slurm", *QT, "--dry-run"))
+
+
+def test_the_profile_of_slurm_is_accepted(project):
+    assert toy.run(project, "--slurm", *QT, "--dry-run").returncode == 0
