@@ -2,13 +2,14 @@
 
 A browser that opens a page from a file may not fetch others, so that all data come in as scripts:
 one with the records, and one for each network, loaded when it is chosen. Values are JSON in which
-nothing can end a script.
+nothing can end a script. A network's maps are compressed together: they are most of the page.
 """
 
 import json
 import shutil
 import sys
 import tempfile
+import zlib
 from base64 import b64encode
 from pathlib import Path
 
@@ -22,9 +23,9 @@ from .bundle import ASSETS, page_script
 from .case import Case
 from .results_folder import Cases
 
-MOST_IN_WORDS = 13_500_000  # samples: base64 of so many words is 36 MB; a larger page has bytes
+MOST_IN_WORDS = 13_500_000  # samples of maps; a page with more has bytes, of half the size
 OF_A_RECORD = ("fiducials", "measurements", "source")  # of a case: the same under every network
-EDITED_RECORDS = 12  # of each network, whose edited beats are stored
+EDITED_RECORDS = 8  # of each network, whose edited beats are stored
 EDITED_METHOD = "inputxgradient"  # whose map follows an edit on the page: it costs one pass
 
 
@@ -93,11 +94,12 @@ def _write_network(site: Path, cases: Cases, network: dict, most: int) -> None:
     explained = [cases.case(target, model, record) for record in ids]
     contents = [content.case_content(cases, case) for case in explained]
     names = {name: None for case in explained for name in case.maps}
+    pack = Pack()
     maps = {
-        name: [_stored(case.maps[name], most) if name in case.maps else None for case in explained]
+        name: [pack.add(case.maps[name], most) if name in case.maps else None for case in explained]
         for name in names
     }
-    edits = {} if network["planted"] else _edits(cases, explained[:EDITED_RECORDS])
+    edits = {} if network["planted"] else _edits(cases, explained[:EDITED_RECORDS], pack)
     own = [] if network["planted"] else beat_edits.specifications(target, only_own=True)
     data = content.network_content(cases, target, model, network) | {
         "records": ids,
@@ -108,6 +110,7 @@ def _write_network(site: Path, cases: Cases, network: dict, most: int) -> None:
         "edits": own,
         "edited": edits,
         "edited_method": EDITED_METHOD,
+        "pack": pack.text(),
     }
     if network["planted"]:  # its beats are no record's
         data["cases"] = [
@@ -119,12 +122,24 @@ def _write_network(site: Path, cases: Cases, network: dict, most: int) -> None:
     write_text(site / "data" / network["script"], script)
 
 
-def _stored(values: np.ndarray, most: int) -> dict:
-    peak, levels = content.levels(values, most)
-    return {"peak": peak, "data": _base64(levels)}
+class Pack:
+    """Maps one after the other, for a script."""
+
+    def __init__(self):
+        self._bytes = bytearray()
+
+    def add(self, values: np.ndarray, most: int) -> dict:
+        """Add a map by its ``content.levels``; returns its peak and the byte where it begins."""
+        at, (peak, levels) = len(self._bytes), content.levels(values, most)
+        self._bytes += levels.tobytes()
+        return {"peak": peak, "at": at}
+
+    def text(self) -> str:
+        """All maps: base64 of the zlib format."""
+        return b64encode(zlib.compress(self._bytes, 9)).decode()
 
 
-def _edits(cases: Cases, explained: list[Case]) -> dict[str, list[dict]]:
+def _edits(cases: Cases, explained: list[Case], pack: Pack) -> dict[str, list[dict]]:
     """Record → its beat edited by each stored dose, with prediction and map.
 
     The beat is stored as its change, a byte a sample.
@@ -148,8 +163,8 @@ def _edits(cases: Cases, explained: list[Case]) -> dict[str, list[dict]]:
                 "dose": dose,
                 "prediction": content.number(prediction),
                 "fiducials": [content.number(mark) for mark in marks],
-                "change": _stored(beat - case.beat_uv, content.BYTE),
-                "map": _stored(values, content.BYTE),
+                "change": pack.add(beat - case.beat_uv, content.BYTE),
+                "map": pack.add(values, content.BYTE),
             }
         )
     return edits
@@ -189,11 +204,7 @@ def _record(cases: Cases, case: Case) -> dict:
 
 
 def _int16(values: np.ndarray) -> str:
-    return _base64(np.asarray(values).astype("<i2"))
-
-
-def _base64(values: np.ndarray) -> str:
-    return b64encode(values.tobytes()).decode()
+    return b64encode(np.asarray(values).astype("<i2").tobytes()).decode()
 
 
 if __name__ == "__main__":

@@ -98,8 +98,8 @@ def test_keys_work_while_a_dropdown_has_the_focus(opened):
 
 def test_a_badge_leads_to_the_row_of_the_review(opened):
     opened.locator(".badge:visible").nth(2).click()
-    opened.wait_for_function(f"{SHADE}.activeElement?.dataset.method === 'smoothgrad'")
-    row = opened.locator("[name=review] tbody tr[data-method=smoothgrad]")
+    row = opened.locator("[name=review] tbody tr[data-method=smoothgrad]:focus")
+    row.wait_for()
     assert row.locator("td").all_text_contents() == ["✓"]
     row.locator("td").click()
     assert "3.00 (95 % 2.50 to 3.50)" in part(opened, "cell").text_content()

@@ -82,6 +82,8 @@ def test_a_whole_ecg_with_its_bar_is_on_one_screen(browser, shown, size, view):
     for name in ("panels", "pointer", "bar", "meaning"):
         box = part(page, name).bounding_box()
         assert box["y"] >= 0 and box["y"] + box["height"] <= height, name
+    box = page.locator(f"{VIEW} [aria-label='This ECG']").bounding_box()
+    assert box["y"] + box["height"] <= height, "the measurements are out of sight"
     rows = page.locator(f"{VIEW} [name=controls] > *:visible").evaluate_all(
         "all => all.map(one => Math.round(one.getBoundingClientRect().bottom / 12))"
     )

@@ -74,12 +74,12 @@ export function drawMaps(view) {
 // The cases of the panels; an edited beat in place of the record's own.
 const casesShown = ({ shown: { cases }, edited }) => edited ? cases.map((one) => ({ ...one, ...edited.shown })) : cases;
 
-function drawEditor({ part, shown, edited, choice, details, network }) {
-  const { edits } = details.get(network()), edit = edits.find((one) => one.name === choice.editing) ?? edits[0];
+function drawEditor({ part, shown, edited, choice, details, network, overview }) {
+  const { edits, edited_method: following } = details.get(network()), edit = edits.find((one) => one.name === choice.editing) ?? edits[0];
   fill(part("edited"), edits.map((one) => [one.label, one.name]), edit.name);
   Object.assign(part("dose"), { min: edit.low, max: edit.high, step: edit.step, value: edited?.dose ?? 0 });
   part("dosed").textContent = dosed(edited?.dose ?? 0, edit);
-  part("effect").textContent = effectText(edit, edited, shown.cases[0], choice.target);
+  part("effect").textContent = effectText(edit, edited, shown.cases[0], choice.target, overview.methods[following]?.label);
 }
 
 function newFigure(box) {

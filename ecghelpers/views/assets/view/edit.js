@@ -36,7 +36,8 @@ export function dragged(edit, dose, dx, dy) {
 }
 
 // "End of T +18 ms: QT by definition +18 ms, network +17 ms (395 → 412)."
-export function effectText(edit, edited, found, target) {
+// following: the label of the only method whose map follows an edit on the offline page, else "".
+export function effectText(edit, edited, found, target, following) {
   if (!edited) return `Drag the ${edit.moves === "none" ? "slider" : "dot or the slider"}: the network's prediction and the map follow.`;
   if (edited.refused) return edited.refused;
   const { prediction, shown } = edited, change = prediction - found.prediction, same = edit.name === target;
@@ -44,7 +45,8 @@ export function effectText(edit, edited, found, target) {
   const truth = same ? `true change ${dosed(edited.dose, edit)}` : `${edit.target} ${dosed(edited.dose, edit)}, true change of this target 0`;
   if (edited.of !== edited.dose) return `${truth}, network …`; // its prediction is on the way
   const network = `network ${signed(round(change))} ${edited.unit} (${minus(found.prediction.toFixed(0))} → ${minus(prediction.toFixed(0))})`;
-  return `${truth}, ${network}.${shown.map || !edited.dose ? "" : " The map is that of the unedited beat."}`;
+  const still = `The map is that of the unedited beat${following ? `; on this page only ${following} maps follow an edit` : ""}.`;
+  return `${truth}, ${network}.${shown.map || !edited.dose ? "" : ` ${still}`}`;
 }
 
 // Asks the host for edited beats, one at a time: while one is on its way only the latest wish is kept.

@@ -8,7 +8,7 @@ const BETWEEN = 12, CAPTION = 56; // px between panels, and above each
 export const NOT_STORED = "This map is not stored; computing it needs Python.";
 const STRONGEST = `full colour: the strongest ${100 - PERCENTILE} % of samples`;
 
-export const leadChoices = (target) => [[`${target.lead}, the target's lead`, "target"], ["All twelve", "all"], ["Averaged map", "averaged"],
+export const leadChoices = (target) => [[`${target.lead} (target)`, "target"], ["All twelve", "all"], ["Averaged map", "averaged"],
   ...LEADS.map((lead) => [`${lead} alone`, lead])];
 
 // Panels side by side and px a mm, so that all fit the room {width, height}; on a narrow screen the page scrolls.

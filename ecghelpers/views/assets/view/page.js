@@ -31,9 +31,15 @@ function bytes(text) {
 const beatOf = (text) => Float32Array.from(new Int16Array(bytes(text)));
 
 // A map was stored as sign · round(levels · √(|value| / peak)), two bytes a sample or one.
-function mapOf({ peak, data }, levels) {
+function mapOf({ peak, at }, levels, pack) {
   const kind = levels === BYTE ? Int8Array : Int16Array;
-  return Float32Array.from(new kind(bytes(data)), (q) => q * Math.abs(q) * peak / levels ** 2);
+  return Float32Array.from(new kind(pack, at, 7200), (q) => q * Math.abs(q) * peak / levels ** 2);
+}
+
+// The data of a network with its maps' bytes, which come compressed.
+async function unpacked(data) {
+  const stream = new Blob([bytes(data.pack)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return { ...data, pack: await new Response(stream).arrayBuffer() };
 }
 
 // A record under a network, its maps decoded when they are asked for.
@@ -47,7 +53,7 @@ function caseOf(data, id) {
     map(method, baseline) {
       const name = baseline === "mean" && data.maps[`${method}|mean`] ? `${method}|mean` : method, stored = data.maps[name]?.[row];
       if (!stored) return null;
-      if (!decoded.has(name)) decoded.set(name, mapOf(stored, data.levels));
+      if (!decoded.has(name)) decoded.set(name, mapOf(stored, data.levels, data.pack));
       return decoded.get(name);
     },
   };
@@ -66,7 +72,7 @@ async function edited(target, model, record, { dose, method }) {
   if (!known) return { refused: "No edited beats are stored for this record." };
   const nearest = [{ dose: 0 }, ...known].reduce((best, one) => Math.abs(one.dose - dose) < Math.abs(best.dose - dose) ? one : best);
   if (!nearest.dose) return { dose: 0, prediction, beat, fiducials };
-  const change = mapOf(nearest.change, BYTE), map = method === data.edited_method ? mapOf(nearest.map, BYTE) : null;
+  const change = mapOf(nearest.change, BYTE, data.pack), map = method === data.edited_method ? mapOf(nearest.map, BYTE, data.pack) : null;
   return { dose: nearest.dose, prediction: nearest.prediction, beat: beat.map((value, i) => value + change[i]), fiducials: nearest.fiducials, map };
 }
 
@@ -115,5 +121,5 @@ window.ECG = {
     host.overview = overview;
     showView(document.getElementById("view"), host);
   },
-  network: (key, data) => chunks.get(key).done(data),
+  network: (key, data) => chunks.get(key).done(unpacked(data)),
 };
