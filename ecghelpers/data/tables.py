@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..ecg import MS_PER_SAMPLE, TARGETS
-from .checks import Rejected, shown_id, text_encoding
+from .checks import Rejected, one_line, shown_id, text_encoding
 from .labels import LABELS, MISSING, RATE_COLUMN, check_sampling_rate, label_row
 
 ID_COLUMN = "patid"
@@ -19,7 +19,7 @@ PATIENT_COLUMN = "patient_id"
 DELIMITERS = ";\t,"
 LONGEST_ROW = 100_000  # characters
 HEADER_WITHIN = 10  # lines: above it may stand a title, or a spreadsheet's "sep=;"
-PLACEHOLDER = re.compile(r"x+|0{2,}|anonym\w*|unknown|deidentified", re.IGNORECASE)
+PLACEHOLDER = re.compile(r"x+|0{2,}|[\W_]+|anonym\w*|unknown|deidentified", re.IGNORECASE)
 # PTB-XL+'s columns of 12SL: intervals and times in the median beat in ms, amplitudes in mV.
 FEATURES = "12sl_features.csv"
 FEATURE_COLUMNS = {
@@ -178,7 +178,10 @@ def read_features(path: Path) -> dict[str, dict[str, float]]:
     Raises ValueError for a table without the ids of its records.
     """
     wanted = {"ecg_id", *(column for column, _ in FEATURE_COLUMNS.values())}
-    table = pd.read_csv(path, usecols=lambda name: name in wanted)
+    try:
+        table = pd.read_csv(path, usecols=lambda name: name in wanted)
+    except (pd.errors.ParserError, ValueError) as error:  # empty, cut, or no text
+        raise ValueError(f"{path} is no readable table ({one_line(error)})") from None
     if "ecg_id" not in table:
         raise ValueError(f"{path} has no column 'ecg_id'")
     columns = {k: v for k, v in FEATURE_COLUMNS.items() if v[0] in table}

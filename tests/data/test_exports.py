@@ -94,6 +94,13 @@ def test_medians_of_ptb_xl_plus_have_their_table_beside_them(tmp_path):
     assert ours[0] == 71 and abs(ours[TARGETS_AT["qrs"]] - 80) < 40
 
 
+def test_a_table_that_cannot_be_read_is_named(tmp_path):
+    write_medians_of_ptb_xl_plus(tmp_path)
+    (tmp_path / "features" / "12sl_features.csv").write_text("")
+    with pytest.raises(ValueError, match="12sl_features.csv is no readable table"):
+        sources.open_folder("files", tmp_path / "median_beats")
+
+
 def test_georgia_of_2020_has_an_ending_in_its_record_names(tmp_path):
     path = write_wfdb(tmp_path, "E1", ecg_mv())
     signal = path.with_suffix(".dat").rename(tmp_path / "E1.mat")

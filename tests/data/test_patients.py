@@ -86,6 +86,13 @@ def test_a_comment_of_a_wfdb_header_names_the_patient(tmp_path, comment):
     check(data, {"a": "7", "b": "7", "c": ""}, "the file itself")
 
 
+@pytest.mark.parametrize("comment", ["# patient: -", "# patient_id: unknown", "# patient: ***"])
+def test_a_placeholder_is_no_patient(tmp_path, comment):
+    for header in write_different(tmp_path / "wfdb", "ab"):
+        header.write_text(header.read_text() + comment + "\n")
+    assert collected(tmp_path, "wfdb", tmp_path / "wfdb").patient_id is None
+
+
 @pytest.mark.parametrize("first, second", [("patient001", "patient002"), ("p1000/p10000032/s1",
                                            "p1000/p10000117/s3")])  # fmt: skip
 def test_folders_of_ptb_db_and_mimic_name_patients(tmp_path, first, second):
