@@ -269,6 +269,8 @@ def _run(command: list[str], results: Path) -> int:
 def _call(command: list[str], results: Path, log: IO) -> int:
     """Run Snakemake; 0 or 1. What it says goes to a log, what ``progress`` tells to our outputs."""
     sys.stdout.flush()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a script's background jobs have it
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # or Snakemake would not stop
     with tempfile.TemporaryFile("w+") as errors:
         terminal = (os.dup(1), errors.fileno())
         process = subprocess.Popen(

@@ -230,6 +230,19 @@ def test_ctrl_c_lets_steps_save_and_a_second_ends_them(project):
     assert "Stopping at once" in errors
 
 
+def test_a_run_in_the_background_of_a_script_starts_no_step_after_a_signal(project):
+    assert toy.run(project, "--only", "01").returncode == 0
+    toy.write_notebook(project, "02_train", body=SAVES)
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a new process inherits that
+    run = toy.start(project, "--target", "qt,pr", "--only", "02", "--jobs", "1")
+    signal.signal(signal.SIGINT, handler)
+    toy.wait_for((project / "results/quick/waits").exists, 60)
+    run.send_signal(signal.SIGTERM)
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode == 1 and (project / "results/quick/state").read_text() == "half", errors
+    assert len(list((project / "results/quick/logs").glob("02_train.*.log"))) == 1
+
+
 @pytest.fixture
 def mounted(project):
     """A function that makes results/quick a small file system of its own, with mount options."""
