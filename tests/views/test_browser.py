@@ -1,7 +1,9 @@
 """The offline page in a real browser, from its file, with the network off."""
 
+import io
 import re
 import shutil
+import subprocess
 
 import fake_results
 import numpy as np
@@ -185,6 +187,13 @@ def test_printing_gives_one_page_of_a4_and_nothing_else(opened):
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
     box = [float(part) for part in re.search(rb"/MediaBox\s*\[([^\]]+)\]", pdf)[1].split()]
     assert box == pytest.approx([0, 0, 841.9, 595], abs=0.5)  # A4 landscape, in points
+    if not shutil.which("pdftoppm"):
+        pytest.skip("no pdftoppm, which measures the ruler; apt-get install poppler-utils")
+    command = ["pdftoppm", "-r", "254", "-gray", "-singlefile", "-"]
+    pixels = subprocess.run(command, input=pdf, capture_output=True, check=True).stdout
+    ink = np.asarray(Image.open(io.BytesIO(pixels)))[1700:] < 100  # below the ECG; 10 px a mm
+    longest = max(len(run) for row in ink for run in bytes(row).split(b"\0"))
+    assert longest == pytest.approx(500, abs=6), "the ruler's 50 mm"
 
 
 def known_readout(results: Results) -> np.ndarray:

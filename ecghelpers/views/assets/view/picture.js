@@ -10,11 +10,12 @@ import { predictedText } from "./tables.js";
 const PAGE_WIDE = 297, PAGE_TALL = 210, EDGE = 10, WIDE = PAGE_WIDE - 2 * EDGE, TALL = PAGE_TALL - 2 * EDGE - 1; // mm
 const HEADER = 19, FOOTER = 13, BESIDE = 88, TITLE = 6, ROW = 4.7, APART_MM = 3;
 const MM = 96 / 25.4; // CSS pixels, in which everything is drawn
+const PRINT_DPI = 4 * 96; // Chromium prints a canvas as lines, and rounds its scale to sixteenths
 const PRINT = `.ecg-sheet { display: none; }
 @media print {
   html.ecg-printing, html.ecg-printing body { background: #fff; margin: 0; padding: 0; overflow: visible; height: auto; }
   html.ecg-printing body > :not(.ecg-sheet) { display: none !important; }
-  html.ecg-printing .ecg-sheet { display: block; page: ecg-sheet; }
+  html.ecg-printing .ecg-sheet { display: block; page: ecg-sheet; height: ${PAGE_TALL - 0.5}mm; overflow: hidden; }
 }
 @page ecg-sheet { size: A4 landscape; margin: 0; }`;
 
@@ -44,7 +45,7 @@ function wrap(pen, text, x, y, width, size = 2.9) {
 
 function drawTable(pen, { found, target }, x, y, width) {
   const machine = found.measurements.some((row) => row.machine !== undefined && row.machine !== null);
-  const columns = [...machine ? ["machine"] : [], "measured", "network"], at = (k) => x + width - (columns.length - 1 - k) * 24;
+  const columns = [...machine ? ["machine"] : [], "measured", "network"], at = (k) => x + width - (columns.length - 1 - k) * Math.min(24, width / 4);
   columns.forEach((text, k) => write(pen, text, at(k), y, { size: 2.8, align: "right", colour: "#555555" }));
   for (const { name, label, value, unit, digits, network, machine: there } of found.measurements) {
     const shown = name === target.name, weight = shown ? 700 : 400, size = 3, ours = shown ? found.truth : value;
@@ -111,9 +112,9 @@ function drawSheet(pen, sheet) {
   drawFoot(pen, sheet, TALL - FOOTER + 4, scale);
 }
 
-function canvasOf(sheet) {
-  const canvas = h("canvas", { width: Math.round(PAGE_WIDE / 25.4 * DPI), height: Math.round(PAGE_TALL / 25.4 * DPI) }), pen = canvas.getContext("2d");
-  pen.scale(DPI / 96, DPI / 96);
+function canvasOf(sheet, dpi = DPI) {
+  const canvas = h("canvas", { width: Math.round(PAGE_WIDE / 25.4 * dpi), height: Math.round(PAGE_TALL / 25.4 * dpi) }), pen = canvas.getContext("2d");
+  pen.scale(dpi / 96, dpi / 96);
   pen.fillStyle = "#ffffff";
   pen.fillRect(0, 0, PAGE_WIDE * MM, PAGE_TALL * MM);
   pen.translate(EDGE * MM, EDGE * MM);
@@ -128,11 +129,11 @@ export async function savePicture(sheet) {
 // Puts the sheet into the document, where a print style shows nothing else.
 export function layOutSheet(sheet) {
   takeSheetAway();
-  const canvas = canvasOf(sheet), style = new CSSStyleSheet();
+  const canvas = canvasOf(sheet, PRINT_DPI), style = new CSSStyleSheet();
   style.replaceSync(PRINT);
   style.ecgSheet = true;
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, style];
-  Object.assign(canvas.style, { width: `${PAGE_WIDE}mm`, height: `${PAGE_TALL - 0.5}mm`, display: "block" });
+  Object.assign(canvas.style, { width: `${PAGE_WIDE}mm`, height: `${PAGE_TALL}mm`, display: "block" });
   document.body.append(h("div", { className: "ecg-sheet" }, canvas));
   document.documentElement.classList.add("ecg-printing");
 }
