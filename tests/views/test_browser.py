@@ -192,8 +192,9 @@ def test_printing_gives_one_page_of_a4_and_nothing_else(opened):
     command = ["pdftoppm", "-r", "254", "-gray", "-singlefile", "-"]
     pixels = subprocess.run(command, input=pdf, capture_output=True, check=True).stdout
     ink = np.asarray(Image.open(io.BytesIO(pixels)))[1700:] < 100  # below the ECG; 10 px a mm
-    longest = max(len(run) for row in ink for run in bytes(row).split(b"\0"))
-    assert longest == pytest.approx(500, abs=6), "the ruler's 50 mm"
+    longest = [max(map(len, bytes(row).split(b"\0"))) for row in ink]
+    assert max(longest) == pytest.approx(500, abs=6), "the ruler's 50 mm"
+    assert 1700 + np.argmax(longest) == pytest.approx(1930, abs=8), "its distance from the top"
 
 
 def known_readout(results: Results) -> np.ndarray:

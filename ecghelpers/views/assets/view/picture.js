@@ -10,7 +10,7 @@ import { predictedText } from "./tables.js";
 const PAGE_WIDE = 297, PAGE_TALL = 210, EDGE = 10, WIDE = PAGE_WIDE - 2 * EDGE, TALL = PAGE_TALL - 2 * EDGE - 1; // mm
 const HEADER = 19, FOOTER = 13, BESIDE = 88, TITLE = 6, ROW = 4.7, APART_MM = 3;
 const MM = 96 / 25.4; // CSS pixels, in which everything is drawn
-const PRINT_DPI = 4 * 96; // Chromium prints a canvas as lines, and rounds its scale to sixteenths
+const PRINT_DPI = 4 * 96; // Chromium prints a canvas as lines, and rounds its scale down to 1/64
 const PRINT = `.ecg-sheet { display: none; }
 @media print {
   html.ecg-printing, html.ecg-printing body { background: #fff; margin: 0; padding: 0; overflow: visible; height: auto; }
@@ -133,7 +133,7 @@ export function layOutSheet(sheet) {
   style.replaceSync(PRINT);
   style.ecgSheet = true;
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, style];
-  Object.assign(canvas.style, { width: `${PAGE_WIDE}mm`, height: `${PAGE_TALL}mm`, display: "block" });
+  Object.assign(canvas.style, { width: `${canvas.width / 4}px`, height: `${canvas.height / 4}px`, display: "block" });
   document.body.append(h("div", { className: "ecg-sheet" }, canvas));
   document.documentElement.classList.add("ecg-printing");
 }
