@@ -186,7 +186,7 @@ def case_content(cases: Cases, case: Case) -> dict:
         rows, outside = [_target(case.target) | row], ""
     else:
         targets = cases.record(case.record_id)[2]
-        machine = own.machine if own else None
+        machine = cases.machine(case.record_id)
         predicted = cases.predictions(case.record_id)
         rows = measurements(case.beat_uv, case.fiducials, targets, predicted, machine)
         outside = cases.known_range.outside(case.beat_uv, targets) if own else ""

@@ -141,6 +141,18 @@ class Cases:
         targets = dict(zip(TARGETS, map(float, data.targets[row]), strict=True))
         return data.medians[row], data.fiducials[row], targets
 
+    def machine(self, record_id: str) -> dict[str, float]:
+        """What the electrocardiograph printed, by target; empty where that is not known.
+
+        Where 12SL's values are the labels, they are no second opinion.
+        """
+        if record_id in self.own:
+            return dict(self.own[record_id].machine)
+        data = self.medians
+        if data.machine is None or data.measured is not None:
+            return {}
+        return dict(zip(TARGETS, map(float, data.machine[self._row[record_id]]), strict=True))
+
     def knows(self, record_id: str) -> bool:
         """Whether the record is in the results or was added."""
         return record_id in self._row or record_id in self.own

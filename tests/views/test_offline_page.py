@@ -4,6 +4,7 @@ import json
 import re
 import zlib
 from base64 import b64decode
+from dataclasses import replace
 
 import fake_results
 import numpy as np
@@ -12,10 +13,11 @@ import pytest
 
 from ecghelpers.attribution_methods import METHODS
 from ecghelpers.data.maps_and_curves import read_attributions, write_attributions
+from ecghelpers.ecg import TARGETS
 from ecghelpers.evaluation import review
 from ecghelpers.files import write_table
 from ecghelpers.views import beat_edits, bundle, offline_page
-from ecghelpers.views.content import BYTE, WORD, as_stored
+from ecghelpers.views.content import BYTE, WORD, as_stored, case_content
 from ecghelpers.views.results_folder import Cases
 from ecghelpers.views.styles import METHOD_LABELS
 
@@ -95,6 +97,21 @@ def test_edits_of_the_beat_are_stored_with_predictions_and_maps(results):
     assert np.abs(case.beat_uv + change - beat).max() < 0.015 * first["change"]["peak"]
     assert first["prediction"] == pytest.approx(float(cases.predict_beats("qt", 1, beat[None])[0]))
     assert first["fiducials"] == list(marks)
+
+
+def test_what_the_electrocardiograph_measured_stands_beside(results):
+    cases = Cases(results)
+    case = cases.case("qt", 1, fake_results.HOSTILE_IDS[0])
+
+    def qt():
+        return {m["name"]: m["machine"] for m in case_content(cases, case)["measurements"]}["qt"]
+
+    assert qt() is None
+    printed = np.full((len(cases.medians.record_id), len(TARGETS)), 440.0, np.float32)
+    cases.medians = replace(cases.medians, machine=printed)
+    assert qt() == 440
+    cases.medians = replace(cases.medians, measured=printed)  # then 12SL's values are the labels
+    assert qt() is None
 
 
 def test_a_name_that_two_modules_declare_is_refused(tmp_path, monkeypatch):
