@@ -13,7 +13,6 @@ from .picture import Picture
 from .styles import METHOD_STYLES, in_order
 
 GREY, BLACK = "#9a9a9a", "#000000"
-MARGIN_MS = 60  # of the beat before and after the points that are shown
 
 
 def intervention_map(
@@ -95,35 +94,6 @@ def operator_gaps(table: pd.DataFrame, title: str) -> Picture:
     figure.supxlabel("Gap (SD of the target)", fontsize=10)
     figure.suptitle(title)
     return figure
-
-
-def first_points(beat_uv: np.ndarray, first: np.ndarray, title: str) -> Picture:
-    """Where the points lie that are perturbed first, in the four leads with most of them.
-
-    beat_uv: (12, time) in µV; first: (point,) in their order, numbered lead by lead. The lighter a
-    dot, the later its point comes.
-    """
-    leads, times = np.divmod(first, beat_uv.shape[1])
-    counts = np.bincount(leads, minlength=len(LEADS))
-    chosen = sorted(np.argsort(-counts, kind="stable")[: min(4, np.count_nonzero(counts))])
-    picture = Picture(3)
-    panels = np.atleast_1d(picture.subplots(1, len(chosen), sharex=True))
-    in_sight = times[np.isin(leads, chosen)]
-    reach = round(MARGIN_MS / MS_PER_SAMPLE)
-    part = slice(max(0, in_sight.min() - reach), in_sight.max() + reach)
-    time = np.arange(beat_uv.shape[1]) * MS_PER_SAMPLE
-    for axes, lead in zip(panels, chosen, strict=True):
-        axes.plot(time[part], beat_uv[lead, part] / 1000, color=GREY, lw=1, zorder=0)
-        mine = np.flatnonzero(leads == lead)[::-1]  # the first on top
-        at = times[mine]
-        dots = {"c": mine + 1, "cmap": "viridis", "vmin": 1, "vmax": len(first), "s": 22}
-        drawn = axes.scatter(time[at], beat_uv[lead, at] / 1000, **dots)
-        axes.set_title(f"{LEADS[lead]}: {len(mine)} of {len(first)}", fontsize=10)
-        axes.set_xlabel("Time (ms)")
-    panels[0].set_ylabel("Voltage (mV)")
-    picture.colorbar(drawn, ax=panels, pad=0.01).set_label("Perturbed as number", fontsize=9)
-    picture.suptitle(title, fontsize=11)
-    return picture
 
 
 def error_curves(curves: Mapping, points: np.ndarray, unit: str, title: str) -> Picture:
