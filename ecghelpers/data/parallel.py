@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
@@ -25,6 +26,7 @@ ENVIRONMENT = {
     # leak and starts another process, which loads everything again.
     "LOKY_MAX_MEMORY_LEAK_SIZE": "2e9",
 }
+SIGNAL_S = 0.5  # a Ctrl-C that ended processes may reach this one after them
 IDLE_S = 30  # after which a process ends, also where its parent was killed
 
 
@@ -90,6 +92,8 @@ def gather(futures: Sequence[Future]) -> list:
     except BaseException as error:
         with _ctrl_c_later():
             _end_processes()
+            if isinstance(error, BrokenProcessPool):
+                time.sleep(SIGNAL_S)
         if isinstance(error, BrokenProcessPool):
             raise RuntimeError(
                 "a process died while it read or measured records, perhaps for lack of memory; "

@@ -55,7 +55,7 @@ def review_figure(table: pd.DataFrame) -> Picture:
     rows, void = table[table.target == ALL], voided(table)
     tests = [name for name in TESTS if name in set(rows.test)]
     methods = methods_of(rows)
-    figure = Picture(2.2 + 0.5 * max(1, len(methods)), max(8.0, 2.6 + 0.95 * len(tests)))
+    figure = Picture(2.2 + 0.5 * max(1, len(methods)), max(8.0, 2.6 + 0.72 * len(tests)))
     axes = figure.subplots()
     for x, test in enumerate(tests):
         if test in void:
@@ -67,8 +67,8 @@ def review_figure(table: pd.DataFrame) -> Picture:
     axes.axhline(controls, color="black", lw=1.2)
     axes.set_xlim(0, max(1, len(tests)))
     axes.set_ylim(max(1, len(methods)), 0)
-    names = [fill(TESTS[t].label, 13) + ("\nVOID" if t in void else "") for t in tests]
-    axes.set_xticks(np.arange(len(tests)) + 0.5, names, fontsize=8)
+    names = [fill(TESTS[t].label, 11) + ("\nVOID" if t in void else "") for t in tests]
+    axes.set_xticks(np.arange(len(tests)) + 0.5, names, fontsize=7)
     axes.xaxis.tick_top()
     names = [fill(label(method), 26) for method in methods]
     axes.set_yticks(np.arange(len(methods)) + 0.5, names, fontsize=8)
@@ -89,7 +89,7 @@ def _cell(axes: Axes, row, x: int, y: int) -> None:
     axes.add_patch(Rectangle((x, y), 1, 1, facecolor=colour, edgecolor="white", lw=2))
     how = {"ha": "center", "va": "center", "color": ink}
     axes.text(x + 0.5, y + 0.27, f"{sign} {written(row.value)}", fontsize=9, **how)
-    axes.text(x + 0.5, y + 0.6, interval(row.low, row.high, ".2f", ""), fontsize=6.5, **how)
+    axes.text(x + 0.5, y + 0.6, interval(row.low, row.high, ".2f", ""), fontsize=6, **how)
     axes.text(
         x + 0.5,
         y + 0.84,
