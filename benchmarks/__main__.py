@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from ecghelpers.config import resolve_device
+from ecghelpers.runtime import resolve_device
 
 from . import attribution_maps, forward, intervention_maps, perturbation_curves, training_step
 from .setting import make_setting

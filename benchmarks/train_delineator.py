@@ -205,11 +205,11 @@ def disturb(beat: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def wanted(edges: np.ndarray) -> torch.Tensor:
     """Edges (lead, 6) as distributions (lead, 6, POINTS + 1)."""
     place = (edges - (delineator.STEP - 1) / 2) / delineator.STEP + delineator.PAD
-    there = (place > 1) & (place < delineator.POINTS - 2)
-    apart = np.abs(np.arange(delineator.POINTS) - np.where(there, place, 0)[..., None])
+    valid = (place > 1) & (place < delineator.POINTS - 2)
+    apart = np.abs(np.arange(delineator.POINTS) - np.where(valid, place, 0)[..., None])
     near = np.exp(-apart / SPREAD)
-    near *= there[..., None] / near.sum(axis=-1, keepdims=True)
-    return torch.from_numpy(np.concatenate((near, ~there[..., None]), axis=-1).astype(np.float32))
+    near *= valid[..., None] / near.sum(axis=-1, keepdims=True)
+    return torch.from_numpy(np.concatenate((near, ~valid[..., None]), axis=-1).astype(np.float32))
 
 
 def train(records: list[Record], steps: int = STEPS, seed: int = SEED) -> delineator.Delineator:

@@ -19,9 +19,11 @@ intervention  effects of replacing segments
 measurement/  from an ECG to its median beat, fiducials and targets
 
 model         the network; prediction, and speed/: the same numbers faster
-files, config, parameters, ecg: whole files, paths of results, the schema of parameters, leads and
-targets; checkpoints: files of weights; selection: records that stay in their file; written: numbers
-as text; fingerprint: the code behind a result
+ecg           leads and targets; paths: files of a results folder; parameters: their schema;
+              validation: checks of arguments; runtime: device, cores, random generators;
+              files: atomic writes, digests, resume caches; checkpoints: files of weights;
+              lazy_rows: rows that stay in their file; formatting: numbers as text;
+              fingerprint: the code behind a result
 
 The package imports nothing on its own: import the modules (``from ecghelpers import attribution``).
 """

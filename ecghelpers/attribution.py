@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .attribution_methods import METHODS, Method, Run
-from .config import check_choice, check_number
+from .attribution_methods import METHODS, AttributionContext, Method
 from .ecg import INDEPENDENT_LEADS, LEADS, onto_independent_leads
 from .prediction import (
     batch_of,
@@ -21,13 +20,14 @@ from .prediction import (
     like,
     prepare_for_inference,
 )
+from .validation import check_choice, check_number
 
 LEAD_CHOICES = ("twelve", "independent")
-FLOOR = "random"  # a control, though it is among the methods
+RANDOM = "random"  # a control, though it is among the methods
 
 
 @dataclass(frozen=True)
-class Settings:
+class AttributionConfig:
     """What decides a map besides network, method and record; ``attribute`` takes each by name.
 
     multiply_by_inputs: for DeepLIFT, integrated gradients and gradient SHAP. attribution_noise: σ
@@ -44,7 +44,7 @@ class Settings:
 
 DEFAULTS = {
     field.name: field.default
-    for field in fields(Settings)
+    for field in fields(AttributionConfig)
     if field.name not in ("multiply_by_inputs", "seed")
 }
 
@@ -118,7 +118,7 @@ def attribute(
     ids = check_record_ids(record_id, beats)
     model, device, dtype = prepare_for_inference(model)
     size = batch_of(batch_size, device)
-    run = Run(model, ids, seed, size, multiply_by_inputs, parameters)
+    run = AttributionContext(model, ids, seed, size, multiply_by_inputs, parameters)
     given = {"baseline": baseline, "voltage_sd": _typical_sd(beats) if row.per_sd else None}
     given |= {"voltage_sd": voltage_sd} if voltage_sd is not None else {}
     run = replace(run, **{n: _one_beat(n, v, beats, device, dtype) for n, v in given.items()})
@@ -157,7 +157,7 @@ def typical_beat() -> tuple[np.ndarray, np.ndarray]:
         return file["mean"].astype(np.float32), file["sd"].astype(np.float32)
 
 
-def _computed(row: Method, run: Run, beats: Tensor) -> Tensor:
+def _computed(row: Method, run: AttributionContext, beats: Tensor) -> Tensor:
     """A method's map of some beats, without Captum's announcements of its hooks and gradients."""
     with warnings.catch_warnings(), torch.enable_grad():
         warnings.simplefilter("ignore")

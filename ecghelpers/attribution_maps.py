@@ -7,13 +7,13 @@ from dataclasses import asdict
 import numpy as np
 from torch import nn
 
-from .attribution import METHODS, Settings, attribute, typical_beat, unit
+from .attribution import METHODS, AttributionConfig, attribute, typical_beat, unit
 from .checkpoints import weights_digest
-from .config import check_choice
 from .data.maps_and_curves import Attributions
 from .data.medians import Medians
 from .ecg import TARGETS
 from .prediction import predict
+from .validation import check_choice
 
 BASELINES = {"flat": "flat line", "mean": "average beat"}
 MOST_RECORDS = 4096  # that mean and SD of the voltage are taken over
@@ -32,7 +32,7 @@ def explain(
     model: nn.Module,
     data: Medians,
     target: str,
-    settings: Settings | None = None,
+    settings: AttributionConfig | None = None,
     *,
     methods: Iterable[str] = METHODS,
     baseline: str = "flat",
@@ -45,7 +45,7 @@ def explain(
     training records, of ``training_beat``.
     """
     check_choice("baseline", baseline, BASELINES)
-    settings, methods = settings or Settings(), list(methods)
+    settings, methods = settings or AttributionConfig(), list(methods)
     mean, sd = reference or typical_beat()
     options = asdict(settings) | {"record_id": data.record_id, "voltage_sd": sd}
     maps, details, against_mean = {}, {}, {}
@@ -78,7 +78,7 @@ def explain(
 def maps_of(
     model: nn.Module,
     records: Medians,
-    settings: Settings,
+    settings: AttributionConfig,
     stored: Attributions,
     reference: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> dict[str, np.ndarray]:

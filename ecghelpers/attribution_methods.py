@@ -1,7 +1,8 @@
 """The attribution methods: a function each, and the table METHODS.
 
-To add a method, write a function (Run, beats) → map, whose docstring begins with a sentence for
-readers, and give it a row in METHODS. Notebooks, page, explorer and review read all of it there.
+To add a method, write a function (AttributionContext, beats) → map whose docstring begins with a
+sentence for readers, and give it a row in METHODS. Notebooks, page, explorer and review use that
+table.
 """
 
 from collections.abc import Callable
@@ -12,13 +13,13 @@ import torch
 from captum import attr
 from torch import Tensor, nn
 
-from .config import generator
 from .ecg import MS_PER_SAMPLE
 from .intervention import SEGMENT_MS
+from .runtime import generator
 
 
 @dataclass(frozen=True)
-class Run:
+class AttributionContext:
     """What a method needs besides the beats.
 
     baseline: (lead, time) µV, what contributions are explained against; voltage_sd: (lead, time)
@@ -50,31 +51,31 @@ class Run:
         return torch.from_numpy(np.stack(fields)).to(beats) * sigma[:, None, None, None]
 
 
-def saliency(run: Run, beats: Tensor) -> Tensor:
+def saliency(context: AttributionContext, beats: Tensor) -> Tensor:
     """The gradient: how much the prediction would change with the voltage at each sample.
 
     Signed (Simonyan et al., arXiv 1312.6034).
     """
-    return attr.Saliency(run.model).attribute(beats, abs=False)
+    return attr.Saliency(context.model).attribute(beats, abs=False)
 
 
-def saliency_sd(run: Run, beats: Tensor) -> Tensor:
+def saliency_sd(context: AttributionContext, beats: Tensor) -> Tensor:
     """The gradient times the usual spread of the voltage: a change as large as it usually is.
 
     Our own: to first order the change of the prediction for a change of one SD over training ECGs.
     """
-    return saliency(run, beats) * run.voltage_sd
+    return saliency(context, beats) * context.voltage_sd
 
 
-def input_x_gradient(run: Run, beats: Tensor) -> Tensor:
+def input_x_gradient(context: AttributionContext, beats: Tensor) -> Tensor:
     """The gradient times the voltage, or its difference from the baseline.
 
     Shrikumar et al., arXiv 1605.01713.
     """
-    return saliency(run, beats) * (beats - run.against(beats))
+    return saliency(context, beats) * (beats - context.against(beats))
 
 
-def occlusion(run: Run, beats: Tensor) -> Tensor:
+def occlusion(context: AttributionContext, beats: Tensor) -> Tensor:
     """How the prediction changes when 40 ms of one lead are set to the baseline.
 
     Occlusion of Zeiler and Fergus (arXiv 1311.2901) on segments of 40 ms that do not overlap, each
@@ -85,96 +86,102 @@ def occlusion(run: Run, beats: Tensor) -> Tensor:
     segments = -(-time // samples)
     number = torch.arange(time, device=beats.device) // samples
     mask = torch.arange(leads, device=beats.device)[:, None] * segments + number
-    effects = attr.FeatureAblation(run.model).attribute(
+    effects = attr.FeatureAblation(context.model).attribute(
         beats.detach(),
-        baselines=run.against(beats),
+        baselines=context.against(beats),
         feature_mask=mask[None],
-        perturbations_per_eval=max(1, run.batch_size // len(beats)),
+        perturbations_per_eval=max(1, context.batch_size // len(beats)),
     )
     return effects / torch.bincount(number)[number]
 
 
-def deconvolution(run: Run, beats: Tensor) -> Tensor:
+def deconvolution(context: AttributionContext, beats: Tensor) -> Tensor:
     """A gradient of which only what is positive passes back through each layer.
 
     Zeiler and Fergus, arXiv 1311.2901.
     """
-    return attr.Deconvolution(run.model).attribute(beats)
+    return attr.Deconvolution(context.model).attribute(beats)
 
 
-def guided_backprop(run: Run, beats: Tensor) -> Tensor:
+def guided_backprop(context: AttributionContext, beats: Tensor) -> Tensor:
     """A gradient of which only what is positive, through units that were active, passes back.
 
     Springenberg et al., arXiv 1412.6806.
     """
-    return attr.GuidedBackprop(run.model).attribute(beats)
+    return attr.GuidedBackprop(context.model).attribute(beats)
 
 
-def guided_gradcam(run: Run, beats: Tensor) -> Tensor:
+def guided_gradcam(context: AttributionContext, beats: Tensor) -> Tensor:
     """Guided backprop, weighted by when the network's last block was active.
 
     At block8.conv2, interpolated (Selvaraju et al., arXiv 1610.02391).
     """
-    method = attr.GuidedGradCam(run.model, run.model.get_submodule("block8.conv2"))
+    method = attr.GuidedGradCam(context.model, context.model.get_submodule("block8.conv2"))
     return method.attribute(beats, interpolate_mode="linear")
 
 
-def deeplift(run: Run, beats: Tensor) -> Tensor:
+def deeplift(context: AttributionContext, beats: Tensor) -> Tensor:
     """Shares the difference from the baseline's prediction out over the samples, layer by layer.
 
     Rescale rule (Shrikumar et al., arXiv 1704.02685).
     """
-    method = attr.DeepLift(run.model, multiply_by_inputs=run.multiply_by_inputs)
-    return method.attribute(beats, baselines=run.against(beats).expand_as(beats).contiguous())
+    method = attr.DeepLift(context.model, multiply_by_inputs=context.multiply_by_inputs)
+    return method.attribute(beats, baselines=context.against(beats).expand_as(beats).contiguous())
 
 
-def integrated_gradients(run: Run, beats: Tensor) -> Tensor:
+def integrated_gradients(context: AttributionContext, beats: Tensor) -> Tensor:
     """The voltage times the mean gradient on the way from the baseline to the beat.
 
     Sundararajan et al., arXiv 1703.01365.
     """
-    method = attr.IntegratedGradients(run.model, multiply_by_inputs=run.multiply_by_inputs)
-    steps = run.parameters["integrated_gradients_steps"]
-    rows = max(run.batch_size, len(beats))
-    baseline = run.against(beats)
+    method = attr.IntegratedGradients(context.model, multiply_by_inputs=context.multiply_by_inputs)
+    steps = context.parameters["integrated_gradients_steps"]
+    rows = max(context.batch_size, len(beats))
+    baseline = context.against(beats)
     return method.attribute(beats, baselines=baseline, n_steps=steps, internal_batch_size=rows)
 
 
-def smoothgrad(run: Run, beats: Tensor) -> Tensor:
+def smoothgrad(context: AttributionContext, beats: Tensor) -> Tensor:
     """The mean gradient of noisy copies of the beat.
 
     Smilkov et al., arXiv 1706.03825.
     """
-    noisy = beats[:, None] + run.noise("smoothgrad", run.parameters["smoothgrad_draws"], beats)
-    return _gradients(run, noisy).mean(1)
+    noisy = beats[:, None] + context.noise(
+        "smoothgrad", context.parameters["smoothgrad_draws"], beats
+    )
+    return _gradients(context, noisy).mean(1)
 
 
-def gradient_shap(run: Run, beats: Tensor) -> Tensor:
+def gradient_shap(context: AttributionContext, beats: Tensor) -> Tensor:
     """Gradients at random points between the baseline and noisy copies, times their difference.
 
     Captum's GradientShap (Lundberg and Lee, arXiv 1705.07874), each record with its own draws.
     """
-    draws = run.parameters["gradientshap_draws"]
-    baseline = run.against(beats)[:, None]
-    away = beats[:, None] + run.noise("gradientshap", draws, beats) - baseline
-    along = [generator(run.seed, "gradientshap path", i).random(draws) for i in run.record_id]
+    draws = context.parameters["gradientshap_draws"]
+    baseline = context.against(beats)[:, None]
+    away = beats[:, None] + context.noise("gradientshap", draws, beats) - baseline
+    along = [
+        generator(context.seed, "gradientshap path", i).random(draws) for i in context.record_id
+    ]
     along = torch.from_numpy(np.stack(along)).to(beats)[:, :, None, None]
-    gradients = _gradients(run, baseline + along * away)
-    return (gradients * away if run.multiply_by_inputs else gradients).mean(1)
+    gradients = _gradients(context, baseline + along * away)
+    return (gradients * away if context.multiply_by_inputs else gradients).mean(1)
 
 
-def random(run: Run, beats: Tensor) -> Tensor:
+def random(context: AttributionContext, beats: Tensor) -> Tensor:
     """Random numbers that know nothing of the network: a control for all the others."""
     shape = tuple(beats.shape[1:])
-    fields = [generator(run.seed, "random", i).standard_normal(shape) for i in run.record_id]
+    fields = [
+        generator(context.seed, "random", i).standard_normal(shape) for i in context.record_id
+    ]
     return torch.from_numpy(np.stack(fields)).to(beats)
 
 
-def _gradients(run: Run, points: Tensor) -> Tensor:
+def _gradients(context: AttributionContext, points: Tensor) -> Tensor:
     """Gradients at (record, draw, lead, time), at most batch_size points at once."""
     flat = points.flatten(0, 1)
-    method = attr.Saliency(run.model)
-    parts = [method.attribute(part, abs=False) for part in flat.split(run.batch_size)]
+    method = attr.Saliency(context.model)
+    parts = [method.attribute(part, abs=False) for part in flat.split(context.batch_size)]
     return torch.cat(parts).view_as(points)
 
 
@@ -192,7 +199,7 @@ class Method:
     whose map it multiplies by something else, if any.
     """
 
-    compute: Callable[[Run, Tensor], Tensor]
+    compute: Callable[[AttributionContext, Tensor], Tensor]
     label: str
     sentence: str = ""
     colour: str = "#666666"

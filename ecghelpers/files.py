@@ -31,7 +31,7 @@ def provenance() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a temporary name beside path; rename it to path if the block ends without an error.
 
     A file that exists is therefore whole, whatever was killed. Raises OSError naming the path where
@@ -59,7 +59,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 
 
 def remove_temporaries(path: str | Path) -> None:
-    """Remove what was left behind where whole_file was killed while it wrote this very file."""
+    """Remove what was left behind where atomic_write was killed while it wrote this very file."""
     path = Path(path)
     before, after = f".{path.name}.", ".part"
     for temporary in path.parent.glob(f"{glob.escape(before)}*{after}"):
@@ -76,7 +76,7 @@ def _umask() -> int:
 
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file whole or not at all."""
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -87,7 +87,7 @@ def write_json(path: str | Path, value: dict) -> None:
 
 def write_table(table, path: str | Path) -> None:
     """Write a pandas table as CSV, whole or not at all."""
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         table.to_csv(temporary, index=False)
 
 
@@ -146,7 +146,7 @@ def array_digest(*arrays: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def listing(path: str | Path) -> str:
+def directory_digest(path: str | Path) -> str:
     """How many files a folder and its subfolders hold, and a digest of names, sizes and times.
 
     Hidden files, and folders behind links, which could lead round in a circle, do not count. For a
@@ -169,30 +169,30 @@ def listing(path: str | Path) -> str:
     return f"{len(lines)} files {digest[:16]}"
 
 
-class Pieces:
+class ResumeCache:
     """Finished pieces of a long computation, kept beside its output until its step is whole.
 
-    The runner of a step removes them then, with ``remove_pieces``.
+    The runner of a step removes them then, with ``remove_resume_cache``.
 
     Each piece is a dict of arrays in a file of its own, so that a killed run goes on where it was.
-    Pieces made with other settings are thrown away, so these hold all that decides the pieces:
+    ResumeCache made with other settings are thrown away, so these hold all that decides the pieces:
     digests of the data and of the code among it.
     """
 
     def __init__(self, output: str | Path, settings: dict):
-        self.folder = pieces_folder(output)
+        self.folder = resume_folder(output)
         content = json.dumps({**settings, "version": provenance()}, sort_keys=True)
         note = self.folder / "settings.json"
         # compared as bytes: a damaged note need not be text
         if not note.is_file() or note.read_bytes() != content.encode():
-            remove_pieces(output)
+            remove_resume_cache(output)
             write_text(note, content)
 
     def path(self, name: str) -> Path:
         return self.folder / f"{name}.npz"
 
     def save(self, name: str, **arrays: np.ndarray) -> None:
-        with whole_file(self.path(name)) as temporary, open(temporary, "wb") as file:
+        with atomic_write(self.path(name)) as temporary, open(temporary, "wb") as file:
             np.savez(file, **arrays)
 
     def load(self, name: str) -> dict[str, np.ndarray] | None:
@@ -204,12 +204,12 @@ class Pieces:
             return None
 
 
-def remove_pieces(output: str | Path) -> None:
+def remove_resume_cache(output: str | Path) -> None:
     """Remove the pieces that were kept for an output."""
-    shutil.rmtree(pieces_folder(output), ignore_errors=True)
+    shutil.rmtree(resume_folder(output), ignore_errors=True)
 
 
-def pieces_folder(output: str | Path) -> Path:
+def resume_folder(output: str | Path) -> Path:
     """Where whatever is kept of an unfinished output lies, beside it."""
     output = Path(output)
     return output.with_name(f".{output.name}.pieces")

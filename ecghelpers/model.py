@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from .checkpoints import load_weights, read_safetensors
 from .ecg import LEADS
-from .files import whole_file
+from .files import atomic_write
 from .speed.convolution import FFTConv1d, records_at_once, uses_fft
 from .speed.fused import can_fuse, run_blocks
 
@@ -159,7 +159,7 @@ def save_model(path: str | Path, model: StevenNet, metadata: dict[str, str] | No
     weights = {
         name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
     }
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         save_file(weights, temporary, metadata=metadata)
 
 

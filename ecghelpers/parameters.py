@@ -15,8 +15,10 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .config import DEVICES, ROOT, check_choice
 from .ecg import BEAT_SHAPE, TARGETS
+from .paths import ROOT
+from .runtime import DEVICES
+from .validation import check_choice
 
 FOLDER = ROOT / "parameters"
 

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .config import check_choice, check_number, generator
 from .ecg import BEAT_SHAPE
 from .intervention import intervention_effects
 from .perturbation_operators import OPERATORS, Beats, interpolated
@@ -18,6 +17,8 @@ from .prediction import (
     like,
     prepare_for_inference,
 )
+from .runtime import generator
+from .validation import check_choice, check_number
 
 __all__ = [
     "OPERATORS",

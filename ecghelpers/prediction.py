@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from .checkpoints import check_values
-from .config import check_number, generator, progress
 from .ecg import BEAT_SHAPE
+from .lazy_rows import LazyRows
 from .model import RECORDS_PER_PASS, StevenNet, fuse
-from .selection import Selection
+from .runtime import generator, progress
+from .validation import check_number
 
 BATCH_SIZE = {"cpu": RECORDS_PER_PASS["cpu"], "cuda": 4096}
 
@@ -119,13 +120,13 @@ def in_batches(
 
 
 def predict(
-    model: nn.Module, beats_uv: np.ndarray | Tensor | Selection, *, batch_size: int | None = None
+    model: nn.Module, beats_uv: np.ndarray | Tensor | LazyRows, *, batch_size: int | None = None
 ) -> np.ndarray | Tensor:
     """Predict the target of every beat: (record, lead, time) in µV → (record,) in target unit.
 
     Beats that lie in a file are read batch by batch.
     """
-    if not isinstance(beats_uv, Tensor | Selection):
+    if not isinstance(beats_uv, Tensor | LazyRows):
         beats_uv = np.asarray(beats_uv)
     # Values are checked batch by batch, because the beats may exceed memory.
     check_beats(beats_uv[:1] if beats_uv.ndim else beats_uv)

@@ -10,8 +10,9 @@ import json
 from importlib import resources
 from pathlib import Path
 
-from .config import check_target, resolve_device
-from .files import sha256, whole_file, write_json
+from .files import atomic_write, sha256, write_json
+from .runtime import resolve_device
+from .validation import check_target
 
 BESIDE = Path(__file__).resolve().parent.parent / "networks"  # in a clone; else in the package
 PLANTED = "planted"
@@ -87,7 +88,7 @@ def write_network(network, card: dict, place: Path) -> None:
         long = value.ndim == 3 and value.shape[2] >= HALF_FROM_TAPS
         stored[name] = value.detach().cpu().to(torch.float16 if long else value.dtype).contiguous()
     path = _weights(card["target"], card["model"], place)
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         save_file(stored, temporary)
     write_json(path.with_suffix(".json"), card | {"sha256": sha256(path)})
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import torch
 
-from .config import progress
-from .files import pieces_folder, provenance, remove_temporaries, whole_file, write_json
+from .files import atomic_write, provenance, remove_temporaries, resume_folder, write_json
 from .model import StevenNet, save_model
+from .runtime import progress
 from .trainer import RECIPES, Trainer, TrainingConfig
 
 __all__ = ["RECIPES", "Interrupted", "Trainer", "TrainingConfig", "fit", "write_network"]
@@ -38,7 +38,7 @@ def fit(
     A state found there is continued, a finished one at no cost. Raises Interrupted after a signal,
     and OSError if the state cannot be written.
     """
-    state_path = pieces_folder(output) / "training.state" if output else state_path
+    state_path = resume_folder(output) / "training.state" if output else state_path
     if state_path:
         continue_from(Path(state_path), trainer)
     c, saved = trainer.config, time.monotonic()
@@ -84,7 +84,7 @@ def save_state(trainer: Trainer, path: Path, stopped: str = "") -> None:
     packed = io.BytesIO()  # torch's own file writer hides the reason of a failure
     torch.save(trainer.state(), packed)
     try:
-        with whole_file(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_bytes(packed.getvalue())
     except OSError as error:
         prefix = f"{stopped}: stopped by a signal, state not kept: " if stopped else ""

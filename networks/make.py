@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ecghelpers import config, files, pretrained, training
+from ecghelpers import files, pretrained, runtime, training
 from ecghelpers.data import build
 from ecghelpers.data.medians import Medians, read_medians
 from ecghelpers.ecg import TARGETS
@@ -73,7 +73,7 @@ class Workshop:
             path = self.data / "augmented" / f"{first:06d}.npz"
             if not path.exists():
                 rows = np.arange(first, min(first + BLOCK, len(data.record_id)))
-                with files.whole_file(path) as temporary, open(temporary, "wb") as file:
+                with files.atomic_write(path) as temporary, open(temporary, "wb") as file:
                     np.savez(file, **vary(data, rows))
             with np.load(path) as stored:
                 used = stored["rows"] < records
@@ -88,7 +88,7 @@ def collected(folder: Path, *source, **options) -> Medians:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         build.collect(build.open_source(*source, **options), path)
-        files.remove_pieces(path)
+        files.remove_resume_cache(path)
     return read_medians(path, mapped=True)
 
 
@@ -98,7 +98,7 @@ def vary(data: Medians, rows: np.ndarray) -> dict[str, np.ndarray]:
     for row in rows:
         fiducials, rate = data.fiducials[row], data.target("VentRate")[row]
         if np.isfinite([rate, *fiducials[:4], fiducials[5]]).all():
-            rng = config.generator(SEEDS["train"], "augment", str(data.record_id[row]))
+            rng = runtime.generator(SEEDS["train"], "augment", str(data.record_id[row]))
             beat, rr_ms = augmentation.augment(data.medians[row], fiducials, 60000 / rate, rng)
             if RR_MS[0] < rr_ms < RR_MS[1]:
                 varied[row] = beat, rr_ms
@@ -144,7 +144,7 @@ def trainer_for(
         training_config,
         (beats[known], values[known]),
         (last.medians, last.target(target)),
-        config.resolve_device(),
+        runtime.resolve_device(),
     )
 
 

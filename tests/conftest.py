@@ -8,8 +8,8 @@ import torch
 import toy
 from filelock import FileLock
 
-from ecghelpers.config import Results
 from ecghelpers.data import gan
+from ecghelpers.paths import Results
 
 
 def pytest_addoption(parser):

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ecghelpers.config import Results
 from ecghelpers.data.maps_and_curves import (
     Attributions,
     Perturbation,
@@ -17,6 +16,7 @@ from ecghelpers.data.maps_and_curves import (
 from ecghelpers.data.medians import Block, write_medians
 from ecghelpers.ecg import LEADS, TARGETS
 from ecghelpers.model import StevenNet, save_model
+from ecghelpers.paths import Results
 from ecghelpers.prediction import predict
 from ecghelpers.views.styles import METHOD_LABELS
 

@@ -51,7 +51,7 @@ def test_the_blocks_of_a_collection_are_kept_until_its_step_is_whole(tmp_path):
     for _ in range(2):
         build.collect(source, path)
     assert source.asked == 1
-    files.remove_pieces(path)
+    files.remove_resume_cache(path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["medians.h5", "rejected.csv"]
 
 
@@ -100,16 +100,16 @@ def test_arrays_of_other_values_shapes_or_types_have_other_digests():
 @pytest.mark.parametrize("note", [b"\xff\xfe\x00", b"{", b"", b"[]"], ids=repr)
 def test_pieces_with_an_unreadable_note_are_thrown_away(tmp_path, note):
     output, settings = tmp_path / "out.h5", {"seed": 1}
-    pieces = files.Pieces(output, settings)
+    pieces = files.ResumeCache(output, settings)
     pieces.save("first", values=np.arange(3))
     (pieces.folder / "settings.json").write_bytes(note)
-    assert files.Pieces(output, settings).load("first") is None
+    assert files.ResumeCache(output, settings).load("first") is None
     pieces.save("first", values=np.arange(3))
-    assert (files.Pieces(output, settings).load("first")["values"] == np.arange(3)).all()
+    assert (files.ResumeCache(output, settings).load("first")["values"] == np.arange(3)).all()
 
 
 def test_a_piece_is_never_an_error_whichever_bit_is_flipped(tmp_path):
-    pieces = files.Pieces(tmp_path / "out.h5", {})
+    pieces = files.ResumeCache(tmp_path / "out.h5", {})
     pieces.save("first", values=np.arange(3))
     whole = pieces.path("first").read_bytes()
     for place in range(8 * len(whole)):
@@ -136,12 +136,12 @@ def test_a_listing_changes_with_names_sizes_and_times_but_not_with_the_place(tmp
             (folder / name).write_text(name)
             os.utime(folder / name, (1e9, 1e9))
         (folder / "deep" / "round").symlink_to(folder)
-        return files.listing(folder)
+        return files.directory_digest(folder)
 
     one = make(tmp_path / "one")
     assert one == make(tmp_path / "two") and one.startswith("3 files ")
     (tmp_path / "linked").symlink_to(tmp_path / "one")
-    assert files.listing(tmp_path / "linked") == one
+    assert files.directory_digest(tmp_path / "linked") == one
     seen = [one]
     for change in (
         lambda: os.utime(tmp_path / "one" / "deep" / "b", (1e9, 1e9 + 1)),
@@ -150,9 +150,9 @@ def test_a_listing_changes_with_names_sizes_and_times_but_not_with_the_place(tmp
         lambda: (tmp_path / "one" / "deep" / "b").write_text("longer"),
     ):
         change()
-        seen.append(files.listing(tmp_path / "one"))
+        seen.append(files.directory_digest(tmp_path / "one"))
     assert len(set(seen)) == 5
-    assert files.listing(tmp_path / "one" / "c").startswith("1 files ")
+    assert files.directory_digest(tmp_path / "one" / "c").startswith("1 files ")
 
 
 @pytest.mark.parametrize(

@@ -25,13 +25,15 @@ LAYERS = (
         "model",
         "speed",
         "files",
-        "selection",
+        "lazy_rows",
         "checkpoints",
         "fingerprint",
-        "config",
+        "paths",
+        "validation",
+        "runtime",
         "parameters",
         "ecg",
-        "written",
+        "formatting",
     },
 )
 MODULES = sorted(

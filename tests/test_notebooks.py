@@ -16,8 +16,8 @@ from nbconvert import HTMLExporter
 from PIL import Image
 
 from ecghelpers import parameters
-from ecghelpers.config import Results, from_project
 from ecghelpers.fingerprint import code_cells
+from ecghelpers.paths import Results, from_project
 from ecghelpers.run.workflow import parameter_names
 
 SHOWN = {"image/png", "text/html", "application/vnd.jupyter.widget-view+json"}

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_networks import Linear, beats, steven_net
 
-from ecghelpers.config import generator
 from ecghelpers.perturbation import (
     OPERATORS,
     interpolated,
@@ -15,6 +14,7 @@ from ecghelpers.perturbation import (
     perturbation_curve,
     relevance_order,
 )
+from ecghelpers.runtime import generator
 
 RNG = np.random.default_rng(5)
 BEATS = beats(6, seed=3)[..., 180:300].copy()

@@ -5,8 +5,8 @@ import pytest
 import torch
 from small_networks import Linear
 
+from ecghelpers.lazy_rows import LazyRows
 from ecghelpers.prediction import predict
-from ecghelpers.selection import Selection
 
 WEIGHTS = np.random.default_rng(0).normal(size=(12, 40))
 BEATS = np.random.default_rng(1).normal(size=(37, 12, 40))
@@ -64,7 +64,7 @@ def test_any_layout_of_an_array_is_taken():
 
 def test_records_are_read_where_they_lie():
     rows, whole = np.array([30, 2, 2, 36]), (1000 * BEATS).astype(np.int16)
-    chosen = Selection(whole, rows)
+    chosen = LazyRows(whole, rows)
     found = predict(Linear(WEIGHTS).float(), chosen, batch_size=3)
     np.testing.assert_allclose(found, (whole[rows] * WEIGHTS).sum((1, 2)), rtol=1e-4)
     assert isinstance(found, np.ndarray) and chosen.shape == (4, 12, 40)

@@ -15,13 +15,13 @@ from forked import forkserver, run_notebook
 from safetensors.torch import load_file, save_file
 
 from ecghelpers import pretrained
-from ecghelpers.config import Results
 from ecghelpers.data.gan import record_ids, synthesize
 from ecghelpers.data.parallel import measured_block
 from ecghelpers.ecg import TARGETS
 from ecghelpers.evaluation import performance
 from ecghelpers.measurement import LABELS_VERSION
 from ecghelpers.model import StevenNet
+from ecghelpers.paths import Results
 from ecghelpers.prediction import predict
 
 FIRST = 200

@@ -10,8 +10,8 @@ import torch
 from small_networks import beats
 
 from ecghelpers import files
+from ecghelpers.lazy_rows import LazyRows
 from ecghelpers.prediction import predict
-from ecghelpers.selection import Selection
 from ecghelpers.trainer import RECIPES
 from ecghelpers.training import Interrupted, Trainer, TrainingConfig, fit, save_state
 
@@ -68,7 +68,7 @@ def test_it_learns_from_the_beats():
 def test_beats_in_a_file_give_the_same_weights_and_key(tmp_path):
     np.save(tmp_path / "beats.npy", BEATS)
     beats, rows = np.load(tmp_path / "beats.npy", mmap_mode="r"), np.arange(40)
-    data = [(Selection(beats, part), VALUES[part]) for part in (rows[:30], rows[30:])]
+    data = [(LazyRows(beats, part), VALUES[part]) for part in (rows[:30], rows[30:])]
     mine = Trainer(TrainingConfig("qt", epochs=1, batch_size=10), *data, CPU)
     in_memory = trainer(epochs=1)
     assert mine.checkpoint_key == in_memory.checkpoint_key

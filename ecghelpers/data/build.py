@@ -12,10 +12,12 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from ..config import check_choice, from_project, progress
 from ..data import sources
-from ..files import Pieces, write_table
+from ..files import ResumeCache, write_table
 from ..measurement import LABELS_VERSION
+from ..paths import from_project
+from ..runtime import progress
+from ..validation import check_choice
 from .medians import Block, split_of, write_medians
 
 SOURCES = ("gan", *sources.READERS)
@@ -66,13 +68,13 @@ def collect(source: Source, path: str | Path) -> list[tuple[str, str]]:
     """Write all of a source's records to ``medians.h5``.
 
     Returns (record id, reason) of the rejected, which also go to ``rejected.csv`` beside the file.
-    Finished blocks are kept beside it (files.Pieces), where the next call finds them as long as the
-    source's settings agree. Memory holds one block at a time. Raises ValueError if no record is
-    left.
+    Finished blocks are cached beside it (files.ResumeCache); the next call uses them as long as the
+    settings of the source agree. Memory holds one block at a time. Raises ValueError if no record
+    is left.
     """
     path = Path(path)
     decides = {"source": source.name, **source.settings, "labels_version": LABELS_VERSION}
-    pieces = Pieces(path, decides)
+    pieces = ResumeCache(path, decides)
     names = [f"block{number:06d}" for number in range(source.block_count)]
     key = _key(pieces)
     kept: list[np.ndarray] = []
@@ -105,7 +107,7 @@ def collect(source: Source, path: str | Path) -> list[tuple[str, str]]:
     return rejected
 
 
-def _key(pieces: Pieces) -> bytes:
+def _key(pieces: ResumeCache) -> bytes:
     """The key that patients' ids are hashed with: random, and gone with the pieces."""
     stored = pieces.load("key")
     if stored is None:
@@ -131,7 +133,7 @@ def _same_recordings(block: Block, seen: dict[str, str]) -> list[tuple[str, str]
     return again
 
 
-def _save(pieces: Pieces, name: str, block: Block) -> None:
+def _save(pieces: ResumeCache, name: str, block: Block) -> None:
     values = {each.name: getattr(block, each.name) for each in fields(block)}
     values["rejected"] = np.array(block.rejected, dtype=str).reshape(-1, 2)
     arrays = {
@@ -142,7 +144,7 @@ def _save(pieces: Pieces, name: str, block: Block) -> None:
     pieces.save(name, **arrays)
 
 
-def _load(pieces: Pieces, name: str) -> Block | None:
+def _load(pieces: ResumeCache, name: str) -> Block | None:
     arrays = pieces.load(name)
     if arrays is None:
         return None

@@ -6,8 +6,8 @@ from importlib import metadata, resources
 import numpy as np
 import torch
 
-from ..config import generator, resolve_device
 from ..ecg import INDEPENDENT_LEADS, SAMPLING_RATE_HZ
+from ..runtime import generator, resolve_device
 from .medians import Block
 from .parallel import measured_block
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ..files import remedy, whole_file
+from ..files import atomic_write, remedy
 
 NUMBERS, TEXT = "numbers", "text"
 
@@ -28,7 +28,7 @@ def write_texts(group: h5py.Group, name: str, values) -> None:
 @contextlib.contextmanager
 def created(path: str | Path) -> Iterator[h5py.File]:
     """Write an HDF5 file whole or not at all."""
-    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_write(path) as temporary, h5py.File(temporary, "w") as file:
         yield file
 
 

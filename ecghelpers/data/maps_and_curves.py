@@ -8,9 +8,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ..config import WEIGHTS
 from ..ecg import BEAT_SHAPE
 from ..files import provenance, remedy
+from ..paths import WEIGHTS
 from .hdf5 import created, dataset_of, opened, record_columns, texts, write_texts
 
 MEAN = "against_mean"  # a group beside the maps

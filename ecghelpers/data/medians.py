@@ -10,11 +10,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ..config import generator
 from ..ecg import BEAT_SHAPE, FIDUCIALS, LEADS, SAMPLING_RATE_HZ, SPLITS, TARGETS
 from ..files import provenance
+from ..lazy_rows import LazyRows
 from ..measurement import LABELS_VERSION
-from ..selection import Selection
+from ..runtime import generator
 from .hdf5 import TEXT, created, dataset_of, opened, texts, write_texts
 
 SHAPES = {"medians": BEAT_SHAPE, "targets": (len(TARGETS),), "fiducials": (len(FIDUCIALS),)}
@@ -106,7 +106,7 @@ class Medians:
     def subset(self, chosen: np.ndarray, copied: bool = True) -> "Medians":
         """The records that a mask or an array of positions chooses.
 
-        copied: False leaves the beats where they are, in a Selection, which takes no memory.
+        copied: False leaves the beats where they are, in a LazyRows, which takes no memory.
         """
         rows = {
             name: None if getattr(self, name) is None else getattr(self, name)[chosen]
@@ -115,7 +115,7 @@ class Medians:
         if copied:
             rows["medians"] = self.medians[chosen]
         else:
-            rows["medians"] = Selection(self.medians, np.arange(len(self.medians))[chosen])
+            rows["medians"] = LazyRows(self.medians, np.arange(len(self.medians))[chosen])
         return replace(self, **rows)
 
     def labelled(self, target: str, split: str, copied: bool = True) -> "Medians":

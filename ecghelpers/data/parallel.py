@@ -13,9 +13,9 @@ from loky import BrokenProcessPool, get_reusable_executor
 from loky.backend import resource_tracker
 from threadpoolctl import threadpool_limits
 
-from ..config import cores
 from ..ecg import BEAT_SHAPE, FIDUCIALS, TARGETS
 from ..measurement import Measurement, measure_many
+from ..runtime import cores
 from .medians import Block
 
 WORTH_A_POOL = 256  # starting the processes takes as long as measuring about this many

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..config import check_choice
 from ..ecg import BEAT_SHAPE, INDEPENDENT_LEADS, LEADS, TARGETS
-from ..files import listing
+from ..files import directory_digest
 from ..measurement.filters import to_500_hz
+from ..validation import check_choice
 from . import exports, ge12sl, hdf5_folder
 from .checks import Rejected
 from .folder import Entry
@@ -62,7 +62,7 @@ class FileSource:
             "block_size": self.block_size,
             "measure_missing": self.measure_missing,
             "labels": labels,
-            "files": f"{listing(path)}; {_fingerprint(self.entries)}",
+            "files": f"{directory_digest(path)}; {_fingerprint(self.entries)}",
         }
         self.attributes = {"measure_missing": self.measure_missing, "labels": labels}
 

@@ -12,11 +12,11 @@ import pandas as pd
 from torch import nn
 
 from ..checkpoints import weights_digest
-from ..config import generator
 from ..data.maps_and_curves import Intervention
 from ..data.medians import Medians
 from ..intervention import CROSSFADE_SAMPLES, SEGMENT_MS, coalition_effects, intervention_effects
 from ..prediction import predict
+from ..runtime import generator
 from . import metrics
 from .controls import mean_of_others, of_another_record, partners
 

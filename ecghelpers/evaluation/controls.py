@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..attribution import METHODS
-from ..config import generator
+from ..runtime import generator
 
 VOLTAGE, SLOPE, MEAN_MAP = "voltage", "slope", "mean_map"
 CONTROLS = (VOLTAGE, SLOPE, MEAN_MAP)
@@ -70,5 +70,5 @@ def partners(record_id: Sequence[str], seed: int, groups: Sequence | None = None
 def of_another_record(maps: np.ndarray, partner: np.ndarray) -> np.ndarray:
     """Each record's partner's map; NaN where there is none (-1)."""
     maps = np.asarray(maps, np.float64)
-    there = (partner >= 0).reshape(-1, *[1] * (maps.ndim - 1))
-    return np.where(there, maps[partner], np.nan) if len(maps) else maps
+    valid = (partner >= 0).reshape(-1, *[1] * (maps.ndim - 1))
+    return np.where(valid, maps[partner], np.nan) if len(maps) else maps

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import CubicSpline, PchipInterpolator
 
-from ..config import check_target
 from ..ecg import (
     BEAT_SAMPLES,
     BEAT_SHAPE,
@@ -20,7 +19,8 @@ from ..ecg import (
     MS_PER_SAMPLE,
     twelve_leads,
 )
-from .rhythm import EIGHT, SAMPLES_A_MINUTE, rr_samples
+from ..validation import check_target
+from .rr_interval import EIGHT, SAMPLES_A_MINUTE, rr_samples
 
 V5 = INDEPENDENT_LEADS.index("V5")
 TIME = np.arange(float(BEAT_SAMPLES))

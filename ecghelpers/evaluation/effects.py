@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
+from ..formatting import format_number, interval
 from ..measurement import measure_medians
 from ..prediction import predict
-from ..written import interval, written
 from .edits import EDITS, edit_beats
-from .rhythm import SAMPLES_A_MINUTE, rr_samples
+from .rr_interval import SAMPLES_A_MINUTE, rr_samples
 from .statistics import summary
 
 SLOPE = "slope"
@@ -74,10 +74,10 @@ def _targets_of(
     beats: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The target as measured on the first few beats, and as predicted on all, NaN where missing."""
-    there = np.isfinite(beats).all((1, 2))
-    outputs = predict(model, beats[there])
+    valid = np.isfinite(beats).all((1, 2))
+    outputs = predict(model, beats[valid])
     predicted = np.full(len(beats), np.nan, outputs.dtype)
-    predicted[there] = outputs
+    predicted[valid] = outputs
     return _measured(beats[few], fiducials[few], target, _part(rate, few)), predicted
 
 
@@ -94,11 +94,11 @@ def _means(measured: np.ndarray, predicted: np.ndarray, groups: Sequence | None)
 
 def _slopes(changes: np.ndarray, doses: Sequence[float]) -> np.ndarray:
     """(record,) least-squares slope through zero over the doses there was room for, else NaN."""
-    there, doses = np.isfinite(changes), np.array(doses)
-    square = (there * doses**2).sum(1)
+    valid, doses = np.isfinite(changes), np.array(doses)
+    square = (valid * doses**2).sum(1)
     return np.where(
         square > 0,
-        (np.where(there, changes, 0) * doses).sum(1) / np.where(square > 0, square, 1),
+        (np.where(valid, changes, 0) * doses).sum(1) / np.where(square > 0, square, 1),
         np.nan,
     )
 
@@ -108,15 +108,15 @@ def _measured(
 ) -> np.ndarray:
     """(record,) the target measured on each beat alone, NaN where it cannot be."""
     if target == "VentRate":
-        there = np.isfinite(beats).all((1, 2))
+        valid = np.isfinite(beats).all((1, 2))
         rates = np.full(len(beats), np.nan)
-        rates[there] = SAMPLES_A_MINUTE / rr_samples(beats[there], fiducials[there])
+        rates[valid] = SAMPLES_A_MINUTE / rr_samples(beats[valid], fiducials[valid])
         return rates
     rates = np.full(len(beats), USUAL_RATE) if rate is None else rate
     rates = np.where((rates >= RATES[0]) & (rates <= RATES[1]), rates, USUAL_RATE)
-    there = np.isfinite(beats).all((1, 2)) & (np.ptp(beats, axis=2) > 0).any(1)
+    valid = np.isfinite(beats).all((1, 2)) & (np.ptp(beats, axis=2) > 0).any(1)
     values = np.full(len(beats), np.nan)
-    values[there] = [m[1][target] for m in measure_medians(beats[there], 60000 / rates[there])]
+    values[valid] = [m[1][target] for m in measure_medians(beats[valid], 60000 / rates[valid])]
     return values
 
 
@@ -133,7 +133,11 @@ def follows_definition(table: pd.DataFrame, least: float = 0.8) -> tuple[bool, s
     slope = table[table["edit"] == SLOPE].iloc[0]
     if not slope["n"]:
         return False, "no record could be edited, so the definition cannot be tested"
-    low, high, value = slope["predicted_low"], slope["predicted_high"], written(slope["predicted"])
+    low, high, value = (
+        slope["predicted_low"],
+        slope["predicted_high"],
+        format_number(slope["predicted"]),
+    )
     if not np.isfinite([low, high]).all():
         few = f"{slope['n']:.0f} edited ECGs are too few to tell whether"
         return False, f"{few} the network follows the definition: slope {value} of 1"

@@ -16,15 +16,15 @@ import torch
 from torch import nn
 
 from .. import pretrained
-from ..attribution import METHODS, Settings, attribute, unit
+from ..attribution import METHODS, AttributionConfig, attribute, unit
 from ..checkpoints import weights_digest
-from ..config import progress, resolve_device
 from ..data.maps_and_curves import Attributions, read_attributions, write_attributions
 from ..data.medians import Medians
 from ..ecg import SPLITS
 from ..files import write_json, write_table
 from ..model import StevenNet, load_model, save_model
 from ..prediction import predict
+from ..runtime import progress, resolve_device
 from ..trainer import Trainer, TrainingConfig
 from ..training import fit
 from . import metrics
@@ -88,10 +88,10 @@ class Effort:
 
 def records_for(data: Medians, kind: str, split: str, most: int) -> Medians:
     """The first records of a split that a kind can be made from."""
-    there = data.split == split
+    valid = data.split == split
     if KINDS[kind].needs_qt:
-        there = there & np.isfinite(data.target("qt"))
-    return data.subset(np.flatnonzero(there)[:most])
+        valid = valid & np.isfinite(data.target("qt"))
+    return data.subset(np.flatnonzero(valid)[:most])
 
 
 def made(known: Known, records: Medians, shift_ms: float = 0.0) -> Readout:
@@ -202,7 +202,7 @@ def draw_maps(
     network: nn.Module,
     records: Medians,
     path: Path,
-    settings: Settings,
+    settings: AttributionConfig,
     methods: Sequence[str] = tuple(METHODS),
     voltage_sd: np.ndarray | None = None,
 ) -> Attributions:
@@ -272,7 +272,7 @@ def make(
     data: Medians,
     root: str | Path,
     effort: Effort,
-    settings: Settings,
+    settings: AttributionConfig,
     device: torch.device,
 ) -> pd.DataFrame:
     """Train, admit, draw and score one network in its folder; what is there already is kept.
@@ -309,14 +309,14 @@ def benchmark(
     root: str | Path,
     networks: Iterable[Known],
     effort: Effort | None = None,
-    settings: Settings | None = None,
+    settings: AttributionConfig | None = None,
     device: str = "auto",
 ) -> pd.DataFrame:
     """Make these networks one after the other, and write ``planted/scores.csv`` after each.
 
     A run that was stopped goes on where it was. Returns the scores of all that were admitted.
     """
-    effort, settings, networks = effort or Effort(), settings or Settings(), list(networks)
+    effort, settings, networks = effort or Effort(), settings or AttributionConfig(), list(networks)
     tables = []
     with progress(len(networks), "networks with known readouts") as bar:
         for known in networks:

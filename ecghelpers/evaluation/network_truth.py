@@ -14,10 +14,10 @@ import pandas as pd
 import torch
 from torch import nn
 
-from ..attribution import METHODS, Settings, attribute, kind, typical_beat
-from ..config import generator, progress
+from ..attribution import METHODS, AttributionConfig, attribute, kind, typical_beat
 from ..data.medians import Medians
 from ..model import ResModule, StevenNet
+from ..runtime import generator, progress
 from . import metrics
 from .agreement import long_table
 from .controls import control_maps
@@ -93,7 +93,7 @@ def beyond_chance(
 
 
 def _factors(
-    methods: Sequence[str], beats: np.ndarray, settings: Settings, options: Mapping
+    methods: Sequence[str], beats: np.ndarray, settings: AttributionConfig, options: Mapping
 ) -> dict[str, np.ndarray]:
     """Method → what its maps are multiplied by: the difference from the baseline, the SD, or 1."""
     baseline, sd = options.get("baseline"), options.get("voltage_sd")
@@ -112,7 +112,7 @@ def randomisation(
     model: StevenNet,
     records: Medians,
     maps: Mapping[str, np.ndarray],
-    settings: Settings,
+    settings: AttributionConfig,
     calibration_uv: np.ndarray,
     *,
     stages: Mapping[str, str] = STAGES,
@@ -157,7 +157,7 @@ def stability(
     model: nn.Module,
     records: Medians,
     maps: Mapping[str, np.ndarray],
-    settings: Settings,
+    settings: AttributionConfig,
     *,
     options: Mapping | None = None,
 ) -> pd.DataFrame:

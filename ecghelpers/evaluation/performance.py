@@ -7,13 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ..config import Results, resolve_device
 from ..data.medians import Medians
 from ..ecg import SPLITS, TARGETS
 from ..files import provenance, sha256, write_json, write_table
 from ..model import load_model, read_metadata
+from ..paths import Results
 from ..prediction import predict
 from ..pretrained import other_data
+from ..runtime import resolve_device
 
 
 def model_errors(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:

@@ -15,15 +15,16 @@ import pandas as pd
 from scipy.integrate import trapezoid
 from torch import nn
 
-from ..attribution import FLOOR
+from ..attribution import RANDOM
 from ..checkpoints import weights_digest
-from ..config import Results, progress
 from ..data.maps_and_curves import Perturbation, read_perturbation
 from ..data.medians import Medians
 from ..ecg import TARGETS
-from ..files import Pieces, array_digest, write_table
+from ..files import ResumeCache, array_digest, write_table
+from ..paths import Results
 from ..perturbation import OPERATORS, ORDERS, POINTS, perturbation_curve
 from ..prediction import prepare_for_inference
+from ..runtime import progress
 from .controls import label
 from .performance import check_predictions
 from .statistics import bootstrap_weights, mean_interval, sign_flip_test, verdicts
@@ -62,7 +63,7 @@ def perturb(
     settings = {"target": target, **asdict(procedure)}
     decides = {"beats": array_digest(records.medians), "maps": array_digest(*maps.values())}
     decides |= {"weights": weights_digest(model.state_dict()), "methods": list(maps)}
-    pieces = Pieces(path, settings | decides)
+    pieces = ResumeCache(path, settings | decides)
     model, *_ = prepare_for_inference(model)  # once, not for every curve
     common = {"noise_fraction": procedure.noise_fraction, "seed": procedure.seed}
     common |= {"record_id": list(records.record_id), "donors": donors}
@@ -152,23 +153,23 @@ def perturbation_table(
             row |= _with_interval(f"auc{count}", area(errors[method], count), weights)
         rows.append(row)
     table = pd.DataFrame(rows)
-    if FLOOR in errors:
+    if RANDOM in errors:
         table = table.merge(_against_random(errors, steps, groups), on="method")
     return table
 
 
 def _against_random(errors: Mapping, steps: int, groups: Sequence | None) -> pd.DataFrame:
     """gain, its interval, p and verdict of every method but random."""
-    floor = area(errors[FLOOR], steps)
+    floor = area(errors[RANDOM], steps)
     tests = {
-        m: sign_flip_test(area(e, steps) - floor, groups) for m, e in errors.items() if m != FLOOR
+        m: sign_flip_test(area(e, steps) - floor, groups) for m, e in errors.items() if m != RANDOM
     }
     answers = dict(zip(tests, verdicts(list(tests.values())), strict=True))
     rows = [
         {"method": m, "gain": test.mean, "gain_low": test.low, "gain_high": test.high, "p": test.p}
         for m, test in tests.items()
     ]
-    table = pd.DataFrame([*rows, {"method": FLOOR, "gain": 0.0}])
+    table = pd.DataFrame([*rows, {"method": RANDOM, "gain": 0.0}])
     return table.assign(beats_random=table["method"].map(answers).fillna(""))
 
 

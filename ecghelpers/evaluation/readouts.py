@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..config import check_choice, check_number, generator
 from ..ecg import BEAT_SAMPLES, BEAT_SHAPE, LEADS, MS_PER_SAMPLE
+from ..runtime import generator
+from ..validation import check_choice, check_number
 
 TIME = np.arange(BEAT_SAMPLES)
 CHEST = [number for number, lead in enumerate(LEADS) if lead.startswith("V")]

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..attribution import FLOOR
-from ..config import Results
+from ..attribution import RANDOM
 from ..data.medians import Medians
 from ..files import read_table, write_table
+from ..paths import Results
 from .agreement import CEILING
 from .controls import MEAN_MAP, SLOPE, VOLTAGE
 from .known_networks import ORACLE
@@ -22,7 +22,7 @@ ALL = "all"
 PASSES, FAILS, UNCLEAR = "passes", "fails", "unclear"
 COLUMNS = ["target", "method", "test", "value", "low", "high", "chance", "verdict"]
 COLUMNS += ["n", "unit_of_n"]
-BLIND = (VOLTAGE, SLOPE, FLOOR)  # they know nothing of the network: a test they pass tells nothing
+BLIND = (VOLTAGE, SLOPE, RANDOM)  # they know nothing of the network: a test they pass tells nothing
 NO_METHOD = (*BLIND, MEAN_MAP, ORACLE, CEILING)
 KNOWN = ("level", "contrast", "interval")
 BY_CONSTRUCTION = (("occlusion", "flat"), ("occlusion@mean", "mean"))  # it is this very effect

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ..written import interval, written
+from ..formatting import format_number, interval
 from .controls import AGAINST_MEAN, MEAN_MAP, label
 from .review import ALL, BY_CONSTRUCTION, FAILS, NO_METHOD, PASSES, TESTS, UNCLEAR, voided
 
@@ -36,7 +36,7 @@ def answer(table: pd.DataFrame) -> str:
         said.append(f"More of this ECG than the mean map of other ECGs: {names}.")
     shared = table[(table.target == ALL) & (table.method == MEAN_MAP) & (table.test == "change")]
     if (shared.verdict == PASSES).any():
-        value = written(shared.value.iloc[0])
+        value = format_number(shared.value.iloc[0])
         said.append(f"Most of it is common to all ECGs: their mean map alone reaches {value}.")
     for test in (t for t in TESTS if t in set(rows.test) and t not in (*QUESTIONS, "own")):
         if test in void:
@@ -62,7 +62,7 @@ def _nothing(rows: pd.DataFrame, test: str) -> str:
     question = TESTS[test].question.removesuffix("?")
     return (
         f"No method passes the question “{question}”; the best is {label(best.method)} with "
-        f"{written(best.value)} ({ends})."
+        f"{format_number(best.value)} ({ends})."
     )
 
 
@@ -83,7 +83,7 @@ def targets_that_differ(table: pd.DataFrame, test: str = "change") -> str:
     said = []
     for method, mine in rows.groupby("method", sort=False):
         if not method.endswith(AGAINST_MEAN) and len(mine) > 1:
-            ends = f"{written(mine.value.min())} to {written(mine.value.max())}"
+            ends = f"{format_number(mine.value.min())} to {format_number(mine.value.max())}"
             said.append(f"{label(method)} {ends}")
     return f"{_title(test)}, lowest to highest target: {', '.join(said)}." if said else ""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t
 
-from ..config import generator
+from ..runtime import generator
 
 ALPHA = 0.05
 CONFIDENCE = 0.95

@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from ..config import DEVICES, ROOT, Results, check_choice, cores, from_project, resolve_device
 from ..ecg import TARGETS
 from ..parameters import FOLDER, profiles
+from ..paths import ROOT, Results, from_project
+from ..runtime import DEVICES, cores, resolve_device
+from ..validation import check_choice
 from . import slurm
-from .lock import Refusal, await_steps, die_with_parent, lock, short
+from .lock import UsageError, await_steps, die_with_parent, display_path, lock
 from .notebook import STARTED
 from .progress import TERMINAL
 from .workflow import NOTEBOOKS, Workflow, parameter_names
@@ -56,12 +58,12 @@ class _Parser(argparse.ArgumentParser):
         unknown = message.removeprefix("unrecognized arguments: ")
         if unknown != message:
             flags = [flag for action in self._actions for flag in action.option_strings[-1:]]
-            raise Refusal(f"unknown flag {unknown!r}; choose from {', '.join(flags)}")
-        raise Refusal(message)
+            raise UsageError(f"unknown flag {unknown!r}; choose from {', '.join(flags)}")
+        raise UsageError(message)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """The flags of run_all.sh. Raises Refusal for anything that it does not know."""
+    """The flags of run_all.sh. Raises UsageError for anything that it does not know."""
     parser = _Parser(
         prog="run_all.sh",
         description="Train networks that measure ECGs, draw heatmaps of what they look at, "
@@ -106,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{'Failed' if status else 'Done'} after {minutes} min {seconds} s")
             if not status:  # what failed stays the last thing that is read
                 _where_to_look(Results(results))
-    except Refusal as refusal:
+    except UsageError as refusal:
         print(f"error: {refusal}", file=sys.stderr)
         return 2
     return status
@@ -122,7 +124,7 @@ def _parts(config: dict) -> list[str]:
 
 
 def check(options: argparse.Namespace) -> tuple[dict, Path]:
-    """Snakemake's configuration and the results folder. Raises Refusal before anything has run."""
+    """Snakemake's configuration and the results folder. Raises UsageError before anything runs."""
     config = {"profile": options.profile, "device": options.device}
     try:
         if options.target is not None:
@@ -146,7 +148,7 @@ def check(options: argparse.Namespace) -> tuple[dict, Path]:
         if options.slurm and not options.dry_run:
             slurm.check_reachable()
     except (ValueError, OSError, SyntaxError) as error:
-        raise Refusal(" ".join(str(error).split())) from error
+        raise UsageError(" ".join(str(error).split())) from error
     results = _results(options)
     _check_own_files(run, results)
     if not options.slurm:
@@ -161,7 +163,7 @@ def check(options: argparse.Namespace) -> tuple[dict, Path]:
 def _list(text: str, flag: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise Refusal(f"{flag} is empty; give names with commas between them")
+        raise UsageError(f"{flag} is empty; give names with commas between them")
     return list(dict.fromkeys(names))
 
 
@@ -170,7 +172,7 @@ def _rule(name: str) -> str:
         number = notebook.partition("_")[0]
         if name in (number, number.lstrip("0"), notebook, rule):
             return rule
-    raise Refusal(f"unknown step {name!r}; choose from {', '.join(STEPS)}")
+    raise UsageError(f"unknown step {name!r}; choose from {', '.join(STEPS)}")
 
 
 def _jobs(options: argparse.Namespace) -> int:
@@ -179,7 +181,7 @@ def _jobs(options: argparse.Namespace) -> int:
         graphics = len(list(Path("/dev").glob("nvidia[0-9]*"))) if options.device != "cpu" else 0
         return min(cores(), graphics * STEPS_PER_GPU or cores())
     if not re.fullmatch(r"[1-9][0-9]{0,3}", options.jobs):
-        raise Refusal(f"--jobs is {options.jobs!r}; allowed: a whole number from 1 to 9999")
+        raise UsageError(f"--jobs is {options.jobs!r}; allowed: a whole number from 1 to 9999")
     return int(options.jobs)
 
 
@@ -189,21 +191,23 @@ def _results(options: argparse.Namespace) -> Path:
         return (ROOT / "results" / options.profile).resolve()
     given = f"--results {options.results!r}"
     if not options.results.strip() or set(options.results) & set("{}") or "://" in options.results:
-        raise Refusal(f"{given}: name a folder, without braces")
+        raise UsageError(f"{given}: name a folder, without braces")
     try:
         folder = Path(options.results).resolve()
         folder.exists()
     except (OSError, RuntimeError, ValueError) as error:
-        raise Refusal(f"{given}: {error}; name another folder") from error
+        raise UsageError(f"{given}: {error}; name another folder") from error
     if folder.exists() and not folder.is_dir():
-        raise Refusal(f"{given}: that is a file; name a folder")
+        raise UsageError(f"{given}: that is a file; name a folder")
     own = [*(ROOT / name for name in OWN_FOLDERS), NOTEBOOKS, FOLDER]
     inside = any(folder.is_relative_to(path) for path in own) and "output" not in folder.parts
     if inside or ROOT.is_relative_to(folder) or folder == Path.home():
-        raise Refusal(f"{given}: the project or your home is there; name another folder")
+        raise UsageError(f"{given}: the project or your home is there; name another folder")
     for parent in folder.parents:
         if (parent / ".snakemake").is_dir() and (parent / "data").is_dir():
-            raise Refusal(f"{given}: it lies in the results folder {short(parent)}; name another")
+            raise UsageError(
+                f"{given}: it lies in the results folder {display_path(parent)}; name another"
+            )
     return folder
 
 
@@ -214,9 +218,9 @@ def _check_own_files(run: Workflow, results: Path) -> None:
         path = from_project(given).resolve()
         if given and not exists(path):
             kind = "folder" if name == "source_path" else "file"
-            raise Refusal(f"{name} is {given!r}: no such {kind} ({path})")
+            raise UsageError(f"{name} is {given!r}: no such {kind} ({path})")
         if given and (ROOT.is_relative_to(path) or results.is_relative_to(path)):
-            raise Refusal(
+            raise UsageError(
                 f"{name} is {given!r}: it holds the project or its results, not only ECGs"
             )
 
@@ -291,7 +295,7 @@ def _call(command: list[str], results: Path, log: IO) -> int:
     if status and not told and not stopped:
         log.seek(0)
         last = (log.read().strip().splitlines() or ["no message"])[-1]
-        told = f"error: Snakemake: {last} ({short(results / 'logs' / 'snakemake.log')})\n"
+        told = f"error: Snakemake: {last} ({display_path(results / 'logs' / 'snakemake.log')})\n"
     print(told, end="", file=sys.stderr)
     return status
 
@@ -332,14 +336,14 @@ def _stoppable(process: subprocess.Popen) -> Iterator[list]:
 
 
 def _where_to_look(results: Results) -> None:
-    folder = short(results.root)
+    folder = display_path(results.root)
     print()
     if results.site.exists():
         print(f"Page       {folder}/site/index.html")
     print(f"Notebooks  {folder}/notebooks/")
     for path, title in ((results.metrics, "Errors"), (results.review, "Review")):
         if path.exists():
-            print(f"{title:10} {short(path)}")
+            print(f"{title:10} {display_path(path)}")
     for method, verdicts in _review(results.review).items():
         told = [f"{v}: {', '.join(verdicts[v])}" for v in ("passes", "fails") if v in verdicts]
         print(f"  {method:26} {'; '.join(told) or 'no verdict'}")

@@ -15,11 +15,11 @@ LOCK, STEPS = ".lock", ".lock.steps"
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
-class Refusal(Exception):
+class UsageError(Exception):
     """Something that the user can put right; its text is the one line that says so."""
 
 
-def short(path: Path) -> str:
+def display_path(path: Path) -> str:
     """A path as people read it: relative to the current folder where it lies in it."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
@@ -28,14 +28,16 @@ def short(path: Path) -> str:
 def lock(results: Path) -> Iterator[None]:
     """Hold a results folder for one run; the system releases it when this process dies.
 
-    Raises Refusal when another run holds the folder or it cannot be written.
+    Raises UsageError when another run holds the folder or it cannot be written.
     """
     with contextlib.ExitStack() as stack:
         try:
             results.mkdir(parents=True, exist_ok=True)
             _take(stack.enter_context(open(results / LOCK, "a+")), results)
         except OSError as error:
-            raise Refusal(f"{short(results)} cannot be written: {error.strerror}") from error
+            raise UsageError(
+                f"{display_path(results)} cannot be written: {error.strerror}"
+            ) from error
         yield
 
 
@@ -55,7 +57,7 @@ def _take(held: TextIO, results: Path) -> None:
     except BlockingIOError:
         held.seek(0)
         owner = held.read().strip() or "one that has just started"
-        raise Refusal(f"{short(results)} is in use by another run: {owner}") from None
+        raise UsageError(f"{display_path(results)} is in use by another run: {owner}") from None
     held.truncate(0)
     held.write(f"host {socket.gethostname()}, process {os.getpid()}")
     held.flush()

@@ -23,8 +23,8 @@ from pathlib import Path
 
 import psutil
 
-from ..config import ROOT
-from ..files import remove_pieces
+from ..files import remove_resume_cache
+from ..paths import ROOT
 from .lock import die_with_parent, working_in
 from .slurm import time_left
 
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     running.replace(executed)
     failed.unlink(missing_ok=True)
     for path in options.makes:
-        remove_pieces(path)  # what was kept to go on from, had it been interrupted
+        remove_resume_cache(path)  # what was kept to go on from, had it been interrupted
     return 0
 
 

@@ -11,9 +11,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from ..config import ROOT
 from ..parameters import read_yaml
-from .lock import Refusal, short
+from ..paths import ROOT
+from .lock import UsageError, display_path
 
 PROFILE = ROOT / "profiles" / "slurm"
 TEXTS = ("slurm_account", "slurm_partition", "qos", "slurm_extra")  # of a profile's resources
@@ -21,7 +21,7 @@ IN_JOB = Path(__file__).parent / "in_job"  # first on the PATH of jobs: see srun
 
 
 def check_profile(rules: set[str]) -> None:
-    """Raise Refusal for what Snakemake would take for something else, or not notice at all.
+    """Raise UsageError for what Snakemake would take for something else, or not notice at all.
 
     That is a number where a text is meant (YAML reads 0123 as 83), a resource of another name, and
     settings of a rule that does not exist. rules: of the Snakefile.
@@ -30,25 +30,27 @@ def check_profile(rules: set[str]) -> None:
     values = read_yaml(path)
     resources = values.get("set-resources") or {}
     for rule in {*resources, *(values.get("set-threads") or {})} - rules:
-        raise Refusal(f"{short(path)}: no step {rule!r}; choose from {', '.join(sorted(rules))}")
+        raise UsageError(
+            f"{display_path(path)}: no step {rule!r}; choose from {', '.join(sorted(rules))}"
+        )
     for chosen in (values.get("default-resources") or {}, *resources.values()):
         for name, value in (chosen or {}).items():
             right = f"slurm_{name}" if name in ("account", "partition") else name
             if right != name or (name in TEXTS and isinstance(value, int | float)):
-                raise Refusal(
-                    f"{short(path)}: {name} is {value!r}; put it in quotes and write "
+                raise UsageError(
+                    f"{display_path(path)}: {name} is {value!r}; put it in quotes and write "
                     f'{right}: "{value}"'
                 )
 
 
 def check_reachable() -> None:
-    """Raise Refusal where Slurm's commands are absent or its controller does not answer."""
+    """Raise UsageError where Slurm's commands are absent or its controller does not answer."""
     if not shutil.which("sbatch"):
-        raise Refusal("--slurm: there is no sbatch here; run on a login node of the cluster")
+        raise UsageError("--slurm: there is no sbatch here; run on a login node of the cluster")
     answer = subprocess.run(["sinfo", "--noheader"], capture_output=True, text=True)
     if answer.returncode:
         reason = (answer.stderr.strip().splitlines() or ["no answer"])[-1]
-        raise Refusal(f"--slurm: the cluster does not answer ({reason})")
+        raise UsageError(f"--slurm: the cluster does not answer ({reason})")
 
 
 def flags(results: Path) -> list[str]:
@@ -66,8 +68,9 @@ def cancel_leftovers(results: Path, patience_s: float = 120) -> None:
     while jobs := _jobs(results):
         subprocess.run(["scancel", *jobs], capture_output=True)
         if time.monotonic() > limit:
-            raise Refusal(
-                f"jobs of an earlier run in {short(results)} do not end: scancel {' '.join(jobs)}"
+            raise UsageError(
+                f"jobs of an earlier run in {display_path(results)} do not end: "
+                f"scancel {' '.join(jobs)}"
             )
         time.sleep(1)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ..config import ROOT, Results, from_project
 from ..ecg import TARGETS
-from ..files import listing
+from ..files import directory_digest
 from ..fingerprint import PACKAGE, closure, code_cells, digest, notebook_digest
 from ..parameters import RUN_TIME, Parameters, load
+from ..paths import ROOT, Results, from_project
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -76,12 +76,12 @@ class Workflow:
     def own_files(self, wildcards) -> str:
         """The state of the user's own files: the first step runs again when one changes."""
         paths = filter(None, (self.common.source_path, self.common.labels_path))
-        return "#files=" + "; ".join(listing(from_project(path)) for path in paths)
+        return "#files=" + "; ".join(directory_digest(from_project(path)) for path in paths)
 
     def readings(self, wildcards) -> str:
         """The state of the reading study: new ratings run the review again."""
         folder = self.results / "readings"
-        return f"#readings={listing(folder) if folder.is_dir() else 'none'}"
+        return f"#readings={directory_digest(folder) if folder.is_dir() else 'none'}"
 
     def _found_targets(self) -> list[str]:
         """The targets that some record of ``medians.h5`` has; all before that is made."""

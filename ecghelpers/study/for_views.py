@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..attribution_methods import METHODS
-from ..written import interval, written
+from ..formatting import format_number, interval
 from . import results
 from .reading_study import Study
 from .settings import SCALE, SECONDS_A_MAP, default, question
@@ -33,7 +33,7 @@ def answers(study: Study, folder: str | Path, patients: Mapping[str, str]) -> di
     rows = [
         [
             METHODS[row.method].label if row.method in METHODS else row.method,
-            f"{written(row.score)} ({interval(row.low, row.high, '.2f')})",
+            f"{format_number(row.score)} ({interval(row.low, row.high, '.2f')})",
             str(row.n),
             VERDICTS.get(row.verdict, ""),
         ]

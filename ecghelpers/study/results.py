@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ..attribution import FLOOR
+from ..attribution import RANDOM
 from ..evaluation.statistics import sign_flip_test, verdicts
-from ..written import interval, written
+from ..formatting import format_number, interval
 
 LEAST_RECORDS = 9  # with fewer, none of nine methods can differ significantly from random maps
 SCORE_COLUMNS = ["method", "n", "records", "score", "low", "high", "chance", "verdict"]
@@ -38,10 +38,10 @@ def scores(ratings: pd.DataFrame, patients: Mapping[str, str] | None = None) -> 
     rows = [_score(method, part) for method, part in maps.groupby("method")]
     table = pd.DataFrame(rows, columns=SCORE_COLUMNS)
     means = maps.pivot_table("score", "cluster", "method")
-    if FLOOR in means:
-        table["chance"] = float(table.set_index("method")["score"][FLOOR])
-        others = [method for method in table["method"] if method != FLOOR]
-        tests = [sign_flip_test((means[m] - means[FLOOR]).to_numpy()) for m in others]
+    if RANDOM in means:
+        table["chance"] = float(table.set_index("method")["score"][RANDOM])
+        others = [method for method in table["method"] if method != RANDOM]
+        tests = [sign_flip_test((means[m] - means[RANDOM]).to_numpy()) for m in others]
         table["verdict"] = table["method"].map(dict(zip(others, verdicts(tests), strict=True)))
     table["verdict"] = table["verdict"].fillna("")
     return table.sort_values(["score", "method"], ascending=[False, True], ignore_index=True)
@@ -86,7 +86,7 @@ def agreement_sentence(agreed: Mapping[str, float]) -> str:
     """The result of ``agreement`` in words."""
     if not np.isfinite(agreed["alpha"]):
         return "Agreement cannot be told: it takes two readers of the same maps, and two scores."
-    value = f"α {written(agreed['alpha'])}"
+    value = f"α {format_number(agreed['alpha'])}"
     if np.isfinite(agreed["low"]):
         value += f" ({interval(agreed['low'], agreed['high'], '.2f')})"
     return f"Agreement on the {agreed['maps']} maps that at least two readers rated: {value}."

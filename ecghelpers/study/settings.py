@@ -29,7 +29,7 @@ def reader_name(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Settings:
+class StudyConfig:
     """The maps that a reader was asked to rate; kept as text in every row of the reader's file."""
 
     targets: tuple[str, ...]
@@ -42,9 +42,9 @@ class Settings:
         return f"targets={' '.join(self.targets)}; records={self.records}; maps={self.together}"
 
 
-def default(networks: Sequence[Mapping]) -> Settings:
+def default(networks: Sequence[Mapping]) -> StudyConfig:
     """The proposal: one target, RECORDS records, one map at a time."""
     targets = list(dict.fromkeys(network["target"] for network in networks))
     chosen = (FIRST,) if FIRST in targets else tuple(targets[:1])
     most = max((len(network["records"]) for network in networks), default=1)
-    return Settings(chosen, min(RECORDS, most))
+    return StudyConfig(chosen, min(RECORDS, most))

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from .. import __version__
-from ..attribution import FLOOR, MEANINGS, METHODS, kind
+from ..attribution import MEANINGS, METHODS, RANDOM, kind
 from ..ecg import TARGETS
 from ..evaluation.controls import MEAN_MAP, label
 from ..evaluation.effects import follows_definition
@@ -140,7 +140,7 @@ def _orders(cases: Cases, target: str, model: int, ids: list[str]) -> dict[str, 
     stored = cases.attributions(target, model)
     rows = [list(stored.record_id).index(record) for record in ids]
     error = np.nan_to_num(np.abs(stored.prediction - stored.truth)[rows], nan=-1)
-    maps = [values[rows] for method, values in stored.maps.items() if method != FLOOR]
+    maps = [values[rows] for method, values in stored.maps.items() if method != RANDOM]
     alike = [agreement([values[k] for values in maps]) for k in range(len(rows))]
     return {
         "error": [ids[k] for k in np.argsort(-error, kind="stable")],

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..config import check_choice
 from ..ecg import BEAT_SAMPLES, BEAT_SHAPE, FIDUCIALS, LEADS, SAMPLING_RATE_HZ
+from ..validation import check_choice
 
 RESEARCH_ONLY = "Research only, not for diagnosis"  # on every picture
 MM_PER_S = 25

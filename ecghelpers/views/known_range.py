@@ -34,8 +34,8 @@ class KnownRange:
         known = [np.isfinite(column).any() for column in values.T]
         ranges = {
             name: (float(np.nanmin(column)), float(np.nanmax(column)))
-            for name, column, there in zip(TARGETS, values.T, known, strict=True)
-            if there
+            for name, column, valid in zip(TARGETS, values.T, known, strict=True)
+            if valid
         }
         size, mean = np.abs(beats).max((1, 2)), beats.mean(0)
         apart = max(_apart(beat, mean) for beat in beats)

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from ..ecg import TARGETS
-from ..written import written
+from ..formatting import format_number
 from .picture import PANELS, Picture, panels
 from .styles import OURS, PLAIN, PUBLISHED
 
@@ -87,7 +87,7 @@ def agreement(truth, prediction, target: str, record_id=None, split: str = "test
     for level, style in ((mean, "-"), (mean - 1.96 * sd, "--"), (mean + 1.96 * sd, "--")):
         right.axhline(level, color=PUBLISHED, ls=style, lw=1.5)
         place = {"xycoords": ("axes fraction", "data"), "fontsize": 8}
-        right.annotate(written(level, "+.3g"), (1, level), **place)
+        right.annotate(format_number(level, "+.3g"), (1, level), **place)
     for k in np.argsort(-np.abs(error))[:NAMED]:
         place = {"xytext": (4, 3), "textcoords": "offset points", "fontsize": 7}
         right.annotate(str(ids[k]), (truth[k], error[k]), parse_math=False, **place)
@@ -96,7 +96,7 @@ def agreement(truth, prediction, target: str, record_id=None, split: str = "test
     for axes in (left, right):
         axes.set_xlabel(f"Measured ({unit})")
     left.set_title(f"MAE {np.abs(error).mean():.3g} {unit}, n = {error.size}", fontsize=9)
-    bias = f"Mean {written(mean, '+.3g')} {unit}"
+    bias = f"Mean {format_number(mean, '+.3g')} {unit}"
     right.set_title(f"{bias}, 95 % within ± {1.96 * sd:.3g} of it", fontsize=9)
     picture.suptitle(f"{label}, {split} records", fontsize=11)
     return picture

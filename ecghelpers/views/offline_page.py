@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..config import Results
 from ..ecg import BEAT_SHAPE
 from ..files import write_text
+from ..paths import Results
 from . import beat_edits, content
 from .bundle import ASSETS, page_script
 from .case import Case

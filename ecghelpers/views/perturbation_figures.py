@@ -49,8 +49,8 @@ def agreement(table: pd.DataFrame, scores: Mapping[str, str], title: str) -> Pic
     table: rows of ``agreement.COLUMNS``; scores: score → its name on the panel. The dashed line is
     the most that a perfect map is expected to reach.
     """
-    there = set(table.method) - {"ceiling"}
-    methods = in_order(m for m in dict.fromkeys(table.method) if m in there)[::-1]
+    valid = set(table.method) - {"ceiling"}
+    methods = in_order(m for m in dict.fromkeys(table.method) if m in valid)[::-1]
     figure = Picture(1.4 + 0.26 * len(methods))
     panels = np.atleast_1d(figure.subplots(1, len(scores), sharey=True))
     for axes, (score, words) in zip(panels, scores.items(), strict=True):

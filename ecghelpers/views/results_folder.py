@@ -9,17 +9,17 @@ import numpy as np
 
 from ..attribution_maps import training_beat
 from ..attribution_methods import METHODS
-from ..config import MAPS, WEIGHTS, Results
 from ..data.maps_and_curves import (
     Attributions,
     read_attributions,
     read_intervention,
 )
 from ..data.medians import read_medians
-from ..data.rhythm import Strip, read_strips
+from ..data.rhythm_strips import Strip, read_strips
 from ..ecg import BEAT_SAMPLES, TARGETS
 from ..evaluation.readouts import KINDS
 from ..files import read_table, sha256
+from ..paths import MAPS, WEIGHTS, Results
 from ..study.marks import text_hash
 from .case import INTERVENTION, Case, map_name
 from .known_range import KnownRange
@@ -281,8 +281,8 @@ class Cases:
         return unit(method, TARGETS[target].unit, multiply)
 
     def _read_network(self, target: str, model: int):
-        from ..config import resolve_device
         from ..model import fuse, load_model
+        from ..runtime import resolve_device
 
         path = self.folder(target, model) / WEIGHTS
         return fuse(load_model(path, resolve_device(self.device)))  # once, not for every beat

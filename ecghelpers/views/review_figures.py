@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from ..attribution_methods import METHODS
 from ..evaluation.controls import AGAINST_MEAN, label
 from ..evaluation.review import ALL, NO_METHOD, TESTS, voided
-from ..written import interval, significant, written
+from ..formatting import format_number, interval, significant
 from .picture import Picture
 
 CELL_STYLES = {"passes": ("#0072B2", "✓"), "fails": ("#D55E00", "✗"), "unclear": ("#e8e8e8", "?")}
@@ -20,10 +20,10 @@ VOID = "#c9c9c9"
 
 def methods_of(table: pd.DataFrame) -> list[str]:
     """Methods as METHODS has them, then those against the mean beat, then the controls."""
-    there = list(dict.fromkeys(table.method))
-    plain = [m for m in METHODS if m in there and m not in NO_METHOD]
-    against = [m + AGAINST_MEAN for m in METHODS if m + AGAINST_MEAN in there]
-    return [*plain, *against, *(m for m in NO_METHOD if m in there)]
+    valid = list(dict.fromkeys(table.method))
+    plain = [m for m in METHODS if m in valid and m not in NO_METHOD]
+    against = [m + AGAINST_MEAN for m in METHODS if m + AGAINST_MEAN in valid]
+    return [*plain, *against, *(m for m in NO_METHOD if m in valid)]
 
 
 def review_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -88,7 +88,7 @@ def _cell(axes: Axes, row, x: int, y: int) -> None:
     ink = "white" if row.verdict in ("passes", "fails") else "black"
     axes.add_patch(Rectangle((x, y), 1, 1, facecolor=colour, edgecolor="white", lw=2))
     how = {"ha": "center", "va": "center", "color": ink}
-    axes.text(x + 0.5, y + 0.27, f"{sign} {written(row.value)}", fontsize=9, **how)
+    axes.text(x + 0.5, y + 0.27, f"{sign} {format_number(row.value)}", fontsize=9, **how)
     axes.text(x + 0.5, y + 0.6, interval(row.low, row.high, ".2f", ""), fontsize=6, **how)
     axes.text(
         x + 0.5,

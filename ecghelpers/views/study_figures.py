@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..attribution import FLOOR
+from ..attribution import RANDOM
 from ..study import results
 from .picture import Picture
 from .styles import METHOD_LABELS
@@ -39,10 +39,10 @@ def _scores(axes: Axes, ratings: pd.DataFrame, scores: pd.DataFrame, methods: li
         if np.isfinite([row.low, row.high]).all():
             axes.plot([row.low, row.high], [place, place], color=BLUE, lw=2)
         axes.plot(row.score, place, "o", ms=7, color=BLUE)
-    if FLOOR in scores.index:
-        axes.axvline(scores.score[FLOOR], color=BLACK, ls=":", lw=1.2)
+    if RANDOM in scores.index:
+        axes.axvline(scores.score[RANDOM], color=BLACK, ls=":", lw=1.2)
         axes.annotate(
-            "random maps", (scores.score[FLOOR], 0), (4, 4), textcoords="offset points", fontsize=8
+            "random maps", (scores.score[RANDOM], 0), (4, 4), textcoords="offset points", fontsize=8
         )
     axes.set_xlim(0.9, 5.1)
     axes.set_xticks(range(1, 6), ["1\nnot at all", "2", "3", "4", "5\nexactly there"])

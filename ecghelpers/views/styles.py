@@ -30,5 +30,5 @@ OURS, PUBLISHED, PLAIN = "#0072B2", "#E69F00", "#999999"
 
 def in_order(names) -> list[str]:
     """Each name once: methods in the order of METHODS, then the rest as they come."""
-    there = dict.fromkeys(names)
-    return [name for name in METHODS if name in there] + [n for n in there if n not in METHODS]
+    valid = dict.fromkeys(names)
+    return [name for name in METHODS if name in valid] + [n for n in valid if n not in METHODS]

@@ -31,7 +31,7 @@ def edited_beat(beats_uv: np.ndarray, edited: np.ndarray, title: str) -> Picture
 
     beats_uv, edited: (record, 12, time) in µV; edited is NaN where there was no room.
     """
-    there = np.flatnonzero(np.isfinite(edited).all((1, 2)))
+    valid = np.flatnonzero(np.isfinite(edited).all((1, 2)))
     figure = Picture(2.8)
     panels = figure.subplots(1, 2)
     time = np.arange(beats_uv.shape[2]) * MS_PER_SAMPLE
@@ -39,12 +39,12 @@ def edited_beat(beats_uv: np.ndarray, edited: np.ndarray, title: str) -> Picture
         axes.set_title(lead, fontsize=10)
         axes.set_xlabel("Time (ms)")
         axes.set_ylabel("Voltage (mV)")
-        for record in there[:1]:
+        for record in valid[:1]:
             row = LEADS.index(lead)
             axes.plot(time, beats_uv[record, row] / 1000, color=GREY, lw=1.8, label="before")
             axes.plot(time, edited[record, row] / 1000, color=BLUE, lw=1, label="after")
             axes.legend(frameon=False, fontsize=9)
-    figure.suptitle(title if len(there) else f"{title}: no ECG had room for it", fontsize=11)
+    figure.suptitle(title if len(valid) else f"{title}: no ECG had room for it", fontsize=11)
     return figure
 
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from ..data.checks import one_line
-from ..data.rhythm import Strip, strip_of
+from ..data.rhythm_strips import Strip, strip_of
 from ..ecg import FIDUCIALS
 
 LONGEST_NAME = 80

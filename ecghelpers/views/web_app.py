@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from ..config import ROOT, Results
 from ..data.medians import read_medians
+from ..paths import ROOT, Results
 from .bundle import ASSETS, WEB_APP
 
 TOKEN, TAG = "WEB_APP_TOKEN", "web-app"

@@ -255,7 +255,7 @@ def test_interventions_and_maps_against_the_mean_beat_come_back(tmp_path):
 def test_a_writer_that_fails_leaves_the_old_file_and_no_other(tmp_path):
     path = tmp_path / "file.txt"
     files.write_text(path, "old")
-    with pytest.raises(RuntimeError), files.whole_file(path) as temporary:
+    with pytest.raises(RuntimeError), files.atomic_write(path) as temporary:
         temporary.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
@@ -284,7 +284,7 @@ def test_collecting_goes_on_where_it_was_killed(tmp_path):
     assert build.collect(again, path) == [("x", "flat")] and again.asked == [1, 2]
     build.collect(Listed(blocks), whole)
     assert path.read_bytes() == whole.read_bytes()
-    files.remove_pieces(path)  # as the runner does once its step is whole
+    files.remove_resume_cache(path)  # as the runner does once its step is whole
     assert sorted(p.name for p in path.parent.iterdir()) == ["medians.h5", "rejected.csv"]
     assert (path.parent / "rejected.csv").read_text() == "record_id,reason\nx,flat\n"
 
@@ -300,7 +300,7 @@ def test_blocks_of_other_settings_or_damaged_ones_are_made_again(tmp_path):
     damaged = Listed(blocks, {"seed": 1})
     build.collect(damaged, path)
     assert damaged.asked == [0, 1]
-    files.remove_pieces(path)
+    files.remove_resume_cache(path)
     with pytest.raises(KeyboardInterrupt):
         build.collect(Listed([blocks[0], None], {"seed": 1}), path)
     other = Listed(blocks, {"seed": 2})

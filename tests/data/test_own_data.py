@@ -20,9 +20,9 @@ from source_files import (
 sys.path.insert(0, str(toy.ROOT / "tests"))
 import forked
 
-from ecghelpers.config import Results
 from ecghelpers.data.medians import Medians, read_medians
 from ecghelpers.ecg import FIDUCIALS, TARGETS, twelve_leads
+from ecghelpers.paths import Results
 
 STEPS = ("01_data", "02_train", "03_evaluate", "04_heatmaps", "06_perturbation")
 SMALL = {

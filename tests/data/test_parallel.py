@@ -8,9 +8,9 @@ import sys
 import psutil
 import pytest
 
-from ecghelpers.config import cores
 from ecghelpers.data import parallel
 from ecghelpers.data.medians import read_medians
+from ecghelpers.runtime import cores
 
 TWO = os.environ | {"OMP_NUM_THREADS": "2", "TQDM_DISABLE": "1"}
 COLLECT = """

@@ -6,7 +6,7 @@ import simulated_ecg
 
 from ecghelpers.ecg import FIDUCIALS, INDEPENDENT_LEADS, LEADS, TARGETS, twelve_leads
 from ecghelpers.evaluation.edits import EDITS, edit_beats
-from ecghelpers.evaluation.rhythm import rr_samples
+from ecghelpers.evaluation.rr_interval import rr_samples
 from ecghelpers.measurement import measure, measure_median
 
 CASES = [(target, dose) for target, edit in EDITS.items() for dose in edit.doses]
@@ -29,9 +29,9 @@ def before(gan_beats):
 def test_the_measured_effect_is_the_dose_and_other_labels_stay(gan_beats, before, target, dose):
     given = gan_beats.medians, gan_beats.fiducials, target, dose
     edited = edit_beats(*given, rate=gan_beats.rate)
-    there = np.isfinite(edited).all((1, 2))
-    assert there.mean() > 0.9 and np.isnan(edited[~there]).all()
-    change = _measured(edited[there], gan_beats.rate[there]) - before[there]
+    valid = np.isfinite(edited).all((1, 2))
+    assert valid.mean() > 0.9 and np.isnan(edited[~valid]).all()
+    change = _measured(edited[valid], gan_beats.rate[valid]) - before[valid]
     for column, name in enumerate(TARGETS):
         error = np.abs(change[:, column] - (dose if name == target else 0))
         assert np.nanmedian(error) <= (3 if name == target else SMALL[name]), name
@@ -42,12 +42,12 @@ def test_the_measured_effect_is_the_dose_and_other_labels_stay(gan_beats, before
 def test_the_neighbouring_beats_move_as_the_rate_says(gan_beats, dose):
     marks, rate = gan_beats.fiducials, gan_beats.rate
     edited = edit_beats(gan_beats.medians, marks, "VentRate", dose, rate=rate)
-    there = np.isfinite(edited).all((1, 2))
-    assert there.sum() >= 4
-    told = 30000 / rr_samples(edited[there], marks[there])
-    first = 30000 / rr_samples(gan_beats.medians[there], marks[there])
+    valid = np.isfinite(edited).all((1, 2))
+    assert valid.sum() >= 4
+    told = 30000 / rr_samples(edited[valid], marks[valid])
+    first = 30000 / rr_samples(gan_beats.medians[valid], marks[valid])
     assert np.nanmedian(np.abs(told - first - dose)) < 0.5
-    for record in np.flatnonzero(there):
+    for record in np.flatnonzero(valid):
         own = slice(int(marks[record, 0]) - 10, int(marks[record, 5]) + 10)
         kept = gan_beats.medians[record, EIGHT, own]
         np.testing.assert_allclose(edited[record, EIGHT, own], kept, atol=0.01)
@@ -56,12 +56,12 @@ def test_the_neighbouring_beats_move_as_the_rate_says(gan_beats, dose):
 @pytest.mark.parametrize("target", TARGETS)
 def test_limb_leads_follow_i_and_ii(gan_beats, target):
     edited = edit_beats(gan_beats.medians, gan_beats.fiducials, target, EDITS[target].doses[-1])
-    there = np.isfinite(edited).all((1, 2))
-    assert there.any() and edited.dtype == np.float32
-    np.testing.assert_array_equal(edited[there], twelve_leads(edited[there][:, EIGHT]))
+    valid = np.isfinite(edited).all((1, 2))
+    assert valid.any() and edited.dtype == np.float32
+    np.testing.assert_array_equal(edited[valid], twelve_leads(edited[valid][:, EIGHT]))
     if TARGETS[target].name.endswith("v5"):
         rest = [lead for lead in EIGHT if LEADS[lead] != "V5"]
-        np.testing.assert_array_equal(edited[there][:, rest], gan_beats.medians[there][:, rest])
+        np.testing.assert_array_equal(edited[valid][:, rest], gan_beats.medians[valid][:, rest])
 
 
 @pytest.mark.parametrize("shape", [{}, {"pr": 200, "qt": 380, "rr": 800}, {"t": 0.5, "qrs": 100}])

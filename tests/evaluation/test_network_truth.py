@@ -4,14 +4,14 @@ import numpy as np
 import torch
 from small_networks import beats, steven_net
 
-from ecghelpers.attribution import Settings, attribute
+from ecghelpers.attribution import AttributionConfig, attribute
 from ecghelpers.data.medians import Medians
 from ecghelpers.evaluation import network_truth
 from ecghelpers.prediction import predict
 
 IDS = np.array(["a", "b", "c"])
 BEATS = beats(3, dtype=np.float32)
-FEW = Settings(smoothgrad_draws=2, gradientshap_draws=2, integrated_gradients_steps=3)
+FEW = AttributionConfig(smoothgrad_draws=2, gradientshap_draws=2, integrated_gradients_steps=3)
 METHODS = ("saliency", "guided_backprop", "random")
 
 

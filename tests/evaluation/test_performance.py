@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from small_networks import beats, steven_net
 
-from ecghelpers.config import Results
 from ecghelpers.data.medians import Medians
 from ecghelpers.ecg import FIDUCIALS, TARGETS
 from ecghelpers.evaluation.performance import score_models, score_network
 from ecghelpers.model import save_model
+from ecghelpers.paths import Results
 from ecghelpers.prediction import predict
 
 

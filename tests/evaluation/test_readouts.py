@@ -5,7 +5,7 @@ import pytest
 import torch
 from small_networks import Linear, beats, steven_net
 
-from ecghelpers.attribution import Settings
+from ecghelpers.attribution import AttributionConfig
 from ecghelpers.data.maps_and_curves import read_attributions
 from ecghelpers.data.medians import Medians
 from ecghelpers.evaluation import known_networks as known
@@ -130,7 +130,7 @@ def test_too_few_records_give_a_sentence_and_no_scores(tmp_path):
     path.parent.mkdir(parents=True)
     save_model(path, steven_net(dtype=torch.float32))
     place = torch.device("cpu")
-    table = known.make(which, unknown, tmp_path, known.Effort(maps=2), Settings(), place)
+    table = known.make(which, unknown, tmp_path, known.Effort(maps=2), AttributionConfig(), place)
     assert table.empty and list(table) == known.SCORE_COLUMNS
     told = known.admissions(tmp_path).iloc[0]
     assert not told.admitted and told.reason == "too few test records with a known QT"

@@ -8,7 +8,6 @@ import pytest
 import torch
 from fake_results import perturbation
 
-from ecghelpers.config import Results
 from ecghelpers.data.maps_and_curves import (
     Attributions,
     read_attributions,
@@ -19,6 +18,7 @@ from ecghelpers.data.maps_and_curves import (
 from ecghelpers.data.medians import Block, read_medians, write_medians
 from ecghelpers.ecg import FIDUCIALS, TARGETS
 from ecghelpers.model import load_model
+from ecghelpers.paths import Results
 
 BEATS = (2, 12, 600)
 CURVE = "saliency"

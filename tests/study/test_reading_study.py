@@ -208,7 +208,7 @@ def test_a_reader_is_one_whatever_the_case(study, tmp_path):
 
 
 def test_settings_are_kept_with_the_ratings_and_read_back(study, tmp_path):
-    asked = settings.Settings(("qt",), 2, 2)
+    asked = settings.StudyConfig(("qt",), 2, 2)
     row = reading.row(study, "AB", reading.items(study, "AB")[0], 2, "", settings=asked.text)
     study.keep(tmp_path, row)
     table, _ = study.gather(tmp_path)
@@ -217,7 +217,7 @@ def test_settings_are_kept_with_the_ratings_and_read_back(study, tmp_path):
 
 def test_one_target_and_two_records_are_proposed():
     networks = [{"target": t, "records": ["a"] * 12, "methods": METHODS} for t in TARGETS]
-    assert settings.default(networks) == settings.Settings(("qt",), 2)
+    assert settings.default(networks) == settings.StudyConfig(("qt",), 2)
     assert settings.default(networks[:1]).targets == ("VentRate",), "if there is nothing else"
     assert len({settings.question(target) for target in TARGETS}) == len(TARGETS)
 

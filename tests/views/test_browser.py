@@ -14,9 +14,9 @@ from PIL import Image
 from reading import letters
 from seen import SHADE, VIEW, captions, change, choose, drawn, part, pictures
 
-from ecghelpers.config import Results
 from ecghelpers.data.maps_and_curves import Attributions, write_attributions
 from ecghelpers.data.medians import read_medians
+from ecghelpers.paths import Results
 from ecghelpers.views import offline_page
 from ecghelpers.views.results_folder import Cases
 from ecghelpers.views.styles import METHOD_LABELS

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from ecghelpers.attribution import METHODS, Settings, kind, unit
+from ecghelpers.attribution import METHODS, AttributionConfig, kind, unit
 from ecghelpers.attribution_maps import explain
 from ecghelpers.attribution_methods import Method
 from ecghelpers.data.maps_and_curves import (
@@ -23,7 +23,7 @@ from ecghelpers.model import load_model
 from ecghelpers.views import heatmap, offline_page, review_figures, styles
 from ecghelpers.views.explorer import Explorer
 
-FEW = Settings(smoothgrad_draws=2, gradientshap_draws=2, integrated_gradients_steps=2)
+FEW = AttributionConfig(smoothgrad_draws=2, gradientshap_draws=2, integrated_gradients_steps=2)
 LABEL, COLOUR = "Voltage cubed", "#8c510a"
 
 

@@ -8,12 +8,12 @@ from conftest import OUTPUT
 from seen import captions, change, drawn, part
 
 from ecghelpers.study import reading_study
-from ecghelpers.study.settings import Settings
+from ecghelpers.study.settings import StudyConfig
 from ecghelpers.views.results_folder import Cases
 from ecghelpers.views.styles import METHOD_LABELS
 
 READER = 'Ø"<B>, R'
-BOTH = Settings(("pr", "qt"), 4, 1)  # as ``begin`` sets it up
+BOTH = StudyConfig(("pr", "qt"), 4, 1)  # as ``begin`` sets it up
 
 
 @pytest.fixture(scope="module")

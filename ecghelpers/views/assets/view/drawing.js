@@ -5,7 +5,7 @@ import { fill, h, printed } from "./dom.js";
 import { layOut } from "./leads.js";
 import { arrangement, leadChoices, mapsShown, meaningOf, NOT_STORED, sharesOf, sumText } from "./maps.js";
 import { drawPanel, leadRow } from "./paper.js";
-import { badgeOf, drawMeasurements, drawReview, predictedText } from "./tables.js";
+import { badgeOf, drawMeasurements, predictedText, showReview } from "./tables.js";
 import { showStrip } from "./strip.js";
 
 const LOCKED = ["target", "model", "record", "order", "previous", "next", "view", "slot", "second", "blind", "baseline"];
@@ -117,7 +117,7 @@ export function drawBeside(view) {
   part("outside").textContent = found.outside ?? "";
   part("usual").textContent = usualText(found, own, target);
   part("review").hidden = hidden || rating || !overview.review;
-  if (!part("review").hidden) drawReview(part("review"), overview, target);
+  if (!part("review").hidden) showReview(part("review"), overview, target);
   const measured = own.planted ? "true value" : "measured", said = predictedText(found.truth, found.prediction, target);
   const line = `${label}: ${measured} ${printed(found.truth, unit, digits)}, network ${said}${found.prediction === null ? "" : ` ${unit}`}`;
   part("status").replaceChildren(h("span", null, `Record ${choice.record} · ${found.source}`),

@@ -41,8 +41,18 @@ export function badgeOf(review, method, target, baseline = "flat") {
   return { passed, text: `passes ${passed} of ${cells.length} tests`, short: `✓ ${passed} of ${cells.length}`, title: `${lines.join("\n")}\n(click: the whole table)` };
 }
 
-// The table of the review: a row a method and a control map, a column a test; its target can be chosen.
-export function drawReview(place, overview, target) {
+// The table of the review. It is drawn anew only for another review or target: a redraw would take
+// the focus and the sentence that a reader has just opened.
+const drawn = new WeakMap();
+export function showReview(place, overview, target) {
+  const last = drawn.get(place);
+  if (last?.review === overview.review && last.target === target.name) return;
+  drawn.set(place, { review: overview.review, target: target.name });
+  drawReview(place, overview, target);
+}
+
+// A row a method and a control map, a column a test; its target can be chosen.
+function drawReview(place, overview, target) {
   const { review, methods, targets } = overview, label = (name) => methods[name]?.label ?? review.labels[name] ?? name;
   const chosen = place.querySelector("select")?.value === target.name ? target.name : ALL;
   const known = targets.filter(({ name }) => review.rows[name]), told = h("p", { name: "cell", className: "quiet", "aria-live": "polite" }, "\u00a0");

@@ -3,19 +3,19 @@
 import numpy as np
 
 
-def written(value: float, form: str = ".2f") -> str:
+def format_number(value: float, form: str = ".2f") -> str:
     """A number in a format of Python's, its minus signs as U+2212."""
     return format(value, form).replace("-", "\N{MINUS SIGN}")
 
 
 def significant(value: float) -> str:
     """Two significant digits, or all whole ones: never with an exponent above 1."""
-    return written(value, ".2g" if abs(value) < 99.5 else ".0f")
+    return format_number(value, ".2g" if abs(value) < 99.5 else ".0f")
 
 
 def interval(low: float, high: float, form: str | None = None, unknown: str = "") -> str:
     """Both ends in a format, by default significant; unknown where one is not finite."""
     if not np.isfinite([low, high]).all():
         return unknown
-    ends = [written(end, form) if form else significant(end) for end in (low, high)]
+    ends = [format_number(end, form) if form else significant(end) for end in (low, high)]
     return " to ".join(ends)

@@ -7,8 +7,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ..config import generator
 from ..ecg import INDEPENDENT_LEADS, LEADS, SAMPLING_RATE_HZ
+from ..runtime import generator
 from .build import Source
 from .hdf5 import created, opened
 from .medians import Medians, is_complete

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ecghelpers.data.medians import choose_records, read_medians
-from ecghelpers.data.rhythm import keep_strips, read_strips, strip_of
+from ecghelpers.data.rhythm_strips import keep_strips, read_strips, strip_of
 from ecghelpers.ecg import INDEPENDENT_LEADS
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-class Selection:
+class LazyRows:
     """Rows of an array, read where they are looked at: as good as ``array[rows]``, without a copy.
 
     array: (record, …), for example mapped from a file. rows: (record,) positions.
