@@ -2,11 +2,11 @@
 # first on PATH. Takes the active environment if it holds them, else the project's .venv, which is
 # made or mended as needed. A second call while one installs waits for it.
 
-# This checkout's package, the environment that was checked and its kernel, whatever else the user
-# has installed, and whatever else Python is told: its warnings are no errors, its asserts hold.
+# Python's own variables must not change the package, the environment or the kernel, turn warnings
+# into errors, or switch off assertions.
 unset "${!PYTHON@}"
 
-# Tells whether this Python holds every pinned version (build suffixes such as +cpu do not count).
+# Succeeds if this Python has every pinned version (build suffixes such as +cpu do not count).
 holds_requirements() {
     [ -n "$1" ] && "$1" -I - "$ROOT/requirements.txt" <<'PYTHON' 2>/dev/null
 import re, sys

@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and pieces of unfinished ones."""
+"""Atomic writes, digests, and caches from which an interrupted step resumes."""
 
 import contextlib
 import glob
@@ -34,7 +34,7 @@ def provenance() -> dict[str, str]:
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a temporary name beside path; rename it to path if the block ends without an error.
 
-    A file that exists is therefore whole, whatever was killed. Raises OSError naming the path where
+    A file that exists is therefore complete, even after a kill. Raises OSError, naming the path, if
     it cannot be written.
     """
     path = Path(path)
@@ -59,11 +59,11 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
 
 def remove_temporaries(path: str | Path) -> None:
-    """Remove what was left behind where atomic_write was killed while it wrote this very file."""
+    """Remove the temporary files that a killed atomic_write of this path left behind."""
     path = Path(path)
     before, after = f".{path.name}.", ".part"
     for temporary in path.parent.glob(f"{glob.escape(before)}*{after}"):
-        # "a" must spare what another process writes for "a.b"; mkstemp draws no dots
+        # keep those of "a.b" when the path is "a"; the names of mkstemp contain no dot
         if "." not in temporary.name[len(before) : -len(after)]:
             temporary.unlink(missing_ok=True)
 
@@ -75,26 +75,27 @@ def _umask() -> int:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file whole or not at all."""
+    """Write a text file atomically."""
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: str | Path, value: dict) -> None:
-    """Write a JSON file whole or not at all."""
+    """Write a JSON file atomically."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_table(table, path: str | Path) -> None:
-    """Write a pandas table as CSV, whole or not at all."""
+    """Write a pandas table as CSV, atomically."""
     with atomic_write(path) as temporary:
         table.to_csv(temporary, index=False)
 
 
 def read_table(path: str | Path, words: Iterable[str], numbers: Iterable[str] = ()):
-    """A CSV table of a results folder, as pandas gives it; columns of numbers hold numbers or NaN.
+    """Read a CSV table of a results folder with pandas.
 
-    Raises ValueError for what is no table, lacks one of these columns, or holds no number there.
+    words, numbers: required columns of text and of numbers (or NaN). Raises ValueError for a file
+    that is no table, lacks a column or has text in place of a number.
     """
     import pandas as pd
 
@@ -119,7 +120,7 @@ MADE_BY = {  # the notebook that makes a file of a results folder
 
 
 def remedy(path: str | Path) -> str:
-    """How to get a whole file in place of one that is absent or damaged."""
+    """How to make a file again that is absent or damaged."""
     path = Path(path)
     number = "07" if "planted" in path.parts else MADE_BY.get(path.name)
     step = f"step {number}" if number else "the step that made it"
@@ -149,8 +150,8 @@ def array_digest(*arrays: np.ndarray) -> str:
 def directory_digest(path: str | Path) -> str:
     """How many files a folder and its subfolders hold, and a digest of names, sizes and times.
 
-    Hidden files, and folders behind links, which could lead round in a circle, do not count. For a
-    file, the same of it alone; for what cannot be read, its name.
+    Hidden files do not count, nor do folders behind links, which may form cycles. path may also be
+    a single file. Unreadable entries count by their name.
     """
     lines, pending = [], [str(path)]
     while pending:
@@ -170,20 +171,18 @@ def directory_digest(path: str | Path) -> str:
 
 
 class ResumeCache:
-    """Finished pieces of a long computation, kept beside its output until its step is whole.
+    """Finished pieces of a long computation, kept beside its output until its step has ended.
 
-    The runner of a step removes them then, with ``remove_resume_cache``.
-
-    Each piece is a dict of arrays in a file of its own, so that a killed run goes on where it was.
-    ResumeCache made with other settings are thrown away, so these hold all that decides the pieces:
-    digests of the data and of the code among it.
+    Each piece is a dict of arrays in its own file, from which a killed run resumes. Pieces made
+    with other settings are deleted, so settings must hold all that determines them, such as digests
+    of data and code. The runner of a step calls ``remove_resume_cache`` at its end.
     """
 
     def __init__(self, output: str | Path, settings: dict):
         self.folder = resume_folder(output)
         content = json.dumps({**settings, "version": provenance()}, sort_keys=True)
         note = self.folder / "settings.json"
-        # compared as bytes: a damaged note need not be text
+        # compared as bytes, since a damaged file may not be text
         if not note.is_file() or note.read_bytes() != content.encode():
             remove_resume_cache(output)
             write_text(note, content)
@@ -196,20 +195,20 @@ class ResumeCache:
             np.savez(file, **arrays)
 
     def load(self, name: str) -> dict[str, np.ndarray] | None:
-        """The arrays of a piece, or None if it is not there or damaged."""
+        """The arrays of a piece, or None if it is absent or damaged."""
         try:
             with np.load(self.path(name), allow_pickle=False) as arrays:
                 return dict(arrays)
-        except Exception:  # damage to a zip file shows in many ways; such a piece is made anew
+        except Exception:  # a damaged zip file can raise many errors; the piece is computed again
             return None
 
 
 def remove_resume_cache(output: str | Path) -> None:
-    """Remove the pieces that were kept for an output."""
+    """Remove the pieces kept for an output."""
     shutil.rmtree(resume_folder(output), ignore_errors=True)
 
 
 def resume_folder(output: str | Path) -> Path:
-    """Where whatever is kept of an unfinished output lies, beside it."""
+    """The hidden folder beside an output that holds its unfinished state."""
     output = Path(output)
     return output.with_name(f".{output.name}.pieces")

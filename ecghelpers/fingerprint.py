@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent
 
 
 def _file(module: str) -> Path | None:
-    """Where a module or a package of modules is, None if there is none of that name."""
+    """The file of a module or package, None if there is none with that name."""
     path = PACKAGE.joinpath(*module.split("."))
     return next((p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()), None)
 

@@ -1,10 +1,10 @@
-"""Some records of an array that stays where it is, so that choosing them takes no memory."""
+"""Selected rows of an array, read on access, so that selecting takes no memory."""
 
 import numpy as np
 
 
 class LazyRows:
-    """Rows of an array, read where they are looked at: as good as ``array[rows]``, without a copy.
+    """``array[rows]`` without the copy: rows are read when they are indexed.
 
     array: (record, …), for example mapped from a file. rows: (record,) positions.
     """
@@ -28,7 +28,7 @@ class LazyRows:
         return self.array.dtype
 
     def __getitem__(self, chosen) -> np.ndarray:
-        """The chosen of these rows, as NumPy would choose them, in memory."""
+        """A copy of the chosen rows, indexed as in NumPy."""
         return self.array[self.rows[chosen]]
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:

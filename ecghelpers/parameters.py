@@ -173,7 +173,7 @@ def read_yaml(path: Path) -> dict:
 
     try:
         values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except Exception as error:  # the library raises whatever a wrong tag leads it into
+    except Exception as error:  # a wrong tag can raise any error
         why = " ".join(str(error).split())[:300] or type(error).__name__
         raise ValueError(f"{_short(path)} cannot be read: {why}") from error
     if not isinstance(values or {}, dict):

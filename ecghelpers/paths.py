@@ -63,11 +63,14 @@ class Results:
         """The folder of a network and of all that is about it."""
         return self.root / check_target(target) / f"model{int(model)}"
 
-    def models(self, target: str | None = None) -> list[tuple[str, int]]:
-        """(target, model) of every trained network, or those of a target, in TARGETS' order."""
+    def models(self, target: str | None = None, holding: str = WEIGHTS) -> list[tuple[str, int]]:
+        """(target, model) of every network, or those of a target, in TARGETS' order.
+
+        holding: a file that its folder must hold, by default the weights.
+        """
         found = []
         for name in [target] if target else TARGETS:
-            numbers = (p.parent.name[5:] for p in self.root.glob(f"{name}/model*/{WEIGHTS}"))
+            numbers = (p.parent.name[5:] for p in self.root.glob(f"{name}/model*/{holding}"))
             found += [(name, number) for number in sorted(int(n) for n in numbers if n.isdigit())]
         return found
 

@@ -28,8 +28,8 @@ def check_beats(beats_uv: np.ndarray | Tensor, what: str = "beats_uv", first: in
         beats_uv = np.asarray(beats_uv)
         if beats_uv.dtype.kind not in "iuf":
             raise ValueError(f"{what} holds {beats_uv.dtype}; allowed: real numbers, in µV")
-        # torch supports neither negative strides nor foreign byte order, and numpy calls a single
-        # record contiguous whatever its stride
+        # torch supports neither negative strides nor foreign byte order, and NumPy calls a single
+        # record contiguous regardless of its stride
         beats_uv = np.ascontiguousarray(beats_uv, beats_uv.dtype.newbyteorder("="))
         beats_uv = beats_uv.copy() if min(beats_uv.strides, default=0) < 0 else beats_uv
     with warnings.catch_warnings():

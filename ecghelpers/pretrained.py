@@ -16,7 +16,7 @@ from .validation import check_target
 
 BESIDE = Path(__file__).resolve().parent.parent / "networks"  # in a clone; else in the package
 PLANTED = "planted"
-HALF_FROM_TAPS = 50  # convolutions of at least so many taps are stored with 16 bits
+HALF_FROM_TAPS = 50  # convolutions of at least this many taps are stored with 16 bits
 GET_BOTH = "take both from one version of the project (git checkout -- networks, or install again)"
 
 

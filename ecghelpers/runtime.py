@@ -18,7 +18,7 @@ def resolve_device(device: str = "auto"):
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device 'cuda' was asked for but torch finds no GPU; use auto or cpu")
+        raise ValueError("device is 'cuda', but torch finds no GPU; use auto or cpu")
     return torch.device(device)
 
 
@@ -36,7 +36,7 @@ def generator(seed: int, *labels: str) -> np.random.Generator:
 
 
 def progress(total: int, description: str, *, quiet: bool = False):
-    """A tqdm bar to be updated by hand; TQDM_DISABLE=1 silences it, as batch logs want it."""
+    """A tqdm bar to be updated by hand; TQDM_DISABLE=1 silences it, for logs."""
     from tqdm import tqdm
 
     silenced = {"disable": True} if quiet else {}  # else the environment decides

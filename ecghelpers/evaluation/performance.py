@@ -95,8 +95,14 @@ def origins(results: Results, data: Medians) -> list[str]:
     sentences = []
     for target, number in results.models():
         metadata = read_metadata(results.network(target, number))
-        card = json.loads(metadata.get("settings", "{}")).get("card")
+        settings, now = json.loads(metadata.get("settings", "{}")), data.attributes.get("source")
+        card, source = settings.get("card"), settings.get("source", now)
         sentence = f"{target} model {number}: trained on this run's training records"
+        if source != now:
+            sentence = (
+                f"{target} model {number}: trained on records of source {source}, and these are "
+                f"from {now}; run 02 again, or name another results folder"
+            )
         if card:
             other = other_data(card, data.attributes)
             sentence = (

@@ -5,6 +5,7 @@ a good map makes it rise sooner than random numbers do. With ``operators`` the s
 followed in both orders under every operator.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -21,7 +22,7 @@ from ..data.maps_and_curves import Perturbation, read_perturbation
 from ..data.medians import Medians
 from ..ecg import TARGETS
 from ..files import ResumeCache, array_digest, write_table
-from ..paths import Results
+from ..paths import CURVES, Results
 from ..perturbation import OPERATORS, ORDERS, POINTS, perturbation_curve
 from ..prediction import prepare_for_inference
 from ..runtime import progress
@@ -192,18 +193,21 @@ def verdict_sentence(table: pd.DataFrame) -> str:
 def gather_aopc(results: Results, sd: Mapping[str, float], data: Medians) -> pd.DataFrame:
     """Write ``aopc.csv`` from every ``perturbation.h5`` of a results folder and return it.
 
-    sd: target → SD of its test values; data: whose records they are, patient by patient.
+    sd: target → SD of its test values; data: whose records they are, patient by patient. Curves of
+    a network that was replaced since are left out with a warning.
     """
     tables, group = [], dict(zip(data.record_id, data.groups, strict=True))
-    for target, model in results.models():
-        path = results.perturbation(target, model)
-        if path.is_file():
-            curves = read_perturbation(path)
-            groups = [group.get(record, record) for record in curves.record_id]
-            given = (curves.truth, curves.prediction, target, sd[target])
-            table = perturbation_table(*given, groups=groups)
-            table.insert(1, "model", model)
-            tables.append(table)
+    for target, model in results.models(holding=CURVES):
+        try:
+            curves = read_perturbation(results.perturbation(target, model))
+        except ValueError as error:
+            warnings.warn(f"left out: {error}", stacklevel=2)
+            continue
+        groups = [group.get(record, record) for record in curves.record_id]
+        given = (curves.truth, curves.prediction, target, sd[target])
+        table = perturbation_table(*given, groups=groups)
+        table.insert(1, "model", model)
+        tables.append(table)
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=EMPTY)
     write_table(table, results.aopc)
     return table

@@ -1,1 +1,1 @@
-"""What ./run_all.sh does: check a run, start Snakemake, tell what comes out."""
+"""The command ./run_all.sh: its flags, Snakemake, progress, Slurm, and one executed notebook."""

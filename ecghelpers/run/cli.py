@@ -1,4 +1,4 @@
-"""The command behind run_all.sh: check what was asked for, run Snakemake, say where to look."""
+"""The command behind run_all.sh: check its flags, run Snakemake, print where the results are."""
 
 import argparse
 import contextlib
@@ -25,21 +25,23 @@ from .notebook import STARTED
 from .progress import TERMINAL
 from .workflow import NOTEBOOKS, Workflow, parameter_names
 
-# What --only takes: the number of a notebook, its name or its rule.
-STEPS = {
-    "01_data": "data",
-    "02_train": "train",
-    "03_evaluate": "evaluate",
-    "04_heatmaps": "heatmaps",
-    "05_explore": "explore",
-    "06_perturbation": "perturbation",
-    "07_known_readouts": "known_readouts",
-    "08_network_truth": "network_truth",
-    "09_review": "review",
-    "page": "page",
-}
+STEPS = [
+    "01_data",
+    "02_train",
+    "03_evaluate",
+    "04_heatmaps",
+    "05_explore",
+    "06_perturbation",
+    "07_known_readouts",
+    "08_network_truth",
+    "09_review",
+    "page",
+]
+RULES = [step.split("_", 1)[-1] for step in STEPS]  # of the Snakefile
+SUMMARIES = ("evaluate", "explore", "review", "page")  # of all targets together
 SNAKEFILE = ROOT / "Snakefile"
 OWN_FOLDERS = (".git", ".venv", "benchmarks", "docs", "ecghelpers", "networks", "tests")
+STOPPED = "Stopped: the same command continues"
 STEPS_PER_GPU = 4  # a network of this size leaves most of a GPU idle
 EXAMPLES = """examples:
   ./run_all.sh                             everything, with the profile quick
@@ -49,7 +51,7 @@ EXAMPLES = """examples:
   ./run_all.sh --profile paper --slurm     on a cluster (docs/cluster.md)
 
 Results go to results/<profile>/. A step whose results are there is skipped; it runs again when its
-parameters, code or inputs change. After an interruption the same command goes on.
+parameters, code or inputs change. After an interruption the same command resumes.
 """
 
 
@@ -63,7 +65,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """The flags of run_all.sh. Raises UsageError for anything that it does not know."""
+    """Parse the flags of run_all.sh. Raises UsageError for unknown ones."""
     parser = _Parser(
         prog="run_all.sh",
         description="Train networks that measure ECGs, draw heatmaps of what they look at, "
@@ -81,13 +83,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--jobs", metavar="N", help="steps at a time (default: one per core, or 4 per GPU)")
     add("--device", default="auto", metavar="NAME", help=f"{', '.join(DEVICES)} (default: auto)")
     add("--force", action="store_true", help="run the chosen steps again")
-    add("--dry-run", action="store_true", help="say what would run, and why; run nothing")
+    add("--dry-run", action="store_true", help="list what would run, and why; run nothing")
     add("--slurm", action="store_true", help="run the steps as Slurm jobs (profiles/slurm/)")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the analysis; return 0 if all that was asked for is there."""
+    """Run the analysis; return 0 if everything requested was made."""
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
         config, results = check(options)
@@ -99,14 +101,10 @@ def main(arguments: list[str] | None = None) -> int:
             for failed in results.glob("notebooks/*.failed.ipynb"):
                 failed.unlink()
             began = time.monotonic()
-            status = 0
-            for steps in _parts(config):
-                status = status or _run(
-                    snakemake(options, config | {"only": steps}, results), results
-                )
+            status = _run_all(options, config, results)
             minutes, seconds = divmod(round(time.monotonic() - began), 60)
             print(f"{'Failed' if status else 'Done'} after {minutes} min {seconds} s")
-            if not status:  # what failed stays the last thing that is read
+            if not status:  # otherwise the error stays the last line
                 _where_to_look(Results(results))
     except UsageError as refusal:
         print(f"error: {refusal}", file=sys.stderr)
@@ -114,13 +112,35 @@ def main(arguments: list[str] | None = None) -> int:
     return status
 
 
-def _parts(config: dict) -> list[str]:
-    """The steps to run, in one part; the user's own data first, to see which targets they have."""
-    run, only = Workflow(config), config["only"]
+def _run_all(options: argparse.Namespace, config: dict, results: Path) -> int:
+    """Run Snakemake on all steps; 0 or 1.
+
+    A run on the user's own data makes them first, to see which targets they have. Where the steps
+    of some targets fail, a second run makes the summaries of the others.
+    """
+    (results / "logs").mkdir(exist_ok=True)
+    os.environ[STARTED] = str(time.time())
+    run, errors = Workflow(config), ""
+    parts = [config["only"]]
     if run.finds_targets and run.makes("data"):
-        rest = [step for step in STEPS.values() if run.makes(step) and step != "data"]
-        return ["data", ",".join(rest)] if rest else ["data"]
-    return [only]
+        rest = [rule for rule in RULES if run.makes(rule) and rule != "data"]
+        parts = ["data", ",".join(rest)] if rest else ["data"]
+    for rules in parts:
+        errors = errors or _run(options, config | {"only": rules}, results)
+    if not errors:
+        return 0
+    print(errors, end="", file=sys.stderr)
+    failed = re.findall(r"(?m)^failed: \w+ (\w+) model", errors)
+    targets = [target for target in Workflow(config).targets if target not in failed]
+    if failed and targets and any(map(run.makes, SUMMARIES)) and STOPPED not in errors:
+        names = ", ".join(dict.fromkeys(failed))
+        print(f"Making the summaries of {', '.join(targets)} without {names}", flush=True)
+        options.force = False
+        for line in _run(options, config | {"target": ",".join(targets)}, results).splitlines():
+            if "not tried again" not in line:
+                print(line, file=sys.stderr)
+        print(f"Summaries and page: earlier results of {names}, or none", file=sys.stderr)
+    return 1
 
 
 def check(options: argparse.Namespace) -> tuple[dict, Path]:
@@ -143,8 +163,6 @@ def check(options: argparse.Namespace) -> tuple[dict, Path]:
             parameter_names(path)
         if options.device == "cuda" and not options.slurm:
             resolve_device("cuda")
-        if options.slurm:
-            slurm.check_profile(set(re.findall(r"(?m)^rule (\w+):", SNAKEFILE.read_text())))
         if options.slurm and not options.dry_run:
             slurm.check_reachable()
     except (ValueError, OSError, SyntaxError) as error:
@@ -168,9 +186,9 @@ def _list(text: str, flag: str) -> list[str]:
 
 
 def _rule(name: str) -> str:
-    for notebook, rule in STEPS.items():
-        number = notebook.partition("_")[0]
-        if name in (number, number.lstrip("0"), notebook, rule):
+    for step, rule in zip(STEPS, RULES, strict=True):
+        number = step.partition("_")[0]
+        if name in (number, number.lstrip("0"), step, rule):
             return rule
     raise UsageError(f"unknown step {name!r}; choose from {', '.join(STEPS)}")
 
@@ -203,16 +221,11 @@ def _results(options: argparse.Namespace) -> Path:
     inside = any(folder.is_relative_to(path) for path in own) and "output" not in folder.parts
     if inside or ROOT.is_relative_to(folder) or folder == Path.home():
         raise UsageError(f"{given}: the project or your home is there; name another folder")
-    for parent in folder.parents:
-        if (parent / ".snakemake").is_dir() and (parent / "data").is_dir():
-            raise UsageError(
-                f"{given}: it lies in the results folder {display_path(parent)}; name another"
-            )
     return folder
 
 
 def _check_own_files(run: Workflow, results: Path) -> None:
-    """Refuse paths of the user's own ECGs that are absent, or hold the project or its results."""
+    """Refuse paths of the user's own ECGs that are absent or contain the project or its results."""
     for name, exists in (("source_path", Path.is_dir), ("labels_path", Path.is_file)):
         given = getattr(run.common, name)
         path = from_project(given).resolve()
@@ -251,30 +264,31 @@ def snakemake(options: argparse.Namespace, config: dict, results: Path) -> list[
     if not rules:
         command += ["--prioritize", "first_page"]
     if options.force:
-        command += ["--forcerun", *(rules or STEPS.values())]
+        command += ["--forcerun", *(rules or RULES)]
     return [*command, "--config", *pairs]
 
 
 def _dry_run(command: list[str], results: Path) -> int:
-    """Let Snakemake tell what it would do; a results folder that is not there stays so."""
+    """Let Snakemake list what it would do, without making the results folder."""
     with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile("w+") as log:
         if not results.exists():
             command, results = [*command[:-1], f"results={scratch}"], Path(scratch)
-        return _call(command, results, log)
+        errors = _call(command, results, log)
+    print(errors, end="", file=sys.stderr)
+    return int(bool(errors))
 
 
-def _run(command: list[str], results: Path) -> int:
-    (results / "logs").mkdir(exist_ok=True)
-    os.environ[STARTED] = str(time.time())
+def _run(options: argparse.Namespace, config: dict, results: Path) -> str:
+    """Run Snakemake; return the errors, one a line."""
     with (results / "logs" / "snakemake.log").open("w+") as log:
-        return _call(command, results, log)
+        return _call(snakemake(options, config, results), results, log)
 
 
-def _call(command: list[str], results: Path, log: IO) -> int:
-    """Run Snakemake; 0 or 1. What it says goes to a log, what ``progress`` tells to our outputs."""
+def _call(command: list[str], results: Path, log: IO) -> str:
+    """Run Snakemake, its own output in a log; return the errors that ``progress`` wrote."""
     sys.stdout.flush()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a script's background jobs have it
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # or Snakemake would not stop
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # Snakemake inherits it
     with tempfile.TemporaryFile("w+") as errors:
         terminal = (os.dup(1), errors.fileno())
         process = subprocess.Popen(
@@ -289,19 +303,21 @@ def _call(command: list[str], results: Path, log: IO) -> int:
             start_new_session=True,  # Ctrl-C is for us to pass on
         )
         with process, _stoppable(process) as stopped:
-            status = int(process.wait() != 0)
+            status = process.wait()
+        os.close(terminal[0])
         errors.seek(0)
-        told = errors.read()
-    if status and not told and not stopped:
+        lines = errors.read()
+    if status and stopped:
+        return f"{lines}{STOPPED}\n"
+    if status and not lines:
         log.seek(0)
         last = (log.read().strip().splitlines() or ["no message"])[-1]
-        told = f"error: Snakemake: {last} ({display_path(results / 'logs' / 'snakemake.log')})\n"
-    print(told, end="", file=sys.stderr)
-    return status
+        return f"error: Snakemake: {last} ({display_path(results / 'logs' / 'snakemake.log')})\n"
+    return lines if status else ""
 
 
 def _environment(results: Path) -> dict[str, str]:
-    """The environment of all steps: no start-up file of IPython or matplotlibrc of the user's."""
+    """The environment of all steps, without the user's IPython and matplotlib configuration."""
     own = results / ".snakemake"
     changed = {"IPYTHONDIR": f"{own}/ipython", "XDG_CONFIG_HOME": f"{own}/config"}
     if not os.access(Path.home(), os.W_OK):  # as on some nodes
@@ -311,54 +327,48 @@ def _environment(results: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _stoppable(process: subprocess.Popen) -> Iterator[list]:
-    """Pass a wish to stop on to Snakemake and its steps, which save their state.
+    """Pass signals to stop on to Snakemake and its steps, which save their state.
 
-    The second wish ends everything at once. Yields the list of wishes.
+    The second signal kills everything. Yields the list of signals.
     """
-    wishes = []
+    signals = []
 
-    def handle(*_):
-        wishes.append(None)
+    def handle(number, _):
+        signals.append(number)
+        again = len(signals) > 1
         print(
-            "Stopping at once"
-            if len(wishes) > 1
-            else "Stopping: the running steps save their state",
+            "Stopping at once" if again else "Stopping: the running steps save their state",
             file=sys.stderr,
         )
-        os.killpg(process.pid, signal.SIGKILL if len(wishes) > 1 else signal.SIGINT)
+        os.killpg(process.pid, signal.SIGKILL if again else signal.SIGINT)
 
     before = {n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
-        yield wishes
+        yield signals
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def _where_to_look(results: Results) -> None:
-    folder = display_path(results.root)
+    """Print where the results are, and the verdicts of the review."""
     print()
-    if results.site.exists():
-        print(f"Page       {folder}/site/index.html")
-    print(f"Notebooks  {folder}/notebooks/")
-    for path, title in ((results.metrics, "Errors"), (results.review, "Review")):
+    places = {"Page": results.site, "Notebooks": results.root / "notebooks"}
+    places |= {"Errors": results.metrics, "Review": results.review}
+    for title, path in places.items():
         if path.exists():
             print(f"{title:10} {display_path(path)}")
-    for method, verdicts in _review(results.review).items():
-        told = [f"{v}: {', '.join(verdicts[v])}" for v in ("passes", "fails") if v in verdicts]
-        print(f"  {method:26} {'; '.join(told) or 'no verdict'}")
-
-
-def _review(table: Path) -> dict[str, dict[str, list[str]]]:
-    """Method → verdict → tests, over all targets; empty where there is no table."""
-    methods: dict[str, dict[str, list[str]]] = {}
-    if table.is_file():
-        with table.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                if row.get("target") == "all" and row.get("verdict"):
-                    tests = methods.setdefault(row["method"], {}).setdefault(row["verdict"], [])
-                    tests.append(row["test"].replace("_", " "))
-    return methods
+    if not results.review.is_file():
+        return
+    verdicts: dict[str, dict[str, list[str]]] = {}
+    with results.review.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row.get("target") == "all" and row["verdict"] in ("passes", "fails"):
+                tests = verdicts.setdefault(row["method"], {}).setdefault(row["verdict"], [])
+                tests.append(row["test"].replace("_", " "))
+    for method, tests in verdicts.items():
+        said = (f"{verdict}: {', '.join(tests[verdict])}" for verdict in sorted(tests)[::-1])
+        print(f"  {method:26} {'; '.join(said)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One run per results folder, and no process that outlives the one that needs it."""
+"""One run per results folder, and no process that outlives its parent."""
 
 import contextlib
 import ctypes
@@ -9,35 +9,41 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
 LOCK, STEPS = ".lock", ".lock.steps"
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 class UsageError(Exception):
-    """Something that the user can put right; its text is the one line that says so."""
+    """A mistake that the user can correct; its text is the one line to print."""
 
 
 def display_path(path: Path) -> str:
-    """A path as people read it: relative to the current folder where it lies in it."""
+    """A path for messages: relative to the current folder if it lies inside."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 @contextlib.contextmanager
 def lock(results: Path) -> Iterator[None]:
-    """Hold a results folder for one run; the system releases it when this process dies.
+    """Lock a results folder for one run; the system releases it when this process ends.
 
-    Raises UsageError when another run holds the folder or it cannot be written.
+    Raises UsageError if another run holds the folder or it cannot be written.
     """
+    folder = display_path(results)
     with contextlib.ExitStack() as stack:
         try:
             results.mkdir(parents=True, exist_ok=True)
-            _take(stack.enter_context(open(results / LOCK, "a+")), results)
+            file = stack.enter_context(open(results / LOCK, "a+"))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file.truncate(0)
+            file.write(f"host {socket.gethostname()}, process {os.getpid()}")
+            file.flush()
+        except BlockingIOError:
+            file.seek(0)
+            owner = file.read().strip() or "one that has just started"
+            raise UsageError(f"{folder} is in use by another run: {owner}") from None
         except OSError as error:
-            raise UsageError(
-                f"{display_path(results)} cannot be written: {error.strerror}"
-            ) from error
+            raise UsageError(f"{folder} cannot be written: {error.strerror}") from error
         yield
 
 
@@ -51,27 +57,15 @@ def await_steps(results: Path) -> None:
             fcntl.flock(steps, fcntl.LOCK_EX)
 
 
-def _take(held: TextIO, results: Path) -> None:
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        held.seek(0)
-        owner = held.read().strip() or "one that has just started"
-        raise UsageError(f"{display_path(results)} is in use by another run: {owner}") from None
-    held.truncate(0)
-    held.write(f"host {socket.gethostname()}, process {os.getpid()}")
-    held.flush()
-
-
 @contextlib.contextmanager
 def working_in(results: Path) -> Iterator[None]:
-    """Let the next run in a results folder wait while this step is at work."""
+    """Make the next run in a results folder wait for the end of this step."""
     with open(results / STEPS, "a+") as steps:
         fcntl.flock(steps, fcntl.LOCK_SH)
         yield
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:
-    """Ask Linux to signal this process when the one that started it dies, however it dies."""
+    """Have Linux signal this process when its parent dies."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)

@@ -7,9 +7,9 @@ The working directory is the results folder. The notebook in the project's ``not
 name before the first dot runs in the project's folder. Its executed copy gets its name when all
 cells have passed; a notebook that failed is kept as ``*.failed.ipynb``.
 
-When this process is told to stop (SIGTERM, SIGINT, SIGUSR1) or the Slurm job that it is in nears
-its time limit, the kernel gets SIGTERM and GRACE_S to save its state. Within one run, a notebook
-that raised an error is not tried again; only a stopped one is.
+When this process receives SIGTERM, SIGINT or SIGUSR1, or its Slurm job nears its time limit, the
+kernel gets SIGTERM and GRACE_S to save its state. Within one run, a stopped notebook is tried
+again; one that raised an error is not.
 """
 
 import argparse
@@ -31,11 +31,11 @@ from .slurm import time_left
 GRACE_S = 100
 START_S = 600  # a kernel on a busy node or a cold network drive takes minutes to answer
 MARGIN_S = 120  # before the time limit of a Slurm job
-STARTED = "ECG_RUN_STARTED"  # when the run began that this step belongs to
+STARTED = "ECG_RUN_STARTED"  # start of the run to which this step belongs
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a notebook; return 0 if it ran to its end and made what it should."""
+    """Run a notebook; return 0 if it ended without an error and made its files."""
     options = _parse(arguments)
     die_with_parent(signal.SIGTERM)
     stop = _pass_signals_on()
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     running.replace(executed)
     failed.unlink(missing_ok=True)
     for path in options.makes:
-        remove_resume_cache(path)  # what was kept to go on from, had it been interrupted
+        remove_resume_cache(path)
     return 0
 
 
@@ -70,8 +70,8 @@ def _execute(options: argparse.Namespace, executed: Path, running: Path) -> None
     executed.parent.mkdir(parents=True, exist_ok=True)
     os.environ["TQDM_DISABLE"] = "1"  # progress bars have no place in a log
     given = dict(_value(pair) for pair in options.set if not pair.startswith("#"))
-    # Sockets in a private folder, since of kernels that start at once on a busy node some lose
-    # their TCP port to another. Their paths may have 107 characters, whatever TMPDIR says.
+    # Sockets in a private folder: of kernels that start at once on a busy node, some lose their TCP
+    # port to another. The path of a socket has at most 107 characters.
     folder = tempfile.gettempdir()
     with tempfile.TemporaryDirectory(
         prefix="ecg-", dir=folder if len(folder) < 80 else "/tmp"
@@ -116,10 +116,10 @@ def _value(pair: str) -> tuple[str, object]:
 
 
 def summary(error: Exception, stopped: bool = False) -> str:
-    """The last line of an error in a notebook, or why there is none."""
+    """An error of a notebook in one line."""
     name = getattr(error, "ename", type(error).__name__)
     if stopped and (_is_death(error) or name in ("Interrupted", "KeyboardInterrupt")):
-        return "stopped from outside; the next run goes on from the state it saved, if any"
+        return "stopped from outside; the next run resumes from the saved state, if any"
     if _is_death(error):
         return "the kernel died: killed from outside, or out of memory"
     lines = str(getattr(error, "evalue", error)).strip().splitlines() or [""]
@@ -131,7 +131,7 @@ def _is_death(error: Exception) -> bool:
 
 
 def _error_in(failed: Path) -> str:
-    """The error that a notebook which failed holds."""
+    """The error in the outputs of a failed notebook."""
     cells = json.loads(failed.read_text(encoding="utf-8"))["cells"]
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     errors = [f"{o['ename']}: {o['evalue']}" for o in outputs if o["output_type"] == "error"]
@@ -162,7 +162,7 @@ def _pass_signals_on() -> threading.Event:
 def _stop_before_time_limit() -> None:
     """Send this process SIGTERM MARGIN_S before the time limit of its Slurm job, if it is in one.
 
-    Slurm's own warning (--signal) goes to the steps of a job, not to whatever runs in its shell.
+    Slurm's own warning (--signal) reaches the steps of a job, not the processes of its shell.
     """
     left = time_left(os.environ.get("SLURM_JOB_ID", ""))
     if left is not None:
@@ -176,5 +176,5 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Threads of a kernel that died can hold an ordinary exit back.
+    # Threads of a dead kernel can block an ordinary exit.
     os._exit(code) if code else sys.exit(code)

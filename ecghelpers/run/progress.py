@@ -1,4 +1,4 @@
-"""A run in readable lines: one when a step starts, one when it ends, one for each that failed."""
+"""Progress of a run: a line when a step starts, one when it ends, one for each failure."""
 
 import contextlib
 import logging
@@ -12,7 +12,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 AFTERWORDS = ("Exiting because", "WorkflowError:\nAt least one job", "At least one job did not")
 LEAST_FREE_BYTES = 2**20
-CLOCKS_S = 10  # by which a file server's clock may be behind
+CLOCKS_S = 10  # the clock of a file server may be late by this much
 PHRASE = "Union of exclusive params before and now across all output: "
 TERMINAL = "ECG_TERMINAL"  # file descriptors for progress and errors, and where the run started
 
@@ -33,7 +33,7 @@ class Progress(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         kind = getattr(record, "event", None)
         if kind == LogEvent.RUN_INFO:
-            # A checkpoint adds steps while a run goes on.
+            # A checkpoint may add steps during a run.
             jobs = sum(n for rule, n in record.stats.items() if rule not in ("all", "total"))
             self.total = max(self.total, jobs)
         elif kind == LogEvent.JOB_INFO and record.rule_name != "all":
@@ -62,11 +62,11 @@ class Progress(logging.Handler):
         self._print(f"[{number:{width}}/{self.total}] {self.steps[job][0]:32} {what}")
 
     def _print(self, line: str, *, error: bool = False) -> None:
-        with contextlib.suppress(OSError):  # closed by `| head`: the run goes on
+        with contextlib.suppress(OSError):  # closed by `| head`; the run continues
             os.write(self.errors if error else self.out, f"{line}\n".encode())
 
     def _failure(self, job: int, logs: list[str]) -> str:
-        """One line: the step, the last line of its log, and where to read on."""
+        """One line: the step, the last line of its log, and the file with the details."""
         label, first, _ = self.steps[job]
         log = Path(logs[0])
         notebook = Path("notebooks") / f"{log.stem}.failed.ipynb"
@@ -86,8 +86,8 @@ class Progress(logging.Handler):
         if self.dry_run and not self.messages:
             n = len(self.steps)
             self._print(f"{n} steps to run" if n else "Nothing to do: everything is up to date")
-        told = filter(None, map(_condensed, self.messages))
-        for line in self.failed.values() or dict.fromkeys(told):
+        errors = filter(None, map(_condensed, self.messages))
+        for line in self.failed.values() or dict.fromkeys(errors):
             self._print(line, error=True)
         self.failed, self.messages = {}, []
         super().close()
@@ -99,7 +99,7 @@ def _reason(text: str) -> str:
 
 
 def _condensed(text: str) -> str:
-    """A message of Snakemake in one line; "" for one that says nothing new."""
+    """A message of Snakemake in one line; "" for a mere consequence of others."""
     if text.startswith(AFTERWORDS):
         return ""
     if affected := re.search(r"affected files:\s*(.*)", text, re.DOTALL):

@@ -1,6 +1,6 @@
-"""Slurm around Snakemake's plugin: is it there, jobs that a killed run left, and time limits.
+"""Slurm beside Snakemake's plugin: leftover jobs of a killed run, and time limits.
 
-What each step asks for stands in ``profiles/slurm/config.yaml``, a Snakemake workflow profile.
+The resources of each step stand in ``profiles/slurm/config.yaml``, a Snakemake workflow profile.
 """
 
 import contextlib
@@ -11,36 +11,11 @@ import subprocess
 import time
 from pathlib import Path
 
-from ..parameters import read_yaml
 from ..paths import ROOT
 from .lock import UsageError, display_path
 
 PROFILE = ROOT / "profiles" / "slurm"
-TEXTS = ("slurm_account", "slurm_partition", "qos", "slurm_extra")  # of a profile's resources
 IN_JOB = Path(__file__).parent / "in_job"  # first on the PATH of jobs: see srun there
-
-
-def check_profile(rules: set[str]) -> None:
-    """Raise UsageError for what Snakemake would take for something else, or not notice at all.
-
-    That is a number where a text is meant (YAML reads 0123 as 83), a resource of another name, and
-    settings of a rule that does not exist. rules: of the Snakefile.
-    """
-    path = PROFILE / "config.yaml"
-    values = read_yaml(path)
-    resources = values.get("set-resources") or {}
-    for rule in {*resources, *(values.get("set-threads") or {})} - rules:
-        raise UsageError(
-            f"{display_path(path)}: no step {rule!r}; choose from {', '.join(sorted(rules))}"
-        )
-    for chosen in (values.get("default-resources") or {}, *resources.values()):
-        for name, value in (chosen or {}).items():
-            right = f"slurm_{name}" if name in ("account", "partition") else name
-            if right != name or (name in TEXTS and isinstance(value, int | float)):
-                raise UsageError(
-                    f"{display_path(path)}: {name} is {value!r}; put it in quotes and write "
-                    f'{right}: "{value}"'
-                )
 
 
 def check_reachable() -> None:
@@ -57,13 +32,13 @@ def flags(results: Path) -> list[str]:
     """Snakemake's flags that depend on the cluster and the results folder."""
     chosen = ["--slurm-jobname-prefix", _prefix(results)]
     if not shutil.which("sacct") or _output("sacct", "--noheader", "--jobs=1") is None:
-        # without accounting, sacct never tells that a job has ended, and there are no accounts
+        # without accounting, sacct never reports the end of a job, and there are no accounts
         chosen += ["--slurm-status-command", "squeue", "--slurm-no-account"]
     return chosen
 
 
 def cancel_leftovers(results: Path, patience_s: float = 120) -> None:
-    """Cancel the jobs that a killed run left in the queue, and wait until they have ended."""
+    """Cancel the jobs that a killed run left in the queue, and wait for their end."""
     limit = time.monotonic() + patience_s
     while jobs := _jobs(results):
         subprocess.run(["scancel", *jobs], capture_output=True)
@@ -97,7 +72,7 @@ def time_left(job: str) -> float | None:
 
 
 def _output(*command: str) -> str | None:
-    """What a command prints; None where it fails or is absent."""
+    """The output of a command; None if it fails or is absent."""
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         return subprocess.run(
             command, capture_output=True, text=True, check=True, timeout=60

@@ -1,4 +1,4 @@
-"""What the Snakefile asks of the project: parameters, code versions and the user's own files."""
+"""What the Snakefile reads of the project: parameters, digests of code and of the user's files."""
 
 import ast
 import json
@@ -35,18 +35,18 @@ class Workflow:
         if self.common.known_places and not self.only:
             self.only = ["data", "known_readouts"]
         self.models = range(1, self.common.models + 1)
-        # Only the user's own records can tell which targets they have, unless targets were named.
+        # Unless targets are named, the user's own records decide which ones there are.
         self.finds_targets = not named and self.common.source != "gan"
         if self.finds_targets:
             self.targets = self._found_targets()
 
     @property
     def first(self) -> str:
-        """The target that is carried through to its maps before the others: QT, if it is there."""
+        """The target whose maps are made before the others are trained: QT, if chosen."""
         return "qt" if "qt" in self.targets else self.targets[0]
 
     def makes(self, step: str) -> bool:
-        """Whether this run is about a rule."""
+        """Whether a rule is part of this run."""
         return not self.only or step in self.only
 
     @property
@@ -84,12 +84,12 @@ class Workflow:
         return f"#readings={directory_digest(folder) if folder.is_dir() else 'none'}"
 
     def _found_targets(self) -> list[str]:
-        """The targets that some record of ``medians.h5`` has; all before that is made."""
+        """The targets known in ``medians.h5``; all targets before that file exists."""
         try:
             with h5py.File(Results(self.results).medians) as file:
                 known = np.isfinite(file["targets"][:]).any(0)
                 columns = list(file["targets"].attrs["columns"])
-        except (OSError, LookupError):  # absent or damaged: the first step tells
+        except (OSError, LookupError):  # absent or damaged: the first step reports it
             return self.targets
         return [target for target in TARGETS if known[columns.index(target)]] or self.targets
 

@@ -1,4 +1,4 @@
-"""The reading study as a view needs it: its setup and its results, ready for JSON."""
+"""Setup and results of the reading study for the views, as JSON values."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from .reading_study import Study
 from .settings import SCALE, SECONDS_A_MAP, default, question
 
 POOL = 50  # records of a network that can be rated, as many as a page holds
-VERDICTS = {"yes": "above random", "no": "below random", "unclear": "not told from random"}
+VERDICTS = {"yes": "above random", "no": "below random", "unclear": "not different from random"}
 
 
 def setup(networks: Sequence[Mapping]) -> dict:

@@ -1,4 +1,4 @@
-"""Marks: what a rating carries of its map, so that it can be told later whether it still fits.
+"""Marks: hashes in a rating by which it is later matched with its map.
 
 They depend on text alone, never on a random generator, so that the view and the analysis of the
 ratings agree. ``views/assets/view/blinding.js`` has the same ``text_hash``; a test compares them.
@@ -16,7 +16,7 @@ def text_hash(text: str) -> int:
 
 
 def study_id(seed: int, network: dict) -> str:
-    """A short name of what is rated of one network: another seed, map or method gives another.
+    """A short name for the rated maps of one network; it changes with seed, maps and methods.
 
     network: target, model, methods, and maps (a fingerprint of them).
     """
@@ -27,7 +27,7 @@ def study_id(seed: int, network: dict) -> str:
 def mark(study: str, *place) -> str:
     """What a rating carries of the map it is about: a hash of study and place.
 
-    place: target, model, record, letter and method, which the mark tells to who knows the study and
-    tries all methods, but not to who reads the file.
+    place: target, model, record, letter and method. The analysis finds the method by trying all of
+    them; a reader of the file cannot see it.
     """
     return f"{text_hash('|'.join(map(str, (study, *place)))):08x}"

@@ -1,11 +1,11 @@
 """The reading study: the readers' files of ratings, and the maps that they are about.
 
 ``views/assets/view/study.js`` decides the order of the maps and the letters that hide their
-methods. Files come from the explorer (a row for each rating) and from the page (its export). A row
-names the method by its letter alone, so that a file cannot unblind its reader; from ``mark`` this
-module finds the method, even if the reader was renamed, and whether the row was edited. ``beside``
-is the letter of the map beside the rated one, empty for a single map; ``settings`` what the reader
-was asked to rate.
+methods. Files come from the explorer (one row per rating) and from the page (its export). A row
+names the method by its letter alone, so that a file cannot unblind its reader. From ``mark`` this
+module finds the method, even if the reader was renamed, and detects edited rows. ``beside`` is the
+letter of the map beside the rated one, empty for a single map; ``settings`` the maps chosen for the
+study.
 """
 
 import csv
@@ -70,10 +70,10 @@ class Study:
     def read(self, paths: Sequence[str | Path]) -> pd.DataFrame:
         """The ratings of all readers' files, with the method that each letter hid.
 
-        Ratings of other maps than these (see ``others``), and those that do not fit the map that
-        they name, are left out. Readers are told apart without regard to case; of several ratings
-        of one map by one reader the latest counts, whatever file it is in. Raises ValueError naming
-        the file for other columns, or a score that is none.
+        Ratings of other maps (see ``others``), and those that do not fit the map they name, are
+        left out. Names of readers are case-insensitive; of several ratings of one map by one reader
+        the latest counts. Raises ValueError, naming the file, for other columns and impossible
+        scores.
         """
         return self._read_all([_read(path) for path in paths])
 
@@ -106,19 +106,19 @@ class Study:
         return self._read_all(tables), left_out
 
     def _why_left_out(self, table: pd.DataFrame) -> list[str]:
-        """In words: maps that are absent, that have become other ones, rows that do not fit."""
+        """In words: ratings of absent or replaced maps, incomplete rows, rows that do not fit."""
         others, count = self.others(table), len(table)
         places = list(zip(table["target"], table["model"], strict=True))
         absent = np.array([place not in self.names for place in places], bool)
         misfit = ~others & np.array([method is None for method in self._methods(table)], bool)
         reasons = []
         if cut := table.attrs.get("cut", 0):
-            reasons.append(f"{cut} of {cut + count} rows are not whole")
+            reasons.append(f"{cut} of {cut + count} rows are incomplete")
         if absent.any():
             names = sorted({f"{t} model{m}" for t, m in places if (t, m) not in self.names})
             reasons.append(
-                f"{absent.sum()} of {count} ratings are of networks whose maps are not there "
-                f"({', '.join(names)}): run 04 for them, and they count"
+                f"{absent.sum()} of {count} ratings are of networks without maps "
+                f"({', '.join(names)}); run 04 for them"
             )
         if (others & ~absent).any():
             reasons.append(
@@ -128,7 +128,7 @@ class Study:
         if misfit.any():
             first = table[misfit].iloc[0]
             reasons.append(
-                f"{misfit.sum()} of {count} ratings do not fit the map that they name, such as "
+                f"{misfit.sum()} of {count} ratings do not fit the map they name, such as "
                 f"{first['target']}, record {first['record']}, letter {first['code']}: edited?"
             )
         return reasons
@@ -149,13 +149,13 @@ def _read(path: str | Path) -> pd.DataFrame:
     try:
         return _parse(read_bytes(path).decode("utf-8-sig"), str(path))
     except UnicodeDecodeError:
-        raise ValueError(f"{path} is no text in UTF-8; export the ratings again") from None
+        raise ValueError(f"{path} is not UTF-8 text; export the ratings again") from None
 
 
 def _parse(text: str, name: str) -> pd.DataFrame:
-    """The rows of a reader's file; in attrs, how many were cut off while they were written.
+    """The rows of a reader's file; ``attrs["cut"]`` counts rows whose writing was interrupted.
 
-    No cell holds a line end, so that such a row costs none but itself.
+    Cells hold no line ends, so that such a row does not affect the next.
     """
     lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()]
     header, *rows = (next(csv.reader([line[:LONGEST_ROW]])) for line in lines or [""])

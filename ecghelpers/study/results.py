@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t
 
 from ..attribution import RANDOM
-from ..evaluation.statistics import sign_flip_test, verdicts
+from ..evaluation.statistics import sign_flip_test, t_interval, verdicts
 from ..formatting import format_number, interval
 
 LEAST_RECORDS = 9  # with fewer, none of nine methods can differ significantly from random maps
@@ -16,22 +17,15 @@ MAP = ["target", "model", "record"]
 MAP_OF = [*MAP, "method"]
 
 
-def quantile(records: int) -> float:
-    """By how many standard errors a 95 % interval from so many records reaches, NaN below two."""
-    from scipy.stats import t
-
-    return float(t.ppf(0.975, records - 1)) if records > 1 else float("nan")
-
-
 def scores(ratings: pd.DataFrame, patients: Mapping[str, str] | None = None) -> pd.DataFrame:
     """The mean score of every method, best first: columns SCORE_COLUMNS.
 
-    n counts maps, records what they are of (patients, where record → patient is given). Readers are
-    averaged within a map first. The 95 % interval is that of Student's t over records, each with
-    all its maps (up to one a target), so it speaks of other records and not of other readers; a
-    bootstrap over so few would be too narrow. chance: the score of random maps; verdict: ``yes``
-    (above them), ``no`` (below) or ``unclear``, record by record, all methods corrected for
-    together (Holm); empty for random itself and where it was not rated.
+    n counts maps, records their records (or patients, where record → patient is given). Scores are
+    averaged over readers, then over the maps of a record. The 95 % interval is Student's t over
+    records: it covers other records, not other readers; a bootstrap over so few would be too
+    narrow. chance: the score of random maps; verdict: ``yes`` (above them), ``no`` (below) or
+    ``unclear``, paired by record, all methods corrected together (Holm); empty for random itself
+    and where it was not rated.
     """
     maps = ratings.groupby(MAP_OF)["score"].mean().reset_index()
     maps["cluster"] = maps["record"].map(lambda record: (patients or {}).get(record, record))
@@ -48,25 +42,19 @@ def scores(ratings: pd.DataFrame, patients: Mapping[str, str] | None = None) -> 
 
 
 def _score(method: str, maps: pd.DataFrame) -> dict:
-    """Mean over maps; its error from sums over clusters, each with as many maps as it has."""
-    _, cluster = np.unique(maps["cluster"].to_numpy(str), return_inverse=True)
-    values = maps["score"].to_numpy(float)
-    counts, mean = np.bincount(cluster), values.mean()
-    apart = np.bincount(cluster, values - mean)
-    number = len(counts)
-    scale = number / (number - 1) if number > 1 else np.nan
-    reach = quantile(number) * np.sqrt(scale * (apart**2).sum()) / len(values)
-    low, high = (float(np.clip(mean + side * reach, *ENDS)) for side in (-1, 1))
-    row = {"method": method, "n": len(values), "records": number, "score": mean}
-    return row | {"low": low, "high": high}
+    """The row of one method; maps: columns score and cluster."""
+    found = t_interval(maps["score"].to_numpy(float), maps["cluster"].to_numpy(str))
+    ends = {end: float(np.clip(found[end], *ENDS)) for end in ("low", "high")}
+    row = {"method": method, "n": found["n"], "records": maps["cluster"].nunique()}
+    return row | {"score": found["value"]} | ends
 
 
 def agreement(ratings: pd.DataFrame) -> dict[str, float]:
     """Krippendorff's α (ordinal) between readers: alpha, low, high (95 %), maps, records.
 
-    1: they agree, 0: as chance would have it, below: worse than chance. maps: how many at least two
-    readers rated. The interval is a jackknife's over records. NaN for what cannot be told: α with
-    one reader or one value throughout, an interval from one record.
+    1: agreement, 0: chance, below 0: worse than chance. maps: those that at least two readers
+    rated. The interval is a jackknife over records. α is NaN for one reader or a single value,
+    the interval for one record.
     """
     table = ratings.pivot_table("score", ["record", "target", "model", "method"], "reader")
     table = table[table.notna().sum(axis=1) > 1]
@@ -77,7 +65,7 @@ def agreement(ratings: pd.DataFrame) -> dict[str, float]:
     reach = np.nan
     if len(records) > 1 and np.isfinite(without).all():
         spread = ((without - without.mean()) ** 2).sum() * (len(records) - 1) / len(records)
-        reach = quantile(len(records)) * np.sqrt(spread)
+        reach = t.ppf(0.975, len(records) - 1) * np.sqrt(spread)
     ends = {"low": alpha - reach, "high": float(np.minimum(1, alpha + reach))}
     return {"alpha": alpha, **ends, "maps": len(table), "records": len(records)}
 
@@ -85,7 +73,7 @@ def agreement(ratings: pd.DataFrame) -> dict[str, float]:
 def agreement_sentence(agreed: Mapping[str, float]) -> str:
     """The result of ``agreement`` in words."""
     if not np.isfinite(agreed["alpha"]):
-        return "Agreement cannot be told: it takes two readers of the same maps, and two scores."
+        return "Agreement is unknown: it needs two readers of the same maps, and two scores."
     value = f"α {format_number(agreed['alpha'])}"
     if np.isfinite(agreed["low"]):
         value += f" ({interval(agreed['low'], agreed['high'], '.2f')})"

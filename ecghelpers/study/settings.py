@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..ecg import TARGETS
 
 RECORDS = 2  # by default, of one target: 20 maps, some five minutes
-SECONDS_A_MAP = 12  # assumed for a reader who has rated none yet
+SECONDS_A_MAP = 12  # before the reader has rated any
 FIRST = "qt"  # the target proposed where it has maps
 SCALE = {1: "not at all", 5: "exactly there"}
 QUESTION = "Does it mark where you would measure the {}?"
@@ -30,7 +30,7 @@ def reader_name(text: str) -> str:
 
 @dataclass(frozen=True)
 class StudyConfig:
-    """The maps that a reader was asked to rate; kept as text in every row of the reader's file."""
+    """The maps chosen for a study; kept as text in every row of a reader's file."""
 
     targets: tuple[str, ...]
     records: int

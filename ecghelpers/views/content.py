@@ -67,7 +67,7 @@ def overview(cases: Cases, records: int = 50, seed: int = 1) -> dict:
     return {
         "version": __version__,
         "about": f"{SOURCES.get(source, source)}: {len(with_maps)} records, {len(rated)} networks "
-        f"(version {__version__})",
+        f"(version {__version__}){_left_out(cases)}",
         "reading": READING,
         "seed": seed,
         "methods": {INTERVENTION: INTERVENTION_WORDS}
@@ -80,6 +80,12 @@ def overview(cases: Cases, records: int = 50, seed: int = 1) -> dict:
         "review": review(cases),
         "study": for_views.setup(Study(networks, seed).networks),
     }
+
+
+def _left_out(cases: Cases) -> str:
+    """The files that are not shown, in words; "" if all are."""
+    files = ", ".join(cases.left_out)
+    return f"; not shown, because damaged or of other networks or records: {files}" if files else ""
 
 
 def _target(name: str) -> dict:

@@ -1,7 +1,7 @@
 """The cases that a reader can look at, from a results folder or a file of one's own."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from ..data.medians import read_medians
 from ..data.rhythm_strips import Strip, read_strips
 from ..ecg import BEAT_SAMPLES, TARGETS
 from ..evaluation.readouts import KINDS
-from ..files import read_table, sha256
+from ..files import read_table, remedy, sha256
 from ..paths import MAPS, WEIGHTS, Results
 from ..study.marks import text_hash
 from .case import INTERVENTION, Case, map_name
@@ -48,6 +48,7 @@ class Cases:
         self.medians = read_medians(self.results.medians)
         self._row = {record: row for row, record in enumerate(self.medians.record_id)}
         self.own: dict[str, OwnRecord] = {}
+        self.left_out: dict[str, str] = {}  # file → why it is not used
         self._computed: dict[tuple, np.ndarray] = {}
         self.attributions = lru_cache(KEPT_FILES)(self._read_attributions)
         self._interventions = lru_cache(KEPT_FILES)(self._read_interventions)
@@ -74,7 +75,8 @@ class Cases:
         """Target, model, records, methods and maps of every network with heatmaps.
 
         This is what the page shows and what a reading study is drawn from. records: at most so
-        many. maps: a fingerprint of the weights and settings behind the heatmaps.
+        many. maps: a fingerprint of the weights and settings behind the heatmaps. Networks whose
+        maps cannot be used are left out; ``left_out`` then has the reason.
         """
         networks = []
         for target, model in self.models:
@@ -84,7 +86,7 @@ class Cases:
             network = self._described(target, model, maps, records)
             network |= {
                 "maps": self._fingerprint(target, model, maps),
-                "intervention": (self.folder(target, model) / EFFECTS).is_file(),
+                "intervention": bool(self._interventions(target, model)),
                 "baselines": self._baselines(maps),
             }
             networks.append(network)
@@ -290,18 +292,29 @@ class Cases:
     def _read_attributions(
         self, target: str, model: int, methods: Sequence[str] | None = None
     ) -> Attributions | None:
-        path = self.folder(target, model) / MAPS
-        return read_attributions(path, methods) if path.is_file() else None
+        return self._usable(self.folder(target, model) / MAPS, read_attributions, methods)
+
+    def _usable(self, path: Path, read: Callable, *how):
+        """What a file holds; None where it is absent, damaged, or of other records or networks."""
+        if path.is_file():
+            try:
+                found = read(path, *how)
+                if "planted" in path.parts or self._row.keys() >= set(found.record_id):
+                    return found
+                medians = self.results.medians.name
+                raise ValueError(f"{path} holds other records than {medians}; {remedy(path)}")
+            except ValueError as error:
+                self.left_out[path.relative_to(self.results.root).as_posix()] = str(error)
+        return None
 
     def _read_interventions(self, target: str, model: int) -> dict[str, dict[str, np.ndarray]]:
         """Record → map's name → (12, 600).
 
         Against the mean beat: prediction minus the prediction with the segment replaced.
         """
-        path = self.folder(target, model) / EFFECTS
-        if not path.is_file():
+        found = self._usable(self.folder(target, model) / EFFECTS, read_intervention)
+        if found is None:
             return {}
-        found = read_intervention(path)
         against_mean, name = _wide(-found.effect_mean), map_name(INTERVENTION, "mean")
         return {
             record: {INTERVENTION: size, name: signed}

@@ -164,43 +164,6 @@ def test_an_id_that_comes_twice_is_refused_and_nothing_is_left(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("keep", [0, 100, 600, 0.5, 0.999])
-def test_a_truncated_file_is_named(medians, keep):
-    content = medians.read_bytes()
-    medians.write_bytes(content[: int(keep * len(content)) if keep < 1 else keep])
-    with pytest.raises(ValueError) as caught:
-        read_medians(medians)
-    assert "medians.h5" in str(caught.value) and "(step 01)" in str(caught.value)
-
-
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="medians.h5 does not exist; ./run_all.sh makes it"):
-        read_medians(tmp_path / "medians.h5")
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        (lambda f: f.__delitem__("targets"), "no dataset 'targets'"),
-        (lambda f: _replace(f, "medians", np.zeros((5, 12, 599), np.int16)), "(5, 12, 599)"),
-        (lambda f: _replace(f, "medians", np.zeros((5, 12, 600), np.float32)), "allowed: int16"),
-        (lambda f: _replace(f, "fiducials", np.zeros((4, 6), np.float32)), "(4, 6)"),
-        (lambda f: f["targets"].attrs.modify("columns", ["x"] * 7), "columns"),
-    ],
-)
-def test_a_file_of_another_make_is_refused(medians, change, told):
-    with h5py.File(medians, "r+") as file:
-        change(file)
-    with pytest.raises(ValueError) as caught:
-        read_medians(medians)
-    assert told in str(caught.value) and "\n" not in str(caught.value)
-
-
-def _replace(file, name, values):
-    del file[name]
-    file[name] = values
-
-
 def test_attributions_come_back_as_written(tmp_path):
     maps = {m: RNG.normal(size=(2, 12, 600)).astype(np.float32) for m in ("saliency", "random")}
     details = {m: {"parameters": {"seed": 1}, "unit": "ms", "seconds": 0.5} for m in maps}

@@ -8,7 +8,7 @@ from small_networks import beats, steven_net
 
 from ecghelpers.data.medians import Medians
 from ecghelpers.ecg import FIDUCIALS, TARGETS
-from ecghelpers.evaluation.performance import score_models, score_network
+from ecghelpers.evaluation.performance import origins, score_models, score_network
 from ecghelpers.model import save_model
 from ecghelpers.paths import Results
 from ecghelpers.prediction import predict
@@ -43,3 +43,13 @@ def test_errors_are_computed_once_per_network(tmp_path, data):
     assert score_network(results, data, "qt", 1, "cpu")[-1]["mae"] not in (7, rows[-1]["mae"])
     stored.write_text("{")
     assert score_models(results, data, "cpu").mae.iloc[-1] != 7
+
+
+def test_a_network_of_another_source_is_named(tmp_path, data):
+    results, network = Results(tmp_path), steven_net().float()
+    for target, source in (("qt", "gan"), ("pr", "files")):
+        settings = {"settings": json.dumps({"source": source})}
+        save_model(results.network(target, 1), network, settings)
+    data.attributes["source"] = "files"
+    pr, qt = origins(results, data)
+    assert "this run's" in pr and "source gan" in qt and "from files" in qt

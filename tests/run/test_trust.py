@@ -77,6 +77,10 @@ KINDS = {
 ALTERED = {
     "medians": [
         (put("medians", np.int16(3)), r"'medians' has shape \(\); allowed: \(any, 12, 600\)"),
+        (put("medians", np.zeros(BEATS, "f4")), "allowed: int16"),
+        (put("fiducials", np.zeros((4, 6))), r"'fiducials' has shape \(4, 6\)"),
+        (lambda file: file.__delitem__("targets"), "no dataset 'targets'"),
+        (lambda file: file["targets"].attrs.modify("columns", ["x"] * 7), "has columns"),
         (put("record_id", h5py.Empty(h5py.string_dtype())), "'record_id' has shape None"),
         (put("record_id", [1, 2]), "'record_id' is int64; allowed: text"),
         (put("record_id", np.array([b"\xff", b"b"])), "cannot be read"),
@@ -109,14 +113,16 @@ def test_a_spoilt_file_is_refused_in_one_line_that_names_it(tmp_path, kind, chan
     assert str(path) in str(refusal.value) and "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize("keep", [0, 100, 0.5, 0.999])
 @pytest.mark.parametrize(("kind", "step"), [("medians", "01"), ("attributions", "04")])
-def test_damage_is_told_with_the_step_that_makes_the_file_again(tmp_path, kind, step):
+def test_a_damaged_file_is_named_with_the_step_that_makes_it(tmp_path, kind, step, keep):
     path = tmp_path / f"{kind}.h5"
     make, read = KINDS[kind]
     with pytest.raises(FileNotFoundError, match=rf"run_all.sh makes it \(step {step}\)"):
         read(path)
     make(path)
-    path.write_bytes(path.read_bytes()[:-2000])
+    content = path.read_bytes()
+    path.write_bytes(content[: int(keep * len(content)) if keep < 1 else keep])
     with pytest.raises(ValueError, match=rf"delete it, and .* again \(step {step}\)") as refusal:
         read(path)
     assert str(path) in str(refusal.value) and "\n" not in str(refusal.value)

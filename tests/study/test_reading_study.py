@@ -230,7 +230,7 @@ def test_one_target_and_two_records_are_proposed():
         ("reader", "  ", "reader"),
         ("mark", "0" * 8, "do not fit"),
         ("record", "../x", "do not fit"),
-        ("target", "qrs", "not there"),
+        ("target", "qrs", "without maps"),
         ("study", "0" * 8, "other maps"),
     ],
 )
@@ -248,7 +248,7 @@ def test_a_row_that_was_cut_costs_itself_alone(study, tmp_path):
     given = dict(zip(reading_study.COLUMNS, next(csv.reader([rows[9]])), strict=True))
     assert study.keep(tmp_path, given) == path, "the next rating begins a row of its own"
     table, left_out = study.gather(tmp_path)
-    assert len(table) == 9 and left_out == {path.name: "1 of 10 rows are not whole"}
+    assert len(table) == 9 and left_out == {path.name: "1 of 10 rows are incomplete"}
 
 
 @pytest.mark.parametrize("content", [b"", b"," * 200_000, b"\xff\xfe", b"sep=;\n", b"\0"])

@@ -13,7 +13,7 @@ from ecghelpers.data.maps_and_curves import read_attributions, write_interventio
 from ecghelpers.ecg import LEADS
 from ecghelpers.evaluation import agreement
 from ecghelpers.evaluation.edits import edit_beats
-from ecghelpers.model import load_model
+from ecghelpers.model import StevenNet, load_model, save_model
 from ecghelpers.prediction import predict
 from ecghelpers.views import explorer, results_folder
 from ecghelpers.views.case import map_name
@@ -274,3 +274,13 @@ def test_every_method_has_its_words(browser):
     methods = browser.explorer.overview["methods"]
     assert list(methods) == ["intervention", *METHOD_LABELS]
     assert all(row["label"] and row["sentence"].endswith(".") for row in methods.values())
+
+
+def test_a_replaced_network_is_left_out_and_named(tmp_path):
+    """As after a training alone, beside the maps of the network before."""
+    results = fake_results.make(tmp_path, models=(1,))
+    save_model(results.network("qt", 1), StevenNet())
+    explorer = Explorer(results)
+    assert [n["target"] for n in explorer.overview["networks"]] == ["pr"]
+    assert "qt/model1/attributions.h5" in explorer.overview["about"]
+    assert "has been replaced since" in explorer.cases.left_out["qt/model1/attributions.h5"]
