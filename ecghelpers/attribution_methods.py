@@ -10,12 +10,23 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from captum import attr
 from torch import Tensor, nn
 
 from .ecg import MS_PER_SAMPLE
 from .intervention import SEGMENT_MS
 from .runtime import generator
+
+
+class _Captum:
+    """Captum's methods, imported on first use: drawing maps does not need them."""
+
+    def __getattr__(self, name: str):
+        from captum import attr
+
+        return getattr(attr, name)
+
+
+attr = _Captum()
 
 
 @dataclass(frozen=True)

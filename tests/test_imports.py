@@ -1,8 +1,12 @@
 """Imports inside the package run one way: a package imports from its own layer or one below."""
 
+import ast
 import subprocess
 import sys
 from graphlib import TopologicalSorter
+
+import pytest
+import toy
 
 import ecghelpers
 from ecghelpers import fingerprint
@@ -71,11 +75,26 @@ def test_no_module_and_no_unit_imports_itself_through_others():
     TopologicalSorter(units).prepare()
 
 
-def test_the_package_itself_and_the_command_line_import_no_torch():
-    """So that a refusal comes at once."""
-    code = "import sys, ecghelpers.run.cli; print('torch' in sys.modules)"
+IMPORTS_OF_01_TO_03 = "\n".join(
+    ast.unparse(node)
+    for name in toy.NOTEBOOKS[:3]
+    for cell in toy.real_cells(name)
+    for node in ast.parse("".join(cell["source"])).body
+    if isinstance(node, ast.Import | ast.ImportFrom)
+)
+
+
+@pytest.mark.parametrize(
+    ("imports", "absent"),
+    [
+        ("import ecghelpers.run.cli", {"torch", "pandas", "scipy"}),  # a refusal comes at once
+        (IMPORTS_OF_01_TO_03, {"captum"}),
+    ],
+)
+def test_a_step_imports_only_what_it_needs(imports, absent):
+    code = f"{imports}\nimport sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert not absent & set(done.stdout.split())
 
 
 def test_the_docstring_names_every_folder():

@@ -13,7 +13,6 @@ import numpy as np
 from ..ecg import BEAT_SHAPE, FIDUCIALS, LEADS, SAMPLING_RATE_HZ, SPLITS, TARGETS
 from ..files import provenance
 from ..lazy_rows import LazyRows
-from ..measurement import LABELS_VERSION
 from ..runtime import generator
 from .hdf5 import TEXT, created, dataset_of, opened, texts, write_texts
 
@@ -166,6 +165,8 @@ def write_medians(path: str | Path, blocks: Iterable[Block], records: int, **att
     attributes: at least ``source``; stored on the file beside sampling rate, leads and units. Of
     patients only a number is stored. Raises ValueError for a record id that comes twice.
     """
+    from ..measurement import LABELS_VERSION  # imports what readers of the file do not need
+
     words: dict[str, list[str]] = {name: [] for name in ("record_id", "split", *WORDS)}
     with created(path) as file:
         for block in blocks:
