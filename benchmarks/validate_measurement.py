@@ -37,6 +37,7 @@ DOCUMENT = ROOT / "docs" / "measurement.md"
 SEED = 2024
 INTERVALS = {"pr": ("ponset", "qonset"), "qrs": ("qonset", "qoffset"), "qt": ("qonset", "toffset")}
 HIGH_PASS_HZ = (0.5, 0.67)
+LOW_PASS_HZ = 150
 V5 = LEADS.index("V5")
 
 
@@ -180,23 +181,29 @@ def validate_j_point(measured: list) -> None:
 def validate_pacing(ecgs: np.ndarray, plain: dict) -> None:
     rows, random = [], np.random.default_rng(SEED)
     beats = [find_beats(ecg).r for ecg in ecgs]
-    settings = [(b, uv, hz) for b in (70, 180) for uv in (500, 2000) for hz in (None, 150)]
-    for before_ms, uv, low_pass_hz in settings:
+    one, both = [1], [1, -1]  # 2 ms, and 2 ms in each direction
+    settings = [(b, uv, one, order) for b in (70, 180) for uv in (500, 2000) for order in (0, 2)]
+    settings += [(70, 5000, both, order) for order in (2, 4, 8)]
+    for before_ms, uv, shape, order in settings:
         paced, spikes = [], 0
         for ecg, r in zip(ecgs, beats, strict=True):
             at = np.rint(r - before_ms / 2).astype(int)
             pulse = np.zeros(ecg.shape[1])
-            pulse[at[at > 50]] = 1  # 2 ms
-            if low_pass_hz:
-                pulse = sosfilt(butter(2, low_pass_hz, fs=500, output="sos"), pulse)
+            for later, sign in enumerate(shape):
+                pulse[at[at > 50] + later] = sign
+            if order:
+                pulse = sosfilt(butter(order, LOW_PASS_HZ, fs=500, output="sos"), pulse)
             paced.append(ecg + random.choice((-1, 1)) * uv * random.uniform(0.3, 1, (8, 1)) * pulse)
             spikes += np.sum(at > 50)
         measured = measure_many(paced)
         found, moved = sum(m.spikes_removed for m in measured) / spikes, values(measured)
-        filtered = f", low-pass {low_pass_hz} Hz" if low_pass_hz else ""
-        name = f"{uv} µV, {before_ms} ms before R{filtered}"
-        rows.append([name, f"{found:.0%}", *(sizes(moved[n], plain[n], 95) for n in TARGETS)])
-    write_table("pacing", ["spikes", "found", *TARGETS], rows)
+        name = f"{uv} µV, {before_ms} ms before R"
+        name += ", then as much the other way" * (shape == both)
+        name += f", low-pass of order {order}" * bool(order)
+        shares = [f"{share:.0%}" for share in (found, np.isnan(moved["qrs"]).mean())]
+        cells = [sizes(moved[n], plain[n], 95) for n in TARGETS]
+        rows.append([name, *shares, *("–" if "nan" in cell else cell for cell in cells)])
+    write_table("pacing", ["spikes", "found", "withheld", *TARGETS], rows)
 
 
 def validate_machines(folder: Path) -> None:

@@ -11,7 +11,7 @@ TABLES = {
     "record_list.csv": (("path", "study_id"), "subject_id"),  # MIMIC-IV-ECG
 }
 PARENTS = 3  # folders above source_path in which tables are looked for
-PTB_DB = re.compile(r"patient\d{3}", re.ASCII)
+PTB_DB = re.compile(r"patient\d{3}", re.ASCII | re.IGNORECASE)
 MIMIC = re.compile(r"(?:^|/)p\d{4}/p(\d{8})(?:/|$)", re.ASCII)
 IN_FILE = "the file itself"
 IN_FOLDER = "the folder's name"
@@ -36,6 +36,6 @@ def patient_of(path: str, tables: dict[str, dict[str, str]]) -> tuple[str, str]:
             return who, name
     folders = PurePath(path).parts[:-1]
     if who := next((part for part in folders if PTB_DB.fullmatch(part)), ""):
-        return who, IN_FOLDER
+        return who.lower(), IN_FOLDER
     mimic = MIMIC.search(str(PurePath(path).parent))
     return (mimic[1], IN_FOLDER) if mimic else ("", "")

@@ -22,10 +22,10 @@ from .checks import Rejected
 MICROVOLT_IN = {"uv": 1, "µv": 1, "μv": 1, "microvolt": 1, "microvolts": 1}  # micro sign, Greek mu
 MICROVOLT_IN |= {"nv": 0.001, "mv": 1000, "millivolt": 1000, "millivolts": 1000, "v": 1_000_000}
 LEAD_OF_NAME = {lead.casefold(): lead for lead in LEADS}
-LEAD_OF_NAME |= {f"c{number}": f"V{number}" for number in range(1, 7)}
+LEAD_OF_NAME |= {f"{v}{number}": f"V{number}" for v in ("c", "v0") for number in range(1, 7)}
 LEAD_OF_NAME |= {f"d{name}": lead for name, lead in (("i", "I"), ("ii", "II"), ("iii", "III"))}
 LEAD_OF_NAME |= {f"d{number}": lead for number, lead in enumerate(LEADS[:3], start=1)}
-PREFIX = re.compile(r"(mdc_ecg_lead|(ecg|ekg)?[ _-]*lead|ecg|ekg)[ _]+|lead(?=[ivacd])")
+PREFIX = re.compile(r"(mdc_ecg_lead|(ecg|ekg)?[ _-]*lead|ecg|ekg)([ _]+|-)|lead(?=[ivacd])")
 SCP_LEADS = dict(zip((1, 2, 61, 62, 63, 64, *range(3, 9)), LEADS, strict=True))  # EN 1064, MDC
 GE_12SL = "GE 12SL"
 PULSE_UV, PULSE_MS = 1000, 100  # of a calibration pulse: its height, and the shortest plateau

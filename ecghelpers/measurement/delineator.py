@@ -28,7 +28,7 @@ QRS_UV = 1200  # the span of the QRS complex (median over leads) is scaled to th
 BESIDE_R = 30  # samples: decay of the marks at the neighbouring beats' R
 LEAST_LEADS = 4  # fewer leads with a wave, and there is none
 POOLED = np.array([0.2, 0.85, 0.25, 0.85, 0.25, 0.85])  # quantile of the summed distributions
-SHIFT = np.array([8, -2, 6.4, -6.1, 0, -0.5])  # samples from the cardiologists' edges to 12SL's
+SHIFT = np.array([8, -2, 6.9, -5.1, 0, -0.5])  # samples from the cardiologists' edges to 12SL's
 LIMB, CHEST = slice(0, 6), slice(6, 12)
 QRS = np.array([name.startswith("q") for name in FIDUCIALS])  # there always is one
 
@@ -120,6 +120,11 @@ def pooled_quantile(chance: np.ndarray, shares: np.ndarray) -> np.ndarray:
     return STEP * (place[..., 0] - PAD) - 0.5
 
 
+def leads_that_show(usable: np.ndarray) -> np.ndarray:
+    """In how many of the usable leads (…, 12) a wave must be seen."""
+    return np.minimum(LEAST_LEADS, (usable.sum(axis=-1) + 1) // 2)
+
+
 def delineate(
     beats_uv: np.ndarray, usable: np.ndarray, rr_ms: np.ndarray, model: Delineator | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -136,6 +141,6 @@ def delineate(
     edges = pooled_quantile(chance, POOLED) + SHIFT
     limb, chest = (pooled_quantile(chance[:, half], POOLED) for half in (LIMB, CHEST))
     both = shown[:, LIMB].any(axis=1) & shown[:, CHEST].any(axis=1)
-    least = np.minimum(LEAST_LEADS, (usable.sum(axis=1) + 1) // 2)[:, None]
+    least = leads_that_show(usable)[:, None]
     edges = np.where((shown.sum(axis=1) >= least) | QRS, edges, np.nan)
     return edges, np.where(both, np.abs(limb - chest) * MS_PER_SAMPLE, 0.0)

@@ -15,16 +15,17 @@ from ..ecg import (
     SAMPLING_RATE_HZ,
     twelve_leads,
 )
-from .delineator import delineate
+from .delineator import delineate, leads_that_show
 from .filters import to_500_hz
 from .median_beat import FLAT_UV, MIN_BEATS, Beats, find_beats, median_over_beats, why_no_qrs
-from .pacing import remove_spikes, wide_pulses
+from .pacing import long_ringing, remove_spikes, spike_in_beat, wide_pulses
 from .targets import (
     NEEDS,
     V5,
     measured_targets,
     missing_targets,
     no_p_wave,
+    no_t_wave,
     zero_at_qrs_onset,
 )
 
@@ -39,6 +40,7 @@ MISSING = {
     "p": "no P wave that can be told: none in enough leads, or it overlaps the T wave before",
     "t": "no T wave that can be told: too flat, or the next P wave overlaps it",
 }
+SPIKED = "paced: the median beat holds a pacing spike; give the recording"
 Measured = tuple[np.ndarray, dict[str, float], dict[str, float], dict[str, str]]
 _EIGHT = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
 
@@ -99,8 +101,8 @@ def measure_median(median_uv: np.ndarray, rr_ms: float) -> Measured:
 
     rr_ms: RR interval, to tell the waves of the next beat from this one's. Returns the beat (zero
     at QRS onset), targets, fiducials and reasons as in Measurement. One beat cannot show whether P
-    repeats. Raises ValueError for another shape, values that are not finite, flat leads only, and
-    an RR interval outside 200 to 3000 ms.
+    repeats. A beat with a large pacing spike is not measured. Raises ValueError for another shape,
+    values that are not finite, flat leads only, and an RR interval outside 200 to 3000 ms.
     """
     return measure_medians([median_uv], [rr_ms])[0]
 
@@ -108,19 +110,20 @@ def measure_median(median_uv: np.ndarray, rr_ms: float) -> Measured:
 def measure_medians(medians_uv: Sequence[np.ndarray], rr_ms: Sequence[float]) -> list[Measured]:
     """Measure median beats as `measure_median` does, faster than one by one."""
     medians = [_checked_median(*pair) for pair in zip(medians_uv, rr_ms, strict=True)]
-    no_qrs = [
+    unmeasurable = [
         why_no_qrs(median[None], rr / MS_PER_SAMPLE)
+        or (SPIKED if spike_in_beat(median[_EIGHT], SAMPLING_RATE_HZ) else "")
         for median, rr in zip(medians, rr_ms, strict=True)
     ]
     ready = [
         _Beat(median[_EIGHT], float(rr), _roughness(median[_EIGHT]))
-        for median, rr, why in zip(medians, rr_ms, no_qrs, strict=True)
+        for median, rr, why in zip(medians, rr_ms, unmeasurable, strict=True)
         if not why
     ]
     measured = iter(_measure_beats(ready))
     return [
         (median.astype(np.float32), *missing_targets(np.nan, why)) if why else next(measured)
-        for median, why in zip(medians, no_qrs, strict=True)
+        for median, why in zip(medians, unmeasurable, strict=True)
     ]
 
 
@@ -169,16 +172,20 @@ def _roughness(eight_uv: np.ndarray) -> np.ndarray:
 
 def _median_beat(ecg_uv: np.ndarray, sampling_rate: float) -> _Beat | Measurement:
     """The median beat of (8, time) µV, or what is left to say where there is none."""
+    ringing = long_ringing(ecg_uv, sampling_rate)
     ecg_uv, spikes = remove_spikes(ecg_uv, sampling_rate)
     ecg_uv = to_500_hz(ecg_uv, sampling_rate)
     beats = find_beats(ecg_uv)
     rr_ms, rate, why = beats.rr_ms, np.nan, beats.no_qrs
     if not why and beats.used < MIN_BEATS:
-        rate = 60000 / np.median(rr_ms) if beats.shaped >= MIN_BEATS else np.nan
+        rate = 60000 / np.median(rr_ms) if beats.dominant >= MIN_BEATS else np.nan
         why = f"{beats.used} usable beats of {len(beats.r)} found, at least {MIN_BEATS} needed"
-    if not why and wide_pulses(ecg_uv, SAMPLING_RATE_HZ, beats.r):
-        rate = 60000 / np.median(rr_ms)
+    if not why and ringing:
+        why = "paced: a filter has spread the pacing spikes over the waves behind them"
+    elif not why and wide_pulses(ecg_uv, SAMPLING_RATE_HZ, beats.r):
         why = "paced: QRS begins with a step, a pacing pulse too wide to be removed"
+    if why.startswith("paced"):
+        rate = 60000 / np.median(rr_ms)
     if why:
         median = np.full(BEAT_SHAPE, np.nan, np.float32)
         return Measurement(median, *missing_targets(rate, why), beats.used, beats.rejected, spikes)
@@ -223,11 +230,17 @@ def _measure_beat(
 ) -> Measured:
     fiducials = dict(zip(FIDUCIALS, edges.tolist(), strict=True))
     reasons = {name: MISSING[name[0]] for name, at in fiducials.items() if np.isnan(at)}
-    if np.isfinite(fiducials["ponset"]):
-        why = _p_unclear(beat, fiducials, apart_ms, (~flat & ~noisy)[_EIGHT])
-        if why:
-            fiducials |= {"ponset": np.nan, "poffset": np.nan}
-            reasons |= {"ponset": why, "poffset": why}
+    usable = ~flat & ~noisy
+    if np.isfinite(fiducials["ponset"]) and (
+        why := _p_unclear(beat, fiducials, apart_ms, usable[_EIGHT])
+    ):
+        fiducials |= {"ponset": np.nan, "poffset": np.nan}
+        reasons |= {"ponset": why, "poffset": why}
+    if np.isfinite(fiducials["toffset"]) and (
+        why := no_t_wave(median[usable], fiducials, leads_that_show(usable))
+    ):
+        fiducials |= {"tonset": np.nan, "toffset": np.nan}
+        reasons |= {"tonset": why, "toffset": why}
     median = zero_at_qrs_onset(median, fiducials["qonset"])
     reasons |= {name: reasons[edge] for name, edge in NEEDS.items() if edge in reasons}
     v5_is = "flat" if flat[V5] else "much noisier than the others" if noisy[V5] else ""

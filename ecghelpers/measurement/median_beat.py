@@ -1,4 +1,4 @@
-"""From an ECG to its median beat: detect the beats, keep the usual ones, align, take the median.
+"""From an ECG to its median beat: detect the beats, keep the dominant ones, align, take the median.
 
 Only the eight independent leads are looked at; the other four are linear in them.
 """
@@ -44,14 +44,14 @@ class Beats:
     """The beats of one record.
 
     r: (beat,) where each lies, samples at 500 Hz. rr_ms: (beat - 1,) RR intervals. used_r: (used,)
-    the beats in the median; windows: (used, 8, 600) µV, aligned, zero just before QRS. shaped: how
-    many beats have the commonest QRS shape. no_qrs: why what repeats is no QRS complex, else "".
+    the beats in the median; windows: (used, 8, 600) µV, aligned, zero just before QRS. dominant:
+    how many beats have the commonest QRS shape. no_qrs: why what repeats is no QRS complex, or "".
     """
 
     r: np.ndarray
     used_r: np.ndarray
     windows: np.ndarray
-    shaped: int
+    dominant: int
     no_qrs: str = ""
 
     @property
@@ -71,25 +71,25 @@ def find_beats(ecg_uv: np.ndarray) -> Beats:
     """The beats of the eight independent leads (8, time) of an ECG in µV at 500 Hz."""
     ecg_uv = remove_mains(remove_baseline(ecg_uv))
     smooth = uniform_filter1d(ecg_uv, 5, axis=1)
-    live = np.ptp(smooth, axis=1) > FLAT_UV
+    usable = np.ptp(smooth, axis=1) > FLAT_UV
     none = np.empty((0, len(ecg_uv), BEAT_SAMPLES))
-    r = detect(ecg_uv[live])
+    r = detect(ecg_uv[usable])
     r = r[(r >= QRS_HALF + REACH) & (r < ecg_uv.shape[1] - QRS_HALF - REACH)]
     if len(r) < MIN_BEATS:
         return Beats(r, r[:0], none, len(r))
-    r, usual = _usual_beats(smooth[live], r)
-    shaped = int(usual.sum())
-    if shaped < MIN_BEATS:
-        return Beats(r, r[:0], none, shaped)
-    at = r[usual]
+    r, dominant = _dominant_beats(smooth[usable], r)
+    count = int(dominant.sum())
+    if count < MIN_BEATS:
+        return Beats(r, r[:0], none, count)
+    at = r[dominant]
     windows = _cut(ecg_uv - _level(ecg_uv, at), at, R_SAMPLE, AFTER_R)
-    no_qrs = why_no_qrs(windows[:, live], float(np.median(np.diff(r))))
+    no_qrs = why_no_qrs(windows[:, usable], float(np.median(np.diff(r))))
     whole = (at >= R_SAMPLE) & (at < ecg_uv.shape[1] - AFTER_R)
     if whole.sum() < MIN_BEATS:
-        return Beats(r, r[:0], none, shaped, no_qrs)
+        return Beats(r, r[:0], none, count, no_qrs)
     windows, at = windows[whole], at[whole]
-    quiet = _quiet_beats(windows, live)
-    return Beats(r, at[quiet], windows[quiet], shaped, no_qrs)
+    quiet = _quiet_beats(windows, usable)
+    return Beats(r, at[quiet], windows[quiet], count, no_qrs)
 
 
 def windows_at(ecg_uv: np.ndarray, r: np.ndarray, before: int, after: int) -> np.ndarray:
@@ -184,7 +184,7 @@ def _cut(ecg_uv: np.ndarray, centres: np.ndarray, before: int, after: int) -> np
     return ecg_uv[:, np.clip(index, 0, ecg_uv.shape[1] - 1)].transpose(1, 0, 2)
 
 
-def _usual_beats(smooth: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _dominant_beats(smooth: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where the beats lie exactly, and which have the commonest QRS shape and are not premature."""
     correlation, lag = _match(smooth, r)
     commonest = np.where(correlation >= SAME_SHAPE, correlation, 0).sum(axis=0).argmax()
@@ -230,9 +230,9 @@ def _level(ecg_uv: np.ndarray, r: np.ndarray) -> np.ndarray:
     return knots[right - 1].T * (1 - weight) + knots[right].T * weight
 
 
-def _quiet_beats(windows: np.ndarray, live: np.ndarray) -> np.ndarray:
+def _quiet_beats(windows: np.ndarray, usable: np.ndarray) -> np.ndarray:
     """(beat,) which windows are no further from their median than beats usually are."""
-    apart = windows[:, live] - median_over_beats(windows[:, live])
+    apart = windows[:, usable] - median_over_beats(windows[:, usable])
     distance = np.median(np.sqrt(np.mean(apart**2, axis=2)), axis=1)
     quiet = distance <= NOISY * np.median(distance)
     return quiet if quiet.sum() >= MIN_BEATS else np.full(len(windows), True)

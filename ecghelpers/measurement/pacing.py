@@ -2,7 +2,9 @@
 
 A spike leaves the trace and returns to it within milliseconds, between two quiet stretches; about
 any sample of a QRS complex the trace changes as much beside it. The spikes of one electrode look
-alike. Some recorders draw a wide pulse, two steps, that cannot be told from the beat behind it.
+alike. A large spike that a filter has spread rings for many milliseconds; at its centre the trace
+bends more sharply than in any heartbeat. Some recorders draw a wide pulse, two steps, that cannot
+be told from the beat behind it.
 """
 
 import numpy as np
@@ -13,6 +15,10 @@ STANDS_OUT = 2.0  # times the change in the stretches beside it
 WEAK = 1.2  # the same for a spike that looks like others
 ALIKE_SHAPE, ALIKE_SIZE = 0.8, 2.5  # cosine over leads, and ratio of the sizes
 LEAST_SPIKES, LONGEST_GAP_S = 3, 2.5  # so many, and on average one in so many seconds
+BEND_S = 0.002  # spacing of the second difference; heartbeats bend by less than 450 µV (all leads)
+BEND_UV, RINGING_UV = 3000, 900  # second difference at the centre of a large spike, and around it
+LONG_S, LONGEST_S = 0.024, 0.06  # ringing that hides waves; what lasts still longer is an artefact
+RING_BEFORE_S, RING_AFTER_S = 0.01, 0.012  # around the ringing, also replaced by a straight line
 EDGE_S = 0.03  # at both ends of the record, where recorders' filters start
 APART_S = 0.03  # what lies closer belongs to one spike
 CUT_BEFORE_S, CUT_AFTER_S = 0.008, 0.014  # what is replaced by a straight line
@@ -24,24 +30,66 @@ STEP_SHARE = 0.5  # of the beats must have it
 def remove_spikes(ecg_uv: np.ndarray, sampling_rate: float) -> tuple[np.ndarray, int]:
     """(lead, time) µV without its pacing spikes, and how many there were.
 
-    Each lead is interpolated linearly from 8 ms before a spike to 14 ms after it.
+    Each lead is interpolated linearly from 8 ms before a spike to 14 ms after it, and across the
+    ringing of a large one.
     """
+    large = find_large_spikes(ecg_uv, sampling_rate)
+    margin = np.array([-RING_BEFORE_S, RING_AFTER_S]) * sampling_rate
+    ecg_uv = _interpolated(ecg_uv, np.rint(large + margin).astype(int))
     at = find_spikes(ecg_uv, sampling_rate)
-    if not len(at):
-        return ecg_uv, 0
-    ecg_uv = ecg_uv.copy()
-    before, after = round(CUT_BEFORE_S * sampling_rate), round(CUT_AFTER_S * sampling_rate)
-    for place in at:
-        first, last = max(place - before, 0), min(place + after, ecg_uv.shape[1] - 1)
+    margin = np.array([-CUT_BEFORE_S, CUT_AFTER_S]) * sampling_rate
+    ecg_uv = _interpolated(ecg_uv, np.rint(at[:, None] + margin).astype(int))
+    return ecg_uv, len(large) + len(at)
+
+
+def _interpolated(ecg_uv: np.ndarray, stretches: np.ndarray) -> np.ndarray:
+    """(lead, time) with a straight line from the first to the last sample of each stretch."""
+    if len(stretches):
+        ecg_uv = ecg_uv.copy()
+    for first, last in stretches.clip(0, ecg_uv.shape[1] - 1):
         line = np.linspace(ecg_uv[:, first], ecg_uv[:, last], last - first + 1, axis=1)
         ecg_uv[:, first : last + 1] = line
-    return ecg_uv, len(at)
+    return ecg_uv
+
+
+def find_large_spikes(ecg_uv: np.ndarray, sampling_rate: float) -> np.ndarray:
+    """First and last samples (spike, 2) of the ringing of large spikes in (lead, time) µV."""
+    bend = _bend(ecg_uv, sampling_rate)
+    rings = np.flatnonzero(bend > RINGING_UV)
+    breaks = np.flatnonzero(np.diff(rings) > APART_S * sampling_rate) + 1
+    groups = [g for g in np.split(rings, breaks) if bend[g].max(initial=0) > BEND_UV]
+    found = np.array([(g[0], g[-1]) for g in groups], int).reshape(-1, 2)
+    short = np.diff(found, axis=1).max(initial=0) <= LONGEST_S * sampling_rate
+    return found if short and len(found) >= _least(ecg_uv, sampling_rate) else found[:0]
+
+
+def spike_in_beat(beat_uv: np.ndarray, sampling_rate: float) -> bool:
+    """Whether one beat (lead, time) µV shows a large spike. Small ones show in their repetition."""
+    return bool((_bend(beat_uv, sampling_rate) > BEND_UV).any())
+
+
+def _bend(ecg_uv: np.ndarray, sampling_rate: float) -> np.ndarray:
+    """(time,) norm over leads of the second difference over BEND_S, 0 at the ends."""
+    step = max(1, round(BEND_S * sampling_rate))
+    bend = ecg_uv[:, : -2 * step] - 2 * ecg_uv[:, step:-step] + ecg_uv[:, 2 * step :]
+    return np.pad(np.linalg.norm(bend, axis=0) * (BEND_S * sampling_rate / step) ** 2, step)
+
+
+def long_ringing(ecg_uv: np.ndarray, sampling_rate: float) -> bool:
+    """Whether (lead, time) µV has large spikes whose ringing hides the waves behind them."""
+    spikes = find_large_spikes(ecg_uv, sampling_rate)
+    return len(spikes) > 0 and bool(np.median(np.diff(spikes)) > LONG_S * sampling_rate)
+
+
+def _least(ecg_uv: np.ndarray, sampling_rate: float) -> float:
+    """How many spikes a record must have; fewer are artefacts."""
+    return max(LEAST_SPIKES, ecg_uv.shape[1] / sampling_rate / LONGEST_GAP_S)
 
 
 def find_spikes(ecg_uv: np.ndarray, sampling_rate: float) -> np.ndarray:
     """Samples of the pacing spikes of (lead, time) µV: narrow, isolated, and many alike."""
     at, shape, clear = _narrow(ecg_uv, sampling_rate)
-    least = max(LEAST_SPIKES, ecg_uv.shape[1] / sampling_rate / LONGEST_GAP_S)
+    least = _least(ecg_uv, sampling_rate)
     if clear.sum() < least:
         return at[:0]
     size = np.linalg.norm(shape, axis=1)

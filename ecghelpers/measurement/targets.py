@@ -8,12 +8,13 @@ from .median_beat import Beats
 
 TIME = np.arange(600)
 LEVEL = np.arange(-6, -1)  # samples from QRS onset (12 to 4 ms before it) whose mean is zero
-T_FROM = 20  # samples (40 ms) after QRS from which the T peak is looked for
+T_FROM = 20  # samples (40 ms) after QRS from which T is looked for
+T_LEAST_UV = 30  # by which a T wave departs from the straight line between its two ends
 T_LOBES = 4  # power of a lobe's size by which the peaks of both signs are weighted
 P_REPEATS = 0.45  # correlation of a beat's P wave with the others' below which there is none
 RR_REGULAR = 0.12  # change of the RR interval from beat to beat that a sinus rhythm stays below
 P_REPEATS_IRREGULAR = 0.95  # what the correlation must be where the rhythm is not regular
-P_SMOOTH = 13  # samples (26 ms) averaged before P waves are compared
+SMOOTH = 13  # samples (26 ms) averaged before P waves are compared and T waves sized
 P_BEFORE, P_AFTER = 16, 12  # samples before P that are compared as well; those before QRS are not
 # Values outside are errors of the measurement, and become missing.
 PLAUSIBLE = {
@@ -115,6 +116,16 @@ def missing_targets(rate: float, why: str) -> tuple[dict, dict, dict]:
     return targets, fiducials, reasons
 
 
+def no_t_wave(median_uv: np.ndarray, at: dict[str, float], leads: int) -> str:
+    """Why (lead, 600) µV has no T wave in so many of its leads; "" if it has one."""
+    last = round(at["toffset"])
+    first = min(round(at["qoffset"]) + T_FROM, last)
+    wave = uniform_filter1d(median_uv, SMOOTH, axis=1)[:, first : last + 1]
+    line = np.linspace(wave[:, 0], wave[:, -1], wave.shape[1], axis=1)
+    size = np.sort(np.abs(wave - line).max(axis=1))[-leads]
+    return f"no T wave: {size:.0f} µV high in {leads} leads" if size < T_LEAST_UV else ""
+
+
 def no_p_wave(beats: Beats, at: dict[str, float], usable: np.ndarray) -> str:
     """Why there is no P wave before the QRS complex; "" if there is one.
 
@@ -122,7 +133,7 @@ def no_p_wave(beats: Beats, at: dict[str, float], usable: np.ndarray) -> str:
     usable: (8,) independent leads.
     """
     window = slice(max(0, round(at["ponset"]) - P_BEFORE), round(at["qonset"]) - P_AFTER)
-    waves = uniform_filter1d(beats.windows[:, usable], P_SMOOTH, axis=2)[:, :, window]
+    waves = uniform_filter1d(beats.windows[:, usable], SMOOTH, axis=2)[:, :, window]
     waves = waves - waves.mean(axis=2, keepdims=True)
     waves = waves.reshape(len(waves), -1)
     others = (waves.sum(axis=0) - waves) / (len(waves) - 1)

@@ -77,7 +77,7 @@ def test_mimic_s_record_list_names_patients(tmp_path):
 @pytest.mark.parametrize(
     "comment",
     ["# patient_id: 7", "#Patient ID = 7", "# <patient id>: 007", "# <subject_id>: 7",
-     "# patient: 7", "#subject: 7"],
+     "# patient: 7", "#subject: 7", "# Patient number: 7", "#subject 7"],
 )  # fmt: skip
 def test_a_comment_of_a_wfdb_header_names_the_patient(tmp_path, comment):
     for header in write_different(tmp_path / "wfdb", "abc")[:2]:
@@ -86,20 +86,26 @@ def test_a_comment_of_a_wfdb_header_names_the_patient(tmp_path, comment):
     check(data, {"a": "7", "b": "7", "c": ""}, "the file itself")
 
 
-@pytest.mark.parametrize("comment", ["# patient: -", "# patient_id: unknown", "# patient: ***"])
+@pytest.mark.parametrize(
+    "comment",
+    ["# patient: -", "# patient_id: unknown", "# patient: ***", "# patient 7 years old"],
+)
 def test_a_placeholder_is_no_patient(tmp_path, comment):
     for header in write_different(tmp_path / "wfdb", "ab"):
         header.write_text(header.read_text() + comment + "\n")
     assert collected(tmp_path, "wfdb", tmp_path / "wfdb").patient_id is None
 
 
-@pytest.mark.parametrize("first, second", [("patient001", "patient002"), ("p1000/p10000032/s1",
-                                           "p1000/p10000117/s3")])  # fmt: skip
+@pytest.mark.parametrize(
+    "first, second",
+    [("patient001", "patient002"), ("Patient001", "Patient002"),
+     ("p1000/p10000032/s1", "p1000/p10000117/s3")],
+)  # fmt: skip
 def test_folders_of_ptb_db_and_mimic_name_patients(tmp_path, first, second):
     names = ("a", "b", "c")
     for n, (folder, name) in enumerate(zip((first, first, second), names, strict=True)):
         write_wfdb(tmp_path / "wfdb" / folder, name, ecg_mv(heart_rate=60 + 5 * n))
-    people = [f.split("/")[1][1:] if "/" in f else f for f in (first, first, second)]
+    people = [f.split("/")[1][1:] if "/" in f else f.lower() for f in (first, first, second)]
     data = collected(tmp_path, "files", tmp_path / "wfdb")
     check(data, dict(zip(names, people, strict=True)), "the folder's name")
 

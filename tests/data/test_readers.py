@@ -104,6 +104,8 @@ def test_a_wfdb_header_finds_its_signals_among_what_came_with_it(tmp_path):
     np.testing.assert_array_equal(read_recording(both, "a.zip").ecg_uv, recording.ecg_uv)
     with pytest.raises(ValueError, match="signal file missing: a.dat"):
         read_recording(path.read_bytes(), "b.hea")
+    upper = read_recording(path.read_bytes(), "A.HEA", {"A.DAT": signal})
+    np.testing.assert_array_equal(upper.ecg_uv, recording.ecg_uv)
 
 
 BOMB = b"<!DOCTYPE x [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;'>]><RestingECG>&b;</RestingECG>"
@@ -171,6 +173,7 @@ FILES = {name: write() for name, write in WRITERS.items()}
     "name, lead",
     [("avr", "aVR"), ("Lead II", "II"), ("MDC_ECG_LEAD_AVF", "aVF"), ("ECG I", "I"), ("C4", "V4"),
      ("I (Einthoven)", "I"), ("DIII", "III"), ("d1", "I"), (" v6_", "V6"), ("-aVR", None),
+     ("ECG-I", "I"), ("Lead-II", "II"), ("V01", "V1"), ("Lead -aVR", None),
      ("V7", None), ("ECG", None), ("leadership", None), ("", None)],
 )  # fmt: skip
 def test_names_of_leads(name, lead):

@@ -204,6 +204,14 @@ def test_no_pr_without_p_wave_in_a_regular_rhythm():
     assert np.isnan(measured.targets["pr"]) and "P wave" in measured.reasons["pr"]
 
 
+def test_no_qt_without_t_wave():
+    measured = measure(ecg(t=0) + noise((8, 5000)))
+    for name in ("qt", "T_PeakAmpl_v5", "toffset"):
+        assert "no T wave" in measured.reasons[name]
+    assert np.isnan([measured.targets["qt"], measured.targets["T_PeakAmpl_v5"]]).all()
+    assert np.isfinite([measured.targets["qrs"], measured.targets["pr"]]).all()
+
+
 def test_sinus_arrhythmia_keeps_its_pr():
     rr = 850 + 120 * np.sin(2 * np.pi * np.arange(11) / 4)
     measured = measure(ecg(300 + np.cumsum(rr)) + noise((8, 5000)))

@@ -1,4 +1,4 @@
-"""Beats: found where they are, and only the usual ones are used."""
+"""Beats: found where they are, and only the dominant ones are used."""
 
 import numpy as np
 import pytest
@@ -52,9 +52,9 @@ def test_beats_are_aligned_to_a_sample():
 def test_ectopic_beats_are_found_but_not_used():
     onsets = np.delete(np.arange(300, 9900, 850), [3, 7])
     beats = find_beats(ecg(onsets, ectopics_ms=[2500, 5800]) + noise((8, 5000)))
-    assert len(beats.r) == len(onsets) + 2 and beats.shaped == len(onsets)
+    assert len(beats.r) == len(onsets) + 2 and beats.dominant == len(onsets)
     # Whole beats, but for those whose window a neighbouring extrasystole spoils.
-    assert beats.shaped - 2 - 2 * 2 <= beats.used <= beats.shaped - 2
+    assert beats.dominant - 2 - 2 * 2 <= beats.used <= beats.dominant - 2
     qrs = beats.windows[..., 215:265]
     assert np.abs(qrs - np.median(qrs, axis=0)).mean() < 8  # an extrasystole is 100 µV off
 

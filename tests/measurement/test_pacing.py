@@ -7,7 +7,7 @@ from simulated_ecg import ecg, noise
 from test_ludb import LUDB, needs_ludb, read
 
 from ecghelpers.data.gan import record_ids, synthesize
-from ecghelpers.measurement import measure
+from ecghelpers.measurement import measure, measure_median
 from ecghelpers.measurement.median_beat import find_beats
 from ecghelpers.measurement.pacing import find_spikes, remove_spikes, wide_pulses
 
@@ -60,6 +60,37 @@ def test_targets_are_those_without_spikes(generated, amplitude_uv, before_ms):
     rate, pr, qrs, qt, j, t, r = np.nanmedian(np.abs(apart), axis=0)
     assert rate < 0.3 and pr < 4 and qrs < 6 and qt < 4 and max(j, t, r) < 15
     assert np.isfinite(apart).mean() > 0.95
+
+
+@pytest.mark.parametrize(
+    ("order", "low_pass_hz", "withheld"), [(2, 150, False), (4, 150, False), (8, 150, True)]
+)
+def test_large_spikes_that_ring_are_cut_out_or_the_ecg_is_withheld(
+    generated, order, low_pass_hz, withheld
+):
+    """5 mV, 2 ms in each direction, spread by a low-pass filter of an order."""
+    apart = []
+    for eight in generated[:12]:
+        at = find_beats(eight).r - 35
+        pulse = np.zeros(5000)
+        pulse[at[at > 50]], pulse[at[at > 50] + 1] = 1, -1
+        pulse = sosfilt(butter(order, low_pass_hz, fs=500, output="sos"), pulse)
+        paced = measure(eight + 5000 * PAIRS * pulse)
+        assert paced.spikes_removed >= 5
+        assert ("paced" in paced.reasons.get("qrs", "")) == withheld
+        names = ("pr", "qrs", "qt")
+        apart.append([paced.targets[n] - measure(eight).targets[n] for n in names])
+    if not withheld:
+        assert np.nanmax(np.abs(apart)) < 16 and np.isfinite(apart).mean() > 0.9
+
+
+def test_a_median_beat_with_a_large_spike_is_withheld(generated):
+    found = measure(generated[0])
+    beat, rr_ms = found.median_uv.copy(), 60000 / found.targets["VentRate"]
+    assert not measure_median(beat, rr_ms)[3]
+    beat[:, 190] += 1500
+    _, targets, _, reasons = measure_median(beat, rr_ms)
+    assert np.isnan([*targets.values()]).all() and "paced" in reasons["qt"]
 
 
 def test_unpaced_ecgs_stay_as_they_are(generated):

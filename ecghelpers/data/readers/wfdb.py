@@ -36,7 +36,9 @@ SEGMENTS = re.compile(r"[^/]+/\d+", re.ASCII)
 GE_MEDIANS = re.compile(r"\b(12sl|ge_median\w*)(/|$)", re.IGNORECASE)  # the folders of PTB-XL+
 LFS_POINTER = b"version https://git-lfs"
 PATIENT_COMMENT = re.compile(
-    r"#\s*<?(?:(?:patient|subject)[ _-]?id|patient|subject)>?\s*[:=]\s*([^\s:=]\S*)", re.IGNORECASE
+    r"#\s*<?(?:patient|subject)(?:[ _-]?(?:id|number|no))?>?"
+    r"(?:\s*[:=]\s*([^\s:=]\S*)|\s+(\d+)\s*$)",
+    re.IGNORECASE,
 )
 
 
@@ -131,7 +133,7 @@ def _clean(source: Source) -> Header:
         names,
         [bool(gain and gain[1].strip("0.")) for gain in gains],
         first[3:4] == [str(BEAT_SAMPLES)] and float(first[2].split("/")[0]) == SAMPLING_RATE_HZ,
-        next((match[1] for match in comments if match), ""),
+        next((match[1] or match[2] for match in comments if match), ""),
     )
 
 
@@ -145,6 +147,16 @@ def _plain(path: str, folder: PurePosixPath) -> str:
 
 
 def _signal(source: Source, name: str) -> bytes:
+    """A signal file, also where a system without lower case has renamed it (A.DAT for a.dat)."""
+    try:
+        return _beside(source, name)
+    except Rejected:
+        if source.name != source.name.upper():
+            raise
+        return _beside(source, name.upper())
+
+
+def _beside(source: Source, name: str) -> bytes:
     try:
         return source.beside(name)
     except KeyError:
