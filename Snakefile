@@ -87,6 +87,7 @@ rule train:
         notebook=update("notebooks/02_train.{target}.model{model}.ipynb"),
     log: "logs/02_train.{target}.model{model}.log"
     params: *run.settings("02_train")
+    priority: 1  # the longest chains start first, so that no core waits at the end
     threads: run.threads
     resources: mem_mb=12_000, runtime=240
     shell: NOTEBOOK
@@ -164,7 +165,7 @@ rule known_readouts:
         notebook=update("notebooks/07_known_readouts.ipynb"),
     log: "logs/07_known_readouts.log"
     params: *run.settings("07_known_readouts")
-    priority: 1
+    priority: 1  # as for train
     threads: run.threads
     resources: mem_mb=8_000, runtime=1440
     shell: NOTEBOOK
