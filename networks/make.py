@@ -24,6 +24,7 @@ from ecghelpers import files, pretrained, runtime, training
 from ecghelpers.data import build
 from ecghelpers.data.medians import Medians, read_medians
 from ecghelpers.ecg import TARGETS
+from ecghelpers.evaluation.effects import SLOPE, effects_table
 from ecghelpers.evaluation.performance import model_errors
 from ecghelpers.measurement import LABELS_VERSION, measure_medians
 from ecghelpers.model import StevenNet, fuse
@@ -157,8 +158,18 @@ def errors(network: StevenNet, data: Medians, target: str) -> dict[str, float]:
     return {"n": int(found.pop("n"))} | {name: round(float(v), 6) for name, v in found.items()}
 
 
-def card(trainer: training.Trainer) -> dict[str, object]:
-    """What a card says about the training."""
+def edit_slope(network: StevenNet, data: Medians, target: str) -> dict[str, float]:
+    """How far the prediction follows edits of the target: slope, its 95 % interval, n ECGs."""
+    table = effects_table(
+        network, data.medians, data.fiducials, target, rate=data.target("VentRate")
+    )
+    slope = table[table["edit"] == SLOPE].iloc[0]
+    names = {"slope": "predicted", "low": "predicted_low", "high": "predicted_high"}
+    return {"n": int(slope["n"])} | {k: round(float(slope[v]), 4) for k, v in names.items()}
+
+
+def card(trainer: training.Trainer, records: int) -> dict[str, object]:
+    """What a card says about the training; records: of the generator."""
     c, history = trainer.config, trainer.history
     return {
         "target": c.target,
@@ -185,7 +196,8 @@ def card(trainer: training.Trainer) -> dict[str, object]:
         "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
         "machine": f"{torch.get_num_threads()} cores, {platform.machine()}, torch",
         "version": files.provenance(),
-        "made_by": f"python networks/make.py FOLDER --target {c.target} --model {c.model}",
+        "made_by": f"python networks/make.py FOLDER --target {c.target} --model {c.model} "
+        f"--records {records} --epochs {c.epochs}",
     }
 
 
@@ -199,9 +211,9 @@ def publish(shop: Workshop, network: StevenNet, content: dict) -> None:
     content["data"].pop("first_tested_with_labels_version", None)
     content["data"] |= {"test_seed": SEEDS["test"], "test_labels_version": LABELS_VERSION}
     content["test"] = errors(stored, test, target)
-    content["first_test"] = errors(
-        stored, test.subset(np.arange(len(test.record_id))[:FIRST]), target
-    )
+    first = test.subset(np.arange(len(test.record_id))[:FIRST])
+    content["first_test"] = errors(stored, first, target)
+    content["edits"] = edit_slope(stored, first, target)
     if shop.ludb:
         content["ludb"] = errors(stored, shop.real(), target)
     pretrained.write_network(network, content, shop.networks)
@@ -256,7 +268,7 @@ def train(shop: Workshop, target: str, model: int, epochs: int) -> None:
     """Train one network, from its state if there is one, and publish it."""
     trainer = trainer_for(shop, config_for(target, epochs, model=model), shop.records)
     network = training.fit(trainer, shop.data / "states" / f"{target}.{model}.state")
-    publish(shop, network, card(trainer))
+    publish(shop, network, card(trainer, shop.records))
 
 
 def is_published(shop: Workshop, target: str, model: int) -> bool:
@@ -271,16 +283,17 @@ def write_tables(place: Path) -> None:
     """Put the errors of all cards into docs/networks.md."""
     names = [(target, model) for target in TARGETS for model in pretrained.models(target, place)]
     lines = [
-        "| network | trunk | unit | MAE | RMSE | R² | slope | original's MAE "
+        "| network | trunk | unit | MAE | RMSE | R² | slope | of edits | original's MAE "
         "| on LUDB: MAE | bias | R² |",
-        "| --- " * 11 + "|",
+        "| --- " * 12 + "|",
     ]
     for target, model in names:
         about, content = TARGETS[target], pretrained.read_card(target, model, place)
         test, ludb = content["test"], content.get("ludb")
         cells = [f"{about.label}, model {model}", content["trunk"], about.unit]
         cells += [f"{test['mae']:.3g}", f"{test['rmse']:.3g}", f"{test['r2']:.3f}"]
-        cells += [f"{test['slope']:.2f}", f"{about.original_error[0]:.3g}"]
+        cells += [f"{test['slope']:.2f}", f"{content['edits']['slope']:.2f}"]
+        cells += [f"{about.original_error[0]:.3g}"]
         cells += (
             [f"{ludb['mae']:.3g}", f"{ludb['bias']:+.3g}", f"{ludb['r2']:.2f}"]
             if ludb
