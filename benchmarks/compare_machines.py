@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 from ecghelpers.data.exports import index, recording_of
-from ecghelpers.data.measured import measured
+from ecghelpers.data.reading import measured
 from ecghelpers.ecg import TARGETS
 
 SHIFTS = range(-150, 151)

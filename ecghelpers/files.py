@@ -100,7 +100,8 @@ def read_table(path: str | Path, words: Iterable[str], numbers: Iterable[str] = 
     import pandas as pd
 
     try:
-        table = pd.read_csv(path)
+        as_text = {"record_id": str}  # also where every id is a number, or reads NA
+        table = pd.read_csv(path, dtype=as_text, keep_default_na=False, na_values=[""])
         if missing := [name for name in (*words, *numbers) if name not in table]:
             raise ValueError(f"without a column {missing[0]!r}")
         return table.assign(**{name: pd.to_numeric(table[name]) for name in numbers})

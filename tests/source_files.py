@@ -49,7 +49,7 @@ def write_table(path: Path, rows: list[dict], delimiter=";", columns=None, **how
 
 
 def only_block(name, *args, **kwargs):
-    source = sources.open_folder(name, *args, **kwargs)
+    source = sources.FileSource(name, *args, **kwargs)
     assert source.block_count == 1
     return source.block(0)
 

@@ -1,4 +1,4 @@
-"""The notebooks from end to end on the profile smoke, and what is seen of them anywhere."""
+"""The notebooks from end to end on the profile smoke, and how viewers show them."""
 
 import ast
 import base64
@@ -21,7 +21,10 @@ from ecghelpers.paths import Results, from_project
 from ecghelpers.run.workflow import parameter_names
 
 SHOWN = {"image/png", "text/html", "application/vnd.jupyter.widget-view+json"}
-BY_HAND = ("03_evaluate", "05_explore", "09_review")  # that people run again; the rest takes long
+QUICK = ("03_evaluate", "05_explore", "09_review")  # the others take minutes and run with --all
+NBVAL = [
+    name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in toy.NOTEBOOKS
+]
 
 
 def stored(name):
@@ -30,12 +33,12 @@ def stored(name):
 
 @pytest.fixture(scope="module")
 def prepared(smoke, tmp_path_factory):
-    """The notebooks with smoke's parameters set, for a copy of its results, not executed."""
+    """The notebooks with the parameters of smoke, for a copy of its results, not executed."""
     folder = tmp_path_factory.mktemp("prepared")
     results = shutil.copytree(smoke.root, folder / "results", ignore=shutil.ignore_patterns(".*"))
     given = parameters.load("smoke", ["qt"])["qt"].model_dump()
     given |= {"results": str(results), "device": "cpu"}
-    for path in map(stored, BY_HAND):
+    for path in map(stored, toy.NOTEBOOKS):
         papermill.execute_notebook(
             path,
             folder / path.name,
@@ -78,7 +81,7 @@ def test_the_executed_notebook_is_kept_and_whole(smoke, name):
         assert page.count('src="data:image/png') == len(pictures), "nbconvert leaves figures out"
 
 
-@pytest.mark.parametrize("name", BY_HAND)
+@pytest.mark.parametrize("name", NBVAL)
 def test_the_notebook_passes_under_nbval(prepared, name):
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q"]
     command += ["-p", "no:cacheprovider", "--nbval-cell-timeout=300", f"--rootdir={prepared}"]

@@ -61,7 +61,7 @@ def open_source(
 
         return GanSource(records, seed, device)
     paths = [from_project(given) if given else "" for given in (path, labels_path)]
-    return sources.open_folder(name, *paths, measure_missing, labels)
+    return sources.FileSource(name, *paths, measure_missing, labels)
 
 
 def collect(source: Source, path: str | Path) -> list[tuple[str, str]]:

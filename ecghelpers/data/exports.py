@@ -1,5 +1,6 @@
-"""Source ``files``: a folder of exports of any mix of formats, with subfolders and ZIP files."""
+"""Source ``files``: a folder of exports in any mix of formats, with subfolders and ZIP files."""
 
+import contextlib
 import os
 import unicodedata
 from collections.abc import Callable
@@ -13,34 +14,33 @@ from ..ecg import SAMPLING_RATE_HZ, TARGETS
 from .checks import Rejected, as_int16, check_signal, read_bytes
 from .folder import Entry, ids_from_paths, list_files, settle_ids
 from .labels import label_row, parse_label
-from .measured import measured, own_targets, values_of
 from .patients import IN_FILE, PARENTS, patient_of, tables_beside
 from .patients import TABLES as PATIENT_TABLES
 from .readers import read_member, read_source, zip_members
-from .reading import Reading, digest_of
+from .reading import Reading, digest_of, measured, own_targets, reading_of
 from .recording import GE_12SL, Recording, Source
 from .tables import FEATURES, id_key, patient_key, read_features
 
-# Of a folder of ECGs, what every data set has beside them: neither an ECG nor worth a line.
+# Files that data sets have beside their ECGs; they are skipped silently.
 BESIDE = ("records", "sha256sums.txt", "license.txt", "license", "readme.md", "readme.txt")
 BESIDE += (FEATURES, *PATIENT_TABLES)
 LABELS_OF = ("measured", "12sl")
 
 
 def index(folder: str | Path, labels_path: str | Path = "") -> list[Entry]:
-    """All files of a folder and its subfolders that may hold an ECG, sorted by record id.
+    """All files of a folder and its subfolders that may contain an ECG, sorted by record id.
 
-    The signal and annotation files of WFDB records, whose names are the header's, belong to those.
+    Signal and annotation files of WFDB records belong to their headers and are no entries.
     """
     if labels_path:
-        raise ValueError("source files has its labels in its files; leave labels_path empty")
+        raise ValueError("source files reads labels from its files; leave labels_path empty")
     entries = [e for e in list_files(folder, deep=True) if not _is_beside(e.path)]
     entries = [part for entry in entries for part in _members(entry)]
     paths = {(e.full_path).lower() for e in entries}
     headers = {path[:-4] for path in paths if path.endswith(".hea")}
     kept = [e for e in entries if not _is_companion(e.full_path.lower(), headers)]
     if not kept:
-        raise ValueError(f"source_path {folder} holds no ECG file; give the folder of them")
+        raise ValueError(f"source_path {folder} contains no ECG file; give the folder of them")
     named = ids_from_paths(kept, folder)
     return settle_ids(_with_tables(named, folder), partial(unicodedata.normalize, "NFC"))
 
@@ -55,7 +55,7 @@ def _is_companion(path: str, headers: set[str]) -> bool:
 
 
 def _members(entry: Entry) -> list[Entry]:
-    """The files in a ZIP file; any other as it is."""
+    """The files in a ZIP file; any other file unchanged."""
     if entry.reason or not entry.path.lower().endswith(".zip"):
         return [entry]
     try:
@@ -68,7 +68,7 @@ def _members(entry: Entry) -> list[Entry]:
 
 
 def _with_tables(entries: list[Entry], folder: str | Path) -> list[Entry]:
-    """Patients and 12SL's features from the tables that data sets bring."""
+    """Add patients and 12SL's features from the tables of data sets."""
     tables = tables_beside(folder)
     places = [Path(folder).absolute(), *Path(folder).absolute().parents][: PARENTS + 1]
     places = [p / sub / FEATURES for p in places for sub in ("", "features")]
@@ -82,7 +82,7 @@ def _with_tables(entries: list[Entry], folder: str | Path) -> list[Entry]:
 
 
 def source_of(entry: Entry) -> Source:
-    """The bytes of an entry, and how to get at the files beside it."""
+    """The bytes of an entry, with access to the files beside it."""
     name = PurePath(entry.full_path).name
     if not entry.member:
         folder = Path(entry.path).parent
@@ -101,7 +101,7 @@ def _beside(folder: Path) -> Callable[[str], bytes]:
 
 
 def recording_of(entry: Entry) -> Recording:
-    """The recording of an entry; what a table says of a median beat counts as the machine's."""
+    """The recording of an entry; a table's values of a 12SL median beat are the machine's."""
     recording = read_source(source_of(entry))
     if recording.ecg_uv is None and entry.machine and recording.program == GE_12SL:
         return replace(recording, machine=entry.machine)
@@ -112,7 +112,7 @@ def read(entry: Entry, labels: str = "measured") -> Reading:
     """Read and measure one record; raises Rejected.
 
     labels: ``measured`` here on the recording, or ``12sl``: the median beat, labels and fiducials
-    that 12SL left in the file.
+    that 12SL stored in the file.
     """
     recording = recording_of(entry)
     if recording.ecg_uv is not None:
@@ -120,21 +120,21 @@ def read(entry: Entry, labels: str = "measured") -> Reading:
     else:
         check_signal(recording.median_uv, SAMPLING_RATE_HZ)
     if labels == "12sl":
-        median, values = _by_12sl(recording)
-        own = own_targets(recording)
+        reading = Reading(*_by_12sl(recording), own=own_targets(recording))
     else:
-        ours = measured(recording)
-        if not np.isfinite(ours.median_uv).all():
-            why = next(iter(ours.reasons.values()), "no median beat")
-            raise Rejected(f"not measurable: {why}")
-        median, values = as_int16(ours.median_uv), values_of(ours)
-        own = values[: len(TARGETS)]
+        reading = reading_of(measured(recording))
     who, rule = entry.patient, entry.rule
     if rule not in PATIENT_TABLES and (in_file := patient_key(recording.patient)):
         who, rule = in_file, IN_FILE
     signal = recording.median_uv if recording.ecg_uv is None else recording.ecg_uv
-    machine, program = _machine(recording), recording.program
-    return Reading(median, values, who, rule, machine, program, own, digest_of(signal))
+    return replace(
+        reading,
+        patient=who,
+        rule=rule,
+        machine=_machine(recording),
+        program=recording.program,
+        digest=digest_of(signal),
+    )
 
 
 def _by_12sl(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
@@ -142,7 +142,7 @@ def _by_12sl(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
     if "12SL" not in recording.program:
         why = f"measured by {recording.program or 'no program'}"
     elif recording.median_uv is None:
-        why = "the file holds no median beat"
+        why = "the file contains no median beat"
     elif not np.isfinite(list(recording.targets.values())).any():
         why = f"no values beside the median beat; of PTB-XL+ put {FEATURES} into the folder"
     if why:
@@ -151,11 +151,9 @@ def _by_12sl(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _machine(recording: Recording) -> np.ndarray:
-    """(7,) what the machine says; what cannot be right counts as missing."""
+    """(7,) the machine's targets; impossible values count as missing."""
     row = np.full(len(TARGETS), np.nan, np.float32)
-    for place, name in enumerate(TARGETS):
-        try:
-            row[place] = parse_label(name, recording.targets[name])
-        except Rejected:
-            continue
+    for place, (name, value) in enumerate(recording.targets.items()):
+        with contextlib.suppress(Rejected):
+            row[place] = parse_label(name, value)
     return row

@@ -20,8 +20,7 @@ from .checks import (
 )
 from .folder import Entry, list_files, settle_ids
 from .labels import LABELS
-from .measured import own_targets
-from .reading import Reading, digest_of
+from .reading import Reading, digest_of, own_targets
 from .recording import GE_12SL, Recording, lead_of_name
 from .tables import id_key, read_label_table
 

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from ..ecg import BEAT_SHAPE, FIDUCIALS, LEADS, SAMPLING_RATE_HZ, SPLITS, TARGETS
-from ..files import provenance
+from ..files import provenance, read_table, remedy
 from ..lazy_rows import LazyRows
 from ..runtime import generator
 from .hdf5 import TEXT, created, dataset_of, opened, texts, write_texts
@@ -263,23 +263,35 @@ def _checked_medians(path: str | Path, file: h5py.File) -> dict[str, h5py.Datase
 
 
 def choose_records(
-    data: Medians, target: str, count: int, seed: int, *, complete_first: bool = False
+    data: Medians,
+    target: str,
+    count: int,
+    seed: int,
+    *,
+    complete_first: bool = False,
+    table: "pandas.DataFrame | None" = None,  # noqa: F821
 ) -> Medians:
-    """Test records with a known target, in an order that seed and record id decide.
+    """Test records with a known target, in an order that depends on seed and record id only.
 
-    complete_first: those with complete labels come first, so that every target's first records are
-    the same ones. Good to look at, not to judge by: it leaves out who has no P wave. Raises
-    ValueError if the test split has none.
+    complete_first: records with complete labels come first, so that all targets share their first
+    records. Use it for display, not for evaluation: it leaves out ECGs without a P wave. table: of
+    ``read_events``; by default made from the data. Raises ValueError if the table does not fit the
+    data, or no record can be chosen.
     """
-    test = data.labelled(target, "test", copied=False)
-    if count < 1 or not len(test.record_id):
+    table = events(data) if table is None else table
+    test = table[(table["split"] == "test") & table[target].notna()]
+    if count < 1 or test.empty:
         raise ValueError(
-            f"asked for {count} test records with a known {target} of {len(test.record_id)} there "
-            "are; ask for at least 1, and make more records if there are none"
+            f"{count} test records requested, {len(test)} have a value for {target}; request at "
+            "least 1, and use more records if there are none"
         )
-    draw = [generator(seed, "choice", record).random() for record in test.record_id]
-    later = ~is_complete(test) if complete_first else np.zeros(len(draw), bool)
-    return test.subset(np.lexsort((draw, later))[:count])
+    draw = [generator(seed, "choice", record).random() for record in test["record_id"]]
+    later = ~test["complete"] if complete_first else np.zeros(len(draw), bool)
+    ids = test["record_id"].iloc[np.lexsort((draw, later))[:count]]
+    row = {record: number for number, record in enumerate(data.record_id)}
+    if unknown := [record for record in ids if record not in row]:
+        raise ValueError(f"events.csv: record {unknown[0]!r} is not in medians.h5; rerun step 01")
+    return data.subset(np.array([row[record] for record in ids]))
 
 
 def is_complete(data: Medians) -> np.ndarray:
@@ -289,11 +301,19 @@ def is_complete(data: Medians) -> np.ndarray:
 
 
 def events(data: Medians) -> "pandas.DataFrame":  # noqa: F821
-    """A row a record: its id and split, every target and fiducial, and whether all are known."""
-    import pandas as pd  # which no later step needs for reading medians.h5
+    """A row per record: its id and split, every target and fiducial, and whether all are known."""
+    import pandas as pd  # not needed for reading medians.h5
 
     numbers = np.hstack([data.targets, data.fiducials])
     table = pd.DataFrame(numbers, columns=[*TARGETS, *FIDUCIALS])
     table.insert(0, "record_id", data.record_id)
     table.insert(1, "split", data.split)
     return table.assign(complete=is_complete(data))
+
+
+def read_events(path: str | Path) -> "pandas.DataFrame":  # noqa: F821
+    """Read ``events.csv``, as ``events`` makes it. Raises ValueError for another table."""
+    table = read_table(path, ("record_id", "split", "complete"), (*TARGETS, *FIDUCIALS))
+    if table["complete"].dtype != bool:
+        raise ValueError(f"{path}: column complete must be True or False; {remedy(path)}")
+    return table

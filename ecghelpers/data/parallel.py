@@ -1,4 +1,4 @@
-"""Measuring many ECGs at once, on all processors."""
+"""Parallel measurement of many ECGs."""
 
 import contextlib
 import os
@@ -7,42 +7,43 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from itertools import chain
 
 import numpy as np
 from loky import BrokenProcessPool, get_reusable_executor
 from loky.backend import resource_tracker
 from threadpoolctl import threadpool_limits
 
-from ..ecg import BEAT_SHAPE, FIDUCIALS, TARGETS
-from ..measurement import Measurement, measure_many
+from ..measurement import measure_many
 from ..runtime import cores
 from .medians import Block
+from .reading import block_of, reading_of
 
-WORTH_A_POOL = 256  # starting the processes takes as long as measuring about this many
-PART = 32  # records that a process is given at a time
+WORTH_A_POOL = 256  # starting the processes takes as long as measuring this many records
+PART = 32  # records per task
 ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",  # for torch, which is loaded after threadpoolctl looked
-    # A process grows by some 300 MB when it first generates or measures. Loky takes that for a
-    # leak and starts another process, which loads everything again.
+    "OMP_NUM_THREADS": "1",  # for torch, which is loaded after threadpoolctl has run
+    # A process grows by some 300 MB when it first generates or measures. Loky would take that for a
+    # leak and start another process, which loads everything again.
     "LOKY_MAX_MEMORY_LEAK_SIZE": "2e9",
 }
-SIGNAL_S = 0.5  # a Ctrl-C that ended processes may reach this one after them
-IDLE_S = 30  # after which a process ends, also where its parent was killed
+SIGNAL_S = 0.5  # a Ctrl-C can end the processes before it reaches this one
+IDLE_S = 30  # an idle process ends after this time, even if its parent was killed
 
 
 def processors() -> int:
-    """How many processes compute at once: a step's share of a node, where Snakemake gives one."""
+    """The number of parallel processes: the threads that Snakemake assigned, or all cores."""
     given = os.environ.get("OMP_NUM_THREADS", "")
     return min(cores(), max(1, int(given))) if given.isdigit() else cores()
 
 
 def submit(function: Callable, parts: Sequence[tuple]) -> list[Future]:
-    """Let processes compute function(*part) for every part, each on one thread.
+    """Compute function(*part) for every part in processes of one thread each.
 
-    Loky's processes, unlike the standard library's, do not run the caller's script once more, so
-    that it needs no ``if __name__ == "__main__"``. Ctrl-C is for the caller alone (see gather).
+    Unlike the standard library's, loky's processes do not run the caller's script again, which
+    therefore needs no ``if __name__ == "__main__"``. Only the caller handles Ctrl-C (see gather).
     """
-    resource_tracker.ensure_running()  # which unblocks the signal when it starts
+    resource_tracker.ensure_running()  # it unblocks the signal when it starts
     with _ctrl_c_later():
         pool = get_reusable_executor(
             processors(),
@@ -57,10 +58,10 @@ def submit(function: Callable, parts: Sequence[tuple]) -> list[Future]:
 
 @contextlib.contextmanager
 def _ctrl_c_later() -> Iterator[None]:
-    """Let Ctrl-C wait for a block that must not end half-way: starting or ending processes.
+    """Delay Ctrl-C until the block has ended, for starting and ending processes.
 
-    A pool that is left half started can keep the interpreter from ending. Blocking the signal is
-    not enough, as any thread takes it, but processes that are started here inherit that.
+    A half-started pool can keep the interpreter from ending. Blocking the signal is not enough,
+    since any thread can receive it, but the processes started here inherit the block.
     """
     waiting: list = []
     main = threading.current_thread() is threading.main_thread()
@@ -78,14 +79,14 @@ def _ctrl_c_later() -> Iterator[None]:
 
 
 def _end_processes() -> None:
-    """Kill all processes; otherwise the interpreter waits at its end for what they compute."""
+    """Kill all processes; otherwise the interpreter waits for them before it exits."""
     get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 
 
 def gather(futures: Sequence[Future]) -> list:
-    """The results of what was submitted, in order; after an error or Ctrl-C no process is left.
+    """The results of the futures, in order; after an error or Ctrl-C no process is left.
 
-    Raises RuntimeError if a process died, and what the function raised.
+    Raises RuntimeError if a process died, and any error that the function raised.
     """
     try:
         return [future.result() for future in futures]
@@ -96,46 +97,21 @@ def gather(futures: Sequence[Future]) -> list:
                 time.sleep(SIGNAL_S)
         if isinstance(error, BrokenProcessPool):
             raise RuntimeError(
-                "a process died while it read or measured records, perhaps for lack of memory; "
-                "run again to go on from there"
+                "a process died while reading or measuring records, perhaps for lack of memory; "
+                "run again to resume"
             ) from None
         raise
 
 
 def measured_block(record_id: Sequence[str], ecgs_uv: np.ndarray, sampling_rate: float) -> Block:
-    """Measure (record, 8 or 12, time) in µV; what has no median beat is rejected, with the reason.
+    """Measure (record, 8 or 12, time) in µV; records without a median beat are rejected.
 
-    Records of at least WORTH_A_POOL are measured in parallel.
+    At least WORTH_A_POOL records are measured in parallel.
     """
     if processors() == 1 or len(ecgs_uv) < WORTH_A_POOL:
-        return as_block(record_id, measure_many(ecgs_uv, sampling_rate))
-    starts = range(0, len(ecgs_uv), PART)
-    parts = gather(
-        submit(measure_many, [(ecgs_uv[start : start + PART], sampling_rate) for start in starts])
-    )
-    return as_block(record_id, [measured for part in parts for measured in part])
-
-
-def as_block(record_id: Sequence[str], measurements: Sequence[Measurement]) -> Block:
-    """Gather measurements; a median beat is kept as whole µV."""
-    usable = [np.isfinite(m.median_uv).all() for m in measurements]
-    measured = [m for m, good in zip(measurements, usable, strict=True) if good]
-    rejected = [
-        (i, next(iter(m.reasons.values()), "no median beat"))
-        for i, m, good in zip(record_id, measurements, usable, strict=True)
-        if not good
-    ]
-    medians = np.array([m.median_uv for m in measured]).reshape(-1, *BEAT_SHAPE)
-    limits = np.iinfo(np.int16)
-    return Block(
-        record_id=[i for i, good in zip(record_id, usable, strict=True) if good],
-        medians=np.clip(np.rint(medians), limits.min, limits.max).astype(np.int16),
-        targets=_table([m.targets for m in measured], tuple(TARGETS)),
-        fiducials=_table([m.fiducials for m in measured], FIDUCIALS),
-        rejected=rejected,
-    )
-
-
-def _table(rows: list[dict[str, float]], columns: tuple[str, ...]) -> np.ndarray:
-    values = [[row[name] for name in columns] for row in rows]
-    return np.array(values, np.float32).reshape(-1, len(columns))
+        measurements = measure_many(ecgs_uv, sampling_rate)
+    else:
+        starts = range(0, len(ecgs_uv), PART)
+        parts = [(ecgs_uv[start : start + PART], sampling_rate) for start in starts]
+        measurements = chain.from_iterable(gather(submit(measure_many, parts)))
+    return block_of(zip(record_id, measurements, strict=True), reading_of)

@@ -1,9 +1,9 @@
-"""An ECG as its file holds it, whatever the format: leads in µV, the machine's beat and values."""
+"""The contents of an ECG file in any format: leads in µV, the machine's beat and values."""
 
+import contextlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePath
 
 import numpy as np
 
@@ -28,19 +28,20 @@ LEAD_OF_NAME |= {f"d{number}": lead for number, lead in enumerate(LEADS[:3], sta
 PREFIX = re.compile(r"(mdc_ecg_lead|(ecg|ekg)?[ _-]*lead|ecg|ekg)([ _]+|-)|lead(?=[ivacd])")
 SCP_LEADS = dict(zip((1, 2, 61, 62, 63, 64, *range(3, 9)), LEADS, strict=True))  # EN 1064, MDC
 GE_12SL = "GE 12SL"
-PULSE_UV, PULSE_MS = 1000, 100  # of a calibration pulse: its height, and the shortest plateau
-PULSE_WITHIN_S = 2  # of an end of the recording
+PULSE_UV, PULSE_MS = 1000, 100  # calibration pulse: its height, and the shortest plateau
+PULSE_WITHIN_S = 2  # from either end of the recording
+Leads = list[tuple[str | None, np.ndarray]]  # (lead or None for another channel, samples in µV)
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One ECG of a file.
+    """The ECG of a file.
 
-    ecg_uv: (12, time) float µV, leads in the order of ecg.LEADS, rate_hz samples a second; None
-    where the file holds a median beat alone. median_uv: (12, 600) float µV at 500 Hz, the machine's
-    own beat. machine: its values under the names of ecg.TARGETS (their units) and ecg.FIDUCIALS
-    (samples in median_uv), as far as it gives them; program: what measured them. patient: whose ECG
-    it is as the file says, to be hashed and never shown.
+    ecg_uv: (12, time) float µV at rate_hz, leads in the order of ecg.LEADS; None if the file
+    contains a median beat only. median_uv: (12, 600) float µV at 500 Hz, the machine's own beat.
+    machine: its values under the names of ecg.TARGETS (in their units) and ecg.FIDUCIALS (samples
+    in median_uv), and ``rr`` in ms, as far as given; program: the program that measured them.
+    patient: the patient id in the file, to be hashed and never shown.
     """
 
     format: str
@@ -54,15 +55,17 @@ class Recording:
     @property
     def targets(self) -> dict[str, float]:
         """The machine's value of every target, NaN where it gives none."""
-        return {name: float(self.machine.get(name, np.nan)) for name in TARGETS}
+        rr_ms = self.machine.get("rr", 0)
+        values = ({"VentRate": 60000 / rr_ms} if rr_ms > 0 else {}) | dict(self.machine)
+        return {name: float(values.get(name, np.nan)) for name in TARGETS}
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file to be read: its name, its bytes, and how to get at the files beside it.
+    """A file to read: its name, its bytes, and access to the files beside it.
 
-    beside: file name → bytes; raises KeyError where there is no such file. path: of the file in the
-    folder that is read, with forward slashes.
+    beside: file name → bytes; raises KeyError for a missing file. path: where the file is, with
+    forward slashes.
     """
 
     name: str
@@ -70,34 +73,30 @@ class Source:
     beside: Callable[[str], bytes] = {}.__getitem__
     path: str = ""
 
-    @property
-    def stem(self) -> str:
-        return PurePath(self.name).stem
-
 
 def lead_of_name(name: str) -> str | None:
-    """The lead that ``avr``, ``Lead II``, ``MDC_ECG_LEAD_V1``, ``I (Einthoven)`` or ``C4`` means.
+    """The lead for a name such as ``avr``, ``Lead II``, ``MDC_ECG_LEAD_V1`` or ``C4``.
 
-    None for any other, such as ``-aVR``.
+    None for any other name, such as ``-aVR``.
     """
     plain = re.sub(r"\(.*\)", "", name).strip().casefold()
     return LEAD_OF_NAME.get(PREFIX.sub("", plain, count=1).strip(" _"))
 
 
 def microvolts(unit: str, where: str = "") -> float:
-    """How many µV a voltage unit is; raises Rejected for what is none."""
+    """The size of a voltage unit in µV; raises Rejected for any other unit."""
     try:
         return MICROVOLT_IN[unit.strip().casefold()]
     except KeyError:
         raise Rejected(f"unit: {where}{unit.strip()[:20]!r}; allowed mV, uV, V") from None
 
 
-def twelve(leads: list[tuple[str | None, np.ndarray]]) -> np.ndarray:
-    """(12, time) µV from (lead, samples) in any order, names being those of ecg.LEADS.
+def twelve(leads: Leads) -> np.ndarray:
+    """(12, time) µV from leads in any order, in the order of ecg.LEADS.
 
-    The limb leads that a file leaves out follow from I and II. Leads that are none of the twelve
-    (None) do not count; what no lead recorded at the beginning or end is cut off. Raises Rejected
-    for a lead that is missing, comes twice, or has gaps.
+    Missing limb leads are computed from I and II. Other channels are ignored; NaN in all leads at
+    the beginning or end is cut off. Raises Rejected for a lead that is missing, duplicated or has
+    gaps.
     """
     named = {lead: np.asarray(samples, float) for lead, samples in leads if lead}
     present = [lead for lead, _ in leads if lead]
@@ -118,8 +117,24 @@ def twelve(leads: list[tuple[str | None, np.ndarray]]) -> np.ndarray:
     return ecg_uv if chosen is LEADS else twelve_leads(ecg_uv)
 
 
-def rhythm(leads: list[tuple[str | None, np.ndarray]], rate_hz: float) -> np.ndarray:
-    """As twelve, for a recording: calibration pulses cut off, length and rate checked."""
+def first_rhythm(
+    strips: Iterable, leads: Callable[..., Leads], rate: Callable[..., float]
+) -> tuple[np.ndarray, float]:
+    """The first of one or more strips that is a usable recording, and its rate in Hz.
+
+    leads, rate: read a strip. Raises Rejected with the reason of the last strip if none is usable.
+    """
+    for strip in strips:
+        try:
+            rate_hz = rate(strip)
+            return rhythm(leads(strip), rate_hz), rate_hz
+        except Rejected as error:
+            reason = error
+    raise reason
+
+
+def rhythm(leads: Leads, rate_hz: float) -> np.ndarray:
+    """As ``twelve``, for a recording: without calibration pulses, length and rate checked."""
     check_rate(rate_hz)
     ecg_uv = without_calibration(twelve(leads), rate_hz)
     check_seconds(ecg_uv.shape[1] / rate_hz)
@@ -127,7 +142,7 @@ def rhythm(leads: list[tuple[str | None, np.ndarray]], rate_hz: float) -> np.nda
 
 
 def check_rate(rate_hz: float) -> None:
-    """Raise Rejected for a sampling rate that cannot be measured at."""
+    """Raise Rejected for a sampling rate at which ECGs cannot be measured."""
     if not RATES_HZ[0] <= rate_hz <= RATES_HZ[1]:
         hint = "; of PTB-XL give the folder records500" if rate_hz == 100 else ""
         raise Rejected(
@@ -136,13 +151,13 @@ def check_rate(rate_hz: float) -> None:
 
 
 def check_seconds(seconds: float) -> None:
-    """Raise Rejected for a recording that is too short or long, such as a Holter's."""
+    """Raise Rejected for a recording that is too short or too long, such as a Holter ECG."""
     if not SECONDS[0] <= seconds <= SECONDS[1]:
         raise Rejected(f"length: {seconds:g} s; allowed {SECONDS[0]} to {SECONDS[1]}")
 
 
 def without_calibration(ecg_uv: np.ndarray, rate_hz: float) -> np.ndarray:
-    """Cut off a pulse of 1 mV in all leads at an end, with the still lines about it.
+    """Cut off a pulse of 1 mV in all leads at either end, with the flat lines around it.
 
     Philips electrocardiographs append one to the recording.
     """
@@ -150,7 +165,7 @@ def without_calibration(ecg_uv: np.ndarray, rate_hz: float) -> np.ndarray:
     steps = np.flatnonzero(np.diff(np.concatenate(([0], still, [0]))))
     runs = steps.reshape(-1, 2)
     runs = runs[runs[:, 1] - runs[:, 0] >= PULSE_MS / 1000 * rate_hz / 2]
-    eight = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]  # III follows from I and II: it is 0
+    eight = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]  # in III the pulse cancels
     levels = np.abs(ecg_uv[eight][:, runs[:, 0]])
     long = runs[:, 1] - runs[:, 0] >= PULSE_MS / 1000 * rate_hz
     pulse = runs[long & (np.abs(levels - PULSE_UV) < PULSE_UV / 5).all(axis=0), 0]
@@ -162,20 +177,16 @@ def without_calibration(ecg_uv: np.ndarray, rate_hz: float) -> np.ndarray:
     return ecg_uv
 
 
-def median_beat(leads: list[tuple[str | None, np.ndarray]], rate_hz: float) -> np.ndarray:
-    """(12, 600) µV at 500 Hz of a machine's beat; a shorter one goes on with its last values."""
+def median_beat(leads: Leads, rate_hz: float) -> np.ndarray:
+    """(12, 600) µV at 500 Hz of a machine's beat; a shorter beat is padded with its last values."""
     beat = to_500_hz(twelve(leads), rate_hz)[:, :BEAT_SAMPLES]
     return np.pad(beat, ((0, 0), (0, BEAT_SAMPLES - beat.shape[1])), mode="edge")
 
 
-def numbers(values: Mapping[str, str | float | None]) -> dict[str, float]:
-    """A machine's values as numbers, without what is none (``Failed``, ``-``) or not there."""
+def numbers(values: Mapping[str, str | float | None], scale: float = 1) -> dict[str, float]:
+    """A machine's values as numbers times a scale, without missing ones and text (``Failed``)."""
     found = {}
     for name, value in values.items():
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            continue
-        if np.isfinite(number):
-            found[name] = number
-    return found
+        with contextlib.suppress(TypeError, ValueError):
+            found[name] = float(value) * scale
+    return {name: number for name, number in found.items() if np.isfinite(number)}

@@ -83,7 +83,7 @@ def shown_name(name: str) -> str:
 
 def own_record(recording) -> OwnRecord:
     """The record of a ``data.recording.Recording``. Raises ValueError where no beat is found."""
-    from ..data.measured import measured
+    from ..data.reading import measured
 
     found, strip, beat = measured(recording), None, recording.median_uv
     if recording.ecg_uv is not None:

@@ -47,7 +47,7 @@ def test_a_mixture_is_read_whatever_its_folders_and_endings(mixture):
     }
     assert block.program[0] == "GE 12SL" and block.machine[0, TARGETS_AT["VentRate"]] == 71
     assert block.program[4] == "" and np.isnan(block.machine[4]).all()
-    source = sources.open_folder("files", mixture)
+    source = sources.FileSource("files", mixture)
     eight = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
     np.testing.assert_allclose(source.recording("b"), ecg_formats.ecg()[eight], atol=5)
 
@@ -57,7 +57,7 @@ TARGETS_AT = {name: place for place, name in enumerate(TARGETS)}
 
 def test_labels_of_12sl_come_with_its_median_beat(mixture, tmp_path):
     path = tmp_path / "data" / "medians.h5"
-    rejected = collect(sources.open_folder("files", mixture, labels="12sl"), path)
+    rejected = collect(sources.FileSource("files", mixture, labels="12sl"), path)
     data = read_medians(path)
     assert list(data.record_id) == ["a", "many.zip/x/a"]
     assert dict(rejected)["b"].startswith("no labels of 12SL: measured by Mortara")
@@ -98,7 +98,7 @@ def test_a_table_that_cannot_be_read_is_named(tmp_path):
     write_medians_of_ptb_xl_plus(tmp_path)
     (tmp_path / "features" / "12sl_features.csv").write_text("")
     with pytest.raises(ValueError, match="12sl_features.csv is no readable table"):
-        sources.open_folder("files", tmp_path / "median_beats")
+        sources.FileSource("files", tmp_path / "median_beats")
 
 
 def test_georgia_of_2020_has_an_ending_in_its_record_names(tmp_path):
@@ -157,14 +157,14 @@ def test_what_is_wrong_with_a_wfdb_record_is_told(tmp_path):
     block = only_block("files", tmp_path)
     assert block.record_id == ["1"] and reason_of(block, "4").startswith("saturated: lead")
     assert reason_of(block, "5") == f"lead missing: V6 (found: {', '.join(LEADS[:11])})"
-    expected = f"2.dat has {len(pointer)} bytes, the header speaks of 120000; a Git LFS pointer"
+    expected = f"2.dat has {len(pointer)} bytes, the header claims 120000; a Git LFS pointer"
     assert expected in reason_of(block, "2")
     assert reason_of(block, "3").endswith("of PTB-XL give the folder records500")
 
 
 @pytest.mark.skipif(not LUDB.is_dir(), reason="needs LUDB in ../shared/ludb beside the repository")
 def test_ludb_records_are_all_usable():
-    source = sources.open_folder("wfdb", LUDB)
+    source = sources.FileSource("wfdb", LUDB)
     assert len(source.entries) == 100 and source.record_ids == sorted(source.record_ids)
     source.entries = source.entries[::5]
     block = source.block(0)

@@ -197,5 +197,5 @@ def test_a_table_that_is_none_is_refused_at_once(export, content, message):
         assert read_label_table(export[1])[0] == {}
         return
     with pytest.raises(ValueError, match=message) as error:
-        sources.open_folder("12sl", *export)
+        sources.FileSource("12sl", *export)
     assert str(export[1]) in str(error.value) and "\n" not in str(error.value)

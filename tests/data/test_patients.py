@@ -15,7 +15,7 @@ from ecghelpers.data.medians import choose_records, is_complete, read_medians, s
 
 def collected(tmp_path, *source):
     path = tmp_path / "data" / "medians.h5"
-    collect(sources.open_folder(*source), path)
+    collect(sources.FileSource(*source), path)
     return read_medians(path)
 
 
@@ -114,7 +114,7 @@ def test_one_recording_under_two_ids_counts_as_one(tmp_path):
     for name in ("a", "b"):
         write_wfdb(tmp_path / "wfdb", name, ecg_mv())
     path = tmp_path / "medians.h5"
-    rejected = collect(sources.open_folder("files", tmp_path / "wfdb"), path)
+    rejected = collect(sources.FileSource("files", tmp_path / "wfdb"), path)
     assert rejected == [("b", "duplicate recording: the same samples as a")]
     assert list(read_medians(path).record_id) == ["a"]
 

@@ -40,7 +40,7 @@ def test_a_missing_or_empty_folder_is_refused_in_one_line(tmp_path, name, kind):
     for place, problem in (("nowhere", "does not exist"), ("empty", "holds no"), ("file", "is a")):
         (tmp_path / "file").touch()
         with pytest.raises((ValueError, FileNotFoundError), match=problem) as error:
-            sources.open_folder(name, tmp_path / place, table)
+            sources.FileSource(name, tmp_path / place, table)
         text = str(error.value)
         assert str(tmp_path / place) in text and kind in text and "\n" not in text
 
@@ -48,21 +48,21 @@ def test_a_missing_or_empty_folder_is_refused_in_one_line(tmp_path, name, kind):
 def test_wrong_use_is_refused_in_one_line(export):
     folder, table = export
     with pytest.raises(ValueError, match="unknown source 'csv'; choose one of files, 12sl, hdf5"):
-        sources.open_folder("csv", folder)
+        sources.FileSource("csv", folder)
     with pytest.raises(ValueError, match="needs labels_path"):
-        sources.open_folder("12sl", folder)
+        sources.FileSource("12sl", folder)
     with pytest.raises(FileNotFoundError, match="labels_path .*nowhere.csv is no file"):
-        sources.open_folder("12sl", folder, folder / "nowhere.csv")
+        sources.FileSource("12sl", folder, folder / "nowhere.csv")
     for name in ("hdf5", "wfdb"):
         with pytest.raises(ValueError, match="leave labels_path empty"):
-            sources.open_folder(name, folder, table)
+            sources.FileSource(name, folder, table)
 
 
 def test_blocks_do_not_depend_on_the_order_of_the_listing(export, monkeypatch):
-    plain = sources.open_folder("12sl", *export)
+    plain = sources.FileSource("12sl", *export)
     scan = os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: Reversed(scan(path)))
-    backwards = sources.open_folder("12sl", *export)
+    backwards = sources.FileSource("12sl", *export)
     assert backwards.settings == plain.settings
     assert backwards.block(0).record_id == plain.block(0).record_id == ["1", "10", "2"]
 
@@ -82,7 +82,7 @@ def test_settings_change_with_the_files_and_the_labels(export):
     folder, table = export
 
     def files():
-        return sources.open_folder("12sl", folder, table).settings["files"]
+        return sources.FileSource("12sl", folder, table).settings["files"]
 
     seen = [files(), files()]
     assert seen[0] == seen[1]
@@ -101,7 +101,7 @@ def test_processes_read_what_one_would(hdf5_folder, monkeypatch):
     (hdf5_folder / "33.h5").write_text("not HDF5")
     whole = only_block("hdf5", hdf5_folder)
     monkeypatch.setattr(sources.FileSource, "block_size", 16)
-    source = sources.open_folder("hdf5", hdf5_folder)
+    source = sources.FileSource("hdf5", hdf5_folder)
     assert source.block_count == 3
     again = source.block(2)  # an import that goes on starts in the middle
     blocks = [source.block(0), source.block(1), again]
@@ -132,7 +132,7 @@ def test_missing_labels_are_measured_only_where_asked_and_given_ones_win(tmp_pat
 def test_an_export_becomes_medians_h5_and_rejected_csv(export, tmp_path):
     (export[0] / "2.csv").write_text(csv_text(beat()[:, :599]))
     path = tmp_path / "results" / "data" / "medians.h5"
-    collect(sources.open_folder("12sl", *export), path)
+    collect(sources.FileSource("12sl", *export), path)
     written = read_medians(path)
     assert list(written.record_id) == ["1", "10"] and written.attributes["source"] == "12sl"
     np.testing.assert_array_equal(written.medians[1], beat(10))

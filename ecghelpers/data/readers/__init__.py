@@ -1,7 +1,7 @@
-"""One table of file formats: how a file is told, and what reads it.
+"""The table of file formats: how a file is recognised, and the function that reads it.
 
-A reader is a function of a ``Source`` (for XML also of its root) that returns a ``Recording`` or
-raises ``Rejected``. Adding a format is a module and a row.
+A reader takes a ``Source`` (for XML also its root) and returns a ``Recording`` or raises
+``Rejected``. To add a format, add a module and a row.
 """
 
 import gzip
@@ -25,7 +25,7 @@ def _read_12sl(source: Source) -> Recording:
     return Recording("12SL CSV", None, median_uv=beat_uv, program=GE_12SL)
 
 
-XML_FORMATS: dict[str, Callable] = {  # by the name of the root, without what a dot sets off
+XML_FORMATS: dict[str, Callable] = {  # by the last part of the root's name
     "RestingECG": muse.read,
     "CardiologyXML": cardiosoft.read,
     "AnnotatedECG": aecg.read,
@@ -53,11 +53,11 @@ OTHER_KINDS = {
 def read_recording(
     source: str | Path | bytes, name: str = "", beside: Mapping[str, bytes] | None = None
 ) -> Recording:
-    """The ECG of a file of any known format, told by its content.
+    """The ECG in a file of any supported format, recognised by its content.
 
-    source: a path, or a file's bytes, then with its name. beside: the bytes of the files that came
-    with it by name, such as a WFDB header's signals; of a path, those in its folder. Raises
-    ValueError with one line that says what is wrong with the file and holds nothing of its content.
+    source: a path, or a file's bytes together with its name. beside: name → bytes of accompanying
+    files, such as a WFDB header's signals; for a path, the files in its folder. Raises ValueError
+    with one line that names the fault and contains nothing of the file's content.
     """
     if isinstance(source, bytes):
         files = dict(beside or {})
@@ -73,10 +73,10 @@ def read_recording(
 
 
 def read_source(source: Source) -> Recording:
-    """As read_recording; raises Rejected whatever is wrong with the file.
+    """As read_recording; raises Rejected for any fault.
 
-    A file can be damaged in ways that a reader notices by any error, and no file may cost the
-    others. The error's own words could hold the content.
+    A damaged file can raise any error in a reader, and must not stop the others. The message of
+    that error could contain patient data and is not repeated.
     """
     try:
         return _read(source)
@@ -116,7 +116,7 @@ def _holds_mark(data: bytes) -> bool:
 
 
 def _unpacked(source: Source) -> Source:
-    """The file inside a gzip file, or the one ECG inside a ZIP file; others as they are."""
+    """The file inside a gzip file, or the only ECG inside a ZIP file; other files unchanged."""
     if source.data.startswith(b"\x1f\x8b"):
         try:
             with gzip.GzipFile(fileobj=io.BytesIO(source.data)) as file:
@@ -146,7 +146,7 @@ def _bounded(data: bytes) -> bytes:
 
 
 def zip_members(file) -> list[str]:
-    """Names of the files in a ZIP file, without hidden ones; raises Rejected."""
+    """Names of the files in a ZIP file, without hidden files; raises Rejected."""
     try:
         with zipfile.ZipFile(file) as archive:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
@@ -157,11 +157,11 @@ def zip_members(file) -> list[str]:
 
 
 def read_member(file, name: str) -> bytes:
-    """A file of a ZIP file; raises Rejected, KeyError where there is none."""
+    """A member of a ZIP file; raises Rejected, or KeyError if it is missing."""
     try:
         with zipfile.ZipFile(file) as archive, archive.open(name) as member:
             return _bounded(member.read(MOST_BYTES + 1))
-    except (RuntimeError, NotImplementedError):  # asks for a password, or packs otherwise
+    except (RuntimeError, NotImplementedError):  # needs a password, or another compression
         raise Rejected("encrypted: ZIP file") from None
     except (zipfile.BadZipFile, OSError, EOFError, zlib.error):
         raise Rejected("damaged: ZIP file; truncated?") from None

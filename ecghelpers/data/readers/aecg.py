@@ -5,11 +5,19 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from ..checks import Rejected
-from ..recording import Recording, Source, lead_of_name, median_beat, microvolts, rhythm
+from ..recording import (
+    Leads,
+    Recording,
+    Source,
+    first_rhythm,
+    lead_of_name,
+    median_beat,
+    microvolts,
+)
 from .xml import samples_of, text_of
 
 LEAD_CODE = "MDC_ECG_LEAD_"
-GAP = -32768  # marks samples that were not recorded
+GAP = -32768  # marks missing samples
 SECONDS_IN = {"s": 1, "ms": 1e-3, "us": 1e-6}
 INTERVALS = {
     "VentRate": "MDC_ECG_HEART_RATE",
@@ -25,17 +33,9 @@ def read(source: Source, root: Element) -> Recording:
     rhythms = _sets(root, "series", "RHYTHM")
     if not rhythms:
         raise Rejected("no waveforms: no RHYTHM series in the file")
-    for number, leads in enumerate(rhythms):
-        try:
-            rate_hz = _rate(leads)
-            ecg_uv = rhythm(_leads(leads), rate_hz)
-            break
-        except Rejected:
-            if number == len(rhythms) - 1:
-                raise
-    median_uv = None
-    for beat in _sets(root, "derivedSeries", "REPRESENTATIVE_BEAT")[:1]:
-        median_uv = median_beat(_leads(beat), _rate(beat))
+    ecg_uv, rate_hz = first_rhythm(rhythms, _leads, _rate)
+    beats = _sets(root, "derivedSeries", "REPRESENTATIVE_BEAT")
+    median_uv = median_beat(_leads(beats[0]), _rate(beats[0])) if beats else None
     maker = text_of(root, ".//series/author//manufacturerOrganization/name", "unknown program")
     subject = root.find(".//trialSubject/id")
     patient = "" if subject is None else subject.get("extension") or subject.get("root", "")
@@ -44,7 +44,7 @@ def read(source: Source, root: Element) -> Recording:
 
 
 def _sets(root: Element, tag: str, kind: str) -> list[Element]:
-    """The sequence sets of every series of a kind; those of series derived from it apart."""
+    """The sequence sets of every series of a kind, without those of derived series."""
     series = [s for s in root.iter(tag) if s.find("code") is not None]
     chosen = [s for s in series if s.find("code").get("code") == kind]
     return [found for s in chosen for found in s.findall("component/sequenceSet")]
@@ -58,7 +58,7 @@ def _rate(sequences: Element) -> float:
         raise Rejected("sampling rate: the file gives none") from None
 
 
-def _leads(sequences: Element) -> list[tuple[str | None, np.ndarray]]:
+def _leads(sequences: Element) -> Leads:
     leads = []
     for sequence in sequences.iter("sequence"):
         code = sequence.find("code").get("code", "")
@@ -82,7 +82,7 @@ def _quantity(value: Element, tag: str, default: float | None = None) -> float:
 
 
 def _machine(root: Element) -> dict[str, float]:
-    """Medians over beats of what a device measured; of another author where no device did."""
+    """Medians over beats of the device's measurements; of another author's if there are none."""
     sets = list(root.iter("annotationSet"))
     by_device = [s for s in sets if s.find("author//assignedDevice") is not None]
     found: dict[str, list[float]] = {}
@@ -94,6 +94,4 @@ def _machine(root: Element) -> dict[str, float]:
             if code.get("code") == wanted:
                 unit = 1000 * SECONDS_IN.get(value.get("unit", ""), 1e-3)
                 found.setdefault(name, []).append(float(value.get("value")) * unit)
-    values = {name: float(np.median(each)) for name, each in found.items()}
-    rr_ms = values.pop("rr", None)
-    return ({"VentRate": 60000 / rr_ms} if rr_ms else {}) | values
+    return {name: float(np.median(each)) for name, each in found.items()}

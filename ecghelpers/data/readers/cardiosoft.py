@@ -1,12 +1,19 @@
-"""GE CardioSoft: ``CardiologyXML`` with samples as decimal numbers and 12SL's measurement table."""
+"""GE CardioSoft: ``CardiologyXML`` with decimal samples and 12SL's measurement table."""
 
 from xml.etree.ElementTree import Element
 
-import numpy as np
-
 from ...ecg import SAMPLING_RATE_HZ
 from ..checks import Rejected
-from ..recording import Recording, Source, lead_of_name, median_beat, microvolts, numbers, rhythm
+from ..recording import (
+    Leads,
+    Recording,
+    Source,
+    lead_of_name,
+    median_beat,
+    microvolts,
+    numbers,
+    rhythm,
+)
 from .muse import FIDUCIAL_TAGS, INTERVALS
 from .xml import number_of, samples_of, text_of
 
@@ -37,7 +44,7 @@ def read(source: Source, root: Element) -> Recording:
     return Recording("GE CardioSoft XML", ecg_uv, rate_hz, median_uv, machine, program, patient)
 
 
-def _leads(element: Element) -> list[tuple[str | None, np.ndarray]]:
+def _leads(element: Element) -> Leads:
     unit = element.find("Resolution")
     unit = "" if unit is None else unit.get("units", "uVperLsb")
     scale = number_of(element, "Resolution") * microvolts(unit.casefold().removesuffix("perlsb"))
@@ -48,14 +55,13 @@ def _leads(element: Element) -> list[tuple[str | None, np.ndarray]]:
 
 
 def _machine(measured: Element | None) -> dict[str, float]:
-    """Intervals, fiducials (in the file as ms of the median beat) and the amplitudes of V5."""
+    """Intervals, fiducials (in the file in ms of the median beat) and the amplitudes in V5."""
     tags = INTERVALS | {"pr": "PQInterval"}
     found = numbers({name: text_of(measured, tag) for name, tag in tags.items()})
-    marks = numbers({name: text_of(measured, tag) for name, tag in FIDUCIAL_TAGS.items()})
+    marks = {name: text_of(measured, tag) for name, tag in FIDUCIAL_TAGS.items()}
     table = None if measured is None else measured.find("MeasurementTable")
     order = [lead_of_name(name) for name in text_of(table, "LeadOrder").split(",")]
     rows = {name: text_of(table, tag).split(",") for name, tag in AMPLITUDES.items()}
     v5 = order.index("V5") if "V5" in order else None
     cells = {name: row[v5] for name, row in rows.items() if v5 is not None and v5 < len(row)}
-    ratio = SAMPLING_RATE_HZ / 1000
-    return found | {name: mark * ratio for name, mark in marks.items()} | numbers(cells)
+    return found | numbers(marks, SAMPLING_RATE_HZ / 1000) | numbers(cells)

@@ -2,18 +2,20 @@
 
 import io
 import re
+from functools import partial
 
 import numpy as np
 
 from ..checks import Rejected
 from ..recording import (
     SCP_LEADS,
+    Leads,
     Recording,
     Source,
+    first_rhythm,
     lead_of_name,
     median_beat,
     microvolts,
-    rhythm,
 )
 
 ECG_CLASSES = "1.2.840.10008.5.1.4.1.1.9."  # SOP classes of waveforms
@@ -38,18 +40,10 @@ def read(source: Source) -> Recording:
     strips = [group for group in groups if not _is_derived(group)]
     if not strips:
         raise Rejected("no waveforms: no rhythm group in the DICOM file")
-    for number, group in enumerate(strips):
-        try:
-            rate_hz = float(group.SamplingFrequency)
-            ecg_uv = rhythm(_leads(group, big_endian), rate_hz)
-            break
-        except Rejected:
-            if number == len(strips) - 1:
-                raise
-    median_uv = None
-    for group in (group for group in groups if _is_derived(group)):
-        median_uv = median_beat(_leads(group, big_endian), float(group.SamplingFrequency))
-        break
+    leads = partial(_leads, big_endian=big_endian)
+    ecg_uv, rate_hz = first_rhythm(strips, leads, _rate)
+    beats = [group for group in groups if _is_derived(group)]
+    median_uv = median_beat(leads(beats[0]), _rate(beats[0])) if beats else None
     program = str(dataset.get("Manufacturer") or "unknown program")[:40]
     patient = str(dataset.get("PatientID") or "")
     machine = _machine(dataset.get("WaveformAnnotationSequence") or [])
@@ -57,13 +51,13 @@ def read(source: Source) -> Recording:
 
 
 def _dataset(data: bytes):
-    from pydicom import config, dcmread  # takes a fifth of a second, which others need not spend
+    from pydicom import config, dcmread  # a fifth of a second that other formats save
 
     config.settings.reading_validation_mode = config.IGNORE
     try:
         dataset = dcmread(io.BytesIO(data))
         syntax = dataset.file_meta.get("TransferSyntaxUID", "")
-    except Exception as error:  # whatever a malformed file leads the library into
+    except Exception as error:  # a malformed file can raise anything
         raise Rejected(f"damaged: DICOM, {type(error).__name__}") from None
     if syntax == DEFLATED:
         raise Rejected("not supported: deflated DICOM; export it uncompressed")
@@ -72,12 +66,16 @@ def _dataset(data: bytes):
     return dataset
 
 
+def _rate(group) -> float:
+    return float(group.SamplingFrequency)
+
+
 def _is_derived(group) -> bool:
     label = str(group.get("MultiplexGroupLabel") or "")
     return bool(DERIVED.search(label)) or (not label and group.WaveformOriginality == "DERIVED")
 
 
-def _leads(group, big_endian: bool) -> list[tuple[str | None, np.ndarray]]:
+def _leads(group, big_endian: bool) -> Leads:
     """Every channel in µV: (sample × sensitivity × correction) + baseline, padding as NaN."""
     kind = str(group.WaveformSampleInterpretation)
     if kind not in SAMPLES:
@@ -111,7 +109,7 @@ def _scaled(channel, samples: np.ndarray, lead: str | None) -> np.ndarray:
 
 
 def _lead(channel) -> str | None:
-    """By code (SCPECG 5.6.3-9-n, MDC 2:n or its name), else by the code's meaning or the label."""
+    """By code (SCPECG 5.6.3-9-n, MDC 2:n or name), else by the code's meaning or the label."""
     code = (channel.get("ChannelSourceSequence") or [{}])[0]
     value, meaning = str(code.get("CodeValue") or ""), str(code.get("CodeMeaning") or "")
     number = re.fullmatch(r"(5\.6\.3-9-|2:)(\d+)", value)
@@ -134,5 +132,4 @@ def _machine(annotations) -> dict[str, float]:
         for name, pattern in MEANINGS.items():
             if name not in found and any(pattern.fullmatch(text.strip()) for text in texts):
                 found[name] = value * (1000 if unit == "s" else 1)
-    rr_ms = found.pop("rr", 0)
-    return ({"VentRate": 60000 / rr_ms} if rr_ms > 0 else {}) | found
+    return found

@@ -1,4 +1,4 @@
-"""EDF and EDF+ (Kemp 1992, 2003), read by edfio; annotations are left out."""
+"""EDF and EDF+ (Kemp 1992, 2003), read by edfio, without annotations."""
 
 import io
 import warnings
@@ -6,7 +6,7 @@ import warnings
 from ..checks import Rejected
 from ..recording import Recording, Source, lead_of_name, microvolts, rhythm
 
-RECORDS = slice(236, 244)  # of the header: how many data records there are
+RECORDS = slice(236, 244)  # of the header: the number of data records
 
 
 def is_edf(data: bytes) -> bool:
@@ -21,9 +21,9 @@ def read(source: Source) -> Recording:
     if source.data[192:197] == b"EDF+D":
         raise Rejected("not supported: EDF+ with interruptions")
     try:
-        with warnings.catch_warnings(action="ignore"):  # of what is told below
+        with warnings.catch_warnings(action="ignore"):  # checked below
             edf = read_edf(io.BytesIO(source.data), lazy_load_data=False)
-    except Exception as error:  # whatever a malformed file leads the library into
+    except Exception as error:  # a malformed file can raise anything
         raise Rejected(f"damaged: EDF, {type(error).__name__}") from None
     if edf.num_data_records < int(source.data[RECORDS]):
         raise Rejected(f"truncated: {edf.num_data_records} whole records")

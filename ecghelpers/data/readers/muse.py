@@ -11,6 +11,7 @@ from ...ecg import FIDUCIALS, SAMPLING_RATE_HZ
 from ..checks import Rejected
 from ..recording import (
     GE_12SL,
+    Leads,
     Recording,
     Source,
     lead_of_name,
@@ -29,7 +30,7 @@ INTERVALS = {
 }
 FIDUCIAL_TAGS = dict(zip(FIDUCIALS, ("POnset", "POffset", "QOnset", "QOffset"), strict=False))
 FIDUCIAL_TAGS |= {"tonset": "TOnset", "toffset": "TOffset"}
-# The measurement matrix: 36 bytes of header, then (lead, index, int16 µV) of 53 values a lead.
+# The measurement matrix: 36 bytes of header, then (lead, index, int16 µV), 53 values per lead.
 MATRIX_HEADER, MATRIX_V5 = 36, 6  # leads in the order I II V1…V6 III aVR aVL aVF
 MATRIX = np.dtype([("lead", "u1"), ("index", "u1"), ("value", "<i2")])
 AMPLITUDES = {"R_PeakAmpl_v5": 13, "STJ_v5": 29, "T_PeakAmpl_v5": 39}
@@ -38,7 +39,7 @@ NOT_MEASURED = 32767
 
 def read(source: Source, root: Element) -> Recording:
     """The ECG of a MUSE export; raises Rejected."""
-    all_waveforms = reversed(list(root.iter("Waveform")))  # so that the first of a type counts
+    all_waveforms = reversed(list(root.iter("Waveform")))  # the first of a type wins
     waveforms = {text_of(w, "WaveformType").casefold(): w for w in all_waveforms}
     if "rhythm" not in waveforms and "median" not in waveforms:
         raise Rejected("no waveforms: neither Rhythm nor Median in the file")
@@ -60,12 +61,12 @@ def _rate(element: Element, kind: str) -> float:
     return number_of(element, f"{kind}Base", SAMPLING_RATE_HZ) * 10**exponent
 
 
-def _leads(waveform: Element) -> list[tuple[str | None, np.ndarray]]:
+def _leads(waveform: Element) -> Leads:
     return [_lead(element) for element in waveform.iter("LeadData")]
 
 
 def _lead(element: Element) -> tuple[str | None, np.ndarray]:
-    """One lead in µV; raises Rejected where its bytes are not those that were sent."""
+    """One lead in µV; raises Rejected if its bytes are damaged."""
     name = text_of(element, "LeadID")
     try:
         raw = b64decode(text_of(element, "WaveFormData"))
@@ -89,18 +90,18 @@ def _lead(element: Element) -> tuple[str | None, np.ndarray]:
 
 
 def _intervals(root: Element) -> dict[str, float]:
-    """12SL's intervals, and fiducials in samples at 500 Hz: before anyone edited them."""
+    """12SL's unedited intervals, and fiducials in samples at 500 Hz."""
     measured = root.find("OriginalRestingECGMeasurements")
     if measured is None:
         measured = root.find("RestingECGMeasurements")
     found = numbers({name: text_of(measured, tag) for name, tag in INTERVALS.items()})
-    marks = numbers({name: text_of(measured, tag) for name, tag in FIDUCIAL_TAGS.items()})
+    marks = {name: text_of(measured, tag) for name, tag in FIDUCIAL_TAGS.items()}
     ratio = SAMPLING_RATE_HZ / _rate(measured, "ECGSample") if measured is not None else 1
-    return found | {name: mark * ratio for name, mark in marks.items()}
+    return found | numbers(marks, ratio)
 
 
 def _amplitudes(matrix: str) -> dict[str, float]:
-    """R, J and T of V5 from the measurement matrix, as far as it was filled in."""
+    """R, J and T in V5 from the measurement matrix, as far as given."""
     try:
         raw = b64decode(matrix)[MATRIX_HEADER:]
     except binascii.Error:

@@ -36,7 +36,7 @@ def read(source: Source, root: Element) -> Recording:
 
 
 def _given(waves: Element, attribute: str, signal: Element | None, *tags: str) -> float:
-    """A number above zero from an attribute of the samples, or else from their description."""
+    """A positive number from an attribute of the samples, or from their description."""
     texts = [waves.get(attribute), *(text_of(signal, tag) for tag in tags)]
     found = [value for text in texts for value in numbers({"": text}).values() if value > 0]
     if not found:
@@ -45,7 +45,7 @@ def _given(waves: Element, attribute: str, signal: Element | None, *tags: str) -
 
 
 def _channels(waves: Element, labels: list[str | None]) -> np.ndarray:
-    """(channel, time) whole numbers."""
+    """(channel, time) integer samples."""
     count = len(labels)
     raw = _base64(waves.text, "parsedwaveforms")
     how = waves.get("compressmethod") or waves.get("compression") or ""
@@ -69,7 +69,7 @@ def _base64(text: str | None, where: str) -> bytes:
 
 
 def _xli(raw: bytes, count: int) -> np.ndarray:
-    """Unpack chunks of a lead each: LZW codes of bytes, which are second differences."""
+    """Unpack one chunk per lead: LZW codes of bytes, which are second differences."""
     channels, place = [], 0
     while place + 8 <= len(raw) and len(channels) < count:
         size = int.from_bytes(raw[place : place + 4], "little")
@@ -84,7 +84,7 @@ def _xli(raw: bytes, count: int) -> np.ndarray:
 
 
 def _lzw(raw: bytes) -> bytes:
-    """Bytes from big-endian codes of 10 bits; the table is not renewed when it is full."""
+    """Bytes from big-endian codes of 10 bits; a full table is kept."""
     bits = np.unpackbits(np.frombuffer(raw, np.uint8))
     bits = bits[: len(bits) // XLI_BITS * XLI_BITS].reshape(-1, XLI_BITS)
     codes = bits @ (1 << np.arange(XLI_BITS - 1, -1, -1))
@@ -120,7 +120,7 @@ def _integrated(packed: bytes, start: int) -> np.ndarray:
 
 
 def _add_limb_leads(channels: np.ndarray) -> None:
-    """III, aVR, aVL, aVF from what they differ by from Einthoven's and Goldberger's equations."""
+    """III, aVR, aVL, aVF from their residuals to Einthoven's and Goldberger's equations."""
     one, two = channels[0], channels[1]
     channels[2] = two - one - channels[2]
     channels[3] = -channels[3] - (one + two) // 2
@@ -141,7 +141,7 @@ def _beat(beats: Element | None) -> np.ndarray | None:
 
 
 def _machine(root: Element) -> dict[str, float]:
-    """What was printed, and the amplitudes of V5 (J at the onset of ST)."""
+    """The printed values, and the amplitudes in V5 (J at the onset of ST)."""
     said = root.find(".//interpretation/globalmeasurements")
     if said is None:
         said = root.find(".//interpretationmeasurements")

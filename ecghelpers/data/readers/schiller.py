@@ -1,12 +1,19 @@
-"""Schiller: ``SchillerEDI`` XML with samples as decimal numbers."""
+"""Schiller: ``SchillerEDI`` XML with decimal samples."""
 
 from xml.etree.ElementTree import Element
 
-import numpy as np
-
 from ...ecg import FIDUCIALS, SAMPLING_RATE_HZ
 from ..checks import Rejected
-from ..recording import Recording, Source, lead_of_name, median_beat, microvolts, numbers, rhythm
+from ..recording import (
+    Leads,
+    Recording,
+    Source,
+    lead_of_name,
+    median_beat,
+    microvolts,
+    numbers,
+    rhythm,
+)
 from .xml import number_of, samples_of, text_of
 
 INTERVALS = {"VentRate": "HR", "pr": "PQ", "qrs": "QRS", "qt": "QT"}
@@ -38,7 +45,7 @@ def _rate(wave: Element) -> float:
     return number_of(wave, "resolution/samplerate/value")
 
 
-def _leads(wave: Element) -> list[tuple[str | None, np.ndarray]]:
+def _leads(wave: Element) -> Leads:
     scale = number_of(wave, "resolution/yres/unitperbit")
     scale *= microvolts(text_of(wave, "resolution/yres/units", "UV"))
     if not scale > 0:
@@ -48,16 +55,15 @@ def _leads(wave: Element) -> list[tuple[str | None, np.ndarray]]:
 
 
 def _machine(root: Element, average: Element) -> dict[str, float]:
-    """Intervals, fiducials (in samples of the averages) and the amplitudes of V5."""
+    """Intervals, fiducials (in samples of the average beat) and the amplitudes in V5."""
     values = {text_of(a, "name"): text_of(a, "value") for a in root.iter("annotation_global")}
     found = numbers({name: values.get(tag) for name, tag in INTERVALS.items()})
-    marks = numbers({name: values.get(tag) for name, tag in zip(FIDUCIALS, MARKS, strict=True)})
-    ratio = SAMPLING_RATE_HZ / _rate(average)
-    found |= {name: mark * ratio for name, mark in marks.items()}
+    marks = {name: values.get(tag) for name, tag in zip(FIDUCIALS, MARKS, strict=True)}
+    found |= numbers(marks, SAMPLING_RATE_HZ / _rate(average))
     for channel in average.iter("channel"):
         if lead_of_name(text_of(channel, "name")) == "V5":
             rows = {text_of(a, "name"): text_of(a, "value") for a in channel if len(a)}
             for name, tags in MILLIVOLTS.items():
-                given = numbers({tag: rows.get(tag) for tag in tags}).values()
-                found |= {name: 1000 * max(given, key=abs)} if given else {}
+                given = numbers({tag: rows.get(tag) for tag in tags}, 1000).values()
+                found |= {name: max(given, key=abs)} if given else {}
     return found

@@ -14,7 +14,7 @@ from ..recording import SCP_LEADS, Recording, Source, median_beat, rhythm
 DEFAULT_TABLE = 19999
 MISSING = 29999
 MOST_SAMPLES = 1_000_000
-# The standard's Huffman table: prefix → (bits of a value after it, value, table to go on with).
+# The standard's Huffman table: prefix → (bits of a value after it, value, next table).
 DEFAULT = {"0": (0, 0, 1), "1111111110": (8, 0, 1), "1111111111": (16, 0, 1)}
 DEFAULT |= {"1" * n + f"0{sign}": (0, -n if sign else n, 1) for n in range(1, 9) for sign in (0, 1)}
 PATIENT_ID = 2  # the tag of section 1
@@ -28,7 +28,7 @@ def read(source: Source) -> Recording:
     if not rhythm_uv:
         raise Rejected("no waveforms: no rhythm data (section 6) in the file")
     beat_uv, beat_hz = _waveform(sections, 5, len(leads))
-    rhythm_uv = [lead[:samples] for lead in rhythm_uv]  # filled up to whole bytes
+    rhythm_uv = [lead[:samples] for lead in rhythm_uv]  # without the padding to whole bytes
     ecg_uv = rhythm(list(zip(leads, rhythm_uv, strict=True)), rate_hz)
     median_uv = median_beat(list(zip(leads, beat_uv, strict=True)), beat_hz) if beat_uv else None
     machine, patient = _machine(sections), _patient(sections)
@@ -63,7 +63,7 @@ def _unpack(form: str, data: bytes, place: int = 0) -> tuple:
 
 
 def _lead_list(sections: dict[int, bytes]) -> tuple[list[str | None], int]:
-    """Leads in their order, and how many samples each has."""
+    """Leads in their order, and the number of samples of each."""
     section = sections.get(3, b"")
     count, flags = _unpack("BB", section)
     if flags & 1:
@@ -77,7 +77,7 @@ def _lead_list(sections: dict[int, bytes]) -> tuple[list[str | None], int]:
 
 
 def _waveform(sections: dict[int, bytes], number: int, count: int) -> tuple[list, float]:
-    """Samples of every lead in µV, and their rate in Hz; nothing where there is no such section."""
+    """Samples of every lead in µV and their rate in Hz; no samples without that section."""
     section = sections.get(number)
     if section is None:
         return [], 0.0
@@ -100,7 +100,7 @@ def _waveform(sections: dict[int, bytes], number: int, count: int) -> tuple[list
 
 
 def _integrated(values: np.ndarray, differences: int) -> np.ndarray:
-    """Samples from their first or second differences, which begin with one or two samples."""
+    """Samples from their first or second differences, after one or two initial samples."""
     values = values.astype(np.int64)
     if differences == 2 and len(values) > 1:
         steps = np.cumsum(np.concatenate(([values[1] - values[0]], values[2:])))
@@ -109,7 +109,7 @@ def _integrated(values: np.ndarray, differences: int) -> np.ndarray:
 
 
 def _tables(section: bytes | None) -> list[dict[str, tuple[int, int, int]]]:
-    """Each Huffman table as prefix → (bits after it, value, table that is used next)."""
+    """Each Huffman table as prefix → (bits after it, value, next table)."""
     if section is None:
         return []
     count, *_ = _unpack("H", section)
@@ -138,7 +138,7 @@ def _decoded(part: bytes, tables: list[dict]) -> np.ndarray:
             if found := table.get(bits[place : place + size]):
                 break
         else:
-            break  # filled up to whole bytes
+            break  # padding to whole bytes
         more, value, switch = found
         place += size
         if switch == 0:
@@ -160,7 +160,7 @@ def _machine(sections: dict[int, bytes]) -> dict[str, float]:
     if len(section) < 16:
         return {}
     rr_ms, (p, _, on, off, t_off) = _unpack("H", section, 2)[0], _unpack("5H", section, 6)
-    found = {"VentRate": 60000 / rr_ms} if 0 < rr_ms < MISSING else {}
+    found = {"rr": float(rr_ms)} if rr_ms < MISSING else {}
     for name, first, last in (("pr", p, on), ("qrs", on, off), ("qt", on, t_off)):
         if 0 < last < MISSING and first < last:
             found[name] = float(last - first)

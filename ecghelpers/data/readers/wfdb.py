@@ -1,7 +1,7 @@
 """WFDB records (PTB-XL, MIMIC-IV-ECG, CinC, LUDB, a hospital's own): header and signal files.
 
-Headers are cleaned before the library reads them: their times and dates, which no one needs and
-which are often written wrongly, are left out, and endings and folders in the record's name.
+Headers are cleaned before the library reads them: times and dates, which are not needed and often
+malformed, and suffixes and folders of the record's name are removed.
 """
 
 import re
@@ -15,6 +15,7 @@ from ...ecg import BEAT_SAMPLES, SAMPLING_RATE_HZ
 from ..checks import MOST_BYTES, Rejected, one_line
 from ..recording import (
     GE_12SL,
+    Leads,
     Recording,
     Source,
     check_rate,
@@ -26,11 +27,11 @@ from ..recording import (
 )
 
 BITS = {"8": 8, "80": 8, "212": 12, "16": 16, "61": 16, "160": 16, "24": 24, "32": 32}
-SPARE_BYTES = 1024  # with which a file may be filled up
+SPARE_BYTES = 1024  # padding at the end of a file
 MOST_SIGNALS, MOST_A_FRAME, LONGEST_SKEW_S = 64, 100, 5
 MOST_HEADER_BYTES = 2**18
 LONGEST_LINE = 1000
-RATE = re.compile(r"\d+\.?\d*(/.*)?", re.ASCII)  # then the counter's, which does not matter
+RATE = re.compile(r"\d+\.?\d*(/.*)?", re.ASCII)  # the counter's follows, and is ignored
 SAMPLES = re.compile(r"\d{1,18}", re.ASCII)
 SEGMENTS = re.compile(r"[^/]+/\d+", re.ASCII)
 GE_MEDIANS = re.compile(r"\b(12sl|ge_median\w*)(/|$)", re.IGNORECASE)  # the folders of PTB-XL+
@@ -43,7 +44,7 @@ PATIENT_COMMENT = re.compile(
 
 
 class Header(NamedTuple):
-    """A cleaned header, and what of it matters; calibrated: whether each signal has a gain."""
+    """A cleaned header and its relevant values; calibrated: whether each signal has a gain."""
 
     name: str
     text: str
@@ -54,7 +55,7 @@ class Header(NamedTuple):
 
 
 def is_header(source: Source) -> bool:
-    """Whether a file is a WFDB header: by its ending, or its number of signal lines."""
+    """Whether a file is a WFDB header: by its suffix, or its number of signal lines."""
     if source.name.lower().endswith(".hea"):
         return True
     if b"\0" in source.data[:1000] or len(source.data) > MOST_HEADER_BYTES:
@@ -65,9 +66,9 @@ def is_header(source: Source) -> bool:
 
 
 def read(source: Source) -> Recording:
-    """The ECG of a record, or its median beat where it holds 1.2 s at 500 Hz; raises Rejected."""
+    """The ECG of a record, or the median beat of a record of 1.2 s at 500 Hz; raises Rejected."""
     header = _clean(source)
-    import wfdb  # takes a third of a second, which those without WFDB records need not spend
+    import wfdb  # a third of a second that other formats save
 
     with TemporaryDirectory() as folder:
         for name in set(header.files):
@@ -79,7 +80,7 @@ def read(source: Source) -> Recording:
             record = wfdb.rdrecord(path)
         except (Rejected, MemoryError):
             raise
-        except Exception as error:  # the library raises whatever a malformed file leads it into
+        except Exception as error:  # a malformed file can raise anything
             said = one_line(error).replace(f"{folder}/", "")
             raise Rejected(
                 "unreadable: header and signal do not fit each other "
@@ -99,8 +100,8 @@ def _lines(text: str) -> list[str]:
 
 
 def _clean(source: Source) -> Header:
-    """Raises Rejected for a header that is not one ECG's."""
-    text = source.data.decode("utf-8", "backslashreplace")  # told apart, if not read
+    """A header in the form that the library reads; raises Rejected unless it is one ECG's."""
+    text = source.data.decode("utf-8", "backslashreplace")  # keeps other encodings distinct
     lines = _lines(text)
     if len(source.data) > MOST_HEADER_BYTES or any(len(line) > LONGEST_LINE for line in lines):
         size = len(source.data)
@@ -110,13 +111,13 @@ def _clean(source: Source) -> Header:
         raise Rejected("unreadable: the header's first line names no record and number of signals")
     if SEGMENTS.fullmatch(first[0]):
         raise Rejected("multi-segment: give one WFDB record an ECG")
-    if len(first) < 3:  # for which the library takes 250 Hz
+    if len(first) < 3:  # the library would assume 250 Hz
         raise Rejected("sampling rate: the header gives none; write it after the number of signals")
     if not 1 <= int(first[1]) <= MOST_SIGNALS or len(lines) - 1 != int(first[1]):
         raise Rejected(
             f"unreadable: header of {first[1]} signals has {len(lines) - 1} signal lines"
         )
-    # Of what is no number the library makes 250 Hz and the file's length.
+    # The library would replace other text by 250 Hz and the file's length.
     if not RATE.fullmatch(first[2]) or (len(first) > 3 and not SAMPLES.fullmatch(first[3])):
         raise Rejected("unreadable: the header's sampling rate or length is no number")
     folder = PurePosixPath(first[0]).parent
@@ -138,7 +139,7 @@ def _clean(source: Source) -> Header:
 
 
 def _plain(path: str, folder: PurePosixPath) -> str:
-    """A signal file's name: in the header's own folder, whatever folder its names begin with."""
+    """A signal file's name without the header's own folder; raises Rejected for another folder."""
     name = PurePosixPath(path)
     plain = name.name if name.parent == folder else path
     if not re.fullmatch(r"[\w.+-]+", plain) or plain.startswith(".") or ".." in path:
@@ -166,7 +167,7 @@ def _beside(source: Source, name: str) -> bytes:
 
 
 def _check_claims(header, folder: Path, median: bool) -> None:
-    """Raise Rejected for what must not or need not be read, by what the library understands."""
+    """Raise Rejected, from the header as the library parsed it, if the signals cannot be used."""
     rate, samples = float(header.fs), header.sig_len
     check_rate(rate)
     if samples and not median:
@@ -191,12 +192,12 @@ def _check_claims(header, folder: Path, median: bool) -> None:
                 why = "; a Git LFS pointer: fetch the file itself" if pointer else ""
                 raise Rejected(
                     f"{'truncated' if size < claimed else 'unreadable'}: {name} has {size} bytes, "
-                    f"the header speaks of {claimed}{why}"
+                    f"the header claims {claimed}{why}"
                 )
 
 
-def _leads(record, calibrated: list[bool]) -> list[tuple[str | None, np.ndarray]]:
-    """Every signal in µV; raises Rejected for a lead without a gain, or whose digits overflow."""
+def _leads(record, calibrated: list[bool]) -> Leads:
+    """Every signal in µV; raises Rejected for a lead without a gain or with an overflow."""
     leads = []
     for place, name in enumerate(record.sig_name):
         lead, signal = lead_of_name(str(name)), record.p_signal[:, place]

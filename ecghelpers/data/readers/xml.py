@@ -1,4 +1,4 @@
-"""XML files of any encoding, without entities: what the readers of XML formats share."""
+"""XML files of any encoding, without entities: shared by the readers of XML formats."""
 
 import re
 from xml.etree.ElementTree import Element, ParseError
@@ -14,7 +14,7 @@ ENCODING = re.compile(rb"""<\?xml[^>]*encoding\s*=\s*["']([\w.-]+)""")
 
 
 def looks_like_xml(data: bytes) -> bool:
-    """Whether a file's first character is a tag's."""
+    """Whether a file begins with a tag."""
     start = data[:200]
     return start.decode(text_encoding(start), "ignore").lstrip().startswith("<")
 
@@ -22,8 +22,8 @@ def looks_like_xml(data: bytes) -> bool:
 def parse(data: bytes) -> Element:
     """The root of a document, names without their namespaces; raises Rejected.
 
-    What a document declares to be its encoding may be wrong: exports are often converted. Entities
-    that it declares, and external ones, are refused: they can expand without end or read files.
+    The declared encoding may be wrong: exports are often converted. Declared and external entities
+    are refused: they can expand without end or read files.
     """
     try:
         root = fromstring(DECLARATION.sub("", _text(data), count=1))
@@ -46,13 +46,13 @@ def _text(data: bytes) -> str:
 
 
 def text_of(element: Element | None, path: str, default: str = "") -> str:
-    """The text below an element, stripped; the default where there is none."""
+    """The stripped text of an element at path; the default if it is missing or empty."""
     found = None if element is None else element.find(path)
     return default if found is None else (found.text or "").strip() or default
 
 
 def number_of(element: Element | None, path: str, default: float = np.nan) -> float:
-    """The number below an element; the default where there is none, Rejected for what is none."""
+    """The number at path; the default if it is missing. Raises Rejected for other text."""
     text = text_of(element, path)
     try:
         return float(text) if text else default
@@ -61,7 +61,7 @@ def number_of(element: Element | None, path: str, default: float = np.nan) -> fl
 
 
 def samples_of(text: str | None, lead: str | None, separator: str | None = ",") -> np.ndarray:
-    """Samples that are written as decimal numbers; raises Rejected naming the lead."""
+    """Samples from decimal numbers; raises Rejected naming the lead."""
     try:
         values = (text or "").strip().strip(separator).split(separator)
         return np.array(values, dtype=float)
