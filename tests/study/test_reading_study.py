@@ -3,11 +3,9 @@
 import csv
 import os
 
-import numpy as np
 import pandas as pd
 import pytest
 import reading
-from reading import letters, shuffled
 
 from ecghelpers.ecg import TARGETS
 from ecghelpers.study import reading_study, settings
@@ -52,27 +50,11 @@ def test_hash_is_fixed():
     assert len({text_hash(f"{i}") for i in range(2000)}) == 2000
 
 
-def test_order_depends_on_the_key_alone():
-    items = [f"item {i}" for i in range(50)]
-    assert shuffled(items, "k") == shuffled(items[::-1], "k") != shuffled(items, "l")
-    first = [letters(METHODS, 1, reader, "qt", 1, "a")["A"] for reader in map(str, range(300))]
-    share = np.array([first.count(method) for method in METHODS]) / 300
-    assert (np.abs(share - 1 / 3) < 0.1).all()  # no method is favoured
-
-
 def test_every_map_of_the_first_models_is_rated_once(study):
     items = reading.items(study, "AB")
     assert len(items) == len(set(items)) == 15 and {item.model for item in items} == {1}
     assert items != reading.items(study, "CD")
     assert sorted(i.key for i in items) != [i.key for i in items]
-
-
-def test_last_rating_of_a_map_counts(study, tmp_path):
-    path = write(study, tmp_path, "AB", lambda i: 1)
-    item = reading.items(study, "AB")[0]
-    reading_study.append_rating(path, reading.row(study, "AB", item, 4, "changed my mind"))
-    table = study.read([path])
-    assert len(table) == 15 and table["score"].max() == 4
 
 
 def test_the_latest_rating_counts_whatever_its_file_is_called(study, tmp_path):
@@ -90,16 +72,6 @@ def test_files_of_readers_do_not_collide_and_hide_the_methods(study, tmp_path):
     assert len(set(names)) == 4 and all(path.parent == tmp_path for path in names)
     text = write(study, tmp_path, "AB", lambda i: 2).read_text(encoding="utf-8")
     assert not [method for method in METHODS if method in text]
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"), [('"score"', '"points"', "allowed"), ('"2",', '"6",', "1 to 5")]
-)
-def test_damaged_files_are_refused(study, tmp_path, old, new, message):
-    path = write(study, tmp_path, "AB", lambda i: 2)
-    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
-    with pytest.raises(ValueError, match=message):
-        study.read([path])
 
 
 @pytest.mark.parametrize("name", ["R1", "ab", "", "CD"])
@@ -137,13 +109,10 @@ def test_ratings_of_other_maps_are_left_out(study, tmp_path):
     table, left_out = reading_study.Study(retrained, seed=3).gather(tmp_path)
     assert set(table["target"]) == {"qt"} and len(table) == 9
     assert "6 of 15" in left_out[path.name]
-    more = [
-        *NETWORKS,
-        {"target": "qrs", "model": 1, "records": ["a"], "methods": METHODS, "maps": "3"},
-    ]
-    assert len(reading_study.Study(more, seed=3).read([path])) == 15, (
-        "another target spoils nothing"
-    )
+    more = [*NETWORKS, NETWORKS[1] | {"target": "qrs", "maps": "3"}]
+    assert len(reading_study.Study(more, seed=3).read([path])) == 15
+    without_pr, left_out = reading_study.Study(NETWORKS[::2], seed=3).gather(tmp_path)
+    assert len(without_pr) == 9 and "run 04" in left_out[path.name]
 
 
 def test_pairs_are_of_one_record_and_hold_every_map_once(study, tmp_path):
@@ -178,16 +147,6 @@ def test_gathering_a_folder_leaves_out_other_studies_and_damaged_files(study, tm
     )
     nothing, left_out = study.gather(tmp_path / "none")
     assert not len(nothing) and not left_out
-
-
-def test_ratings_of_maps_that_are_not_there_yet_are_not_called_others(study, tmp_path):
-    path = write(study, tmp_path, "AB", lambda i: 2)
-    fewer = [network for network in NETWORKS if network["target"] == "qt"]
-    table, left_out = reading_study.Study(fewer, seed=3).gather(tmp_path)
-    assert len(table) == 9
-    reason = left_out[path.name]
-    assert reason.startswith("6 of 15") and "pr model1" in reason and "run 04" in reason
-    assert "other maps" not in reason
 
 
 def test_a_reader_is_one_whatever_the_case(study, tmp_path):
