@@ -1,4 +1,4 @@
-"""Edits of the beat shown: a reader drags an edge or a peak, prediction and map follow."""
+"""Edits of the beat shown: a user drags an edge or a peak, prediction and map follow."""
 
 from collections.abc import Iterator
 
@@ -6,49 +6,35 @@ import numpy as np
 
 from ..ecg import FIDUCIALS, MS_PER_SAMPLE, TARGETS
 from ..evaluation.edits import EDITS, edit_beats
-from .case import Case
+from .results_folder import Case
 
 COARSE = {"smoothgrad_draws": 3, "gradientshap_draws": 3, "integrated_gradients_steps": 4}
-# mark: the fiducial at the grip; end: a peak lies between mark and end; sign: dose per ms dragged.
+# Target → what is dragged, the axis it moves along, the fiducial at the grip, the last fiducial of
+# the wave whose peak is the grip, and the sign of the dose for a drag to the right.
 GRIPS = {
-    "qt": {"label": "end of T", "moves": "x", "mark": "toffset", "sign": 1},
-    "pr": {"label": "start of P", "moves": "x", "mark": "ponset", "sign": -1},
-    "qrs": {"label": "end of QRS", "moves": "x", "mark": "qoffset", "sign": 1},
-    "T_PeakAmpl_v5": {
-        "label": "height of T in V5", "moves": "y", "mark": "tonset", "end": "toffset",
-    },
-    "R_PeakAmpl_v5": {
-        "label": "height of R in V5", "moves": "y", "mark": "qonset", "end": "qoffset",
-    },
-    "STJ_v5": {"label": "J point in V5", "moves": "y", "mark": "qoffset", "end": "qoffset"},
-    "VentRate": {"label": "neighbouring beats", "moves": "none", "mark": None},
-}  # fmt: skip
+    "qt": ("end of T", "x", "toffset", None, 1),
+    "pr": ("start of P", "x", "ponset", None, -1),
+    "qrs": ("end of QRS", "x", "qoffset", None, 1),
+    "T_PeakAmpl_v5": ("height of T in V5", "y", "tonset", "toffset", 1),
+    "R_PeakAmpl_v5": ("height of R in V5", "y", "qonset", "qoffset", 1),
+    "STJ_v5": ("J point in V5", "y", "qoffset", "qoffset", 1),
+    "VentRate": ("neighbouring beats", "none", None, None, 1),
+}
 STEPS = {"ms": MS_PER_SAMPLE, "µV": 10.0, "beats/min": 1.0}
-STORED_DOSES = 8  # of the offline page
-NO_ROOM = "This beat has no room for that edit."
+STORED_DOSES = 4  # of the offline page, on either side of 0
 
 
-def specifications(target: str, *, only_own: bool) -> list[dict]:
+def specifications(target: str) -> list[dict]:
     """What the view offers to drag, the target's own edit first."""
-    names = [target, *(() if only_own else (name for name in GRIPS if name != target))]
-    return [_specification(name) for name in names if name in GRIPS]
-
-
-def _specification(name: str) -> dict:
-    grip, doses = GRIPS[name], EDITS[name].doses
-    places = {
-        key: None if grip.get(key) is None else FIDUCIALS.index(grip[key])
-        for key in ("mark", "end")
-    }
-    return grip | places | {
-        "name": name,
-        "target": TARGETS[name].label,
-        "unit": TARGETS[name].unit,
-        "lead": "V5" if grip["moves"] == "y" else None,
-        "low": min(doses),
-        "high": max(doses),
-        "step": STEPS[TARGETS[name].unit],
-    }  # fmt: skip
+    found = []
+    for name in sorted(GRIPS, key=lambda name: name != target):
+        label, moves, mark, end, sign = GRIPS[name]
+        mark, end = (None if n is None else FIDUCIALS.index(n) for n in (mark, end))
+        found.append({"name": name, "label": label, "target": TARGETS[name].label, "moves": moves})
+        found[-1] |= {"mark": mark, "end": end, "sign": sign, "unit": TARGETS[name].unit}
+        found[-1] |= {"lead": "V5" if moves == "y" else None, "step": STEPS[TARGETS[name].unit]}
+        found[-1] |= {"low": min(EDITS[name].doses), "high": max(EDITS[name].doses)}
+    return found
 
 
 def edited(case: Case, edit: str, dose: float, rate: float) -> tuple[np.ndarray, np.ndarray] | None:
@@ -59,19 +45,17 @@ def edited(case: Case, edit: str, dose: float, rate: float) -> tuple[np.ndarray,
     changed = edit_beats(beat[None], marks[None], edit, dose, rate=np.array([rate]))[0]
     if not np.isfinite(changed).all():
         return None
-    grip = GRIPS[edit]
-    if grip["moves"] == "x":
-        marks[FIDUCIALS.index(grip["mark"])] += grip["sign"] * dose / MS_PER_SAMPLE
+    _, moves, mark, _, sign = GRIPS[edit]
+    if moves == "x":
+        marks[FIDUCIALS.index(mark)] += sign * dose / MS_PER_SAMPLE
     return changed, marks
 
 
 def stored_doses(target: str) -> np.ndarray:
-    """The doses that the offline page holds, 0 left out."""
+    """The doses that the offline page holds, without 0."""
+    steps = np.arange(1, STORED_DOSES + 1) / STORED_DOSES
     low, high = min(EDITS[target].doses), max(EDITS[target].doses)
-    half = STORED_DOSES // 2
-    return np.concatenate(
-        (low * np.arange(half, 0, -1) / half, high * np.arange(1, half + 1) / half)
-    )
+    return np.concatenate((low * steps[::-1], high * steps))
 
 
 def series(case: Case, rate: float) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:

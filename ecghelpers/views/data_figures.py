@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from ..ecg import BEAT_SAMPLES, FIDUCIALS, INDEPENDENT_LEADS, LEADS, MS_PER_SAMPLE, TARGETS
-from .ecg_paper import MM_PER_S, MM_PER_SAMPLE, MM_PER_UV
-from .heatmap import INK, PAPER, draw_grid
+from .heatmap import INK, MM_PER_S, MM_PER_SAMPLE, MM_PER_UV, PAPER, draw_grid
 from .picture import PANELS, WIDTH_INCHES, Picture, panels
 from .styles import OURS, PUBLISHED, WAVE_COLORS
 

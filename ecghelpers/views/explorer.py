@@ -16,17 +16,17 @@ from ..study import for_views
 from ..study.reading_study import Study
 from . import beat_edits, content
 from .bundle import WEB_APP, widget_module
-from .case import map_name
 from .heatmap import ecg_heatmap
 from .picture import Picture
-from .results_folder import BY_BASELINE, Cases
+from .results_folder import BY_BASELINE, Cases, map_name
 from .uploads import Upload, read_upload, read_uploads
 
 HOW_TO_OPEN = (
     "To flip through all records, open this notebook in JupyterLab and choose Run All Cells, open "
     "site/index.html in the results folder, or start ./web_app.sh."
 )
-RECORDS = 10_000  # of one network, at most: a list that a reader can still choose from
+RECORDS = 10_000  # of one network, at most: a list that a user can still choose from
+NO_ROOM = "This beat has no room for that edit."
 
 
 class Explorer(anywidget.AnyWidget):
@@ -34,9 +34,9 @@ class Explorer(anywidget.AnyWidget):
 
     results: a results folder. seed: decides the order of blinded methods and of the reading study.
     Maps that are not stored are computed in a thread, and kept while the explorer lives. The
-    browser asks with messages {number, ask, …}; the answer carries the number, and arrays as
-    float32 buffers. added: records beside those with stored maps. state: the choice, as text.
-    Where nobody can use a widget, as in a notebook that papermill executed, a picture is shown.
+    browser sends messages {number, ask, …}; the answer carries the number, and arrays as float32
+    buffers. added: records beside those with stored maps. state: the choice, as text. In a notebook
+    that papermill or nbconvert executed, a picture is shown instead.
     """
 
     _esm = traitlets.Unicode(widget_module()).tag(sync=True)
@@ -52,14 +52,14 @@ class Explorer(anywidget.AnyWidget):
         self._worker = ThreadPoolExecutor(1, "maps")
         self._turn = 0
         self._files: list[tuple[str, bytes]] = []
-        self.on_msg(self._asked)
+        self.on_msg(self._on_message)
 
     def open_file(self, path) -> list[str]:
         """Measure an ECG file of the user's own, and add it to the records.
 
         Returns its id. Raises ValueError saying what is wrong with the file.
         """
-        taken = self._take([read_upload(path)])
+        taken = self._take([read_upload(Path(path).name, Path(path))])
         if taken["refused"]:
             raise ValueError(taken["refused"][0])
         return taken["records"]
@@ -74,10 +74,10 @@ class Explorer(anywidget.AnyWidget):
         first = self.overview["networks"][0]
         method, record = first["methods"][0], first["records"][0]
         case = self.cases.case(first["target"], first["model"], record)
-        label = next(t["label"] for t in self.overview["targets"] if t["name"] == case.target)
+        label = self.overview["targets"][0]["label"]
         return ecg_heatmap(
             case.beat_uv,
-            case.maps.get(method),
+            case.maps[method],
             method=method,
             fiducials=case.fiducials,
             title=f"{label}, record {record}: {METHODS[method].label}. {HOW_TO_OPEN}",
@@ -86,7 +86,7 @@ class Explorer(anywidget.AnyWidget):
 
     # Requests of the browser
 
-    def _asked(self, _widget, message: dict, buffers: list) -> None:
+    def _on_message(self, _widget, message: dict, buffers: list) -> None:
         ask, number = message.get("ask"), message.get("number")
         if ask == "wanted":
             self._turn = message["turn"]
@@ -111,7 +111,7 @@ class Explorer(anywidget.AnyWidget):
         """Send the content and arrays of answer(*request), or the error's message."""
         try:
             reply, arrays = answer(*request)
-        except Exception as error:  # whatever went wrong, the reader must be told
+        except Exception as error:  # the user needs the message
             if not isinstance(error, (ValueError, OSError)):
                 logging.getLogger(__name__).exception("the explorer could not answer")
             self.send({"number": number, "error": str(error) or type(error).__name__})
@@ -135,17 +135,15 @@ class Explorer(anywidget.AnyWidget):
         return reply | {"buffers": list(arrays), "by_baseline": BY_BASELINE}, list(arrays.values())
 
     def _computed(self, request: dict, turn: int) -> tuple[dict, list]:
-        """One map, unless the reader has gone on meanwhile."""
+        """One map, unless the user has moved on to another choice."""
         if turn != self._turn:
             return {}, []
-        method = request["method"]
-        baseline = request.get("baseline", "flat") if method in BY_BASELINE else "flat"
+        method, baseline = request["method"], request.get("baseline", "flat")
         case = self.cases.case(request["target"], request["model"], request["record"])
-        name = map_name(method, baseline)
-        if name not in case.maps:
-            self.cases.compute(case, method, baseline)
-        values = content.as_stored(case.maps[name])
-        return {"prediction": content.number(case.prediction)}, [values]
+        values = case.maps.get(map_name(method, baseline))
+        if values is None:
+            values = self.cases.compute(case, method, baseline)
+        return {}, [content.as_stored(values)]
 
     def _edit(self, request: dict) -> tuple[dict, list]:
         """The beat edited by a dose, its prediction and map; a coarse map unless exact."""
@@ -153,17 +151,16 @@ class Explorer(anywidget.AnyWidget):
         rate = self.cases.record(case.record_id)[2]["VentRate"]
         found = beat_edits.edited(case, request["edit"], float(request["dose"]), rate)
         if found is None:
-            return {"refused": beat_edits.NO_ROOM}, []
-        beat, marks = found
-        arrays, method = {"beat": beat}, request["method"]
+            return {"refused": NO_ROOM}, []
+        (beat, marks), method, place = found, request["method"], (case.target, case.model)
+        arrays = {"beat": beat}
         if method in METHODS:
             fewer = {} if request["exact"] else beat_edits.COARSE
-            baseline = request["baseline"] if method in BY_BASELINE else "flat"
-            record = [case.record_id]
+            ids, baseline = [case.record_id], request["baseline"]
             [arrays["map"]] = self.cases.attribute(
-                case.target, case.model, method, beat[None], record, baseline, **fewer
+                *place, method, beat[None], ids, baseline, **fewer
             )
-        [prediction] = self.cases.predict_beats(case.target, case.model, beat[None])
+        [prediction] = self.cases.predict_beats(*place, beat[None])
         reply = {"prediction": content.number(prediction), "buffers": list(arrays)}
         return reply | {"fiducials": [content.number(m) for m in marks]}, list(arrays.values())
 
@@ -207,15 +204,14 @@ class Explorer(anywidget.AnyWidget):
             self.study.keep(self.folder, row)
         return {}, []
 
-    def _results(self, _asked: dict) -> tuple[dict, list]:
+    def _results(self, _request: dict) -> tuple[dict, list]:
         return for_views.answers(self.study, self.folder, self.cases.patients), []
 
 
 def _interactive() -> bool:
-    """Whether somebody may use the widget: not where papermill or nbconvert runs the notebook.
+    """Whether a user can see the widget: not where papermill or nbconvert runs the notebook.
 
-    They tell the kernel that nobody can be asked for input; so does the web app, which has a
-    variable in the environment.
+    They start the kernel without standard input. So does the web app, which sets a variable.
     """
     from IPython import get_ipython
 

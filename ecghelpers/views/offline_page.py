@@ -1,8 +1,8 @@
 """The offline page: the view with its data in files, without a network.
 
-A browser that opens a page from a file may not fetch others, so that all data come in as scripts:
-one with the records, and one for each network, loaded when it is chosen. Values are JSON in which
-nothing can end a script. A network's maps are compressed together: they are most of the page.
+A browser that opens a page from a file cannot fetch other files, so all data are scripts: one with
+the records, and one for each network, loaded when it is chosen. Values are JSON in which nothing
+can end a script. A network's maps are compressed together: they are most of the page.
 """
 
 import json
@@ -20,8 +20,7 @@ from ..files import write_text
 from ..paths import Results
 from . import beat_edits, content
 from .bundle import ASSETS, page_script
-from .case import Case
-from .results_folder import Cases
+from .results_folder import Case, Cases
 
 MOST_IN_WORDS = 13_500_000  # samples of maps; a page with more has bytes, of half the size
 OF_A_RECORD = ("fiducials", "measurements", "source")  # of a case: the same under every network
@@ -32,24 +31,24 @@ EDITED_METHOD = "inputxgradient"  # whose map follows an edit on the page: it co
 def build_site(results: Results | str | Path, *, records: int = 50, seed: int = 1) -> Path:
     """Write ``site/`` into a results folder; returns the path of its ``index.html``.
 
-    Shows the records with stored heatmaps, at most so many of a network. seed: decides the order
-    of blinded methods and of the reading study. An older page is replaced when the new one is
-    whole. Raises ValueError where no heatmaps are stored.
+    records: with stored heatmaps, at most so many of a network. seed: decides the order of blinded
+    methods and of the reading study. An older page is replaced when the new one is complete.
+    Raises ValueError where no heatmaps are stored.
     """
     cases = Cases(results, seed=seed)
     overview = content.overview(cases, records, seed)
-    if not any(network["study"] for network in overview["networks"]):
-        raise ValueError(
-            f"{cases.results.root} holds no attributions.h5; run the heatmaps before the page"
-        )
     site = cases.results.site.parent
     site.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".site.", dir=site.parent) as folder:
         fresh = Path(folder) / "site"
-        _write_frame(fresh)
+        fresh.mkdir()
+        for name in ("index.html", "page.css"):
+            shutil.copy(ASSETS / name, fresh / name)
+        write_text(fresh / "view.js", page_script())
         most = _levels(overview["networks"])
         for network in overview["networks"]:
-            network["script"] = _script_name(network)
+            name = f"{network['target'].replace(' ', '-')}-model{network['model']}.js"
+            network["script"] = name
             _write_network(fresh, cases, network, most)
         _write_records(fresh, cases, overview)
         fresh.chmod(0o755)
@@ -57,18 +56,6 @@ def build_site(results: Results | str | Path, *, records: int = 50, seed: int = 
             site.rename(Path(folder) / "old")
         fresh.rename(site)
     return cases.results.site
-
-
-def _write_frame(site: Path) -> None:
-    """Write the page itself, its style and its script."""
-    site.mkdir()
-    for name in ("index.html", "page.css"):
-        shutil.copy(ASSETS / name, site / name)
-    write_text(site / "view.js", page_script())
-
-
-def _script_name(network: dict) -> str:
-    return f"{network['target'].replace(' ', '-')}-model{network['model']}.js"
 
 
 def script_json(value) -> str:
@@ -86,10 +73,7 @@ def _levels(networks: list[dict]) -> int:
 
 
 def _write_network(site: Path, cases: Cases, network: dict, most: int) -> None:
-    """Write the script of one network: maps, edits and what holds for all its records.
-
-    most: of ``content.levels``.
-    """
+    """Write the script of one network: its content, maps and edits. most: of ``content.levels``."""
     target, model, ids = network["target"], network["model"], network["records"]
     explained = [cases.case(target, model, record) for record in ids]
     contents = [content.case_content(cases, case) for case in explained]
@@ -100,14 +84,14 @@ def _write_network(site: Path, cases: Cases, network: dict, most: int) -> None:
         for name in names
     }
     edits = {} if network["planted"] else _edits(cases, explained[:EDITED_RECORDS], pack)
-    own = [] if network["planted"] else beat_edits.specifications(target, only_own=True)
-    data = content.network_content(cases, target, model, network) | {
+    data = content.network_content(cases, target, model, network)
+    data |= {
         "records": ids,
         "truth": [case["truth"] for case in contents],
         "prediction": [case["prediction"] for case in contents],
         "levels": most,
         "maps": maps,
-        "edits": own,
+        "edits": data["edits"][:1],  # the target's own
         "edited": edits,
         "edited_method": EDITED_METHOD,
         "pack": pack.text(),

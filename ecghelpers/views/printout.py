@@ -27,12 +27,10 @@ def axis(beat_uv: np.ndarray, onset: float, end: float) -> float:
     """
     if not np.isfinite([onset, end]).all() or end - onset < 2:
         return float("nan")
-    first, last = round(onset), round(end)
-    net = {}
-    for lead in ("I", "aVF"):
-        wave = np.asarray(beat_uv[LEADS.index(lead), first : last + 1], float)
-        net[lead] = (wave - np.linspace(wave[0], wave[-1], len(wave))).mean()
-    x, y = net["I"], net["aVF"] * 2 / np.sqrt(3)
+    rows = [LEADS.index("I"), LEADS.index("aVF")]
+    waves = np.asarray(beat_uv[rows, round(onset) : round(end) + 1], float)
+    x, y = (waves - np.linspace(waves[:, 0], waves[:, -1], waves.shape[1], axis=1)).mean(1)
+    y *= 2 / np.sqrt(3)
     return float(np.degrees(np.arctan2(y, x))) if np.hypot(x, y) >= LEAST_UV else float("nan")
 
 
@@ -40,29 +38,25 @@ def measurements(
     beat_uv: np.ndarray,
     fiducials,
     targets: Mapping[str, float],
-    networks: Mapping[str, float] | None = None,
-    machine: Mapping[str, float] | None = None,
+    networks: Mapping[str, float],
+    machine: Mapping[str, float],
 ) -> list[dict]:
-    """Rows in the order of a printout: name ("" for no target), label, value, unit, digits, …
+    """Rows in the order of a printout, each with name ("" for no target), label, unit and values.
 
-    beat_uv: (12, 600) µV. fiducials: (6,) samples. targets: name → value; NaN where missing.
-    networks: target → prediction. machine: target → value printed by the recorder; each row has
-    both as ``network`` and ``machine``.
+    beat_uv: (12, 600) µV. fiducials: (6,) samples. Values by target, NaN where missing: ``value``
+    of targets, measured here; ``network``, the prediction; ``machine``, the electrocardiograph's.
     """
     marks = dict(zip(FIDUCIALS, np.asarray(fiducials, float), strict=True))
-    value = {name: float(targets.get(name, np.nan)) for name in TARGETS}
-    fridericia, bazett = qtc(value["qt"], value["VentRate"])
-    rows = [(name, TARGETS[name].label, value[name], TARGETS[name].unit) for name in TARGETS]
+    rows = [(n, t.label, t.unit, float(targets.get(n, np.nan))) for n, t in TARGETS.items()]
+    fridericia, bazett = qtc(targets.get("qt", np.nan), targets.get("VentRate", np.nan))
     rows[4:4] = [
-        ("", "QTc Fridericia", fridericia, "ms"),
-        ("", "QTc Bazett", bazett, "ms"),
-        ("", "P axis", axis(beat_uv, marks["ponset"], marks["poffset"]), "°"),
-        ("", "QRS axis", axis(beat_uv, marks["qonset"], marks["qoffset"]), "°"),
+        ("", "QTc Fridericia", "ms", fridericia),
+        ("", "QTc Bazett", "ms", bazett),
+        ("", "P axis", "°", axis(beat_uv, marks["ponset"], marks["poffset"])),
+        ("", "QRS axis", "°", axis(beat_uv, marks["qonset"], marks["qoffset"])),
     ]
-    names = ("name", "label", "value", "unit")
     return [
-        dict(zip(names, row, strict=True))
-        | {"digits": 0, "network": (networks or {}).get(row[0], np.nan)}
-        | {"machine": (machine or {}).get(row[0], np.nan)}
+        dict(zip(("name", "label", "unit", "value"), row, strict=True))
+        | {"network": networks.get(row[0], np.nan), "machine": machine.get(row[0], np.nan)}
         for row in rows
     ]

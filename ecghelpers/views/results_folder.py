@@ -1,7 +1,8 @@
-"""The cases that a reader can look at, from a results folder or a file of one's own."""
+"""The cases that the view shows: records of a results folder, or of one's own files, by network."""
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -9,19 +10,15 @@ import numpy as np
 
 from ..attribution_maps import training_beat
 from ..attribution_methods import METHODS
-from ..data.maps_and_curves import (
-    Attributions,
-    read_attributions,
-    read_intervention,
-)
+from ..data.maps_and_curves import Attributions, read_attributions, read_intervention
 from ..data.medians import read_medians
 from ..data.rhythm_strips import Strip, read_strips
 from ..ecg import BEAT_SAMPLES, TARGETS
+from ..evaluation.controls import AGAINST_MEAN
 from ..evaluation.readouts import KINDS
 from ..files import read_table, remedy, sha256
 from ..paths import MAPS, WEIGHTS, Results
 from ..study.marks import text_hash
-from .case import INTERVENTION, Case, map_name
 from .known_range import KnownRange
 from .uploads import OwnRecord
 
@@ -29,12 +26,41 @@ KNOWN_READOUT = "planted "  # before the kind of a known readout, as a target
 EFFECTS = "intervention.h5"
 KEPT_FILES = 8  # attributions of this many networks stay in memory
 DONOR_POOL, DONORS = 1000, 4  # of an intervention map computed here: 3 s on a core
+INTERVENTION = "intervention"  # a map made without an attribution method
 # Maps that depend on the baseline.
 BY_BASELINE = [INTERVENTION, *(name for name, row in METHODS.items() if row.baseline)]
 
 
+def map_name(method: str, baseline: str) -> str:
+    """The name of a map in ``Case.maps``: the method's own where the baseline is a flat line."""
+    return method + AGAINST_MEAN if baseline == "mean" and method in BY_BASELINE else method
+
+
+@dataclass
+class Case:
+    """One record under one network.
+
+    beat_uv: (12, 600). fiducials: (6,) sample indices, NaN = missing. truth and prediction in
+    target unit, truth NaN where unknown. maps: ``map_name`` → (12, 600). mask: the samples that a
+    known readout reads, (12, 600), else None.
+    """
+
+    target: str
+    model: int
+    record_id: str
+    beat_uv: np.ndarray
+    fiducials: np.ndarray
+    truth: float
+    prediction: float
+    maps: dict[str, np.ndarray] = field(default_factory=dict)
+    mask: np.ndarray | None = None
+
+
 class Cases:
-    """The cases of a results folder; files are read when they are first asked for."""
+    """The cases of a results folder; maps are read when they are first needed.
+
+    left_out: file → why it is not shown. Raises ValueError without networks.
+    """
 
     def __init__(self, results: Results | str, *, device: str = "auto", seed: int = 1):
         self.results = results if isinstance(results, Results) else Results(results)
@@ -46,15 +72,22 @@ class Cases:
                 "model.safetensors); run the analysis first, or name another results folder"
             )
         self.medians = read_medians(self.results.medians)
+        self.strips = read_strips(self.results.strips)
         self._row = {record: row for row, record in enumerate(self.medians.record_id)}
         self.own: dict[str, OwnRecord] = {}
-        self.left_out: dict[str, str] = {}  # file → why it is not used
+        self.left_out: dict[str, str] = {}
         self._computed: dict[tuple, np.ndarray] = {}
         self.attributions = lru_cache(KEPT_FILES)(self._read_attributions)
         self._interventions = lru_cache(KEPT_FILES)(self._read_interventions)
         self.network = lru_cache(KEPT_FILES)(self._read_network)
-        self._predicted = lru_cache(1000)(self._predict)
-        self.strips = read_strips(self.results.strips)
+        self.predicted = lru_cache(1000)(self._predict)
+        # (target, model) → its attributions without the maps; known readouts only where they are.
+        places = [*self.models, *((KNOWN_READOUT + kind, 1) for kind in KINDS)]
+        self._stored = {place: self._read_attributions(*place, ()) for place in places}
+        for target, model in self.models:
+            if not self._stored[target, model]:
+                reason = f"{TARGETS[target].label}, model {model} has no usable heatmaps"
+                self.left_out.setdefault(f"{target}/model{model}/{MAPS}", reason)
 
     @property
     def patients(self) -> dict[str, str]:
@@ -75,50 +108,33 @@ class Cases:
         """Target, model, records, methods and maps of every network with heatmaps.
 
         This is what the page shows and what a reading study is drawn from. records: at most so
-        many. maps: a fingerprint of the weights and settings behind the heatmaps. Networks whose
-        maps cannot be used are left out; ``left_out`` then has the reason.
+        many. maps: a fingerprint of the weights and settings behind the heatmaps.
         """
-        networks = []
-        for target, model in self.models:
-            maps = self._read_attributions(target, model, ())  # not the maps of all at once
-            if maps is None or not len(maps.record_id):
-                continue
-            network = self._described(target, model, maps, records)
-            network |= {
-                "maps": self._fingerprint(target, model, maps),
-                "intervention": bool(self._interventions(target, model)),
-                "baselines": self._baselines(maps),
-            }
-            networks.append(network)
-        return networks
-
-    def _baselines(self, maps: Attributions) -> list[str]:
-        """What contributions are explained against; against the flat line alone in older files."""
-        stored = {held["parameters"].get("baseline", "") for held in maps.details.values()}
-        return ["flat", "mean"] if "flat" in stored else ["mean"] if "mean" in stored else ["flat"]
+        return self._described(records, planted=False)
 
     def known_readouts(self, records: int = 50) -> list[dict]:
         """As ``networks``, for the networks whose readout is known; target "planted <kind>"."""
-        networks = []
-        for kind in KINDS:
-            target = f"{KNOWN_READOUT}{kind}"
-            maps = self._read_attributions(target, 1, ())
-            if maps is None or maps.mask is None:
+        return self._described(records, planted=True)
+
+    def _described(self, records: int, *, planted: bool) -> list[dict]:
+        described = []
+        for (target, model), maps in self._stored.items():
+            if not maps or not len(maps.record_id) or planted != target.startswith(KNOWN_READOUT):
                 continue
-            network = self._described(target, 1, maps, records)
-            networks.append(network | {"intervention": False, "baselines": ["flat"]})
-        return networks
-
-    def _described(self, target: str, model: int, maps: Attributions, records: int) -> dict:
-        methods = [m for m in METHODS if m in maps.details]
-        methods += [m for m in maps.details if m not in methods]
-        ids = list(maps.record_id[:records])
-        return {"target": target, "model": model, "records": ids, "methods": methods}
-
-    def _fingerprint(self, target: str, model: int, maps: Attributions) -> str:
-        settings = {method: held["parameters"] for method, held in maps.details.items()}
-        weights = sha256(self.folder(target, model) / WEIGHTS)
-        return f"{weights[:16]}.{text_hash(json.dumps(settings, sort_keys=True)):08x}"
+            folder = self.folder(target, model)
+            settings = {method: held["parameters"] for method, held in maps.details.items()}
+            text = json.dumps(settings, sort_keys=True)
+            stored = {row.get("baseline") for row in settings.values()}
+            network = {"target": target, "model": model, "planted": planted}
+            network["records"] = list(maps.record_id[:records])
+            network["methods"] = [m for m in METHODS if m in settings]
+            network["maps"] = f"{sha256(folder / WEIGHTS)[:16]}.{text_hash(text):08x}"
+            network["intervention"] = bool(self._interventions(target, model))
+            network["baselines"] = ["mean"] if stored == {"mean"} else ["flat"]
+            if stored == {"flat"} and not planted:
+                network["baselines"].append("mean")
+            described.append(network)
+        return described
 
     def folder(self, target: str, model: int) -> Path:
         """The folder with the files of one network, of a target or with a known readout."""
@@ -126,16 +142,16 @@ class Cases:
             return self.results.planted_dir(target.removeprefix(KNOWN_READOUT))
         return self.results.model_dir(target, model)
 
+    # Records
+
     def strip(self, record_id: str) -> Strip | None:
         """The rhythm strip of a record, None where the source has none or it was not kept."""
-        if record_id in self.own:
-            return self.own[record_id].strip
-        return self.strips.get(record_id)
+        own = self.own.get(record_id)
+        return own.strip if own else self.strips.get(record_id)
 
     def record(self, record_id: str) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
         """Beat (12, 600) µV, fiducials (6,) and targets of a record. Raises ValueError."""
-        if record_id in self.own:
-            own = self.own[record_id]
+        if own := self.own.get(record_id):
             return own.beat_uv, own.fiducials, own.targets
         if record_id not in self._row:
             raise ValueError(f"no record {record_id!r} in {self.results.medians}")
@@ -143,17 +159,19 @@ class Cases:
         targets = dict(zip(TARGETS, map(float, data.targets[row]), strict=True))
         return data.medians[row], data.fiducials[row], targets
 
-    def machine(self, record_id: str) -> dict[str, float]:
-        """What the electrocardiograph printed, by target; empty where that is not known.
+    def machine(self, record_id: str) -> tuple[str, dict[str, float]]:
+        """The electrocardiograph's program and its values by target; empty where not known.
 
         Where 12SL's values are the labels, they are no second opinion.
         """
-        if record_id in self.own:
-            return dict(self.own[record_id].machine)
+        if own := self.own.get(record_id):
+            return own.program, dict(own.machine)
         data = self.medians
         if data.machine is None or data.measured is not None:
-            return {}
-        return dict(zip(TARGETS, map(float, data.machine[self._row[record_id]]), strict=True))
+            return "", {}
+        row = self._row[record_id]
+        program = "" if data.machine_program is None else str(data.machine_program[row])
+        return program, dict(zip(TARGETS, map(float, data.machine[row]), strict=True))
 
     def knows(self, record_id: str) -> bool:
         """Whether the record is in the results or was added."""
@@ -169,15 +187,16 @@ class Cases:
         return record_id
 
     def case(self, target: str, model: int, record_id: str) -> Case:
-        """One record under one network, with everything that is stored or computed of it."""
-        case = self._bare(target, model, record_id)
+        """One record under one network, with every map that is stored or was computed."""
+        beat, marks, targets = self.record(record_id)
+        prediction = self.predicted(target, model, record_id)
+        truth = targets.get(target, np.nan)
+        case = Case(target, model, record_id, beat, marks, truth, prediction)
         stored = self.attributions(target, model)
         if stored is not None and record_id in stored.record_id:
             row = list(stored.record_id).index(record_id)
-            case.prediction = float(stored.prediction[row])
             case.maps = {method: maps[row] for method, maps in stored.maps.items()}
-            for method, maps in stored.against_mean.items():
-                case.maps[map_name(method, "mean")] = maps[row]
+            case.maps |= {m + AGAINST_MEAN: maps[row] for m, maps in stored.against_mean.items()}
             if stored.mask is not None:
                 case.beat_uv, case.mask = stored.beats[row], stored.mask[row]
                 case.truth = float(stored.truth[row])
@@ -187,23 +206,18 @@ class Cases:
         case.maps |= self._interventions(target, model).get(record_id, {})
         return case
 
-    def _bare(self, target: str, model: int, record_id: str) -> Case:
-        beat, marks, targets = self.record(record_id)
-        truth = targets.get(target, np.nan)
-        return Case(target, model, record_id, beat, marks, truth, np.nan)
+    # Networks
 
-    def compute(self, case: Case, method: str, baseline: str = "flat") -> None:
-        """Compute a map that is not stored, and the prediction; they are kept and put into case."""
-        name = map_name(method, baseline)
-        place, record = (case.target, case.model), [case.record_id]
+    def compute(self, case: Case, method: str, baseline: str = "flat") -> np.ndarray:
+        """Compute a map (12, 600) that is not stored; it is kept for ``case``."""
         if method == INTERVENTION:
             values = self._intervention(case, baseline)
         else:
-            [values] = self.attribute(*place, method, case.beat_uv[None], record, baseline)
+            beats, place = case.beat_uv[None], (case.target, case.model)
+            [values] = self.attribute(*place, method, beats, [case.record_id], baseline)
+        name = map_name(method, baseline)
         self._computed[(case.target, case.model, case.record_id, name)] = values
-        case.maps[name] = values
-        if not np.isfinite(case.prediction):
-            case.prediction = self.predicted(case)
+        return values
 
     def _intervention(self, case: Case, baseline: str) -> np.ndarray:
         """The intervention map (12, 600) of a record without a stored one, with a few donors."""
@@ -234,14 +248,10 @@ class Cases:
         beats, network = np.asarray(beats_uv, np.float32), self.network(target, model)
         return attribute(network, beats, method, record_id=record_id, progress=False, **options)
 
-    def predicted(self, case: Case) -> float:
-        """The network's prediction for the case now, in target unit."""
-        return self._predicted(case.target, case.model, case.record_id)
-
     def predictions(self, record_id: str) -> dict[str, float]:
         """Target → prediction of its first network for a record."""
         first = dict(reversed(self.models))
-        return {target: self._predicted(target, first[target], record_id) for target in first}
+        return {target: self.predicted(target, first[target], record_id) for target in first}
 
     def predict_beats(self, target: str, model: int, beats_uv: np.ndarray) -> np.ndarray:
         """A network's predictions (record,) for any beats (record, 12, 600) µV, in target unit."""
@@ -250,13 +260,13 @@ class Cases:
         return predict(self.network(target, model), np.asarray(beats_uv, np.float32))
 
     def _predict(self, target: str, model: int, record_id: str) -> float:
-        stored = self.attributions(target, model)
-        if stored is not None and record_id in stored.record_id:
+        stored = self._stored[target, model]
+        if stored and record_id in stored.record_id:
             return float(stored.prediction[list(stored.record_id).index(record_id)])
         return float(self.predict_beats(target, model, self.record(record_id)[0][None])[0])
 
     def test_error(self, target: str, model: int) -> float:
-        """The network's MAE on the test split, NaN where ``metrics.csv`` does not tell."""
+        """The network's MAE on the test split, NaN where ``metrics.csv`` does not have it."""
         if not self.results.metrics.is_file():
             return np.nan
         table = read_table(self.results.metrics, ["target", "split"], ["model", "mae"])
@@ -265,22 +275,22 @@ class Cases:
 
     def settings(self, target: str, model: int) -> dict:
         """The settings of the stored maps, so that computed ones compare with them."""
-        stored = self.attributions(target, model)
-        if stored is None or not stored.details:
-            return {"seed": self.seed}
-        settings = dict(next(iter(stored.details.values()))["parameters"])
+        stored = self._stored[target, model]
+        settings = dict(next(iter(stored.details.values()))["parameters"]) if stored else {}
         settings.pop("baseline", None)
         return {"seed": self.seed} | settings
 
     def unit(self, target: str, model: int, method: str) -> str:
-        """Of a map, computed or stored: computed ones have the settings of the stored."""
+        """The unit of a method's map, stored or computed."""
         from ..attribution import unit
 
-        stored = self.attributions(target, model)
-        if stored is not None and method in stored.details:
+        stored = self._stored[target, model]
+        if stored and method in stored.details:
             return stored.details[method]["unit"]
         multiply = self.settings(target, model).get("multiply_by_inputs", True)
         return unit(method, TARGETS[target].unit, multiply)
+
+    # Files
 
     def _read_network(self, target: str, model: int):
         from ..model import fuse, load_model
@@ -315,7 +325,7 @@ class Cases:
         found = self._usable(self.folder(target, model) / EFFECTS, read_intervention)
         if found is None:
             return {}
-        against_mean, name = _wide(-found.effect_mean), map_name(INTERVENTION, "mean")
+        against_mean, name = _wide(-found.effect_mean), INTERVENTION + AGAINST_MEAN
         return {
             record: {INTERVENTION: size, name: signed}
             for record, size, signed in zip(found.record_id, found.map, against_mean, strict=True)

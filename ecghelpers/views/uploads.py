@@ -1,4 +1,4 @@
-"""ECG files that a reader brings: read and measured, or refused with one line of explanation."""
+"""ECG files of a user's own: read and measured, or refused with one line of explanation."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ class OwnRecord:
     """A record that is not in the results: (12, 600) µV, (6,) fiducials, measured targets.
 
     strip: its rhythm strip, None where the file holds a median beat alone. machine: target → the
-    recorder's value, NaN where it printed none.
+    electrocardiograph's value, NaN where it stored none; program: the name of its software.
     """
 
     beat_uv: np.ndarray
@@ -28,6 +28,7 @@ class OwnRecord:
     targets: dict[str, float]
     strip: Strip | None = None
     machine: Mapping[str, float] = field(default_factory=dict)
+    program: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,29 +47,28 @@ def read_uploads(files: Iterable[tuple[str, bytes]]) -> list[Upload]:
     """
     beside = {re.split(r"[\\/]", name)[-1]: content for name, content in files}
     headers = {PurePath(name).stem for name in beside if name.lower().endswith(".hea")}
-    one_header = len(headers) == 1  # its signals may have another name
-    uploads = []
-    for name, content in beside.items():
-        path = PurePath(name)
-        companion = path.suffix.lower() in COMPANIONS and (path.stem in headers or one_header)
-        if not companion:
-            uploads.append(_upload(name, content, beside))
-    return uploads
+
+    def signals(path: PurePath) -> bool:
+        """Whether a file holds the signals of a header; those of the only one may be renamed."""
+        return path.suffix.lower() in COMPANIONS and (path.stem in headers or len(headers) == 1)
+
+    return [
+        read_upload(name, content, beside)
+        for name, content in beside.items()
+        if not signals(PurePath(name))
+    ]
 
 
-def read_upload(path: str | Path) -> Upload:
-    """The record of a file on this machine."""
-    return _upload(Path(path).name, Path(path))
-
-
-def _upload(name: str, source: bytes | Path, beside: Mapping[str, bytes] | None = None) -> Upload:
+def read_upload(
+    name: str, source: bytes | Path, beside: Mapping[str, bytes] | None = None
+) -> Upload:
+    """The record of one file of this name. beside: the files that came with it."""
     from ..data.readers import read_recording
 
-    shown = shown_name(name)
     try:
-        return Upload(shown, own_record(read_recording(source, name, beside)))
+        return Upload(shown_name(name), own_record(read_recording(source, name, beside)))
     except (ValueError, OSError) as error:
-        return Upload(shown, reason=one_line(error))
+        return Upload(shown_name(name), reason=one_line(error))
 
 
 def shown_name(name: str) -> str:
@@ -93,4 +93,6 @@ def own_record(recording) -> OwnRecord:
     if not (np.isfinite(beat).all() and np.isfinite(marks["qonset"])):
         raise ValueError(f"no beat to show: {found.reasons.get('qonset', 'none could be formed')}")
     fiducials = np.array([marks[name] for name in FIDUCIALS], float)
-    return OwnRecord(beat, fiducials, dict(found.targets), strip, recording.targets)
+    return OwnRecord(
+        beat, fiducials, dict(found.targets), strip, recording.targets, recording.program
+    )

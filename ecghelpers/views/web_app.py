@@ -1,10 +1,9 @@
-"""The explorer of notebook 05 as a web app, which shows no code and runs none that it is sent."""
+"""The explorer of notebook 05 as a web app, which shows no code and runs none that it receives."""
 
 import argparse
 import os
 import re
 import secrets
-import shutil
 import socket
 import sys
 import tempfile
@@ -19,19 +18,19 @@ from .bundle import ASSETS, WEB_APP
 
 TOKEN, TAG = "WEB_APP_TOKEN", "web-app"
 ADDRESS, MOST_PORT = "127.0.0.1", 65_535
-# Besides: whatever a page would ask another server for, the browser refuses.
+TEMPLATES = str(ASSETS.parent / "web_app")  # before Voilà's own
+# The browser refuses whatever a page would request from another server.
 POLICY = (
     "default-src 'self' data: blob:; "
     "script-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'self' data: 'unsafe-inline'; frame-ancestors 'self'; object-src 'none'"
 )
-IDLE_S = 1800  # a visitor's process ends so long after the last thing he did
-# Of JupyterLab's extensions those that a widget needs; what else is installed would be loaded too.
+IDLE_S = 1800  # a visitor's process ends this long after the last use
+# The JupyterLab extensions that a widget needs; the others that are installed are not loaded.
 MANAGERS = ("@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab-manager")
 EXTENSIONS = ["anywidget", *MANAGERS]
-TEMPLATE_FILE = r"[\w-]+/static/[\w./@~-]+"  # below voila/templates/
-READY_S = 30  # after which the address is told in any case; a page that opens before says so
-REFILL_S = 0.5  # after a visitor came, until a process starts for the next
+READY_S = 30  # after which the address is printed in any case
+REFILL_S = 0.5  # from a visitor's arrival until a process starts for the next
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -39,18 +38,18 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parse(arguments)
     os.environ[WEB_APP] = "yes"  # for the kernels: they show the widget
     token = os.environ.pop(TOKEN, "") or secrets.token_urlsafe(24)
-    if wrong := _wrong(options, token):
-        sys.exit(f"error: {wrong}")
+    if problem := _problem(options, token):
+        sys.exit(f"error: {problem}")
     with tempfile.TemporaryDirectory(prefix="web_app.") as folder:
         ready = Path(folder) / "ready"
         app = server(_notebook(options.results.resolve(), Path(folder), ready), token, options)
         address = f"http://{ADDRESS}:{options.port}{app.base_url}?token={quote(token, safe='')}"
-        threading.Thread(target=_tell, args=(address, ready), daemon=True).start()
+        threading.Thread(target=_print_address, args=(address, ready), daemon=True).start()
         app.start()
 
 
-def _tell(address: str, ready: Path) -> None:
-    """Print the address once a process waits for the first visitor: his page opens at once."""
+def _print_address(address: str, ready: Path) -> None:
+    """Print the address once a process waits for the first visitor, whose page opens at once."""
     print("starting", flush=True)
     deadline = time.monotonic() + READY_S
     while not ready.exists() and time.monotonic() < deadline:
@@ -58,8 +57,8 @@ def _tell(address: str, ready: Path) -> None:
     print(f"open {address}", flush=True)
 
 
-def _wrong(options: argparse.Namespace, token: str) -> str:
-    """Why the app cannot be shown, "" if it can: told before any address is."""
+def _problem(options: argparse.Namespace, token: str) -> str:
+    """Why the app cannot be shown, "" if it can."""
     try:
         if not Results(options.results).models():
             return (
@@ -70,45 +69,35 @@ def _wrong(options: argparse.Namespace, token: str) -> str:
     except (OSError, ValueError) as error:
         return f"{' '.join(str(error).split())}; run ./run_all.sh first"
     if not re.fullmatch(r"[!-~]+", token):
-        return f"{TOKEN} in the environment holds more than the letters, digits and signs of ASCII"
+        return f"{TOKEN} in the environment: allowed are letters, digits and signs of ASCII"
     if not re.fullmatch(r"[\w./~-]*", options.base_url, re.ASCII):
         return f"--base-url {options.base_url!r}: allowed are letters, digits and /._~-"
     if not 1 <= options.port <= MOST_PORT:
         return f"--port is {options.port}; allowed are 1 to {MOST_PORT}"
     try:
-        with socket.create_server((ADDRESS, options.port)):
-            return ""
+        socket.create_server((ADDRESS, options.port)).close()
     except OSError as error:
-        return f"port {options.port}: {error.strerror}; name another with --port"
+        return f"port {options.port}: {error.strerror}; choose another with --port"
+    return ""
 
 
 def server(notebook: Path, token: str, options: argparse.Namespace):
-    """A Voilà that listens on this machine alone; whoever has not the token is refused.
+    """A Voilà that listens on this machine alone, behind a login page.
 
-    For the next visitor a process waits that has run the notebook, so that his page opens at once.
+    A process that has run the notebook waits for the next visitor, whose page opens at once.
     """
     from jinja2 import ChoiceLoader, FileSystemLoader
-    from tornado.web import ErrorHandler
     from traitlets.config import Config
     from voila.app import Voila
 
     class WebApp(Voila):
-        """Answers 404 where Voilà would stumble, and has a login page of our own."""
-
-        own_pages = ""
+        """Voilà with a login page of our own."""
 
         def init_settings(self) -> dict:
             settings = super().init_settings()
             pages = settings["jinja2_env"]
-            pages.loader = ChoiceLoader([FileSystemLoader(self.own_pages), pages.loader])
+            pages.loader = ChoiceLoader([FileSystemLoader(TEMPLATES), pages.loader])
             return settings
-
-        def init_handlers(self) -> list:
-            stumbles = f"voila/templates/(?!{TEMPLATE_FILE}$).*", "logout"
-            none = [
-                (f"{self.base_url}{path}", ErrorHandler, {"status_code": 404}) for path in stumbles
-            ]
-            return none + super().init_handlers()
 
     app = WebApp.instance(
         config=Config(
@@ -122,36 +111,14 @@ def server(notebook: Path, token: str, options: argparse.Namespace):
     app.base_url = f"/{options.base_url.strip('/')}/".replace("//", "/")
     app.tornado_settings = {"headers": {"Content-Security-Policy": POLICY}}
     app.initialize([str(notebook)])
-    own = _templates(app.template_paths, notebook.parent)
-    app.template_paths = [own, *app.template_paths]
-    app.own_pages = own
+    app.template_paths = [TEMPLATES, *app.template_paths]
     return app
-
-
-def _templates(template_paths: list[str], folder: Path) -> str:
-    """A folder with our own templates and with Voilà's, less their links to fonts on the internet.
-
-    Of Voilà's only those that hold such a link; the first folder that has a template decides.
-    """
-    own = folder / "templates"
-    shutil.copytree(ASSETS.parent / "web_app", own)
-    first: dict[str, Path] = {}
-    for place in filter(Path.is_dir, map(Path, template_paths)):
-        for path in place.iterdir():
-            if path.suffix in (".j2", ".html"):
-                first.setdefault(path.name, path)
-    for name, path in first.items():
-        text = path.read_text(encoding="utf-8")
-        plain = re.sub(r'<link[^>]*href="https?://[^>]*>', "", text)
-        if plain != text:
-            (own / name).write_text(plain, encoding="utf-8")
-    return str(own)
 
 
 def _notebook(results: Path, folder: Path, ready: Path) -> Path:
     """The cells of notebook 05 that are tagged for the web app, for one results folder.
 
-    ready: a file that the first process makes when it has run them.
+    ready: a file that a process makes when it has run them.
     """
     import nbformat
     from papermill.parameterize import parameterize_notebook
@@ -170,9 +137,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="web_app.sh",
         description="Show the explorer in a browser, without code. It listens on this machine "
-        "alone (127.0.0.1) and asks for a token, which stands in the address that it prints.",
-        epilog=f"The token is drawn anew at each start; set {TOKEN} in the environment to choose "
-        "it. Behind a hospital's proxy: docs/web_app.md",
+        "alone (127.0.0.1) and requires a token, which is part of the address that it prints.",
+        epilog=f"Each start draws a new token; set {TOKEN} in the environment to choose one. "
+        "Behind a hospital's proxy: docs/web_app.md",
     )
     add = parser.add_argument
     add("--results", type=Path, default=ROOT / "results" / "quick", metavar="DIR")

@@ -16,9 +16,9 @@ from ecghelpers.evaluation.edits import edit_beats
 from ecghelpers.model import StevenNet, load_model, save_model
 from ecghelpers.prediction import predict
 from ecghelpers.views import explorer, results_folder
-from ecghelpers.views.case import map_name
 from ecghelpers.views.content import as_stored
 from ecghelpers.views.explorer import Explorer
+from ecghelpers.views.results_folder import map_name
 from ecghelpers.views.styles import METHOD_LABELS
 
 STORED = tuple(m for m in fake_results.METHODS if m != "guided_backprop")
@@ -53,7 +53,7 @@ class Browser:
     def ask(self, kind, buffers=(), **content):
         """The content and the arrays of the answer; raises ValueError where it is an error."""
         number = len(self.answers) + 1
-        self.explorer._asked(None, {"number": number, "ask": kind, **content}, list(buffers))
+        self.explorer._on_message(None, {"number": number, "ask": kind, **content}, list(buffers))
         with self.arrived:
             assert self.arrived.wait_for(lambda: number in self.answers, timeout=120)
         answer, arrays = self.answers[number]
@@ -100,7 +100,7 @@ def test_missing_map_is_computed(partial):
     browser = Browser(Explorer(partial))
     told, arrays = browser.case("extra-1")
     assert "map saliency" not in arrays
-    browser.explorer._asked(None, {"ask": "wanted", "number": 0, "turn": 3}, [])
+    browser.explorer._on_message(None, {"ask": "wanted", "number": 0, "turn": 3}, [])
     where = {"target": "qt", "model": 1, "record": FIRST, "method": "guided_backprop"}
     told, [values] = browser.ask("compute", **where)
     cases = browser.explorer.cases
@@ -111,11 +111,9 @@ def test_missing_map_is_computed(partial):
     assert "map guided_backprop" in browser.case(FIRST)[1], "it was not kept"
 
 
-@pytest.mark.parametrize("baseline", ["flat", "mean"])
-def test_intervention_map_of_any_record_is_that_of_the_stored_ones(tmp_path, baseline):
+def test_intervention_map_of_any_record_is_that_of_the_stored_ones(tmp_path):
     results = fake_results.make(tmp_path, targets=("qt",), models=(1,), extra_records=6)
-    browser = Browser(Explorer(results))
-    cases, network = browser.explorer.cases, load_model(results.network("qt", 1))
+    cases, network = Explorer(results).cases, load_model(results.network("qt", 1))
     chosen = cases.medians.subset(np.array([list(cases.medians.record_id).index("extra-1")]))
     [train] = np.nonzero(cases.medians.split == "train")
     assert len(train) > 2
@@ -123,12 +121,14 @@ def test_intervention_map_of_any_record_is_that_of_the_stored_ones(tmp_path, bas
         network, chosen, cases.medians.medians[train], cases.training_beat[0],
         donors=min(results_folder.DONORS, len(train)), seed=1, progress=False,
     )  # fmt: skip
+    case = cases.case("qt", 1, "extra-1")
+    computed = {name: cases.compute(case, "intervention", name) for name in ("flat", "mean")}
     write_intervention(results.intervention("qt", 1), measured)
-    where = {"target": "qt", "model": 1, "method": "intervention", "baseline": baseline}
-    computed = browser.ask("compute", record="extra-1", **where)[1][0]
-    stored = browser.case("extra-1")[1][map_name("map intervention", baseline)]
-    np.testing.assert_allclose(computed, stored, atol=1e-4 * np.abs(stored).max())
-    assert stored.any()
+    stored = Explorer(results).cases.case("qt", 1, "extra-1").maps
+    for baseline, values in computed.items():
+        expected = stored[map_name("intervention", baseline)]
+        np.testing.assert_allclose(values, expected, atol=1e-4 * np.abs(expected).max())
+        assert expected.any()
 
 
 def test_what_is_no_longer_wanted_is_not_computed(partial):
@@ -282,5 +282,5 @@ def test_a_replaced_network_is_left_out_and_named(tmp_path):
     save_model(results.network("qt", 1), StevenNet())
     explorer = Explorer(results)
     assert [n["target"] for n in explorer.overview["networks"]] == ["pr"]
-    assert "qt/model1/attributions.h5" in explorer.overview["about"]
-    assert "has been replaced since" in explorer.cases.left_out["qt/model1/attributions.h5"]
+    reason = explorer.cases.left_out["qt/model1/attributions.h5"]
+    assert "has been replaced since" in reason and reason in explorer.overview["left_out"]

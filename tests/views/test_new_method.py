@@ -86,8 +86,8 @@ def test_the_page_has_it(added, results):
     data = offline_page.build_site(results).parent / "data"
     text = (data / "records.js").read_text(encoding="utf-8")
     content = json.loads(re.fullmatch(r"ECG\.records\((.*)\);\n", text)[1])
-    told = {"label": LABEL, "sentence": "The voltage, cubed.", "style": [COLOUR, "dot"]}
-    assert content["methods"][added] == told
+    words = {"label": LABEL, "sentence": "The voltage, cubed."}
+    assert content["methods"][added] == words
     network = (data / "qt-model1.js").read_text(encoding="utf-8")
     assert re.search(rf'"{added}":\[{{"peak"', network)
 

@@ -16,7 +16,7 @@ from ecghelpers.data.maps_and_curves import read_attributions, write_attribution
 from ecghelpers.ecg import TARGETS
 from ecghelpers.evaluation import review
 from ecghelpers.files import write_table
-from ecghelpers.views import beat_edits, bundle, offline_page
+from ecghelpers.views import beat_edits, offline_page
 from ecghelpers.views.content import BYTE, WORD, as_stored, case_content
 from ecghelpers.views.results_folder import Cases
 from ecghelpers.views.styles import METHOD_LABELS
@@ -79,7 +79,9 @@ def test_every_map_and_truth_is_on_the_page(results):
     cells = data["review"]["rows"]["all"]
     assert cells["saliency"]["shortcut"]["verdict"] == "fails"
     assert cells["deeplift"]["change"]["text"].startswith("0.50 (95 % 0.30 to 0.70)")
-    assert data["review"]["controls"] == {"voltage": "|Voltage| (control)"}
+    methods = data["review"]["methods"]
+    assert methods[-1] == {"name": "voltage", "label": "|Voltage|", "control": True}
+    assert not any(method["control"] for method in methods[:-1])
 
 
 def test_edits_of_the_beat_are_stored_with_predictions_and_maps(results):
@@ -108,20 +110,11 @@ def test_what_the_electrocardiograph_measured_stands_beside(results):
 
     assert qt() is None
     printed = np.full((len(cases.medians.record_id), len(TARGETS)), 440.0, np.float32)
-    cases.medians = replace(cases.medians, machine=printed)
-    assert qt() == 440
+    programs = np.full(len(printed), "GE 12SL")
+    cases.medians = replace(cases.medians, machine=printed, machine_program=programs)
+    assert qt() == 440 and case_content(cases, case)["program"] == "GE 12SL"
     cases.medians = replace(cases.medians, measured=printed)  # then 12SL's values are the labels
     assert qt() is None
-
-
-def test_a_name_that_two_modules_declare_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(bundle, "ASSETS", tmp_path)
-    (tmp_path / "a.js").write_text('import { b } from "./b.js";\nexport const a = b;\n')
-    (tmp_path / "b.js").write_text("export const b = 1;\n")
-    assert bundle.bundle("a.js") == "// b.js\nconst b = 1;\n\n// a.js\nconst a = b;\n"
-    (tmp_path / "b.js").write_text("export const b = 1;\nfunction a() {}\n")
-    with pytest.raises(ValueError, match=r"a is declared in b\.js and in a\.js"):
-        bundle.bundle("a.js")
 
 
 def test_page_asks_for_nothing_outside_its_folder(results):

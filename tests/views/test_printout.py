@@ -40,7 +40,7 @@ def test_qtc_is_qt_at_sixty_and_closed_forms_elsewhere():
 
 def test_all_that_a_printout_has_in_its_order():
     targets = dict.fromkeys(TARGETS, 100.0) | {"qt": 400.0, "VentRate": 60.0}
-    rows = measurements(heart_vector(60), (np.nan, np.nan, 200, 240, 300, 400), targets)
+    rows = measurements(heart_vector(60), (np.nan, np.nan, 200, 240, 300, 400), targets, {}, {})
     labels = [row["label"] for row in rows]
     assert labels[:8] == [
         *("Heart rate", "PR interval", "QRS duration", "QT interval"),

@@ -1,16 +1,21 @@
 // Elements and numbers as text.
 
-export function element(tag, text, options) {
+// An element with properties, attributes and children: h("label", { className: "x" }, "text", node, …).
+export function h(tag, options, ...children) {
   const node = document.createElement(tag);
-  if (text !== undefined && text !== null) node.textContent = text;
-  return Object.assign(node, options);
+  for (const [name, value] of Object.entries(options ?? {})) {
+    if (name.includes("-") || name === "role" || name === "name") node.setAttribute(name, value);
+    else node[name] = value;
+  }
+  node.append(...children.filter((child) => child !== null));
+  return node;
 }
 
 // Gives a <select> other options, [[text, value], …], and chooses one.
 export function fill(select, options, chosen) {
   const old = [...select.options].map((option) => `${option.text}|${option.value}`).join("\n");
   if (old !== options.map(([text, value]) => `${text}|${value}`).join("\n")) {
-    select.replaceChildren(...options.map(([text, value]) => element("option", text, { value })));
+    select.replaceChildren(...options.map(([text, value]) => h("option", { value }, String(text))));
   }
   select.value = String(chosen);
 }
@@ -28,24 +33,11 @@ export function short(x) {
 
 export const signed = (text) => Number(text) ? text.startsWith("-") ? minus(text) : `+${text}` : text.replace("-", "");
 
-// A value as an electrocardiograph prints it.
-export function printed(value, unit, digits) {
-  return value === null || value === undefined || Number.isNaN(value) ? "–" : `${minus(value.toFixed(digits))}${unit ? ` ${unit}` : ""}`;
-}
+// A value as an electrocardiograph prints it, a dash for null.
+export const printed = (value, unit) => value === null ? "–" : `${minus(value.toFixed(0))}${unit ? ` ${unit}` : ""}`;
 
 export function save(blob, name) {
-  const link = element("a", undefined, { href: URL.createObjectURL(blob), download: name });
+  const link = h("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-}
-
-// An element with children: h("label", { className: "x" }, "text", node, …).
-export function h(tag, options, ...children) {
-  const node = element(tag);
-  for (const [name, value] of Object.entries(options ?? {})) {
-    if (name.includes("-") || name === "role" || name === "name") node.setAttribute(name, value);
-    else node[name] = value;
-  }
-  node.append(...children.filter((child) => child !== null));
-  return node;
 }

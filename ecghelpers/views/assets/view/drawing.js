@@ -1,16 +1,17 @@
 // Draws what a view holds: its controls, the maps and what stands beside them. view: see view.js.
 import { BASELINES, networksOf, ORDERS, recordsOf, VIEWS } from "./choice.js";
 import { dosed, effectText, handleOf } from "./edit.js";
-import { fill, h, printed } from "./dom.js";
-import { layOut } from "./leads.js";
+import { fill, h, minus, printed } from "./dom.js";
+import { layOut, LEADS } from "./leads.js";
 import { arrangement, leadChoices, mapsShown, meaningOf, NOT_STORED, sharesOf, sumText } from "./maps.js";
-import { drawPanel, leadRow } from "./paper.js";
+import { drawPanel } from "./paper.js";
 import { badgeOf, drawMeasurements, predictedText, showReview } from "./tables.js";
 import { showStrip } from "./strip.js";
 
 const LOCKED = ["target", "model", "record", "order", "previous", "next", "view", "slot", "second", "blind", "baseline"];
 const NARROW = 700, BROAD = 1000, BROADEST = 1700; // px of the view
 const AROUND = 96, FORM = 150, LOWEST = 300; // px below the paper, of a study's form, of the paper
+const SLOPE = "Slope of the prediction against edits of the beat with a known effect; 1 is ideal.";
 const MASKED = " Green frames: the samples that this network reads, known exactly.";
 
 export function fillControls(view) {
@@ -27,7 +28,7 @@ export function fillControls(view) {
   fill(part("leads"), leadChoices(target()), choice.leads);
   fill(part("baseline"), own.baselines.map((name) => [BASELINES[name], name]), choice.baseline);
   for (const name of ["marks", "blind", "calipers"]) part(name).checked = choice[name];
-  // What does nothing is not there.
+  // A control without effect is hidden.
   part("model-label").hidden = networks.length < 2;
   part("slot-label").hidden = choice.view === "methods";
   part("second-label").hidden = choice.view !== "two";
@@ -41,7 +42,7 @@ export function fillControls(view) {
   for (const name of LOCKED) part(name).disabled = rating;
 }
 
-// How much room the maps have; the view's classes say it to the style sheet.
+// The room for the maps; the view's classes pass it to the style sheet.
 function room({ root, part, shown, rating }) {
   const single = shown.panels.length === 1, wide = root.clientWidth, side = rating && wide >= BROAD && single;
   const is = { narrow: wide < NARROW, side, rating, wide: !rating && wide >= (single ? BROAD : BROADEST), many: !single };
@@ -106,28 +107,29 @@ function drawFigure(view, figure, entry, found, slot, wide) {
 }
 
 function caliperText({ lead, at: [a, b] }, { beat }) {
-  const row = leadRow(lead) * 600, mv = (beat[row + b / 2] - beat[row + a / 2]) / 1000;
+  const row = LEADS.indexOf(lead) * 600, mv = (beat[row + b / 2] - beat[row + a / 2]) / 1000;
   return `${Math.abs(b - a)} ms, ${mv >= 0 ? "+" : "−"}${Math.abs(mv).toFixed(2)} mV`;
 }
 
 export function drawBeside(view) {
   const { part, overview, choice, rating, shown: { cases: [found], details: { own } } } = view;
-  const target = view.target(), { unit, digits, label } = target, hidden = view.hidden();
+  const target = view.target(), { unit, label } = target, hidden = view.hidden();
   drawMeasurements(part("measurements"), found, target);
   part("outside").textContent = found.outside ?? "";
   part("usual").textContent = usualText(found, own, target);
   part("review").hidden = hidden || rating || !overview.review;
-  if (!part("review").hidden) showReview(part("review"), overview, target);
-  const measured = own.planted ? "true value" : "measured", said = predictedText(found.truth, found.prediction, target);
-  const line = `${label}: ${measured} ${printed(found.truth, unit, digits)}, network ${said}${found.prediction === null ? "" : ` ${unit}`}`;
+  if (!part("review").hidden) showReview(part("review"), overview.review, target);
+  const measured = own.planted ? "true value" : "measured", predicted = predictedText(found.truth, found.prediction);
+  const line = `${label}: ${measured} ${printed(found.truth, unit)}, network ${predicted} ${unit}`;
   part("status").replaceChildren(h("span", null, `Record ${choice.record} · ${found.source}`),
-    ...rating ? [] : [h("span", { name: "values" }, line), own.follows ? h("span", { name: "follows", title: own.follows.title }, own.follows.text) : ""]);
+    ...rating ? [] : [h("span", { name: "values" }, line), own.follows ? h("span", { name: "follows", title: SLOPE }, own.follows) : "",
+      found.outside ? h("span", { name: "warning", title: found.outside }, "outside the training range") : ""]);
 }
 
-function usualText(found, { test_mae: error }, { unit, digits, label }) {
+function usualText({ own }, { test_mae: error }, { unit, label }) {
   if (error === null) return "";
-  const usual = `On test records of its own data the ${label} network errs by ${printed(error, unit, digits + 1)} on average`;
-  return found.own ? `${usual}; for this ECG its error is unknown.` : `${usual}.`;
+  const usual = `On test records of its own data the ${label} network errs by ${minus(error.toFixed(1))} ${unit} on average`;
+  return own ? `${usual}; for this ECG its error is unknown.` : `${usual}.`;
 }
 
 // What is shown, for a sheet of paper (see picture.js).
@@ -145,7 +147,7 @@ export function sheetOf(view) {
     title: `${target.label} · ${single ? maps[0].label : VIEWS[choice.view]}${choice.leads === "averaged" ? " · averaged over leads" : ""}`,
     line: [...part("status").children].slice(0, 2).map((one) => one.textContent).join(" · "),
     notes: [text("meaning"), ...secret ? [] : [text("sum"), badge ? `${maps[0].label} ${badge.text} of the review.` : "", text("outside"), text("usual")]].filter(Boolean),
-    network: `Network: ${target.label}, model ${choice.model}${secret || !own.follows ? "" : `, ${own.follows.text}`}. ${overview.about}.`,
+    network: `Network: ${target.label}, model ${choice.model}${secret || !own.follows ? "" : `, ${own.follows}`}. ${overview.about}.`,
     strip: single ? found.rhythm : null, low: text("low"), high: text("high"), name: `${choice.record}-${choice.target}-${layout}`,
   };
 }

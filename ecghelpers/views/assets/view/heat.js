@@ -1,7 +1,7 @@
 // Heat: what of a map is shown, how strong a colour is, and the bar beside it.
 import { LEADS, SAMPLES, WAVES } from "./leads.js";
 
-export const NEGATIVE = [0, 87, 200], POSITIVE = [213, 94, 0], FULL = 0.9;
+const NEGATIVE = [0, 87, 200], POSITIVE = [213, 94, 0], FULL = 0.9;
 
 // The map (7200) itself, or its mean over the leads behind every lead.
 export function shownMap(map, averaged) {

@@ -12,7 +12,7 @@ function held(lens, page) {
 }
 
 // The lens after zooming by a factor around a point of the canvas (CSS px).
-export function zoomedAt(lens, page, fit, factor, px, py) {
+function zoomedAt(lens, page, fit, factor, px, py) {
   const zoom = Math.min(MOST, Math.max(1, lens.zoom * factor));
   const x = lens.x + px / (fit * lens.zoom) - px / (fit * zoom), y = lens.y + py / (fit * lens.zoom) - py / (fit * zoom);
   return held({ zoom, x, y }, page);

@@ -1,6 +1,6 @@
 // The maps on their ECGs: which layout and size, what each panel shows, and the bar below.
 import { BASELINES } from "./choice.js";
-import { printed, short, signed } from "./dom.js";
+import { minus, short, signed } from "./dom.js";
 import { heatScale, PERCENTILE, shownMap, sumOf, waveShares } from "./heat.js";
 import { LAYOUTS, layOut, LEADS, rowsShown, TOGETHER } from "./leads.js";
 
@@ -47,13 +47,13 @@ export function meaningOf(maps, choice, details, hidden) {
     return { low: "−", high: "+", text: hidden ? rule : `${rule} ${details.signs}` };
   }
   const [{ method, scale, unit }] = maps, end = `${short(scale)}${unit ? ` ${unit}` : ""}`;
-  return { low: `−${end}`, high: `+${end}`, text: `${details.meanings[`${method}|${choice.baseline}`] ?? details.meanings[method] ?? "Attribution"} (${STRONGEST}).` };
+  return { low: `−${end}`, high: `+${end}`, text: `${details.meanings[`${method}${choice.baseline === "mean" ? "@mean" : ""}`] ?? details.meanings[method] ?? "Attribution"} (${STRONGEST}).` };
 }
 
 // The sum of a map of contributions in words: "Sum +18 ms against the average beat: T in V1–V3 +14, …".
-export function sumText({ map, method }, found, { unit, digits }, details, baseline) {
+export function sumText({ map, method }, found, { unit }, details, baseline) {
   if (!map || !details.adds_up?.includes(method)) return "";
-  const { total, parts, rest } = sumOf(map, found.fiducials), said = (value) => signed(value.toFixed(digits));
+  const { total, parts, rest } = sumOf(map, found.fiducials), said = (value) => signed(value.toFixed(0));
   const terms = parts.map(([name, sum]) => `${name} ${said(sum)}`).join(", ");
   return `Contributions against the ${BASELINES[baseline]} add up to ${said(total)} ${unit}: ${terms}, rest ${said(rest)}.`;
 }
@@ -67,6 +67,6 @@ export function sharesOf(map, fiducials, rating, brief) {
 
 // What is under the pointer.
 export function pointed(at, found, value, unit, mark) {
-  const ms = `${at.sample * 2} ms`, mv = at.single ? `, ${printed(found.beat[at.row * 600 + at.sample] / 1000, "mV", 2)}` : "";
+  const ms = `${at.sample * 2} ms`, mv = at.single ? `, ${minus((found.beat[at.row * 600 + at.sample] / 1000).toFixed(2))} mV` : "";
   return `${at.name}: ${ms}${mark ? ` (${mark})` : ""}${mv}${value === null ? "" : ` · map ${short(value)}${unit ? ` ${unit}` : ""}`}`;
 }

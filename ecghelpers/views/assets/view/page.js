@@ -42,16 +42,16 @@ async function unpacked(data) {
   return { ...data, pack: await new Response(stream).arrayBuffer() };
 }
 
-// A record under a network, its maps decoded when they are asked for.
+// A record under a network; its maps are decoded when they are needed.
 function caseOf(data, id) {
   const row = data.records.indexOf(id), known = data.planted ? data.cases[row] : records[id], decoded = new Map();
   return {
-    beat: beatOf(known.beat), fiducials: known.fiducials, measurements: known.measurements, source: known.source, outside: known.outside,
+    beat: beatOf(known.beat), fiducials: known.fiducials, measurements: known.measurements, program: known.program, source: known.source,
     rhythm: known.rhythm && { rate: known.rhythm.rate, leads: Object.fromEntries(Object.entries(known.rhythm.leads).map(([lead, text]) => [lead, beatOf(text)])) },
     truth: data.truth[row], prediction: data.prediction[row],
     mask: known.mask ? maskOf(known.mask) : null,
     map(method, baseline) {
-      const name = baseline === "mean" && data.maps[`${method}|mean`] ? `${method}|mean` : method, stored = data.maps[name]?.[row];
+      const name = baseline === "mean" && data.maps[`${method}@mean`] ? `${method}@mean` : method, stored = data.maps[name]?.[row];
       if (!stored) return null;
       if (!decoded.has(name)) decoded.set(name, mapOf(stored, data.levels, data.pack));
       return decoded.get(name);
@@ -66,7 +66,7 @@ function maskOf(runs) {
   return mask;
 }
 
-// The stored edit of a record whose dose is nearest to the one asked for; the beat is stored as its change.
+// The stored edit of a record with the nearest dose; its beat is stored as the change.
 async function edited(target, model, record, { dose, method }) {
   const data = await load(target, model), known = data.edited[record], { beat, fiducials, prediction } = await host.case(target, model, record);
   if (!known) return { refused: "No edited beats are stored for this record." };
@@ -92,7 +92,7 @@ const host = {
     try {
       return JSON.parse(localStorage.getItem(`${KEPT}${reader}`) ?? "[]").filter((row) => row?.mark && readerName(row.reader) === reader);
     } catch {
-      return []; // what is kept is not ours, or nothing may be kept
+      return []; // not our data, or storage is not allowed
     }
   },
   // Of several ratings of a map by one reader the latest is kept.

@@ -1,9 +1,9 @@
 // ECG paper on a canvas: 25 mm/s, 10 mm/mV, a heatmap behind the trace.
-import { BEAT, FIDUCIALS, GAP, LEADS, MM_PER_SAMPLE, MM_PER_UV, MS, SAMPLES, WAVES } from "./leads.js";
+import { BEAT, FIDUCIALS, GAP, MM_PER_SAMPLE, MM_PER_UV, MS, SAMPLES, WAVES } from "./leads.js";
 import { heatRow } from "./heat.js";
 
 export const INK = "#1a1a1a", PAPER = "#fffdfc", FONT = "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
-export const CALIPER = "#6a00a8", HANDLE = "#b00060";
+const CALIPER = "#6a00a8", HANDLE = "#b00060";
 const MARK = "#3b6e4f", TRUTH = "#007a3d";
 
 export function drawGrid(pen, width, height, k) {
@@ -38,25 +38,24 @@ export function drawLine(pen, values, start, count, left, baseline, k, mmPerSamp
   pen.stroke();
 }
 
-function upright(pen, cell, samples, k, style, dash, width) {
+// Upright lines at some x (mm), as tall as a cell.
+function upright(pen, { top, bottom }, xs, k, style, dash, width) {
   pen.strokeStyle = style;
   pen.lineWidth = width;
   pen.setLineDash(dash);
   pen.beginPath();
-  for (const sample of samples) {
-    const x = (cell.left + sample * MM_PER_SAMPLE) * k;
-    pen.moveTo(x, cell.top * k);
-    pen.lineTo(x, cell.bottom * k);
-  }
+  for (const x of xs) { pen.moveTo(x * k, top * k); pen.lineTo(x * k, bottom * k); }
   pen.stroke();
   pen.setLineDash([]);
 }
+
+const xOf = (cell, sample) => cell.left + sample * MM_PER_SAMPLE;
 
 export const textSize = (k, mm, least, most) => Math.min(most, Math.max(least, k * mm));
 
 // P, QRS and T above their waves, between dotted lines. name: where the lead's name stands, which stays free.
 function drawMarks(pen, cell, fiducials, k, name) {
-  upright(pen, cell, fiducials.filter((mark) => mark !== null), k, MARK, [2, 2], k >= 2.6 ? 1 : 0.6);
+  upright(pen, cell, fiducials.filter((mark) => mark !== null).map((mark) => xOf(cell, mark)), k, MARK, [2, 2], k >= 2.6 ? 1 : 0.6);
   if (k < 2.4) return;
   pen.fillStyle = MARK;
   pen.textAlign = "center";
@@ -65,7 +64,7 @@ function drawMarks(pen, cell, fiducials, k, name) {
   for (const [number, wave] of [...WAVES.entries()].reverse()) {
     const [from, to] = fiducials.slice(2 * number, 2 * number + 2), half = pen.measureText(wave).width / 2;
     if (from === null || to === null) continue;
-    const x = Math.min((cell.left + (from + to) / 2 * MM_PER_SAMPLE) * k, before - half - 3), y = (cell.top - 0.5) * k;
+    const x = Math.min(xOf(cell, (from + to) / 2) * k, before - half - 3), y = (cell.top - 0.5) * k;
     before = x - half;
     const beside = x - half > name.right + 1 || x + half < name.left - 1 || Math.abs(y - name.y) > name.height;
     if (beside) pen.fillText(wave, x, y);
@@ -82,7 +81,7 @@ function drawTruth(pen, cell, mask, k) {
       const inside = i < SAMPLES && mask[row * SAMPLES + i] > 0;
       if (inside && from < 0) from = i;
       if (!inside && from >= 0) {
-        const left = cell.left + (from - 0.5) * MM_PER_SAMPLE, wide = Math.max((i - from) * MM_PER_SAMPLE, 0.4);
+        const left = xOf(cell, from - 0.5), wide = Math.max((i - from) * MM_PER_SAMPLE, 0.4);
         pen.strokeRect(left * k, (cell.top + 0.3) * k, wide * k, (cell.bottom - cell.top - 0.6) * k);
         from = -1;
       }
@@ -90,20 +89,21 @@ function drawTruth(pen, cell, mask, k) {
   }
 }
 
-function drawCalipers(pen, cell, calipers, k) {
-  const [a, b] = calipers.at.map((ms) => (cell.left + ms / MS * MM_PER_SAMPLE) * k), y = (cell.bottom - 1.2) * k;
-  upright(pen, cell, calipers.at.map((ms) => ms / MS), k, CALIPER, [], 2);
+// Calipers at two x (mm) of a cell, with the text between them.
+export function drawCalipers(pen, cell, xs, text, k) {
+  const [a, b] = xs.map((x) => x * k), y = (cell.bottom - 1.2) * k;
+  upright(pen, cell, xs, k, CALIPER, [], 2);
   pen.beginPath();
   pen.moveTo(a, y);
   pen.lineTo(b, y);
   pen.stroke();
   pen.font = `600 ${textSize(k, 2.4, 11, 15)}px ${FONT}`;
   pen.textAlign = "center";
-  const middle = (a + b) / 2, wide = pen.measureText(calipers.text).width;
+  const half = pen.measureText(text).width / 2 + 3, middle = Math.max((a + b) / 2, half);
   pen.fillStyle = "rgba(255,255,255,.85)";
-  pen.fillRect(middle - wide / 2 - 3, y - 19, wide + 6, 17);
+  pen.fillRect(middle - half, y - 19, 2 * half, 17);
   pen.fillStyle = CALIPER;
-  pen.fillText(calipers.text, middle, y - 6);
+  pen.fillText(text, middle, y - 6);
 }
 
 // Where a lead's name stands. Zoomed in, it stays in sight as long as its lead does.
@@ -153,8 +153,8 @@ function drawHandle(pen, cell, { edit, sample, level, before }, k) {
   pen.globalAlpha = 0.45;
   drawLine(pen, before, cell.rows[0] * SAMPLES, SAMPLES, cell.left, cell.baseline, k);
   pen.globalAlpha = 1;
-  if (edit.moves === "x") upright(pen, cell, [sample], k, HANDLE, [], 2);
-  const x = (cell.left + sample * MM_PER_SAMPLE) * k, y = (edit.moves === "x" ? cell.top + 2 : cell.baseline - level * MM_PER_UV) * k;
+  if (edit.moves === "x") upright(pen, cell, [xOf(cell, sample)], k, HANDLE, [], 2);
+  const x = xOf(cell, sample) * k, y = (edit.moves === "x" ? cell.top + 2 : cell.baseline - level * MM_PER_UV) * k;
   pen.fillStyle = HANDLE;
   pen.beginPath();
   pen.arc(x, y, Math.max(5, Math.min(9, k * 1.2)), 0, 7);
@@ -178,7 +178,7 @@ export function drawPaper(pen, page, what, k, corner = { x: 0, y: 0 }) {
     drawScale(pen, page, cell, k);
   }
   const measured = what.calipers && page.cells.find((cell) => cell.name === what.calipers.lead);
-  if (measured) drawCalipers(pen, measured, what.calipers, k);
+  if (measured) drawCalipers(pen, measured, what.calipers.at.map((ms) => xOf(measured, ms / MS)), what.calipers.text, k);
   pen.restore();
 }
 
@@ -221,11 +221,9 @@ export function locate(canvas, event) {
   return null;
 }
 
-// What stands near a sample: "T end" and the like, or "".
+// The fiducial near a sample, "T end" for example, or "".
 export function markAt(fiducials, sample) {
   const near = fiducials.map((mark, k) => [mark === null ? Infinity : Math.abs(mark - sample), FIDUCIALS[k]]);
   const [distance, name] = near.sort((a, b) => a[0] - b[0])[0];
   return distance <= 3 ? name : "";
 }
-
-export const leadRow = (lead) => LEADS.indexOf(lead);

@@ -1,11 +1,11 @@
 // The report, one page of A4, landscape: the ECG at 25 mm/s and 10 mm/mV, as a PNG at 300 dpi or printed.
-import { h, printed, save } from "./dom.js";
+import { h, save } from "./dom.js";
 import { drawBar } from "./heat.js";
 import { drawPaper, FONT, INK } from "./paper.js";
 import { DPI, pngOf } from "./png.js";
 import { RESEARCH } from "./shell.js";
 import { drawStrip, stripPage } from "./strip.js";
-import { predictedText } from "./tables.js";
+import { measurementTable } from "./tables.js";
 
 const PAGE_WIDE = 297, PAGE_TALL = 210, EDGE = 10, WIDE = PAGE_WIDE - 2 * EDGE, TALL = PAGE_TALL - 2 * EDGE - 1; // mm
 const HEADER = 19, FOOTER = 13, BESIDE = 88, TITLE = 6, ROW = 4.7, APART_MM = 3;
@@ -44,21 +44,18 @@ function wrap(pen, text, x, y, width, size = 2.9) {
 }
 
 function drawTable(pen, { found, target }, x, y, width) {
-  const machine = found.measurements.some((row) => row.machine !== undefined && row.machine !== null);
-  const columns = [...machine ? ["machine"] : [], "measured", "network"], at = (k) => x + width - (columns.length - 1 - k) * Math.min(24, width / 4);
+  const { columns, rows } = measurementTable(found, target), at = (k) => x + width - (columns.length - 1 - k) * Math.min(24, width / 4);
   columns.forEach((text, k) => write(pen, text, at(k), y, { size: 2.8, align: "right", colour: "#555555" }));
-  for (const { name, label, value, unit, digits, network, machine: there } of found.measurements) {
-    const shown = name === target.name, weight = shown ? 700 : 400, size = 3, ours = shown ? found.truth : value;
-    const cells = [...machine ? [printed(there, unit, digits)] : [], printed(ours, unit, digits),
-      name ? predictedText(ours, shown ? found.prediction : network, { digits }) : ""];
+  for (const { label, cells, shown } of rows) {
+    const style = { weight: shown ? 700 : 400, size: 3 };
     y += ROW;
-    write(pen, label, x, y, { weight, size });
-    cells.forEach((text, k) => write(pen, text, at(k), y, { weight, size, align: "right" }));
+    write(pen, label, x, y, style);
+    cells.forEach((text, k) => write(pen, text, at(k), y, { ...style, align: "right" }));
   }
   return y + ROW + 2;
 }
 
-// The bar of colours with its ends, a scale that a ruler checks, and when it was made.
+// The bar of colours, a scale to check with a ruler, and the date.
 function drawFoot(pen, sheet, y, scale) {
   const bar = h("canvas", { width: 260, height: 14 });
   drawBar(bar);

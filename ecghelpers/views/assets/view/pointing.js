@@ -1,6 +1,5 @@
 // The pointer on the paper: a readout, calipers and edges that are dragged, and clicks that enlarge.
 import { dragged, editOf } from "./edit.js";
-import { LEADS } from "./leads.js";
 import { pointed } from "./maps.js";
 import { locate, markAt, pointOf } from "./paper.js";
 

@@ -43,7 +43,7 @@ const editor = () => h("div", { name: "editor", className: "row", hidden: true, 
 
 const beside = () => h("div", { className: "beside", name: "beside" },
   h("section", { "aria-label": "This ECG" }, h("h2", null, "This ECG"), h("table", { name: "measurements" }),
-    h("p", { name: "outside", className: "caution" }), h("p", { name: "usual", className: "quiet" })),
+    h("p", { name: "usual", className: "quiet" }), h("p", { name: "outside", className: "caution" })),
 );
 
 // Builds the view in the shadow tree of an element; returns its root and a function that finds a part by its name.
@@ -69,7 +69,7 @@ export function buildShell(element, host) {
         h("section", { name: "rhythm", "aria-label": "Rhythm strip", hidden: true })),
       beside(), studySection(host)),
     h("section", { name: "review", className: "review", "aria-label": "Review" }),
-    h("footer", { className: "quiet" }, h("p", { name: "reading" }, overview.reading)),
+    h("footer", { className: "quiet" }, h("p", { name: "reading" }, `${overview.reading} ${overview.left_out}`)),
   );
   shade.replaceChildren(root);
   element.classList.add("ecg-view");

@@ -1,6 +1,6 @@
-// The rhythm strip: 10 s of lead II and V5 as recorded, with calipers that tell the rate.
+// The rhythm strip: 10 s of lead II and V5 as recorded, with calipers that measure the rate.
 import { h } from "./dom.js";
-import { blankCanvas, CALIPER, drawGrid, drawLine, FONT, INK, textSize } from "./paper.js";
+import { blankCanvas, drawCalipers, drawGrid, drawLine, FONT, INK, textSize } from "./paper.js";
 
 const MM_PER_S = 25, LEFT = 6, THINNEST = 2.6; // the last: px a mm; where there is less room it scrolls
 
@@ -26,21 +26,10 @@ export function drawStrip(pen, page, k, marks) {
     pen.textAlign = "left";
     pen.fillText(row.lead, 0.8 * k, (row.baseline + 1) * k);
   }
-  if (!marks) return;
-  pen.strokeStyle = pen.fillStyle = CALIPER;
-  pen.lineWidth = 2;
-  const x = marks.map((ms) => (LEFT + ms / 1000 * MM_PER_S) * k), y = 3.5 * k;
-  pen.beginPath();
-  for (const at of x) { pen.moveTo(at, 0); pen.lineTo(at, page.height * k); }
-  pen.moveTo(x[0], y); pen.lineTo(x[1], y);
-  pen.stroke();
-  pen.font = `600 ${textSize(k, 2.4, 11, 15)}px ${FONT}`;
-  pen.textAlign = "center";
-  const half = pen.measureText(rateText(marks)).width / 2;
-  pen.fillText(rateText(marks), Math.max((x[0] + x[1]) / 2, half), y - 4);
+  if (marks) drawCalipers(pen, { top: 0, bottom: page.height }, marks.map((ms) => LEFT + ms / 1000 * MM_PER_S), rateText(marks), k);
 }
 
-export function rateText([a, b]) {
+function rateText([a, b]) {
   const ms = Math.abs(b - a);
   return `${Math.round(ms)} ms${ms >= 200 ? `, ${Math.round(60000 / ms)} beats/min` : ""}`;
 }

@@ -13,7 +13,7 @@ export const ratedNetworks = (overview) => overview.targets
   .map((target) => overview.networks.find((network) => network.target === target.name && network.study))
   .filter(Boolean);
 
-export const settingsText = ({ targets, records, together }) => `targets=${targets.join(" ")}; records=${records}; maps=${together}`;
+const settingsText = ({ targets, records, together }) => `targets=${targets.join(" ")}; records=${records}; maps=${together}`;
 
 export function settingsOf(text) {
   const found = /^targets=([\w ]+); records=(\d{1,9}); maps=([12])$/.exec(text ?? "");

@@ -1,4 +1,4 @@
-// The view: holds what is chosen and shown, and reacts to what a reader does. A host gives it the data.
+// The view: holds the choice and the cases shown, and reacts to the user. A host provides the data.
 import { asText, firstChoice, fromText, methodsShown, networksOf, panelsOf, possible, recordsOf } from "./choice.js";
 import { drawBeside, drawMaps, fillControls, sheetOf } from "./drawing.js";
 import { editing } from "./edit.js";
@@ -14,17 +14,17 @@ const SETTLE = 100; // ms after the last change of size
 
 /* Shows the view in an element. The host gives
 
-overview: what there is, as Python's content.overview made it
-network(target, model) → a promise of what holds for a network: units, meanings, orders, edits, …
+overview: of Python's content.overview
+network(target, model) → a promise of content.network_content: units, meanings, orders, edits, …
 case(target, model, record) → a promise of a record under a network: {beat, fiducials, truth, prediction, measurements,
   rhythm, mask, source, own, outside, map(method, baseline)}
 edit(target, model, record, {edit, dose, method, baseline, exact}) → a promise of {beat, fiducials, prediction, map}
-what the reading study needs (see study_form.js): ratings(reader), keepRating(row), keptWhere, …
-keys: what listens to keys; state: {get, set, changed} of the choice as text
+for the reading study (see study_form.js): ratings(reader), keepRating(row), keptWhere, …
+keys: the element that listens to keys; state: {get, set, changed} of the choice as text
 
-and where it can: compute(target, model, record, method, baseline) → a promise of a map, or null; find(record); open(file);
-added(): ids beside those with maps; wholePage: whether printing the page prints the sheet.
-Returns a function that lets go of everything. */
+and optionally: compute(target, model, record, method, baseline) → a promise of whether the case has the map now;
+find(record); open(files); added(): ids beside those with maps; wholePage: whether printing the page prints the sheet.
+Returns a function that removes all listeners. */
 export function showView(element, host) {
   const { overview } = host, { root, part } = buildShell(element, host), closing = [];
   let turns = 0, steps = [], before = null, waiting = 0, settle = 0;
@@ -70,7 +70,7 @@ export function showView(element, host) {
     if ("view" in change || "target" in change || "leads" in change) steps = [];
     if (choice.edit && choice.leads === "target") choice.leads = "all";
     const network = view.network();
-    if (!view.details.has(network)) { // its orders of records have to be known first
+    if (!view.details.has(network)) { // for its orders of records
       try {
         view.details.set(network, await host.network(network.target, network.model));
       } catch (error) {
@@ -140,7 +140,7 @@ export function showView(element, host) {
       if (turn === turns) tell(error.message);
       return;
     }
-    if (turn !== turns) return; // something else was chosen meanwhile
+    if (turn !== turns) return; // the choice has changed meanwhile
     details.own = view.details.get(view.network());
     if (view.shown) tell("");
     view.shown = { panels, cases, details };
@@ -156,7 +156,7 @@ export function showView(element, host) {
     drawBeside(view);
   }
 
-  // The neighbours are made ready, so that stepping shows them at once.
+  // Loads the neighbouring records, so that stepping shows them at once.
   function prefetch() {
     const all = records(), at = all.indexOf(view.choice.record), { target, model } = view.choice;
     for (const by of [1, all.length - 1]) host.case(target, model, all[(at + by) % all.length]).catch(() => {});
@@ -191,7 +191,7 @@ export function showView(element, host) {
   const study = studyForm(part("study"), {
     overview, host, show, toggle: part("to-study"), reader: (name) => { if (name !== view.reader) { view.reader = name; refresh(); } },
     target: () => view.choice.target,
-    // The whole map comes into sight, wherever the reader has scrolled to, and the keys are the study's.
+    // Scrolls the whole map into view and gives the study the keys.
     attend() {
       root.focus({ preventScroll: true });
       const { top } = part("status").getBoundingClientRect();
@@ -250,7 +250,7 @@ export function showView(element, host) {
   listenForPointer(part("panels"), view);
   listenForZoom(part("panels"), () => view.lens, setLens, () => view.choice.calipers || view.choice.edit);
   listenForKeys(host.keys, view, study, on);
-  // Not at its change: JupyterLab keeps Enter from ending the input.
+  // Not on change: JupyterLab keeps Enter from ending the input.
   if (host.find) on(part("find"), "keydown", (event) => { if (event.key === "Enter" && part("find").value.trim()) find(part("find").value.trim()); });
   if (host.open) on(part("own"), "change", () => open(part("own").files));
   on(window, "afterprint", takeSheetAway);
@@ -264,5 +264,6 @@ export function showView(element, host) {
   drawBar(part("bar"));
   view.choice = possible(view.choice, overview, view.added, null);
   show(fromText(host.state.get()));
+  tell(overview.left_out);
   return () => closing.forEach((close) => close());
 }

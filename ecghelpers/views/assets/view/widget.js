@@ -1,20 +1,20 @@
-// Host in JupyterLab and the web app: everything comes as messages of an anywidget, maps as binary buffers.
+// Host in JupyterLab and the web app: data are messages of an anywidget, maps binary buffers.
 import { showView } from "./view.js";
 
 const KEPT = 60; // cases in memory
-const MOST_MB = 8; // of a file of one's own: what a server's websocket takes at once
+const MOST_MB = 8; // of a user's own file: the limit of a server's websocket message
 const PATIENCE_S = 120;
 
-// Asks Python; each question has a number that its answer carries.
+// Sends requests to Python; a request has a number, which its answer repeats.
 function connection(model) {
   const open = new Map();
   let last = 0;
   model.on("msg:custom", (answer, buffers) => {
-    const asked = open.get(answer.number);
-    if (!asked) return;
+    const request = open.get(answer.number);
+    if (!request) return;
     open.delete(answer.number);
-    if (answer.error) asked.reject(new Error(answer.error));
-    else asked.resolve([answer.content, buffers]);
+    if (answer.error) request.reject(new Error(answer.error));
+    else request.resolve([answer.content, buffers]);
   });
   return (ask, content = {}, buffers = []) => new Promise((resolve, reject) => {
     const number = ++last;
@@ -26,15 +26,15 @@ function connection(model) {
 
 const floats = (view) => new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 const named = (content, buffers) => new Map(content.buffers.map((name, k) => [name, floats(buffers[k])]));
-const keyOfMap = (method, baseline) => baseline === "mean" ? `map ${method}|mean` : `map ${method}`;
 
 function caseOf(content, buffers) {
   const held = named(content, buffers);
+  const key = (method, baseline) => `map ${method}${baseline === "mean" && content.by_baseline.includes(method) ? "@mean" : ""}`;
   return {
     ...content, beat: held.get("beat"), mask: held.get("mask") ?? null,
     rhythm: content.rhythm && { rate: content.rhythm, leads: Object.fromEntries([...held].filter(([name]) => name.startsWith("rhythm ")).map(([name, values]) => [name.slice(7), values])) },
-    map: (method, baseline) => held.get(content.by_baseline.includes(method) ? keyOfMap(method, baseline) : `map ${method}`) ?? null,
-    put: (method, baseline, values) => held.set(content.by_baseline.includes(method) ? keyOfMap(method, baseline) : `map ${method}`, values),
+    map: (method, baseline) => held.get(key(method, baseline)) ?? null,
+    put: (method, baseline, values) => held.set(key(method, baseline), values),
   };
 }
 
@@ -59,14 +59,11 @@ function render({ model, el }) {
       }
       return cases.get(key);
     },
-    // Computes a map; null where something else has been asked for meanwhile.
+    // Computes a map of a case; returns whether it did, false if the choice has changed meanwhile.
     async compute(target, number, record, method, baseline) {
-      const [content, buffers] = await ask("compute", { target, model: number, record, method, baseline });
-      if (!buffers.length) return null;
-      const values = floats(buffers[0]), found = await host.case(target, number, record);
-      found.put(method, baseline, values);
-      found.prediction = content.prediction;
-      return values;
+      const [, buffers] = await ask("compute", { target, model: number, record, method, baseline });
+      if (buffers.length) (await host.case(target, number, record)).put(method, baseline, floats(buffers[0]));
+      return buffers.length > 0;
     },
     async edit(target, number, record, wish) {
       const [content, buffers] = await ask("edit", { target, model: number, record, ...wish });
@@ -77,7 +74,7 @@ function render({ model, el }) {
     added: () => model.get("added"),
     wanted: (turn) => { model.send({ number: 0, ask: "wanted", turn }); },
     find: async (record) => { await ask("find", { record }); },
-    // Sends files of the reader's own one by one, then has them measured together; {records, refused}.
+    // Sends the user's files one by one, then has them measured together; {records, refused}.
     async open(files) {
       const refused = [], sent = [];
       for (const file of files) {
