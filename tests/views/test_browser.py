@@ -83,7 +83,8 @@ def test_blinding_hides_names_in_the_order_that_python_knows(opened):
 
 def test_records_come_in_the_order_of_their_errors(opened, shown):
     cases = Cases(shown)
-    errors = {record: abs(cases.case("qt", 1, record).error) for record in IDS}
+    found = [cases.case("qt", 1, record) for record in IDS]
+    errors = {case.record_id: abs(case.prediction - case.truth) for case in found}
     choose(opened, "order", "error")
     order = part(opened, "record").locator("option").evaluate_all("all => all.map(o => o.value)")
     assert order == sorted(IDS, key=errors.get, reverse=True)
