@@ -16,6 +16,7 @@ from seen import SHADE, VIEW, captions, change, choose, drawn, part, pictures
 
 from ecghelpers.data.maps_and_curves import Attributions, write_attributions
 from ecghelpers.data.medians import read_medians
+from ecghelpers.model import StevenNet, save_model
 from ecghelpers.paths import Results
 from ecghelpers.views import offline_page
 from ecghelpers.views.results_folder import Cases
@@ -208,7 +209,9 @@ def known_readout(results: Results) -> np.ndarray:
     details = {m: {"parameters": {}, "unit": "µV", "seconds": 0.1} for m in maps}
     numbers = np.array([300.0, 400.0], np.float32)
     content = Attributions(ids, numbers, numbers + 1, maps, details, {}, beats, mask)
-    write_attributions(results.root / "planted" / "level" / "model1" / "attributions.h5", content)
+    folder = results.planted_dir("level")
+    save_model(folder / "model.safetensors", StevenNet())
+    write_attributions(folder / "attributions.h5", content)
     return mask
 
 
