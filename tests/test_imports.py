@@ -8,7 +8,6 @@ from graphlib import TopologicalSorter
 import pytest
 import toy
 
-import ecghelpers
 from ecghelpers import fingerprint
 
 # From the top down. A unit is a folder, or a module outside folders.
@@ -95,8 +94,3 @@ def test_a_step_imports_only_what_it_needs(imports, absent):
     code = f"{imports}\nimport sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not absent & set(done.stdout.split())
-
-
-def test_the_docstring_names_every_folder():
-    units = {path.parent.name for path in fingerprint.PACKAGE.glob("*/__init__.py")}
-    assert all(f"{unit}/" in ecghelpers.__doc__ for unit in units)
