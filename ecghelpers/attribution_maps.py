@@ -1,7 +1,7 @@
 """All methods' maps of some records, as ``attributions.h5`` holds them."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -45,34 +45,56 @@ def explain(
     training records, of ``training_beat``.
     """
     check_choice("baseline", baseline, BASELINES)
-    settings, methods = settings or AttributionConfig(), list(methods)
-    mean, sd = reference or typical_beat()
-    options = asdict(settings) | {"record_id": data.record_id, "voltage_sd": sd}
-    maps, details, against_mean = {}, {}, {}
-    for method in methods:
-        began = time.perf_counter()
-        against = mean if baseline == "mean" else None
-        maps[method] = attribute(model, data.medians, method, baseline=against, **options)
-        details[method] = {
-            "parameters": asdict(settings) | {"baseline": baseline},
-            "unit": unit(method, TARGETS[target].unit, settings.multiply_by_inputs),
-            "seconds": time.perf_counter() - began,
-        }
-        if METHODS[method].baseline and baseline == "flat":
-            against_mean[method] = attribute(model, data.medians, method, baseline=mean, **options)
+    drawn = draw(
+        model,
+        data.medians,
+        data.record_id,
+        TARGETS[target].unit,
+        settings or AttributionConfig(),
+        methods=methods,
+        baseline=baseline,
+        reference=reference or typical_beat(),
+    )
     return Attributions(
         record_id=data.record_id,
         prediction=predict(model, data.medians),
         truth=data.target(target),
-        maps=maps,
-        details=details,
         attributes={
             "target": target,
             "split": "test",
             "network": weights_digest(model.state_dict()),
         },
-        against_mean=against_mean,
+        **drawn,
     )
+
+
+def draw(
+    model: nn.Module,
+    beats_uv: np.ndarray,
+    record_id: Sequence[str],
+    target_unit: str,
+    settings: AttributionConfig,
+    *,
+    methods: Iterable[str],
+    baseline: str,
+    reference: tuple[np.ndarray, np.ndarray],
+) -> dict[str, dict]:
+    """``maps``, ``details`` and ``against_mean`` of Attributions: method → its map or details."""
+    mean, sd = reference
+    options = asdict(settings) | {"record_id": record_id, "voltage_sd": sd}
+    maps, details, against_mean = {}, {}, {}
+    for method in methods:
+        began = time.perf_counter()
+        against = mean if baseline == "mean" else None
+        maps[method] = attribute(model, beats_uv, method, baseline=against, **options)
+        details[method] = {
+            "parameters": asdict(settings) | {"baseline": baseline},
+            "unit": unit(method, target_unit, settings.multiply_by_inputs),
+            "seconds": time.perf_counter() - began,
+        }
+        if METHODS[method].baseline and baseline == "flat":
+            against_mean[method] = attribute(model, beats_uv, method, baseline=mean, **options)
+    return {"maps": maps, "details": details, "against_mean": against_mean}
 
 
 def maps_of(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..attribution import METHODS
+from ..data.maps_and_curves import Attributions
 from ..runtime import generator
 
 VOLTAGE, SLOPE, MEAN_MAP = "voltage", "slope", "mean_map"
@@ -41,6 +42,12 @@ def control_maps(beats_uv: np.ndarray, saliency: np.ndarray | None = None) -> di
     if saliency is not None and len(saliency) > 1:
         maps[MEAN_MAP] = mean_of_others(np.abs(saliency))
     return maps
+
+
+def maps_and_controls(stored: Attributions, beats_uv: np.ndarray) -> dict[str, np.ndarray]:
+    """Name → map of everything that is judged: methods, methods against the mean beat, controls."""
+    against_mean = {method + AGAINST_MEAN: m for method, m in stored.against_mean.items()}
+    return stored.maps | against_mean | control_maps(beats_uv, stored.maps.get("saliency"))
 
 
 def mean_of_others(maps: np.ndarray) -> np.ndarray:

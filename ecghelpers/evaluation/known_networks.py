@@ -5,8 +5,7 @@ statement about a method is repeated over.
 """
 
 import json
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,7 +15,8 @@ import torch
 from torch import nn
 
 from .. import pretrained
-from ..attribution import METHODS, AttributionConfig, attribute, unit
+from ..attribution import METHODS, AttributionConfig, typical_beat
+from ..attribution_maps import draw
 from ..checkpoints import weights_digest
 from ..data.maps_and_curves import Attributions, read_attributions, write_attributions
 from ..data.medians import Medians
@@ -28,7 +28,7 @@ from ..runtime import progress, resolve_device
 from ..trainer import Trainer, TrainingConfig
 from ..training import fit
 from . import metrics
-from .controls import control_maps
+from .controls import AGAINST_MEAN, maps_and_controls
 from .performance import model_errors
 from .readouts import KINDS, PLACES, Readout, readout
 
@@ -37,7 +37,7 @@ LEAST_R2_DECOY = 0.7  # QT itself has to be learnt, from few ECGs
 MOST_OUTSIDE = 2.0  # times the RMSE may grow when everything outside the mask is swapped
 READS_MARKER, IGNORES_MARKER = 0.8, 0.1  # ms of the prediction for a ms of the marker
 MARKER_MS = 20.0
-SD_RECORDS = 256  # training beats that the SD of the voltage is taken over
+REFERENCE_RECORDS = 256  # training beats that mean and SD of the voltage are taken over
 ORACLE = "oracle"
 SCORE_COLUMNS = ["kind", "model", "method", "score", "value", "n"]
 
@@ -161,27 +161,32 @@ def _marker_slope(network: nn.Module, known: Known, records: Medians) -> float:
     return float((high - low).mean() / (2 * MARKER_MS))
 
 
-def scores(known: Known, planted: Readout, maps: dict[str, np.ndarray]) -> pd.DataFrame:
+def scores(
+    known: Known, planted: Readout, maps: dict[str, np.ndarray], mean_beat_uv: np.ndarray
+) -> pd.DataFrame:
     """How well each map finds the known truth: rows of SCORE_COLUMNS, means over the records.
 
     ``sensitivity`` asks where a change would matter, ``contribution`` for what was there, both by
     ``metrics.share_found``; in ``interval`` the first is the whole silent lead and the second the
-    two bumps. ``signed_…``: the cosine with the exact values. ``marker`` (``shortcut`` and
+    two bumps. Maps against the mean beat (12, 600) are held against the contribution of the
+    difference from it. ``signed_…``: the cosine with the exact values. ``marker`` (``shortcut`` and
     ``decoy``): the share of the most marked points that lie on the marker. Among the methods are
     the control maps and, as ``oracle``, the truth itself.
     """
     rows = []
-    for score, (measure, truth) in truths(known.kind, planted).items():
+    flat, mean = (truths(known.kind, planted, b) for b in (0.0, np.asarray(mean_beat_uv)))
+    for score, (measure, truth) in flat.items():
         everything = maps if known.kind == "decoy" else maps | {ORACLE: truth}
         for method, values in everything.items():
-            found = measure(values, np.abs(truth) if measure is metrics.share_found else truth)
+            right = mean[score][1] if method.endswith(AGAINST_MEAN) else truth
+            found = measure(values, np.abs(right) if measure is metrics.share_found else right)
             count = int(np.isfinite(found).sum())
-            mean = float(np.nanmean(found)) if count else np.nan
-            rows.append((known.kind, known.name, method, score, mean, count))
+            value = float(np.nanmean(found)) if count else np.nan
+            rows.append((known.kind, known.name, method, score, value, count))
     return pd.DataFrame(rows, columns=SCORE_COLUMNS)
 
 
-def truths(kind: str, planted: Readout) -> dict:
+def truths(kind: str, planted: Readout, baseline_uv: np.ndarray | float = 0.0) -> dict:
     """Score → (measure, truth (record, lead, time)) of a kind."""
     if KINDS[kind].needs_qt:
         return {"marker": (metrics.share_found, planted.mask)}
@@ -189,11 +194,12 @@ def truths(kind: str, planted: Readout) -> dict:
         lead = np.broadcast_to(planted.mask.any(2, keepdims=True), planted.mask.shape)
         found = metrics.share_found
         return {"sensitivity": (found, lead), "contribution": (found, planted.mask)}
+    contribution = planted.sensitivity * (planted.beats - baseline_uv)
     return {
         "sensitivity": (metrics.share_found, planted.sensitivity),
-        "contribution": (metrics.share_found, planted.contribution),
+        "contribution": (metrics.share_found, contribution),
         "signed_sensitivity": (metrics.cosine, planted.sensitivity),
-        "signed_contribution": (metrics.cosine, planted.contribution),
+        "signed_contribution": (metrics.cosine, contribution),
     }
 
 
@@ -203,41 +209,42 @@ def draw_maps(
     records: Medians,
     path: Path,
     settings: AttributionConfig,
-    methods: Sequence[str] = tuple(METHODS),
-    voltage_sd: np.ndarray | None = None,
+    reference: tuple[np.ndarray, np.ndarray],
+    methods: Iterable[str] = METHODS,
 ) -> Attributions:
     """Write attributions.h5 with the maps of some test records by every method, and return it.
 
-    Maps of the same network, beats and settings that the file holds already are kept, so that a new
-    method costs only itself.
+    reference: mean and SD (12, 600) µV over training beats. Maps of the same network, beats and
+    settings that the file holds already are kept, so that a new method costs only itself.
     """
-    planted, options = made(known, records), asdict(settings)
-    digest = weights_digest(network.state_dict())
+    planted, digest = made(known, records), weights_digest(network.state_dict())
     kept = read_attributions(path) if path.is_file() else None
+    options = asdict(settings) | {"baseline": "flat"}
     if kept is not None and not (
         kept.attributes.get("network") == digest
         and np.array_equal(kept.beats, planted.beats)
         and all(held["parameters"] == options for held in kept.details.values())
     ):
         kept = None
-    maps, details = (dict(kept.maps), dict(kept.details)) if kept else ({}, {})
-    missing = [method for method in methods if method not in maps]
-    for method in missing:
-        began = time.perf_counter()
-        given = {"record_id": records.record_id, "progress": False, **options}
-        given["voltage_sd"] = voltage_sd
-        maps[method] = attribute(network, planted.beats, method, **given)
-        details[method] = {
-            "parameters": options,
-            "unit": unit(method, KINDS[known.kind].unit, settings.multiply_by_inputs),
-            "seconds": time.perf_counter() - began,
-        }
+    missing = [method for method in methods if kept is None or method not in kept.maps]
+    if not missing:
+        return kept
+    drawn = draw(
+        network,
+        planted.beats,
+        records.record_id,
+        KINDS[known.kind].unit,
+        settings,
+        methods=missing,
+        baseline="flat",
+        reference=reference,
+    )
+    if kept is not None:
+        drawn = {name: getattr(kept, name) | new for name, new in drawn.items()}
     content = Attributions(
         record_id=records.record_id,
         prediction=predict(network, planted.beats),
         truth=planted.values.astype(np.float32),
-        maps=maps,
-        details=details,
         attributes={
             "target": f"known readout {known.kind}",
             "model": known.name,
@@ -247,9 +254,9 @@ def draw_maps(
         mask=planted.mask,
         sensitivity=planted.sensitivity,
         contribution=planted.contribution,
+        **drawn,
     )
-    if missing:
-        write_attributions(path, content)
+    write_attributions(path, content)
     return content
 
 
@@ -292,14 +299,15 @@ def make(
     admitted = admission(network, known, records)
     write_json(folder / "metrics.json", asdict(known) | admitted | {"effort": asdict(effort)})
     few = records.subset(slice(0, effort.maps))
-    training = made(known, records_for(data, known.kind, "train", SD_RECORDS)).beats
-    sd = training.std(0, dtype=np.float64) if len(training) > 1 else None
-    path = folder / "attributions.h5"
-    drawn = draw_maps(known, network, few, path, settings, voltage_sd=sd)
+    training = made(known, records_for(data, known.kind, "train", REFERENCE_RECORDS)).beats
+    reference = typical_beat()
+    if len(training) > 1:
+        reference = training.mean(0, dtype=np.float64), training.std(0, dtype=np.float64)
+    drawn = draw_maps(known, network, few, folder / "attributions.h5", settings, reference)
     table = pd.DataFrame(columns=SCORE_COLUMNS)
     if admitted["admitted"]:
-        maps = drawn.maps | control_maps(drawn.beats, drawn.maps.get("saliency"))
-        table = scores(known, made(known, few), maps)
+        maps = maps_and_controls(drawn, drawn.beats)
+        table = scores(known, made(known, few), maps, reference[0])
     write_table(table, folder / "scores.csv")
     return table
 
