@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .attribution_methods import METHODS, AttributionContext, Method
+from .attribution_methods import (
+    CONTRIBUTION,
+    MEANINGS,
+    METHODS,
+    AttributionConfig,
+    AttributionContext,
+    Method,
+)
 from .ecg import INDEPENDENT_LEADS, LEADS, onto_independent_leads
 from .prediction import (
     batch_of,
@@ -20,63 +27,26 @@ from .prediction import (
     like,
     prepare_for_inference,
 )
-from .validation import check_choice, check_number
+from .validation import check_choice
 
+__all__ = ["MEANINGS", "METHODS", "AttributionConfig", "attribute", "completeness_error", "kind"]
+__all__ += ["typical_beat", "unit"]
 LEAD_CHOICES = ("twelve", "independent")
 RANDOM = "random"  # a control, though it is among the methods
 
 
-@dataclass(frozen=True)
-class AttributionConfig:
-    """What decides a map besides network, method and record; ``attribute`` takes each by name.
-
-    multiply_by_inputs: for DeepLIFT, integrated gradients and gradient SHAP. attribution_noise: σ
-    of SmoothGrad and gradient SHAP as a fraction of the beat's max - min.
-    """
-
-    multiply_by_inputs: bool = True
-    seed: int = 0
-    smoothgrad_draws: int = 25
-    gradientshap_draws: int = 50
-    integrated_gradients_steps: int = 50
-    attribution_noise: float = 0.02
-
-
-DEFAULTS = {
-    field.name: field.default
-    for field in fields(AttributionConfig)
-    if field.name not in ("multiply_by_inputs", "seed")
-}
-
-
-def _scaled(row: Method, multiply_by_inputs: bool) -> bool:
-    return multiply_by_inputs if row.scaled is None else row.scaled
-
-
 def kind(method: str, multiply_by_inputs: bool = True) -> str:
-    """What the values of a method's map are: a key of MEANINGS."""
+    """The kind of a method's values: a key of MEANINGS."""
     row = METHODS[check_choice("method", method, METHODS)]
-    if row.unitless:
-        return "random"
-    if row.guided:
-        return "guided"
-    return "contribution" if _scaled(row, multiply_by_inputs) else "sensitivity"
-
-
-MEANINGS = {
-    "contribution": "orange pushed the prediction up by so much, blue down",
-    "sensitivity": "a higher voltage here would raise (orange) or lower (blue) the prediction",
-    "guided": "strength only: orange and blue mean neither up nor down",
-    "random": "chance: colours mean nothing",
-}
+    return "sensitivity" if row.switchable and not multiply_by_inputs else row.kind
 
 
 def unit(method: str, target_unit: str, multiply_by_inputs: bool = True) -> str:
     """The unit of a method's map: target unit, target unit (squared) per µV, or none for random."""
-    row = METHODS[check_choice("method", method, METHODS)]
-    if row.unitless:
+    found, row = kind(method, multiply_by_inputs), METHODS[method]
+    if found == RANDOM:
         return ""
-    if row.per_sd or _scaled(row, multiply_by_inputs):
+    if found == CONTRIBUTION or row.per_sd:
         return target_unit
     whole = f"({target_unit})" if "/" in target_unit else target_unit
     return f"{whole}{'²' if row.squared else ''}/µV"
@@ -104,31 +74,33 @@ def attribute(
     default on the beat itself), not on the other records. baseline: (lead, time) µV, what
     contributions are explained against, by default a flat line; voltage_sd: (lead, time) µV, for
     ``saliency_sd``, by default that of generated ECGs. batch_size: beats in the network at once.
-    parameters: any of DEFAULTS. leads: ``independent`` folds III, aVR, aVL and aVF onto I and II,
-    (record, 8, time), see docs/methods.md. Raises ValueError for what is unknown or not finite.
+    parameters: of AttributionConfig. leads: ``independent`` folds III, aVR, aVL and aVF onto I and
+    II, (record, 8, time), see docs/methods.md. Raises ValueError for what is unknown or not finite.
     """
-    if check_choice("leads", leads, LEAD_CHOICES) == "independent":
-        options = {"seed": seed, "record_id": record_id, "batch_size": batch_size}
-        options |= {"multiply_by_inputs": multiply_by_inputs, "progress": progress}
-        options |= {"baseline": baseline, "voltage_sd": voltage_sd}
-        return _on_independent_leads(model, beats_uv, method, options | parameters)
     row = METHODS[check_choice("method", method, METHODS)]
-    parameters = DEFAULTS | _check_parameters(parameters)
+    allowed = [field.name for field in fields(AttributionConfig)]
+    for name in parameters:
+        check_choice("attribution parameter", name, allowed)
+    config = AttributionConfig(multiply_by_inputs, seed, **parameters)
     beats = check_beats(beats_uv)
+    sd = _typical_sd(beats) if row.per_sd and voltage_sd is None else voltage_sd
+    if check_choice("leads", leads, LEAD_CHOICES) == "independent":
+        options = asdict(config) | {"record_id": record_id, "batch_size": batch_size}
+        options |= {"baseline": baseline, "voltage_sd": sd, "progress": progress}
+        return like(_on_independent_leads(model, beats, method, options), beats_uv)
     ids = check_record_ids(record_id, beats)
     model, device, dtype = prepare_for_inference(model)
+    one = {"baseline": baseline, "voltage_sd": sd}
+    one = {name: _one_beat(name, v, beats, device, dtype) for name, v in one.items()}
     size = batch_of(batch_size, device)
-    run = AttributionContext(model, ids, seed, size, multiply_by_inputs, parameters)
-    given = {"baseline": baseline, "voltage_sd": _typical_sd(beats) if row.per_sd else None}
-    given |= {"voltage_sd": voltage_sd} if voltage_sd is not None else {}
-    run = replace(run, **{n: _one_beat(n, v, beats, device, dtype) for n, v in given.items()})
     out = torch.empty_like(beats)
 
     def compute(start: int, stop: int) -> None:
+        context = AttributionContext(model, ids[start:stop], config, size, **one)
         part = beats[start:stop].to(device, dtype)
-        out[start:stop] = _computed(row, replace(run, record_id=ids[start:stop]), part).cpu()
+        out[start:stop] = _computed(row, context, part).cpu()
 
-    records = max(1, run.batch_size // int(parameters[row.rows])) if row.rows else run.batch_size
+    records = max(1, size // getattr(config, row.rows)) if row.rows else size
     in_batches(compute, len(beats), records, method, quiet=not progress)
     return like(out, beats_uv)
 
@@ -157,19 +129,17 @@ def typical_beat() -> tuple[np.ndarray, np.ndarray]:
         return file["mean"].astype(np.float32), file["sd"].astype(np.float32)
 
 
-def _computed(row: Method, run: AttributionContext, beats: Tensor) -> Tensor:
+def _computed(row: Method, context: AttributionContext, beats: Tensor) -> Tensor:
     """A method's map of some beats, without Captum's announcements of its hooks and gradients."""
     with warnings.catch_warnings(), torch.enable_grad():
         warnings.simplefilter("ignore")
-        maps = row.compute(run, beats.requires_grad_()).detach()
+        maps = row.compute(context, beats.requires_grad_()).detach()
     if maps.shape != beats.shape:
         raise RuntimeError(f"{row.label}: shape {tuple(maps.shape)} for {tuple(beats.shape)}")
     return maps
 
 
-def _on_independent_leads(
-    model: nn.Module, beats_uv: np.ndarray | Tensor, method: str, options: dict
-) -> np.ndarray | Tensor:
+def _on_independent_leads(model: nn.Module, beats: Tensor, method: str, options: dict) -> Tensor:
     """attribute with leads="independent": (record, 12, time) → (record, 8, time).
 
     III, aVR, aVL and aVF are linear in I and II, so how relevance is shared among the six is not
@@ -179,30 +149,22 @@ def _on_independent_leads(
     multiplier and multiply by the voltages afterwards, which keeps the sum over all points
     (gradient SHAP: without the noise in that factor). Random keeps its numbers in those leads.
     """
-    row = METHODS[check_choice("method", method, METHODS)]
-    beats = check_beats(beats_uv)
-    rows = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
-    if row.scaled and not row.gradient:
+    row, rows = METHODS[method], [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
+    if row.baseline and not (row.gradient or row.switchable):
         raise ValueError(f"{method} has no gradient to fold onto eight leads; use leads='twelve'")
-    gradient = row.gradient or method
-    maps = attribute(model, beats, gradient, **options | {"multiply_by_inputs": False})
-    if row.unitless:
-        return like(maps[:, rows], beats_uv)
-    factor = 1.0
-    if row.per_sd or _scaled(row, options["multiply_by_inputs"]):
-        given = options["voltage_sd" if row.per_sd else "baseline"]
-        given = _typical_sd(beats) if row.per_sd and given is None else given
-        one = _one_beat("factor", given, beats, "cpu", beats.dtype)
-        factor = one[rows] if row.per_sd else (beats if one is None else beats - one)[:, rows]
-    return like(torch.from_numpy(onto_independent_leads(maps.numpy())) * factor, beats_uv)
-
-
-def _check_parameters(parameters: dict) -> dict:
-    for name, value in parameters.items():
-        check_choice("attribution parameter", name, DEFAULTS)
-        whole = isinstance(DEFAULTS[name], int)
-        check_number(name, value, int(whole), whole=whole)
-    return parameters
+    gradient = options | {"multiply_by_inputs": False}
+    maps = attribute(model, beats, row.gradient or method, **gradient)
+    if row.kind == RANDOM:
+        return maps[:, rows]
+    folded = torch.from_numpy(onto_independent_leads(maps.numpy()))
+    if row.per_sd:
+        return (
+            folded * _one_beat("voltage_sd", options["voltage_sd"], beats, "cpu", beats.dtype)[rows]
+        )
+    if kind(method, options["multiply_by_inputs"]) != CONTRIBUTION:
+        return folded
+    baseline = _one_beat("baseline", options["baseline"], beats, "cpu", beats.dtype)
+    return folded * (beats if baseline is None else beats - baseline)[:, rows]
 
 
 def completeness_error(

@@ -1,7 +1,7 @@
 """All methods' maps of some records, as ``attributions.h5`` holds them."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -44,17 +44,8 @@ def explain(
     they are also explained against the mean beat. reference: mean and SD (12, 600) µV over the
     training records, of ``training_beat``.
     """
-    check_choice("baseline", baseline, BASELINES)
-    drawn = draw(
-        model,
-        data.medians,
-        data.record_id,
-        TARGETS[target].unit,
-        settings or AttributionConfig(),
-        methods=methods,
-        baseline=baseline,
-        reference=reference or typical_beat(),
-    )
+    given = (model, data.medians, data.record_id, TARGETS[target].unit)
+    maps = draw(*given, settings, methods=methods, baseline=baseline, reference=reference)
     return Attributions(
         record_id=data.record_id,
         prediction=predict(model, data.medians),
@@ -64,7 +55,7 @@ def explain(
             "split": "test",
             "network": weights_digest(model.state_dict()),
         },
-        **drawn,
+        **maps,
     )
 
 
@@ -73,47 +64,54 @@ def draw(
     beats_uv: np.ndarray,
     record_id: Sequence[str],
     target_unit: str,
-    settings: AttributionConfig,
+    settings: AttributionConfig | None = None,
     *,
-    methods: Iterable[str],
-    baseline: str,
-    reference: tuple[np.ndarray, np.ndarray],
+    methods: Iterable[str] = METHODS,
+    baseline: str = "flat",
+    reference: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> dict[str, dict]:
-    """``maps``, ``details`` and ``against_mean`` of Attributions: method → its map or details."""
-    mean, sd = reference
-    options = asdict(settings) | {"record_id": record_id, "voltage_sd": sd}
+    """``maps``, ``details`` and ``against_mean`` of Attributions, each by method; see explain."""
+    parameters = asdict(settings or AttributionConfig()) | {"baseline": baseline}
     maps, details, against_mean = {}, {}, {}
+    options = options_of(parameters, reference) | {"record_id": record_id}
     for method in methods:
         began = time.perf_counter()
-        against = mean if baseline == "mean" else None
-        maps[method] = attribute(model, beats_uv, method, baseline=against, **options)
+        maps[method] = attribute(model, beats_uv, method, **options)
         details[method] = {
-            "parameters": asdict(settings) | {"baseline": baseline},
-            "unit": unit(method, target_unit, settings.multiply_by_inputs),
+            "parameters": parameters,
+            "unit": unit(method, target_unit, parameters["multiply_by_inputs"]),
             "seconds": time.perf_counter() - began,
         }
         if METHODS[method].baseline and baseline == "flat":
-            against_mean[method] = attribute(model, beats_uv, method, baseline=mean, **options)
+            mean = options_of(parameters | {"baseline": "mean"}, reference)
+            against_mean[method] = attribute(model, beats_uv, method, **options | mean)
     return {"maps": maps, "details": details, "against_mean": against_mean}
+
+
+def options_of(
+    parameters: Mapping, reference: tuple[np.ndarray, np.ndarray] | None = None
+) -> dict[str, object]:
+    """The arguments of ``attribute`` for the parameters that ``attributions.h5`` holds of a map."""
+    mean, sd = reference or typical_beat()
+    baseline = check_choice("baseline", parameters.get("baseline", "flat"), BASELINES)
+    return {**parameters, "baseline": mean if baseline == "mean" else None, "voltage_sd": sd}
+
+
+def stored_options(stored: Attributions, reference: tuple[np.ndarray, np.ndarray]) -> dict:
+    """The arguments of ``attribute`` that the stored maps were drawn with."""
+    return options_of(next(iter(stored.details.values()))["parameters"], reference)
 
 
 def maps_of(
     model: nn.Module,
     records: Medians,
-    settings: AttributionConfig,
     stored: Attributions,
-    reference: tuple[np.ndarray, np.ndarray] | None = None,
+    reference: tuple[np.ndarray, np.ndarray],
 ) -> dict[str, np.ndarray]:
-    """Method → maps of the records: those stored where all are there, else drawn anew.
-
-    stored: of ``attributions.h5``, whose baseline is taken over.
-    """
+    """Method → maps of the records: those stored where all are there, else drawn anew."""
     place = {str(record): row for row, record in enumerate(stored.record_id)}
     rows = [place.get(str(record), -1) for record in records.record_id]
     if min(rows, default=0) >= 0:
         return {method: values[rows] for method, values in stored.maps.items()}
-    mean, sd = reference or typical_beat()
-    how = next(iter(stored.details.values()))["parameters"].get("baseline", "flat")
-    given = asdict(settings) | {"record_id": records.record_id, "voltage_sd": sd}
-    given["baseline"] = mean if how == "mean" else None
-    return {method: attribute(model, records.medians, method, **given) for method in stored.maps}
+    options = stored_options(stored, reference) | {"record_id": records.record_id}
+    return {method: attribute(model, records.medians, method, **options) for method in stored.maps}

@@ -5,8 +5,8 @@ sentence for readers, and give it a row in METHODS. Notebooks, page, explorer an
 table.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -15,6 +15,29 @@ from torch import Tensor, nn
 from .ecg import MS_PER_SAMPLE
 from .intervention import SEGMENT_MS
 from .runtime import generator
+from .validation import check_number
+
+
+@dataclass(frozen=True)
+class AttributionConfig:
+    """What decides a map besides network, method and record.
+
+    multiply_by_inputs: for DeepLIFT, integrated gradients and gradient SHAP. attribution_noise: σ
+    of SmoothGrad and gradient SHAP as a fraction of the beat's max - min. Raises ValueError for
+    numbers out of range.
+    """
+
+    multiply_by_inputs: bool = True
+    seed: int = 0
+    smoothgrad_draws: int = 25
+    gradientshap_draws: int = 50
+    integrated_gradients_steps: int = 50
+    attribution_noise: float = 0.02
+
+    def __post_init__(self):
+        for field in fields(self)[2:]:
+            whole = isinstance(field.default, int)
+            check_number(field.name, getattr(self, field.name), int(whole), whole=whole)
 
 
 class _Captum:
@@ -38,11 +61,9 @@ class AttributionContext:
     """
 
     model: nn.Module
-    record_id: list[str]
-    seed: int
+    record_id: Sequence[str]
+    config: AttributionConfig
     batch_size: int
-    multiply_by_inputs: bool
-    parameters: dict
     baseline: Tensor | None = None
     voltage_sd: Tensor | None = None
 
@@ -50,16 +71,17 @@ class AttributionContext:
         """(1, lead, time): the baseline, by default a flat line."""
         return torch.zeros_like(beats[:1]) if self.baseline is None else self.baseline[None]
 
+    def normal(self, purpose: str, shape: tuple, beats: Tensor) -> Tensor:
+        """(record, *shape) standard normal numbers that belong to the seed and the record."""
+        draws = (generator(self.config.seed, purpose, i) for i in self.record_id)
+        numbers = np.stack([draw.standard_normal(shape, np.float32) for draw in draws])
+        return torch.from_numpy(numbers).to(beats)
+
     def noise(self, purpose: str, draws: int, beats: Tensor) -> Tensor:
         """(record, draw, lead, time) of N(0, σ²), σ set by each beat's own range."""
-        shape = (draws, *beats.shape[1:])
-        fields = [
-            generator(self.seed, purpose, i).standard_normal(shape, np.float32)
-            for i in self.record_id
-        ]
         span = beats.amax((1, 2)) - beats.amin((1, 2))
-        sigma = self.parameters["attribution_noise"] * span
-        return torch.from_numpy(np.stack(fields)).to(beats) * sigma[:, None, None, None]
+        sigma = (self.config.attribution_noise * span)[:, None, None, None]
+        return self.normal(purpose, (draws, *beats.shape[1:]), beats) * sigma
 
 
 def saliency(context: AttributionContext, beats: Tensor) -> Tensor:
@@ -136,7 +158,7 @@ def deeplift(context: AttributionContext, beats: Tensor) -> Tensor:
 
     Rescale rule (Shrikumar et al., arXiv 1704.02685).
     """
-    method = attr.DeepLift(context.model, multiply_by_inputs=context.multiply_by_inputs)
+    method = attr.DeepLift(context.model, multiply_by_inputs=context.config.multiply_by_inputs)
     return method.attribute(beats, baselines=context.against(beats).expand_as(beats).contiguous())
 
 
@@ -145,8 +167,10 @@ def integrated_gradients(context: AttributionContext, beats: Tensor) -> Tensor:
 
     Sundararajan et al., arXiv 1703.01365.
     """
-    method = attr.IntegratedGradients(context.model, multiply_by_inputs=context.multiply_by_inputs)
-    steps = context.parameters["integrated_gradients_steps"]
+    method = attr.IntegratedGradients(
+        context.model, multiply_by_inputs=context.config.multiply_by_inputs
+    )
+    steps = context.config.integrated_gradients_steps
     rows = max(context.batch_size, len(beats))
     baseline = context.against(beats)
     return method.attribute(beats, baselines=baseline, n_steps=steps, internal_batch_size=rows)
@@ -157,10 +181,8 @@ def smoothgrad(context: AttributionContext, beats: Tensor) -> Tensor:
 
     Smilkov et al., arXiv 1706.03825.
     """
-    noisy = beats[:, None] + context.noise(
-        "smoothgrad", context.parameters["smoothgrad_draws"], beats
-    )
-    return _gradients(context, noisy).mean(1)
+    noise = context.noise("smoothgrad", context.config.smoothgrad_draws, beats)
+    return _gradients(context, beats[:, None] + noise).mean(1)
 
 
 def gradient_shap(context: AttributionContext, beats: Tensor) -> Tensor:
@@ -168,24 +190,21 @@ def gradient_shap(context: AttributionContext, beats: Tensor) -> Tensor:
 
     Captum's GradientShap (Lundberg and Lee, arXiv 1705.07874), each record with its own draws.
     """
-    draws = context.parameters["gradientshap_draws"]
+    draws = context.config.gradientshap_draws
     baseline = context.against(beats)[:, None]
     away = beats[:, None] + context.noise("gradientshap", draws, beats) - baseline
     along = [
-        generator(context.seed, "gradientshap path", i).random(draws) for i in context.record_id
+        generator(context.config.seed, "gradientshap path", i).random(draws)
+        for i in context.record_id
     ]
     along = torch.from_numpy(np.stack(along)).to(beats)[:, :, None, None]
     gradients = _gradients(context, baseline + along * away)
-    return (gradients * away if context.multiply_by_inputs else gradients).mean(1)
+    return (gradients * away if context.config.multiply_by_inputs else gradients).mean(1)
 
 
 def random(context: AttributionContext, beats: Tensor) -> Tensor:
     """Random numbers that know nothing of the network: a control for all the others."""
-    shape = tuple(beats.shape[1:])
-    fields = [
-        generator(context.seed, "random", i).standard_normal(shape) for i in context.record_id
-    ]
-    return torch.from_numpy(np.stack(fields)).to(beats)
+    return context.normal("random", tuple(beats.shape[1:]), beats)
 
 
 def _gradients(context: AttributionContext, points: Tensor) -> Tensor:
@@ -200,87 +219,78 @@ def _gradients(context: AttributionContext, points: Tensor) -> Tensor:
 class Method:
     """A row of the table.
 
-    label and sentence (by default the first line of the function's docstring): for readers. colour
-    and dash (solid, dash, dot, dashdot): in every figure. rows: name of the parameter that says how
-    many beats one record becomes. scaled: True if the map is in target unit, False if in target
-    unit per µV, None if multiply_by_inputs decides. squared: the gradient (target unit per µV)
-    times a class activation map (target unit). guided: the gradient is changed on its way back, so
-    that the sign of the map has no meaning. baseline: whether it explains the difference from a
-    baseline. per_sd: a sensitivity for a change of one SD, in target unit. gradient: the method
-    whose map it multiplies by something else, if any.
+    label, colour and dash (solid, dash, dot, dashdot): in every figure. kind: a key of MEANINGS.
+    Contributions explain the difference from a baseline, in target unit; all others are in target
+    unit per µV. switchable: a sensitivity unless multiply_by_inputs. squared: the gradient times a
+    class activation map, which is in target unit as well. per_sd: a sensitivity for a change of one
+    SD, in target unit. rows: the setting that says how many beats one record becomes. gradient: the
+    method whose map it multiplies by something else, if any.
     """
 
     compute: Callable[[AttributionContext, Tensor], Tensor]
     label: str
-    sentence: str = ""
     colour: str = "#666666"
     dash: str = "dashdot"
-    scaled: bool | None = False
-    rows: str | None = None
-    unitless: bool = False
+    kind: str = "sensitivity"
+    rows: str = ""
+    switchable: bool = False
     squared: bool = False
-    guided: bool = False
-    baseline: bool = False
     per_sd: bool = False
     gradient: str = ""
 
-    def __post_init__(self):
-        if not self.sentence:
-            object.__setattr__(self, "sentence", (self.compute.__doc__ or "").split("\n")[0])
+    @property
+    def sentence(self) -> str:
+        """What the method does, for people: the first line of its docstring."""
+        return (self.compute.__doc__ or "").split("\n")[0]
 
+    @property
+    def baseline(self) -> bool:
+        """Whether it explains the difference from a baseline."""
+        return self.kind == CONTRIBUTION
+
+
+CONTRIBUTION, GUIDED = "contribution", "guided"
+MEANINGS = {
+    CONTRIBUTION: "orange pushed the prediction up by so much, blue down",
+    "sensitivity": "a higher voltage here would raise (orange) or lower (blue) the prediction",
+    GUIDED: "strength only: orange and blue mean neither up nor down",
+    "random": "chance: colours mean nothing",
+}
 
 # Colours are Okabe and Ito's, which colour-blind readers can tell apart; random is black.
 BLUE, VERMILION, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#E69F00", "#009E73", "#CC79A7"
 
 METHODS = {
-    "saliency": Method(saliency, "Saliency", colour=BLUE, dash="solid"),
-    "deeplift": Method(
-        deeplift, "DeepLIFT", colour=VERMILION, dash="solid", scaled=None, baseline=True
-    ),
-    "smoothgrad": Method(
-        smoothgrad, "SmoothGrad", colour=BLUE, dash="dash", rows="smoothgrad_draws"
-    ),
+    "saliency": Method(saliency, "Saliency", BLUE, "solid"),
+    "deeplift": Method(deeplift, "DeepLIFT", VERMILION, "solid", CONTRIBUTION, switchable=True),
+    "smoothgrad": Method(smoothgrad, "SmoothGrad", BLUE, "dash", rows="smoothgrad_draws"),
     "inputxgradient": Method(
-        input_x_gradient,
-        "Input × gradient",
-        colour=ORANGE,
-        dash="solid",
-        scaled=True,
-        baseline=True,
-        gradient="saliency",
+        input_x_gradient, "Input × gradient", ORANGE, "solid", CONTRIBUTION, gradient="saliency"
     ),
     "integrated_gradients": Method(
         integrated_gradients,
         "Integrated gradients",
-        colour=VERMILION,
-        dash="dash",
-        scaled=None,
-        baseline=True,
+        VERMILION,
+        "dash",
+        CONTRIBUTION,
         rows="integrated_gradients_steps",
+        switchable=True,
     ),
-    "deconvolution": Method(
-        deconvolution, "Deconvolution", colour=GREEN, dash="solid", guided=True
-    ),
+    "deconvolution": Method(deconvolution, "Deconvolution", GREEN, "solid", GUIDED),
     "guided_gradcam": Method(
-        guided_gradcam, "Guided Grad-CAM", colour=PURPLE, dash="solid", squared=True, guided=True
+        guided_gradcam, "Guided Grad-CAM", PURPLE, "solid", GUIDED, squared=True
     ),
-    "guided_backprop": Method(
-        guided_backprop, "Guided backprop", colour=GREEN, dash="dash", guided=True
-    ),
+    "guided_backprop": Method(guided_backprop, "Guided backprop", GREEN, "dash", GUIDED),
     "gradientshap": Method(
         gradient_shap,
         "Gradient SHAP",
-        colour=ORANGE,
-        dash="dash",
-        scaled=None,
-        baseline=True,
+        ORANGE,
+        "dash",
+        CONTRIBUTION,
         rows="gradientshap_draws",
+        switchable=True,
     ),
-    "random": Method(random, "Random", colour="#000000", dash="dot", unitless=True),
-    "saliency_sd": Method(
-        saliency_sd, "Saliency × SD", colour=BLUE, dash="dashdot", per_sd=True, gradient="saliency"
-    ),
-    "occlusion": Method(
-        occlusion, "Occlusion", colour=PURPLE, dash="dash", scaled=True, baseline=True
-    ),
+    "random": Method(random, "Random", "#000000", "dot", "random"),
+    "saliency_sd": Method(saliency_sd, "Saliency × SD", BLUE, per_sd=True, gradient="saliency"),
+    "occlusion": Method(occlusion, "Occlusion", PURPLE, "dash", CONTRIBUTION),
 }

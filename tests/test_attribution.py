@@ -6,8 +6,8 @@ import pytest
 import torch
 from small_networks import Linear, beats, steven_net
 
-from ecghelpers import attribution
 from ecghelpers.attribution import METHODS, attribute, completeness_error, kind, unit
+from ecghelpers.attribution_methods import AttributionConfig, AttributionContext
 from ecghelpers.ecg import INDEPENDENT_LEADS, LEADS, twelve_leads
 from ecghelpers.evaluation.metrics import segment_sums
 from ecghelpers.prediction import predict
@@ -119,7 +119,7 @@ def test_guided_gradcam_is_guided_backprop_weighted_by_a_map_in_time(network):
 @pytest.mark.parametrize("method", ["smoothgrad", "gradientshap"])
 def test_our_draws_give_what_captum_gives_with_them(network, method, monkeypatch):
     """Captum's own noise tunnel, handed the same random numbers, gives the same map."""
-    run = attribution.AttributionContext(network, ["a"], 3, 64, True, attribution.DEFAULTS | FEW)
+    run = AttributionContext(network, ["a"], AttributionConfig(seed=3, **FEW), 64)
     x = torch.from_numpy(BEATS[:1])
     noise = run.noise(method, 4, x)[0]
     along = generator(3, "gradientshap path", "a").random(4)
@@ -170,7 +170,7 @@ def test_draws_follow_seed_and_record_id(network, method):
 
 def test_the_noise_scale_follows_each_beat():
     """The spread of the noisy copies is 2 % of that beat's own range, for every beat."""
-    run = attribution.AttributionContext(None, ["a", "b"], 0, 64, True, attribution.DEFAULTS)
+    run = AttributionContext(None, ["a", "b"], AttributionConfig(), 64)
     x = torch.from_numpy(np.stack([BEATS[0], 10 * BEATS[0]]))
     spread = run.noise("smoothgrad", 20, x).std((1, 2, 3)) / np.ptp(BEATS[0])
     np.testing.assert_allclose(spread, [0.02, 0.2], rtol=0.02)

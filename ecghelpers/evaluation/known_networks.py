@@ -208,18 +208,18 @@ def draw_maps(
     network: nn.Module,
     records: Medians,
     path: Path,
-    settings: AttributionConfig,
     reference: tuple[np.ndarray, np.ndarray],
     methods: Iterable[str] = METHODS,
 ) -> Attributions:
     """Write attributions.h5 with the maps of some test records by every method, and return it.
 
-    reference: mean and SD (12, 600) µV over training beats. Maps of the same network, beats and
-    settings that the file holds already are kept, so that a new method costs only itself.
+    Settings are the defaults, as in the table that comes with the project. reference: mean and SD
+    (12, 600) µV over training beats. Maps of the same network, beats and settings that the file
+    holds already are kept, so that a new method costs only itself.
     """
     planted, digest = made(known, records), weights_digest(network.state_dict())
     kept = read_attributions(path) if path.is_file() else None
-    options = asdict(settings) | {"baseline": "flat"}
+    options = asdict(AttributionConfig()) | {"baseline": "flat"}
     if kept is not None and not (
         kept.attributes.get("network") == digest
         and np.array_equal(kept.beats, planted.beats)
@@ -229,16 +229,8 @@ def draw_maps(
     missing = [method for method in methods if kept is None or method not in kept.maps]
     if not missing:
         return kept
-    drawn = draw(
-        network,
-        planted.beats,
-        records.record_id,
-        KINDS[known.kind].unit,
-        settings,
-        methods=missing,
-        baseline="flat",
-        reference=reference,
-    )
+    given = (network, planted.beats, records.record_id, KINDS[known.kind].unit)
+    drawn = draw(*given, methods=missing, reference=reference)
     if kept is not None:
         drawn = {name: getattr(kept, name) | new for name, new in drawn.items()}
     content = Attributions(
@@ -279,7 +271,6 @@ def make(
     data: Medians,
     root: str | Path,
     effort: Effort,
-    settings: AttributionConfig,
     device: torch.device,
 ) -> pd.DataFrame:
     """Train, admit, draw and score one network in its folder; what is there already is kept.
@@ -303,7 +294,7 @@ def make(
     reference = typical_beat()
     if len(training) > 1:
         reference = training.mean(0, dtype=np.float64), training.std(0, dtype=np.float64)
-    drawn = draw_maps(known, network, few, folder / "attributions.h5", settings, reference)
+    drawn = draw_maps(known, network, few, folder / "attributions.h5", reference)
     table = pd.DataFrame(columns=SCORE_COLUMNS)
     if admitted["admitted"]:
         maps = maps_and_controls(drawn, drawn.beats)
@@ -317,18 +308,16 @@ def benchmark(
     root: str | Path,
     networks: Iterable[Known],
     effort: Effort | None = None,
-    settings: AttributionConfig | None = None,
     device: str = "auto",
 ) -> pd.DataFrame:
     """Make these networks one after the other, and write ``planted/scores.csv`` after each.
 
     A run that was stopped goes on where it was. Returns the scores of all that were admitted.
     """
-    effort, settings, networks = effort or Effort(), settings or AttributionConfig(), list(networks)
-    tables = []
+    effort, networks, tables = effort or Effort(), list(networks), []
     with progress(len(networks), "networks with known readouts") as bar:
         for known in networks:
-            tables.append(make(known, data, root, effort, settings, resolve_device(device)))
+            tables.append(make(known, data, root, effort, resolve_device(device)))
             table = pd.concat(tables, ignore_index=True)
             write_table(table, Path(root) / "planted" / "scores.csv")
             bar.update()

@@ -7,14 +7,14 @@ stable.
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
-from ..attribution import METHODS, AttributionConfig, attribute, kind, typical_beat
+from ..attribution import METHODS, attribute, kind
+from ..attribution_methods import CONTRIBUTION
 from ..data.medians import Medians
 from ..model import ResModule, StevenNet
 from ..runtime import generator, progress
@@ -92,82 +92,64 @@ def beyond_chance(
     return (likeness_found - chance) / (1 - chance)
 
 
-def _factors(
-    methods: Sequence[str], beats: np.ndarray, settings: AttributionConfig, options: Mapping
-) -> dict[str, np.ndarray]:
-    """Method → what its maps are multiplied by: the difference from the baseline, the SD, or 1."""
-    baseline, sd = options.get("baseline"), options.get("voltage_sd")
-    away = beats if baseline is None else beats - baseline
-    factors = {}
-    for method in methods:
-        row, factors[method] = METHODS[method], np.ones_like(beats)
-        if row.per_sd:
-            factors[method] = np.broadcast_to(typical_beat()[1] if sd is None else sd, beats.shape)
-        elif kind(method, settings.multiply_by_inputs) == "contribution":
-            factors[method] = away
-    return factors
+def _factor(method: str, beats: np.ndarray, options: Mapping) -> np.ndarray:
+    """What a method's maps are multiplied by: the difference from the baseline, the SD, or 1."""
+    if METHODS[method].per_sd:
+        return np.broadcast_to(options["voltage_sd"], beats.shape)
+    if kind(method, options["multiply_by_inputs"]) != CONTRIBUTION:
+        return np.ones_like(beats)
+    return beats if options["baseline"] is None else beats - options["baseline"]
 
 
 def randomisation(
     model: StevenNet,
     records: Medians,
     maps: Mapping[str, np.ndarray],
-    settings: AttributionConfig,
+    options: Mapping,
     calibration_uv: np.ndarray,
     *,
     stages: Mapping[str, str] = STAGES,
-    options: Mapping | None = None,
 ) -> pd.DataFrame:
     """Likeness of each method's maps to those of shuffled networks, beyond chance.
 
-    Each record has a shuffle of its own. maps: those shown, of the records; calibration_uv: beats
-    for the batch norms of the shuffled networks; options: further arguments of ``attribute``. Rows
-    of agreement.COLUMNS, part ``weights``; scores ``last_layer``, ``upper_half`` and
+    Each record has a shuffle of its own. maps: those shown, of the records, drawn with options, the
+    arguments of ``attribute``; calibration_uv: beats for the batch norms of the shuffled networks.
+    Rows of agreement.COLUMNS, part ``weights``; scores ``last_layer``, ``upper_half`` and
     ``all_layers``. Controls, which do not know the network, stay as they are: 1.
     """
-    methods = [method for method in maps if method in METHODS]
-    given = asdict(settings) | dict(options or {}) | {"progress": False}
-    shuffled = {
-        stage: {method: np.empty_like(maps[method]) for method in methods} for stage in stages
-    }
-    with progress(len(records.record_id), "shuffled networks") as bar:
-        for row, record in enumerate(records.record_id):
-            beat = np.asarray(records.medians[row : row + 1], np.float32)
-            for stage, network in cascade(
-                model, calibration_uv, settings.seed, tuple(stages), str(record)
-            ):
-                for method in methods:
-                    one = attribute(network, beat, method, record_id=[record], **given)
-                    shuffled[stage][method][row] = one[0]
-            bar.update()
+    methods, seed = [method for method in maps if method in METHODS], options["seed"]
     beats = np.asarray(records.medians, np.float32)
-    factors = _factors(methods, beats, settings, dict(options or {}))
+    shuffled = {(m, stage): np.empty_like(maps[m]) for m in methods for stage in stages}
+    with progress(len(beats), "shuffled networks") as bar:
+        for row, record in enumerate(map(str, records.record_id)):
+            given = {**options, "record_id": [record], "progress": False}
+            for stage, network in cascade(model, calibration_uv, seed, tuple(stages), record):
+                for method in methods:
+                    one = attribute(network, beats[row : row + 1], method, **given)
+                    shuffled[method, stage][row] = one[0]
+            bar.update()
     values = {}
-    for stage, name in stages.items():
-        for method in methods:
-            found = likeness(maps[method], shuffled[stage][method])
-            common = (maps[method], factors[method], settings.seed)
-            values[method, name] = beyond_chance(method, found, *common)
-    same = np.ones(len(records.record_id))
+    for (method, stage), others in shuffled.items():
+        found = likeness(maps[method], others)
+        factor = _factor(method, beats, options)
+        values[method, stages[stage]] = beyond_chance(method, found, maps[method], factor, seed)
+    same = np.ones(len(beats))
     values |= {(c, name): same for name in stages.values() for c in control_maps(maps[methods[0]])}
     return long_table("weights", values, records.record_id)
 
 
 def stability(
-    model: nn.Module,
-    records: Medians,
-    maps: Mapping[str, np.ndarray],
-    settings: AttributionConfig,
-    *,
-    options: Mapping | None = None,
+    model: nn.Module, records: Medians, maps: Mapping[str, np.ndarray], options: Mapping
 ) -> pd.DataFrame:
-    """Likeness of each map to that of the same beat with noise of 20 µV: part ``stability``."""
+    """Likeness of each map to that of the same beat with noise of 20 µV: part ``stability``.
+
+    options: the arguments of ``attribute`` that maps were drawn with.
+    """
     beats = np.asarray(records.medians, np.float32)
-    noise = [generator(settings.seed, "stability", i) for i in records.record_id]
+    noise = [generator(options["seed"], "stability", i) for i in records.record_id]
     noise = np.stack([draw.normal(0, NOISE_UV, beats.shape[1:]) for draw in noise])
     noisy = (beats + noise).astype(np.float32)
-    given = asdict(settings) | dict(options or {})
-    given |= {"progress": False, "record_id": records.record_id}
+    given = {**options, "progress": False, "record_id": records.record_id}
     values = {}
     for method in (m for m in maps if m in METHODS):
         values[method, "stable"] = likeness(maps[method], attribute(model, noisy, method, **given))

@@ -64,7 +64,7 @@ def perturb(
     settings = {"target": target, **asdict(procedure)}
     decides = {"beats": array_digest(records.medians), "maps": array_digest(*maps.values())}
     decides |= {"weights": weights_digest(model.state_dict()), "methods": list(maps)}
-    pieces = ResumeCache(path, settings | decides)
+    cache = ResumeCache(path, settings | decides)
     model, *_ = prepare_for_inference(model)  # once, not for every curve
     common = {"noise_fraction": procedure.noise_fraction, "seed": procedure.seed}
     common |= {"record_id": list(records.record_id), "donors": donors}
@@ -72,14 +72,14 @@ def perturb(
     ways = list(product(OPERATORS, ORDERS)) if procedure.operators else []
     with progress(len(maps), f"perturbing {target}") as bar:
         for method, values in maps.items():
-            curves = pieces.load(method)
+            curves = cache.load(method)
             if curves is None:
                 given = (model, np.asarray(records.medians, np.float32), values)
                 curves = {"": perturbation_curve(*given, steps=procedure.steps, **common)}
                 for operator, order in ways:
                     how = {"operator": operator, "order": order, "steps": COLUMNS}
                     curves[f"{operator} {order}"] = perturbation_curve(*given, **how, **common)
-                pieces.save(method, **curves)
+                cache.save(method, **curves)
             prediction[method] = curves[""]
             operators |= {(method, *way): curves[" ".join(way)] for way in ways}
             bar.update()
@@ -161,9 +161,9 @@ def perturbation_table(
 
 def _against_random(errors: Mapping, steps: int, groups: Sequence | None) -> pd.DataFrame:
     """gain, its interval, p and verdict of every method but random."""
-    floor = area(errors[RANDOM], steps)
+    chance = area(errors[RANDOM], steps)
     tests = {
-        m: sign_flip_test(area(e, steps) - floor, groups) for m, e in errors.items() if m != RANDOM
+        m: sign_flip_test(area(e, steps) - chance, groups) for m, e in errors.items() if m != RANDOM
     }
     answers = dict(zip(tests, verdicts(list(tests.values())), strict=True))
     rows = [
@@ -213,22 +213,22 @@ def gather_aopc(results: Results, sd: Mapping[str, float], data: Medians) -> pd.
     return table
 
 
-def operator_gaps(perturbed: Perturbation, sd: float) -> pd.DataFrame:
-    """What each operator says of each map: columns method, operator, n, gap, low, high.
+def relevance_gains(perturbed: Perturbation, sd: float) -> pd.DataFrame:
+    """Relevance gain of each map under each operator: a row each.
 
-    gap: area under |ŷ - ŷ₀| over the logarithm of the number of points with the most relevant first
-    minus the same with the least relevant first, in SD of the target. Zero on average for a map
-    that knows nothing. Empty unless the operators were followed.
+    The area under |ŷ - ŷ₀| over the logarithm of the number of points with the most relevant first
+    minus the same with the least relevant first, in SD of the target; columns ``gain_low`` and
+    ``gain_high`` are its 95 % interval. Zero on average for a map that does not depend on the
+    network. Empty unless the operators were followed.
     """
-    columns = np.log(perturbed.columns)
-    rows = []
+    columns, rows = np.log(perturbed.columns), []
     for method, operator in {(m, o): None for m, o, _ in perturbed.operators}:
         start = perturbed.prediction[method][:, :1]
         first, last = (
             trapezoid(np.abs(perturbed.operators[method, operator, order] - start), columns)
             for order in ORDERS
         )
-        gaps = (first - last) / (columns[-1] - columns[0]) / sd
-        row = _with_interval("gap", gaps, bootstrap_weights(len(gaps)))
-        rows.append({"method": method, "operator": operator, "n": len(gaps)} | row)
-    return pd.DataFrame(rows, columns=["method", "operator", "n", "gap", "gap_low", "gap_high"])
+        gains = (first - last) / (columns[-1] - columns[0]) / sd
+        row = _with_interval("gain", gains, bootstrap_weights(len(gains)))
+        rows.append({"method": method, "operator": operator, "n": len(gains)} | row)
+    return pd.DataFrame(rows, columns=["method", "operator", "n", "gain", "gain_low", "gain_high"])

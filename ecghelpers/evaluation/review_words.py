@@ -7,9 +7,9 @@ from .controls import AGAINST_MEAN, MEAN_MAP, label
 from .review import ALL, BY_CONSTRUCTION, FAILS, NO_METHOD, PASSES, TESTS, UNCLEAR, voided
 
 QUESTIONS = {
-    "change": "To see where a change would alter the prediction, use",
-    "flat": "To see what each part adds, compared with a flat line, use",
-    "mean": "To see why this ECG differs from the average one, use",
+    "change matters": "To see where a change would alter the prediction, use",
+    "against flat line": "To see what each part adds, compared with a flat line, use",
+    "against average beat": "To see why this ECG differs from the average one, use",
 }
 CAVEATS = (
     "A contribution against a flat line shares out f(x) − f(flat line), which can be a few "
@@ -30,15 +30,21 @@ def answer(table: pd.DataFrame) -> str:
         if test in set(rows.test):
             best = passing.sort_values("value", ascending=False).method[:3]
             said.append(f"{words} {_names(best)}." if len(best) else _nothing(rows, test))
-    own = rows[(rows.test == "own") & (rows.verdict == PASSES)].sort_values("value")[::-1]
-    if "own" in set(rows.test):
+    own = rows[(rows.test == "specific to this ECG") & (rows.verdict == PASSES)].sort_values(
+        "value"
+    )[::-1]
+    if "specific to this ECG" in set(rows.test):
         names = _names(own.method) if len(own) else "no method"
         said.append(f"More of this ECG than the mean map of other ECGs: {names}.")
-    shared = table[(table.target == ALL) & (table.method == MEAN_MAP) & (table.test == "change")]
+    shared = table[
+        (table.target == ALL) & (table.method == MEAN_MAP) & (table.test == "change matters")
+    ]
     if (shared.verdict == PASSES).any():
         value = format_number(shared.value.iloc[0])
         said.append(f"Most of it is common to all ECGs: their mean map alone reaches {value}.")
-    for test in (t for t in TESTS if t in set(rows.test) and t not in (*QUESTIONS, "own")):
+    for test in (
+        t for t in TESTS if t in set(rows.test) and t not in (*QUESTIONS, "specific to this ECG")
+    ):
         if test in void:
             said.append(f"{_title(test)}: void, {_names(void[test])} passes.")
             continue
@@ -71,13 +77,13 @@ def one_line(table: pd.DataFrame, method: str) -> str:
     part = table[(table.target == ALL) & (table.method == method) & table.test.isin(list(TESTS))]
     parts = []
     for verdict in (PASSES, FAILS, UNCLEAR):
-        names = [TESTS[test].label for test in part.test[part.verdict == verdict]]
+        names = list(part.test[part.verdict == verdict])
         if names:
             parts.append(f"{verdict}: {', '.join(names)}")
     return "; ".join(parts) or "not tested"
 
 
-def targets_that_differ(table: pd.DataFrame, test: str = "change") -> str:
+def targets_that_differ(table: pd.DataFrame, test: str = "change matters") -> str:
     """How far a test's values reach over targets, method by method, in a sentence each."""
     rows = table[(table.test == test) & (table.target != ALL) & ~table.method.isin(NO_METHOD)]
     said = []
@@ -89,7 +95,7 @@ def targets_that_differ(table: pd.DataFrame, test: str = "change") -> str:
 
 
 def _title(test: str) -> str:
-    return TESTS[test].label[0].upper() + TESTS[test].label[1:]
+    return test[0].upper() + test[1:]
 
 
 def _names(methods) -> str:

@@ -213,7 +213,7 @@ def review(cases: Cases) -> dict | None:
     void = {test: ", ".join(map(label, passed)) for test, passed in voided(table).items()}
     return {
         "tests": [
-            {"name": n, "label": t.label, "question": t.question, "void": void.get(n, "")}
+            {"name": n, "label": n, "question": t.question, "void": void.get(n, "")}
             for n, t in TESTS.items()
             if n in set(table["test"])
         ],

@@ -74,8 +74,8 @@ def agreement(table: pd.DataFrame, scores: Mapping[str, str], title: str) -> Pic
     return figure
 
 
-def operator_gaps(table: pd.DataFrame, title: str) -> Picture:
-    """Gap of every map under every operator, with its interval (``published.operator_gaps``)."""
+def relevance_gains(table: pd.DataFrame, title: str) -> Picture:
+    """Relevance gain of every map and operator with its interval, of published.relevance_gains."""
     methods = in_order(table.method)[::-1]
     operators = [name for name in OPERATORS if name in set(table.operator)]
     figure = Picture(1.4 + 0.26 * max(1, len(methods)))
@@ -85,13 +85,13 @@ def operator_gaps(table: pd.DataFrame, title: str) -> Picture:
         for place, method in enumerate(methods):
             row = part.loc[method]
             colour = METHOD_STYLES[method][0] if method in METHOD_STYLES else GREY
-            axes.plot([row.gap_low, row.gap_high], [place, place], color=colour, lw=1.6)
-            axes.plot(row.gap, place, "o", color=colour, ms=5)
+            axes.plot([row.gain_low, row.gain_high], [place, place], color=colour, lw=1.6)
+            axes.plot(row.gain, place, "o", color=colour, ms=5)
         axes.axvline(0, color=BLACK, lw=0.6)
         axes.set_title(OPERATORS[operator].label, fontsize=9)
         axes.xaxis.set_major_locator(MaxNLocator(3))
     panels[0].set_yticks(range(len(methods)), [label(m) for m in methods], fontsize=8)
-    figure.supxlabel("Gap (SD of the target)", fontsize=10)
+    figure.supxlabel("Relevance gain (SD of the target)", fontsize=10)
     figure.suptitle(title)
     return figure
 

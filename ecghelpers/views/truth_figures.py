@@ -3,13 +3,12 @@
 Matplotlib, so that an executed notebook shows them wherever it is opened.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from ..attribution_methods import METHODS
-from ..data.maps_and_curves import Attributions
 from ..ecg import LEADS, MS_PER_SAMPLE
 from ..evaluation.controls import label
 from ..evaluation.effects import SLOPE
@@ -20,27 +19,31 @@ from .styles import METHOD_STYLES, in_order
 
 BLACK, GREY, BLUE, VERMILION = "#000000", "#9a9a9a", "#0072B2", "#D55E00"
 SCORES = {
-    "sensitivity": "where a change would matter",
-    "contribution": "what was there",
-    "marker": "on the marker",
+    "sensitivity": "known sensitivity",
+    "contribution": "known contribution",
+    "marker": "found on the marker",
 }
 
 
-def edited_beat(beats_uv: np.ndarray, edited: np.ndarray, title: str) -> Picture:
-    """V5 and II of the first record that could be edited, before and after.
+def edited_beat(
+    beats_uv: np.ndarray,
+    edited: np.ndarray,
+    title: str,
+    leads: Sequence[int] = (LEADS.index("II"), LEADS.index("V5")),
+) -> Picture:
+    """Some leads of the first record that could be edited, before and after.
 
     beats_uv, edited: (record, 12, time) in µV; edited is NaN where there was no room.
     """
     valid = np.flatnonzero(np.isfinite(edited).all((1, 2)))
     figure = Picture(2.8)
-    panels = figure.subplots(1, 2)
+    panels = np.atleast_1d(figure.subplots(1, len(leads)))
     time = np.arange(beats_uv.shape[2]) * MS_PER_SAMPLE
-    for axes, lead in zip(panels, ("II", "V5"), strict=True):
-        axes.set_title(lead, fontsize=10)
+    for axes, row in zip(panels, leads, strict=True):
+        axes.set_title(LEADS[row], fontsize=10)
         axes.set_xlabel("Time (ms)")
         axes.set_ylabel("Voltage (mV)")
         for record in valid[:1]:
-            row = LEADS.index(lead)
             axes.plot(time, beats_uv[record, row] / 1000, color=GREY, lw=1.8, label="before")
             axes.plot(time, edited[record, row] / 1000, color=BLUE, lw=1, label="after")
             axes.legend(frameon=False, fontsize=9)
@@ -106,31 +109,32 @@ def known_scores(table: pd.DataFrame, title: str) -> Picture:
     return figure
 
 
-def known_beat(kind: str, stored: Attributions, methods: Sequence[str], unit: str) -> Picture:
-    """The lead that a network reads in one test beat, and what methods mark in it and elsewhere."""
-    beat, mask = stored.beats[0], stored.mask[0].astype(bool)
+def known_beat(
+    beat_uv: np.ndarray, mask: np.ndarray, maps: Mapping[str, np.ndarray], kind: str
+) -> Picture:
+    """The lead that a network reads in a beat, and the relevance in it and in the other leads.
+
+    beat_uv, mask and each of maps (method → map): (12, time).
+    """
     lead = int(mask.sum(1).argmax())
-    time = np.arange(beat.shape[1]) * MS_PER_SAMPLE
-    methods = [method for method in methods if method in stored.maps]
-    figure = Picture(1.9 + 1.2 * len(methods))
-    panels = figure.subplots(1 + len(methods), 1, sharex=True)
+    time = np.arange(beat_uv.shape[1]) * MS_PER_SAMPLE
+    figure = Picture(1.9 + 1.2 * len(maps))
+    panels = figure.subplots(1 + len(maps), 1, sharex=True)
     inside = mask[lead].astype(float)
     for axes in panels:
-        where = axes.get_xaxis_transform()
-        axes.fill_between(
-            time, 0, inside, color="#F0E442", alpha=0.6, lw=0, step="mid", transform=where
-        )
-    panels[0].plot(time, beat[lead] / 1000, color=BLACK, lw=1)
+        style = {"color": "#F0E442", "alpha": 0.6, "lw": 0, "step": "mid"}
+        axes.fill_between(time, 0, inside, transform=axes.get_xaxis_transform(), **style)
+    panels[0].plot(time, beat_uv[lead] / 1000, color=BLACK, lw=1)
     panels[0].set_ylabel(f"{LEADS[lead]} (mV)")
-    for axes, method in zip(panels[1:], methods, strict=True):
-        heat = np.abs(stored.maps[method][0])
+    for axes, (method, values) in zip(panels[1:], maps.items(), strict=True):
+        heat = np.abs(values)
         rest = (heat.sum(0) - heat[lead]) / (len(LEADS) - 1)
         axes.plot(time, heat[lead], color=VERMILION, lw=1, label=LEADS[lead])
         axes.plot(time, rest, color=GREY, lw=1, label="mean of the other leads")
-        axes.set_ylabel(f"|{label(method)}|\n({stored.details[method]['unit']})", fontsize=8)
+        axes.set_ylabel(f"|{label(method)}|", fontsize=8)
     panels[1].legend(frameon=False, fontsize=8, loc="upper right")
     panels[-1].set_xlabel("Time (ms)")
-    figure.suptitle(f"{kind}, read from what is yellow; the label is {stored.truth[0]:.0f} {unit}")
+    figure.suptitle(f"{kind}: the network reads the yellow samples")
     return figure
 
 

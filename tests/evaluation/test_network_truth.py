@@ -1,17 +1,20 @@
 """Randomised networks: what changes with the weights, and what cannot."""
 
+from dataclasses import asdict
+
 import numpy as np
 import torch
 from small_networks import beats, steven_net
 
 from ecghelpers.attribution import AttributionConfig, attribute
+from ecghelpers.attribution_maps import options_of
 from ecghelpers.data.medians import Medians
 from ecghelpers.evaluation import network_truth
 from ecghelpers.prediction import predict
 
 IDS = np.array(["a", "b", "c"])
 BEATS = beats(3, dtype=np.float32)
-FEW = AttributionConfig(smoothgrad_draws=2, gradientshap_draws=2, integrated_gradients_steps=3)
+OPTIONS = options_of(asdict(AttributionConfig()))
 METHODS = ("saliency", "guided_backprop", "random")
 
 
@@ -42,7 +45,7 @@ def test_the_cascade_shuffles_from_the_output_down_and_keeps_the_values():
 
 def test_controls_stay_alike_and_gradients_do_not_when_all_layers_are_shuffled():
     network = steven_net(dtype=torch.float32)
-    table = network_truth.randomisation(network, _records(), _maps(network), FEW, BEATS)
+    table = network_truth.randomisation(network, _records(), _maps(network), OPTIONS, BEATS)
     mean = table.groupby(["method", "score"]).value.mean()
     for stage in ("last_layer", "upper_half", "all_layers"):
         assert mean["voltage", stage] == mean["slope", stage] == 1
@@ -66,7 +69,7 @@ def test_maps_times_the_same_beat_are_alike_by_chance_alone():
 def test_a_steady_map_is_stable_and_trainings_are_compared_in_pairs():
     network = steven_net(dtype=torch.float32)
     maps = _maps(network)
-    table = network_truth.stability(network, _records(), maps, FEW)
+    table = network_truth.stability(network, _records(), maps, OPTIONS)
     mean = table.groupby("method").value.mean()
     assert mean["random"] > 0.999 and mean["voltage"] > 0.3
     one = network_truth.consistency([maps], IDS)

@@ -5,7 +5,6 @@ import pytest
 import torch
 from small_networks import Linear, beats, steven_net
 
-from ecghelpers.attribution import AttributionConfig
 from ecghelpers.data.maps_and_curves import read_attributions
 from ecghelpers.data.medians import Medians
 from ecghelpers.evaluation import known_networks as known
@@ -15,6 +14,7 @@ from ecghelpers.model import save_model
 
 IDS = [f"r{n}" for n in range(40)]
 BEATS = beats(40)
+MEAN = BEATS.mean(0)
 QT = np.linspace(360, 440, 40)
 
 
@@ -81,7 +81,7 @@ def test_the_true_map_scores_one_and_the_voltage_never_does(kind):
     maps = control_maps(planted.beats) | {
         "random": np.random.default_rng(0).normal(size=BEATS.shape)
     }
-    table = known.scores(known.Known(kind, 3), planted, maps).set_index(["method", "score"])
+    table = known.scores(known.Known(kind, 3), planted, maps, MEAN).set_index(["method", "score"])
     for score in ("sensitivity", "contribution", "marker"):
         if ("oracle", score) in table.index:
             assert table.value["oracle", score] == pytest.approx(1)
@@ -89,6 +89,17 @@ def test_the_true_map_scores_one_and_the_voltage_never_does(kind):
             assert table.value["random", score] < 0.2
             if kind in ("level", "contrast"):
                 assert table.value["voltage", score] < 0.7
+
+
+def test_maps_against_the_mean_beat_are_held_against_the_difference_from_it():
+    planted = _planted("level")
+    difference = planted.sensitivity * (planted.beats - MEAN)
+    maps = {"deeplift": planted.contribution, "deeplift@mean": difference}
+    maps["saliency@mean"] = planted.contribution
+    table = known.scores(known.Known("level", 3), planted, maps, MEAN)
+    found = table.set_index(["score", "method"]).value["signed_contribution"]
+    np.testing.assert_allclose(found[["deeplift", "deeplift@mean"]], 1)
+    assert found["saliency@mean"] < 0.999
 
 
 def _medians():
@@ -130,7 +141,7 @@ def test_too_few_records_give_a_sentence_and_no_scores(tmp_path):
     path.parent.mkdir(parents=True)
     save_model(path, steven_net(dtype=torch.float32))
     place = torch.device("cpu")
-    table = known.make(which, unknown, tmp_path, known.Effort(maps=2), AttributionConfig(), place)
+    table = known.make(which, unknown, tmp_path, known.Effort(maps=2), place)
     assert table.empty and list(table) == known.SCORE_COLUMNS
     told = known.admissions(tmp_path).iloc[0]
     assert not told.admitted and told.reason == "too few test records with a known QT"

@@ -30,32 +30,34 @@ def _verdicts(table, test):
 
 def test_a_method_has_to_reach_half_the_ceiling_and_beat_the_controls():
     means = {"saliency": 0.8, "smoothgrad": 0.45, "deeplift": 0.1, "voltage": 0.3, "slope": 0.2}
-    found = _verdicts(_table(means | {"ceiling": 0.9, "random": 0.0}), "change")
+    found = _verdicts(_table(means | {"ceiling": 0.9, "random": 0.0}), "change matters")
     assert found["saliency"] == "passes" and found["deeplift"] == "fails"
     assert found["smoothgrad"] == "unclear" and found["voltage"] == "fails"
     assert found["random"] == "fails" and found["ceiling"] == ""
     means = {"saliency": 0.6, "voltage": 0.35, "slope": 0.6, "random": 0}
-    near = _verdicts(_table(means), "change")
+    near = _verdicts(_table(means), "change matters")
     assert near["saliency"] == ""  # |slope| passes: the column is void
 
 
 def test_a_control_that_passes_voids_the_column_visibly():
     table = _table({"saliency": 0.9, "voltage": 0.8, "random": 0.0})
-    assert review.voided(table) == {"change": ["voltage"]}
-    found = _verdicts(table, "change")
+    assert review.voided(table) == {"change matters": ["voltage"]}
+    found = _verdicts(table, "change matters")
     assert found["voltage"] == "passes" and found["saliency"] == ""
     assert "No method passes" in review_words.answer(table)
 
 
 def test_passing_what_a_control_passes_too_is_no_verdict():
-    found = _verdicts(_table({"saliency": 0.9, "deeplift": 0.1}, "stability", "stable"), "stable")
+    found = _verdicts(
+        _table({"saliency": 0.9, "deeplift": 0.1}, "stability", "stable"), "stable under noise"
+    )
     assert found == {"saliency": "", "deeplift": "fails"}
 
 
 def test_small_is_good_where_weights_are_shuffled():
     means = {"saliency": 0.05, "guided_backprop": 0.8, "voltage": 1.0}
     table = _table(means, "weights", "all_layers")
-    found = _verdicts(table, "depends_on_weights")
+    found = _verdicts(table, "depends on all layers")
     assert found == {"saliency": "passes", "guided_backprop": "fails", "voltage": "fails"}
 
 
@@ -65,12 +67,14 @@ def test_a_map_that_does_not_show_what_matters_is_not_this_ecgs_own():
     noisy = {key: mean + RNG.normal(0, 0.02, 12) for key, mean in values.items()}
     tables = {("qt", 1): long_table("agreement", noisy, IDS)}
     table = review.put_together(review.from_truth(tables, {}))
-    assert _verdicts(table, "own") == {"saliency": "passes", "voltage": "fails"}
+    assert _verdicts(table, "specific to this ECG") == {"saliency": "passes", "voltage": "fails"}
 
 
 def test_targets_are_pooled_for_each_ecg_and_patients_stay_together():
     table = _table({"saliency": 0.8, "voltage": 0.1}, targets=("qt", "pr", "qrs"))
-    rows = table[(table.method == "saliency") & (table.test == "change")].set_index("target")
+    rows = table[(table.method == "saliency") & (table.test == "change matters")].set_index(
+        "target"
+    )
     assert set(rows.index) == {"qt", "pr", "qrs", "all"}
     assert (rows.n == 12).all() and set(rows.unit_of_n) == {"ECG"}
     assert rows.value["all"] == pytest.approx(rows.value[["qt", "pr", "qrs"]].mean())
@@ -97,13 +101,23 @@ def test_known_readouts_count_networks_and_judge_markers_by_their_difference():
     ignored = {("saliency", "marker"): 0.0, ("voltage", "marker"): 0.7}
     every = [_known(scores), _known(marked, ["shortcut"]), _known(ignored, ["decoy"])]
     table = review.put_together(review.from_known(pd.concat(every)))
-    assert _verdicts(table, "known_contribution") == {"saliency": "passes", "voltage": "fails"}
-    assert _verdicts(table, "shortcut") == {"saliency": "passes", "voltage": "fails"}
-    assert _verdicts(table, "decoy") == {"saliency": "", "voltage": "fails"}
-    row = table[(table.test == "known_contribution") & (table.target == "all")].iloc[0]
+    assert _verdicts(table, "known contribution") == {"saliency": "passes", "voltage": "fails"}
+    assert _verdicts(table, "shortcut exposed") == {"saliency": "passes", "voltage": "fails"}
+    assert _verdicts(table, "decoy ignored") == {"saliency": "", "voltage": "fails"}
+    row = table[(table.test == "known contribution") & (table.target == "all")].iloc[0]
     assert row.n == 40 and row.unit_of_n == "network"
     one = review.from_known(_known(scores, ["level"], places=1))
     assert one[0]["verdict"] == "unclear" and np.isnan(one[0]["low"])
+
+
+def test_verdicts_are_confirmed_at_the_places_held_back_or_not():
+    scores = {(method, "contribution"): 0.9 for method in ("saliency", "deeplift")}
+    table = _known(scores, places=16)
+    late = table.model.str.split("-").str[0].astype(int) > 8
+    table.loc[late & (table.method == "deeplift"), "value"] -= 0.8
+    found = review.confirmation(table).set_index("method")
+    assert found.confirmed.to_dict() == {"saliency": "yes", "deeplift": "no"}
+    assert (found.n == 32).all() and (found.n_held_back == 32).all()
 
 
 def test_intervals_over_networks_cover_the_true_mean():
@@ -130,7 +144,7 @@ def test_the_words_say_which_map_to_use_and_no_test_no_answer():
     means = {"saliency": 0.8, "deeplift": 0.1, "voltage": 0.1, "random": 0.0}
     said = review_words.answer(_table(means))
     assert "Saliency" in said and "flat line" in said
-    assert review_words.one_line(_table(means), "saliency") == "passes: a change would matter"
+    assert review_words.one_line(_table(means), "saliency") == "passes: change matters"
     nothing = review.put_together([])
     assert list(nothing.columns) == review.COLUMNS
     assert "no test has been made" in review_words.answer(nothing)

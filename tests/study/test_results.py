@@ -62,7 +62,7 @@ def test_too_few_records_carry_no_verdict(records, verdict):
 def test_a_verdict_needs_random_maps():
     table = ratings(lambda *row: 5, records=12, methods=("saliency",))
     assert list(results.scores(table)["verdict"]) == [""]
-    assert review.from_readers(results.scores(table))[0]["verdict"] == ""
+    assert review.from_ratings(results.scores(table))[0]["verdict"] == ""
 
 
 def test_alpha_of_two_readers_in_closed_form():

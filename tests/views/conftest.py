@@ -47,7 +47,7 @@ def shown(tmp_path_factory):
     """Results with a ranking, a review and a page. Copy them before changing anything."""
     results = fake_results.make(tmp_path_factory.mktemp("shown"))
     rows = [
-        review.row(target, method, "change", 5.0 - k, 4.5 - k, 5.5 - k, 0.0, "passes")
+        review.row(target, method, "change matters", 5.0 - k, 4.5 - k, 5.5 - k, 0.0, "passes")
         for target in ("all", "qt", "pr")
         for k, method in enumerate(METHOD_LABELS)
         if method != "random"

@@ -28,12 +28,12 @@ MEGABYTE = 1e6
 def results(tmp_path_factory):
     results = fake_results.make(tmp_path_factory.mktemp("results"))
     values = (0.5, 0.3, 0.7, 0.0, "passes")
-    rows = [review.row("all", "deeplift", "change", *values)]
-    rows += [review.row("all", "saliency", "shortcut", *values[:4], "fails")]
-    rows += [review.row("all", "voltage", "change", *values[:4], "fails")]
-    rows += [review.row("pr", "saliency", "change", -0.2, -0.3, -0.1, 0.0, "fails")]
-    rows += [review.row("pr", "deeplift", "change", *values)]
-    rows += [review.row("pr", "smoothgrad", "change", 0.4, 0.2, 0.6, 0.0, "unclear")]
+    rows = [review.row("all", "deeplift", "change matters", *values)]
+    rows += [review.row("all", "saliency", "shortcut exposed", *values[:4], "fails")]
+    rows += [review.row("all", "voltage", "change matters", *values[:4], "fails")]
+    rows += [review.row("pr", "saliency", "change matters", -0.2, -0.3, -0.1, 0.0, "fails")]
+    rows += [review.row("pr", "deeplift", "change matters", *values)]
+    rows += [review.row("pr", "smoothgrad", "change matters", 0.4, 0.2, 0.6, 0.0, "unclear")]
     write_table(pd.DataFrame(rows), results.review)
     offline_page.build_site(results)
     return results
@@ -77,8 +77,8 @@ def test_every_map_and_truth_is_on_the_page(results):
     assert np.abs(beat).max() > 500 and record["fiducials"] == list(fake_results.FIDUCIALS)
     assert network["test_mae"] == 4.2
     cells = data["review"]["rows"]["all"]
-    assert cells["saliency"]["shortcut"]["verdict"] == "fails"
-    assert cells["deeplift"]["change"]["text"].startswith("0.50 (95 % 0.30 to 0.70)")
+    assert cells["saliency"]["shortcut exposed"]["verdict"] == "fails"
+    assert cells["deeplift"]["change matters"]["text"].startswith("0.50 (95 % 0.30 to 0.70)")
     methods = data["review"]["methods"]
     assert methods[-1] == {"name": "voltage", "label": "|Voltage|", "control": True}
     assert not any(method["control"] for method in methods[:-1])
