@@ -257,7 +257,7 @@ MEANINGS = {
     "random": "chance: colours mean nothing",
 }
 
-# Colours are Okabe and Ito's, which colour-blind readers can tell apart; random is black.
+# Colours are Okabe and Ito's, which colour-blind people can distinguish; random is black.
 BLUE, VERMILION, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#E69F00", "#009E73", "#CC79A7"
 
 METHODS = {

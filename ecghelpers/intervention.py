@@ -1,7 +1,7 @@
-"""Intervention: replace a segment of one lead by something else, and predict again.
+"""Intervention: replace a segment of one lead, and predict again.
 
-The effects are measured on the network without any attribution method, so that the same
-predictions serve to judge every map.
+The effects are measured on the network without any attribution method, so the same predictions
+serve to judge every map.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from .runtime import generator
 from .validation import check_number
 
 SEGMENT_MS = 40
-CROSSFADE_SAMPLES = 4  # around each border, so that a replacement makes no step
+CROSSFADE_SAMPLES = 4  # around each border, so a replacement adds no step
 
 
 def segment_windows(time: int, segment_ms: float = SEGMENT_MS) -> np.ndarray:
@@ -32,7 +32,7 @@ def segment_windows(time: int, segment_ms: float = SEGMENT_MS) -> np.ndarray:
             f"{time * MS_PER_SAMPLE:g} ms, at least {CROSSFADE_SAMPLES * MS_PER_SAMPLE:g}"
         )
     starts = np.arange(0, time + 1, int(samples))
-    # How far a sample lies after each border, from 0 to 1 over the cross-fade.
+    # How far a sample lies past each border, from 0 to 1 over the cross-fade.
     after = (np.arange(time) - starts[:, None] + CROSSFADE_SAMPLES / 2 + 1) / (
         CROSSFADE_SAMPLES + 1
     )
@@ -56,11 +56,11 @@ def intervention_effects(
     """How the prediction changes when a segment is taken from another beat.
 
     beats_uv: (record, lead, time) µV; donors_uv: (pool, lead, time) µV, aligned like the beats.
-    Every segment (one lead × segment_ms) is replaced alone, cross-faded with what stays. donors:
+    Every segment (one lead × segment_ms) is replaced alone, cross-faded with the rest. donors:
     how many beats of the pool each record gets, drawn from (seed, record id); by default all, in
     their order. Returns (record, donor, lead, segment) float32: the prediction with the segment
     replaced minus the prediction, in target unit. Raises ValueError for shapes that differ, values
-    that are not finite and fewer donors in the pool than asked for.
+    that are not finite and too few donors in the pool.
     """
     beats, pool = check_beats(beats_uv), check_beats(donors_uv, "donors_uv")
     count = len(pool) if donors is None else check_number("donors", donors, 1, whole=True)

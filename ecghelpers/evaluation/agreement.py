@@ -1,8 +1,8 @@
-"""Does a map show what the network depends on? Maps against interventions, a value for each ECG.
+"""Agreement of maps with interventions on the network, a value for each ECG.
 
-Three replacements ask three questions, which are kept apart: the same segment of other records
-(would a change matter?), a flat line (what is there that matters?) and the mean training beat (why
-does this ECG differ from the average one?).
+The replacement decides the question: the same segment of other records (would a change matter?), a
+flat line (what does the segment contribute?) or the mean training beat (why does this ECG differ
+from the average one?).
 """
 
 from collections.abc import Mapping, Sequence
@@ -69,16 +69,16 @@ def agreement(
 ) -> pd.DataFrame:
     """How well each map agrees with the interventions on its ECG: rows of COLUMNS.
 
-    maps: method or control → (record, 12, 600), the records of ``measured``. Scores: ``donors``,
-    ``flat``, ``mean`` (Spearman's correlation of |map| summed over segments with the absolute
-    effect), ``top`` (share of the top tenth by donors that is in the map's), ``signed_flat``,
-    ``signed_mean`` (Pearson's of the signed sums with minus the effect), ``own`` and
-    ``own_over_another`` (``donors`` minus what the mean map of the other ECGs, or the map of
-    another one, reaches). The rows ``ceiling`` hold the most a map is expected to reach: the square
-    root of the reliability, which is the score ``reliability``. groups: (record,) patients.
+    maps: method or control → (record, 12, 600), the records of ``measured``. Scores: ``donors``
+    (Spearman's correlation of |map| summed over segments with the mean absolute effect of other
+    records' segments), ``top`` (share of the top tenth by donors that is in the map's),
+    ``signed_flat``, ``signed_mean`` (Pearson's of the signed sums with minus the effect), ``own``
+    and ``own_over_another`` (``donors`` minus the same of the mean map of the other ECGs, or of
+    another ECG's map). The rows ``ceiling`` hold the agreement that a perfect map is expected to
+    reach: the square root of the reliability, which is the score ``reliability``. groups: (record,)
+    patients.
     """
     wanted = np.abs(measured.effect).mean(1)
-    flat, mean = measured.effect_flat, measured.effect_mean
     partner = partners(measured.record_id, seed, groups)
     values: dict[tuple[str, str], np.ndarray] = {}
     for method, given in maps.items():
@@ -89,11 +89,9 @@ def agreement(
         another = metrics.spearman(of_another_record(absolute, partner), wanted)
         values |= {
             (method, "donors"): donors,
-            (method, "flat"): metrics.spearman(absolute, np.abs(flat)),
-            (method, "mean"): metrics.spearman(absolute, np.abs(mean)),
             (method, "top"): metrics.top_overlap(absolute, wanted),
-            (method, "signed_flat"): metrics.pearson(signed, -flat),
-            (method, "signed_mean"): metrics.pearson(signed, -mean),
+            (method, "signed_flat"): metrics.pearson(signed, -measured.effect_flat),
+            (method, "signed_mean"): metrics.pearson(signed, -measured.effect_mean),
             (method, "own"): donors - others,
             (method, "own_over_another"): donors - another,
         }
@@ -112,7 +110,7 @@ def coalitions(
     count: int = 6,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Sensitivity-n: do the summed contributions of many segments tell their joint effect?
+    """Sensitivity-n: correlation of a map's sum over many segments with their joint effect.
 
     Random 5, 20 and 50 % of the segments are set to the mean beat together, ``count`` times each;
     scores ``coalition_5`` … hold, for each record, Pearson's correlation over coalitions of the
@@ -133,8 +131,8 @@ def coalitions(
             chosen = chosen.reshape(count, *shape)
             effect = coalition_effects(model, beat, mean_beat_uv, chosen)
             for method, total in sums.items():
-                told = (chosen * total[row]).sum((1, 2))
-                found = metrics.pearson(told[None], -effect[None])[0]
+                summed = (chosen * total[row]).sum((1, 2))
+                found = metrics.pearson(summed[None], -effect[None])[0]
                 values.setdefault((method, f"coalition_{share:.0%}".rstrip("%")), []).append(found)
     return long_table("coalitions", {k: np.array(v) for k, v in values.items()}, records.record_id)
 

@@ -1,6 +1,7 @@
-"""Control maps: maps that should fail, because they do not know the network or not this ECG.
+"""Negative-control maps that a valid map should outscore.
 
-They have rows in every table beside the methods. A test that one of them passes tells nothing.
+They depend on the ECG but not on the network, or on the network but not on this ECG, and have rows
+in every table beside the methods.
 """
 
 from collections.abc import Sequence
@@ -18,13 +19,13 @@ LABELS = {
     SLOPE: "|Slope|",
     MEAN_MAP: "Mean map of other ECGs",
     "oracle": "The true map",
-    "ceiling": "Most that can be reached",
+    "ceiling": "Ceiling",
 }
 AGAINST_MEAN = "@mean"  # ends the name of a method that is explained against the mean beat
 
 
 def label(method: str) -> str:
-    """What people call a method, a control, or a method explained against the mean beat."""
+    """The label of a method, a control, or a method explained against the mean beat."""
     name = method.removesuffix(AGAINST_MEAN)
     text = METHODS[name].label if name in METHODS else LABELS.get(name, name)
     return f"{text} (against the average beat)" if name != method else text
@@ -33,9 +34,9 @@ def label(method: str) -> str:
 def control_maps(beats_uv: np.ndarray, saliency: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """Name → map (record, lead, time) of every control.
 
-    ``voltage`` and ``slope``: |voltage| and |its change| of the beat itself, which know nothing of
-    the network. ``mean_map``: the mean |saliency| of the other records, which knows the network but
-    not this ECG; left out without saliency maps and for a single record.
+    ``voltage`` and ``slope``: |voltage| and |its change| of the beat, independent of the network.
+    ``mean_map``: the mean |saliency| of the other records, independent of this ECG; left out
+    without saliency maps and for a single record.
     """
     beats = np.asarray(beats_uv, np.float64)
     maps = {VOLTAGE: np.abs(beats), SLOPE: np.abs(np.gradient(beats, axis=2))}
@@ -61,8 +62,8 @@ def mean_of_others(maps: np.ndarray) -> np.ndarray:
 def partners(record_id: Sequence[str], seed: int, groups: Sequence | None = None) -> np.ndarray:
     """(record,) position of another record for each one, -1 where there is none.
 
-    The records stand in a circle in an order that (seed, record id) decides, and each takes the
-    next of another group, so that every record is used about once. groups: (record,) patients.
+    The records form a circle, ordered by (seed, record id), and each takes the next one of another
+    group, so every record is used about once. groups: (record,) patients.
     """
     groups = list(record_id if groups is None else groups)
     draws = [generator(seed, "other record", i).random() for i in record_id]

@@ -1,7 +1,7 @@
 """Edits of a median beat whose effect on the label is known, because they move what defines it.
 
-To add an edit, write a function (beat (8, 600), marks, dose, rr) → edited beat, or None where there
-is no room, and give it a row in EDITS. Leads are edited as the eight independent ones; III, aVR,
+To add an edit, write a function (beat (8, 600), marks, dose, rr) → edited beat, or None where it
+does not fit, and give it a row in EDITS. Leads are edited as the eight independent ones; III, aVR,
 aVL and aVF follow from I and II. Marks are fiducials by name, in samples.
 """
 
@@ -87,7 +87,7 @@ def _move_neighbours(beat: np.ndarray, at: Marks, dose: float, rr: float) -> np.
     first, last = at.get("ponset", at["qonset"]), at["toffset"]
     nearer, further = min(rr, changed), max(rr, changed)
     if not nearer > 0 or (first + further > BEAT_SAMPLES - 10 and last - further < 10):
-        return None  # neither neighbour is in sight before and after
+        return None  # no neighbour within the beat, before or after
     move = changed - rr
     knots = last - rr + CLEAR, first - CLEAR, last + CLEAR, first + rr - CLEAR
     return _warped(_with_neighbours(beat, rr), knots, (-move, 0, 0, move))
@@ -195,10 +195,10 @@ def edit_beats(
     """Beats edited so that the target changes by the dose, and hardly anything else.
 
     beats_uv: (record, 12, 600) in µV; fiducials: (record, 6) samples in the order of FIDUCIALS;
-    dose: in target unit, one or one a record; rate: (record,) beats/min, told from the beat where
-    missing (see rhythm). Returns the same shape, floating; rows are NaN where a fiducial that
-    is needed is missing or there is no room. Raises ValueError for an unknown target or shapes that
-    do not fit.
+    dose: in target unit, one or one a record; rate: (record,) beats/min, estimated from the beat
+    where missing (see rr_interval). Returns the same shape, floating; rows are NaN where a needed
+    fiducial is missing or the edit does not fit. Raises ValueError for an unknown target and for
+    wrong shapes.
     """
     edit = EDITS[check_target(target)]
     beats, fiducials = np.asarray(beats_uv), np.asarray(fiducials, float)
@@ -213,7 +213,7 @@ def edit_beats(
             continue
         if target == "VentRate" and not np.isfinite(rr[record]):
             continue
-        # Where it cannot be told, the neighbours are out of sight.
+        # Where it cannot be estimated, the neighbours lie outside the beat.
         away = rr[record] if np.isfinite(rr[record]) else float(BEAT_SAMPLES)
         changed = edit.apply(beat, at, doses[record], away)
         if changed is not None:

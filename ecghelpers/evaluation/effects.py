@@ -1,4 +1,4 @@
-"""Does the network follow the definition? Its change of mind against edits of known effect."""
+"""Does the network follow its target's definition? Its response to edits of known effect."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -40,11 +40,11 @@ def effects_table(
     beats_uv: (record, 12, 600) µV; fiducials: (record, 6); doses: in target unit, by default those
     of EDITS; rate: (record,) beats/min where known; groups: (record,) patients. One row a dose, in
     the target's unit: true (the dose), measured (median change of measure_median over the first
-    measured_records, for single beats jump; of the rate as told from the beat), predicted (mean
+    measured_records, since single beats jump; the rate as estimated from the beat), predicted (mean
     change of the model's output, with its 95 % interval over records). In the last row, edit
     ``slope``, these columns hold the slope through zero against the dose: 1 if the network follows
     the definition, less if it reads part of the label elsewhere. Rows without a record (n = 0: no
-    fiducials, or no room) hold NaN. Raises ValueError for a dose of 0.
+    fiducials, or the edit does not fit) hold NaN. Raises ValueError for a dose of 0.
     """
     doses = tuple(float(d) for d in (EDITS[target].doses if doses is None else doses))
     if 0 in doses:
@@ -93,7 +93,7 @@ def _means(measured: np.ndarray, predicted: np.ndarray, groups: Sequence | None)
 
 
 def _slopes(changes: np.ndarray, doses: Sequence[float]) -> np.ndarray:
-    """(record,) least-squares slope through zero over the doses there was room for, else NaN."""
+    """(record,) least-squares slope through zero over the doses that fit, else NaN."""
     valid, doses = np.isfinite(changes), np.array(doses)
     square = (valid * doses**2).sum(1)
     return np.where(
@@ -128,7 +128,7 @@ def follows_definition(table: pd.DataFrame, least: float = 0.8) -> tuple[bool, s
     """Whether a table's slope allows a definition's mask to be held against a map, and a sentence.
 
     It does if the whole interval of the slope lies within least … 2 - least; where the interval
-    reaches over a limit, or there is none for too few records, that cannot be told.
+    crosses a limit, or is missing for too few records, the answer is open.
     """
     slope = table[table["edit"] == SLOPE].iloc[0]
     if not slope["n"]:
@@ -139,11 +139,11 @@ def follows_definition(table: pd.DataFrame, least: float = 0.8) -> tuple[bool, s
         format_number(slope["predicted"]),
     )
     if not np.isfinite([low, high]).all():
-        few = f"{slope['n']:.0f} edited ECGs are too few to tell whether"
+        few = f"{slope['n']:.0f} edited ECGs are too few to decide whether"
         return False, f"{few} the network follows the definition: slope {value} of 1"
     value += f" (95 % interval {interval(low, high, '.2f')}) of 1"
     if high < least or low > 2 - least:
         return False, f"the network does not follow the definition: slope {value}"
     if low < least or high > 2 - least:
-        return False, f"it cannot be told whether the network follows the definition: slope {value}"
+        return False, f"it is unclear whether the network follows the definition: slope {value}"
     return True, f"the network follows the definition: slope {value}"

@@ -1,7 +1,7 @@
-"""Networks trained on known readouts: made, admitted by measurement, and their maps scored.
+"""Networks trained on known readouts: training, admission, and scores of their maps.
 
-A network is known by (kind, place, initialisation); the networks, not the ECGs, are what a
-statement about a method is repeated over.
+A network is named by (kind, place, initialisation). The network, not the ECG, is the unit of
+replication.
 """
 
 import json
@@ -33,7 +33,7 @@ from .performance import model_errors
 from .readouts import KINDS, PLACES, Readout, readout
 
 LEAST_R2 = 0.95
-LEAST_R2_DECOY = 0.7  # QT itself has to be learnt, from few ECGs
+LEAST_R2_DECOY = 0.7  # the network has to learn QT itself, from few ECGs
 MOST_OUTSIDE = 2.0  # times the RMSE may grow when everything outside the mask is swapped
 READS_MARKER, IGNORES_MARKER = 0.8, 0.1  # ms of the prediction for a ms of the marker
 MARKER_MS = 20.0
@@ -102,7 +102,7 @@ def made(known: Known, records: Medians, shift_ms: float = 0.0) -> Readout:
 
 
 def train(known: Known, data: Medians, effort: Effort, state: Path, device: torch.device):
-    """Train a network; a training that was stopped goes on from its state."""
+    """Train a network; an interrupted training continues from its state."""
     parts = []
     for split in SPLITS[:2]:
         most = effort.records if split == "train" else -(-effort.records // 3)
@@ -118,7 +118,7 @@ def train(known: Known, data: Medians, effort: Effort, state: Path, device: torc
 
 
 def admission(network: nn.Module, known: Known, records: Medians) -> dict:
-    """Whether a network has learnt its label and reads it from the mask alone.
+    """Whether a network has learned its label and reads it from the mask alone.
 
     records: test records as they were, several of them. Returns ``r2``, ``rmse``, ``rmse_swapped``
     (everything outside the mask taken from another record; in ``interval`` all other leads),
@@ -126,8 +126,8 @@ def admission(network: nn.Module, known: Known, records: Medians) -> dict:
     moved), ``admitted`` and ``reason``.
     """
     if len(records.record_id) < 2:
-        told = "too few test records" + (" with a known QT" if KINDS[known.kind].needs_qt else "")
-        return {"n": len(records.record_id), "admitted": False, "reason": told}
+        reason = "too few test records" + (" with a known QT" if KINDS[known.kind].needs_qt else "")
+        return {"n": len(records.record_id), "admitted": False, "reason": reason}
     planted = made(known, records)
     errors = model_errors(planted.values, predict(network, planted.beats))
     row = {"n": int(errors["n"]), "r2": float(errors["r2"]), "rmse": float(errors["rmse"])}
@@ -166,12 +166,12 @@ def scores(
 ) -> pd.DataFrame:
     """How well each map finds the known truth: rows of SCORE_COLUMNS, means over the records.
 
-    ``sensitivity`` asks where a change would matter, ``contribution`` for what was there, both by
-    ``metrics.share_found``; in ``interval`` the first is the whole silent lead and the second the
-    two bumps. Maps against the mean beat (12, 600) are held against the contribution of the
+    ``sensitivity``: where a change would matter, ``contribution``: which voltages contributed, both
+    by ``metrics.share_found``; in ``interval`` the first is the whole silent lead, the second the
+    two bumps. Maps against the mean beat (12, 600) are compared with the contribution of the
     difference from it. ``signed_…``: the cosine with the exact values. ``marker`` (``shortcut`` and
-    ``decoy``): the share of the most marked points that lie on the marker. Among the methods are
-    the control maps and, as ``oracle``, the truth itself.
+    ``decoy``): the share of the most marked points that lie on the marker. The methods include the
+    control maps and, as ``oracle``, the truth itself.
     """
     rows = []
     flat, mean = (truths(known.kind, planted, b) for b in (0.0, np.asarray(mean_beat_uv)))
@@ -273,7 +273,7 @@ def make(
     effort: Effort,
     device: torch.device,
 ) -> pd.DataFrame:
-    """Train, admit, draw and score one network in its folder; what is there already is kept.
+    """Train, admit, draw and score one network in its folder; existing files are kept.
 
     Writes model.safetensors, metrics.json, attributions.h5 and scores.csv, and returns the scores:
     empty if the network is not admitted.
@@ -310,9 +310,9 @@ def benchmark(
     effort: Effort | None = None,
     device: str = "auto",
 ) -> pd.DataFrame:
-    """Make these networks one after the other, and write ``planted/scores.csv`` after each.
+    """Train and score these networks in turn, and write ``planted/scores.csv`` after each.
 
-    A run that was stopped goes on where it was. Returns the scores of all that were admitted.
+    An interrupted run continues. Returns the scores of all admitted networks.
     """
     effort, networks, tables = effort or Effort(), list(networks), []
     with progress(len(networks), "networks with known readouts") as bar:
@@ -333,9 +333,9 @@ def admissions(root: str | Path) -> pd.DataFrame:
 
 
 def benchmark_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Scores of many networks: those of this run if there are several places, else those shipped.
+    """Scores of many networks: of this run if it has several places, else the pretrained ones'.
 
-    To the shipped table come the run's methods that it does not know, on the shipped networks.
+    Methods that are missing in that table are added with their scores in this run.
     """
     path = pretrained.folder() / "benchmark.csv"
     if not path.is_file() or scores.model.nunique() > 1:

@@ -1,8 +1,4 @@
-"""How right is a map? Numbers from arrays, a value for each record; no network is run here.
-
-maps: (record, lead, time). To judge a map in another way, write a function here and use it where
-the experiment does (agreement, known_networks).
-"""
+"""Measures of maps (record, lead, time), a value for each record; no network is run here."""
 
 import numpy as np
 from scipy.stats import rankdata
@@ -24,7 +20,7 @@ def segment_sums(maps: np.ndarray, segment_ms: float = SEGMENT_MS) -> np.ndarray
 def spearman(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Spearman's rank correlation of each record: (record, ...) twice → (record,).
 
-    Chance: 0. It cannot tell how much larger the large values are. NaN where values are not finite
+    Chance: 0. It ignores how much larger the large values are. NaN where values are not finite
     or all equal.
     """
     a, b = (_flat(part) for part in (values, others))
@@ -52,8 +48,9 @@ def share_found(maps: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
     truth: (record, lead, time), not negative; K: how many points of a record have more than a tenth
     of its maximum. For a mask this is the relevance rank accuracy of Arras et al., Information
-    Fusion 81:14 (2022). Points that tie for the last places count as a draw among them would take
-    them. Chance: about K of all points. It cannot tell how much relevance lies elsewhere. NaN for a
+    Fusion 81:14 (2022). Points that tie for the last places count
+    as in a random draw among them. Chance: about K of all points. It ignores how much relevance
+    lies elsewhere. NaN for a
     truth that is zero and for a map that is not finite.
     """
     weight, truth = np.abs(_flat(maps)), _flat(truth)

@@ -1,8 +1,7 @@
-"""Does a map depend on what was learnt? Randomised networks, other trainings, and a little noise.
+"""Does a map depend on the learned weights? Randomised networks, other trainings, and small noise.
 
-All compare maps that are drawn with the settings of those shown. None of it shows that a map is
-right: one that marks the wrong place can depend on the weights, agree between trainings and be
-stable.
+All maps are drawn with the settings of those shown. None of these tests shows that a map is right:
+one that marks the wrong place can depend on the weights, agree between trainings and be stable.
 """
 
 import copy
@@ -36,9 +35,9 @@ def cascade(
 ) -> Iterator[tuple[str, StevenNet]]:
     """Copies of a network whose weights are shuffled from the output down, one more part at a time.
 
-    Cascading randomisation of Adebayo et al., arXiv 1810.03292. Every weight tensor of a part keeps
-    its values in another order, so that scales stay. beats_uv: (record, 12, 600) µV by which the
-    batch norms of shuffled parts are set anew. record: whose shuffle it is, each another. Yields
+    Cascading randomisation of Adebayo et al., arXiv 1810.03292. Each weight tensor is permuted, so
+    scales are kept. beats_uv: (record, 12, 600) µV to which the batch norms of
+    shuffled parts are fitted. record: whose shuffle it is, each another. Yields
     (stage, copy); the given network is not changed.
     """
     copied = copy.deepcopy(model).eval()
@@ -74,7 +73,7 @@ def _renew_statistics(model: StevenNet, parts: Sequence[str], beats_uv: np.ndarr
 def likeness(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Spearman's correlation of |map| over all points: (record,). Chance: 0.
 
-    Adebayo et al. (2018). The many points that matter little weigh as much as the few that matter.
+    Adebayo et al. (2018). The many irrelevant points weigh as much as the few relevant ones.
     """
     return metrics.spearman(np.abs(maps), np.abs(others))
 
@@ -82,7 +81,7 @@ def likeness(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
 def beyond_chance(
     method: str, likeness_found: np.ndarray, maps: np.ndarray, factor: np.ndarray, seed: int
 ) -> np.ndarray:
-    """(r - r₀) / (1 - r₀) of each record, r₀ what random numbers times the same factor reach.
+    """(r - r₀) / (1 - r₀) of each record, r₀ for random numbers times the same factor.
 
     Any two maps that are multiplied by the same beat are alike, whatever the networks. factor:
     (record, lead, time), what the method multiplies by.
@@ -115,7 +114,7 @@ def randomisation(
     Each record has a shuffle of its own. maps: those shown, of the records, drawn with options, the
     arguments of ``attribute``; calibration_uv: beats for the batch norms of the shuffled networks.
     Rows of agreement.COLUMNS, part ``weights``; scores ``last_layer``, ``upper_half`` and
-    ``all_layers``. Controls, which do not know the network, stay as they are: 1.
+    ``all_layers``. Controls do not depend on the network: 1.
     """
     methods, seed = [method for method in maps if method in METHODS], options["seed"]
     beats = np.asarray(records.medians, np.float32)

@@ -32,8 +32,8 @@ class Beats:
     """What a kind is made from.
 
     beats: (record, 12, 600) floating µV, may be changed. draw: generator of the place. draws:
-    a generator for each record. labels: (record,) QT in ms, for kinds that need it; shift_ms: of
-    what a marker tells.
+    a generator for each record. labels: (record,) QT in ms, for kinds that need it; shift_ms:
+    added to the value that a marker shows.
     """
 
     beats: np.ndarray
@@ -115,21 +115,21 @@ def interval(given: Beats) -> Readout:
 
 
 def shortcut(given: Beats) -> Readout:
-    """The beat's own QT, and a bump whose time gives it away: a ms for a ms. Mask: the bump."""
+    """The beat's own QT, and a bump that moves 1 ms per ms of QT. Mask: the bump."""
     return _with_marker(given, given.labels)
 
 
 def decoy(given: Beats) -> Readout:
-    """The beat's own QT, and the same bump at a time that tells nothing. Mask: the bump."""
-    told = generator(0, "decoy").normal(QT_MS, 25.0, 4096)  # as wide as QT is among the ECGs
-    rows = [int(draw.integers(len(told))) for draw in given.draws]
-    return _with_marker(given, told[rows])
+    """The beat's own QT, and the same bump at a random time. Mask: the bump."""
+    random = generator(0, "decoy").normal(QT_MS, 25.0, 4096)  # as wide as QT is among the ECGs
+    rows = [int(draw.integers(len(random))) for draw in given.draws]
+    return _with_marker(given, random[rows])
 
 
-def _with_marker(given: Beats, told_ms: np.ndarray) -> Readout:
+def _with_marker(given: Beats, shown_ms: np.ndarray) -> Readout:
     middle = given.middle(60, 100)  # 120 to 200 ms: before P
     height = given.draw.choice([-1, 1]) * given.draw.uniform(*BUMP_UV)
-    places = middle + np.rint((told_ms + given.shift_ms - QT_MS) / MS_PER_SAMPLE)
+    places = middle + np.rint((shown_ms + given.shift_ms - QT_MS) / MS_PER_SAMPLE)
     bumps = _bump(np.clip(places, REACH, 200)[:, None])
     given.beats[:, given.lead] += height * bumps
     return Readout(_stored(given.beats), given.labels, _in_lead(bumps >= FOOT, given.lead))
@@ -172,8 +172,8 @@ KINDS = {
     "level": Kind(level, "weighted mean voltage in a window of one lead", "µV"),
     "contrast": Kind(contrast, "difference of two such windows of one lead", "µV"),
     "interval": Kind(interval, "time between two bumps in a silent lead", "ms"),
-    "shortcut": Kind(shortcut, "QT, with a marker that tells it", "ms", True),
-    "decoy": Kind(decoy, "QT, with a marker that tells nothing", "ms", True),
+    "shortcut": Kind(shortcut, "QT, with a marker whose time gives it away", "ms", True),
+    "decoy": Kind(decoy, "QT, with a marker at a random time", "ms", True),
 }
 
 
@@ -188,8 +188,8 @@ def readout(
     """Beats (record, 12, 600) of a kind, with lead and time of the place-th of PLACES places.
 
     Lead and window depend on (kind, place) alone, what differs between records on the record id.
-    labels: (record,) QT in ms; shift_ms: by how much the marker of ``shortcut`` and ``decoy`` tells
-    more than it would, the label staying. Raises ValueError for an unknown kind or place, and for
+    labels: (record,) QT in ms; shift_ms: added to what the marker of ``shortcut`` and ``decoy``
+    shows, with the label unchanged. Raises ValueError for an unknown kind or place, and for
     missing labels.
     """
     row = KINDS[check_choice("kind of readout", kind, KINDS)]

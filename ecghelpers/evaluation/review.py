@@ -22,7 +22,7 @@ ALL = "all"
 PASSES, FAILS, UNCLEAR = "passes", "fails", "unclear"
 COLUMNS = ["target", "method", "test", "value", "low", "high", "chance", "verdict"]
 COLUMNS += ["n", "unit_of_n"]
-BLIND = (VOLTAGE, SLOPE, RANDOM)  # they know nothing of the network: a test they pass is void
+BLIND = (VOLTAGE, SLOPE, RANDOM)  # independent of the network: a test they pass is void
 NO_METHOD = (*BLIND, MEAN_MAP, ORACLE, CEILING)
 KNOWN = ("level", "contrast", "interval")
 CHOSEN_ON = 8  # limits were chosen on places 1 to 8; the others are for confirmation
@@ -296,7 +296,7 @@ def from_ratings(scores: pd.DataFrame) -> list[dict]:
 
 
 def voided(table: pd.DataFrame) -> dict[str, list[str]]:
-    """Test → the controls that pass it, for tests that therefore tell nothing."""
+    """Void test → the controls that pass it."""
     passed = table[table.method.isin(BLIND) & (table.target == ALL) & (table.verdict == PASSES)]
     return {test: list(part.method) for test, part in passed.groupby("test", sort=False)}
 

@@ -1,4 +1,4 @@
-"""The distance to the neighbouring beats, told from what of them lies in the median beat."""
+"""The distance to the neighbouring beats, estimated from their parts within the median beat."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from ..ecg import BEAT_SAMPLES, FIDUCIALS, INDEPENDENT_LEADS, LEADS, MS_PER_SAMP
 
 EIGHT = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
 SHORTEST = 160  # samples (320 ms) from beat to beat
-IN_SIGHT = 6  # samples of the next beat that must lie in the window
+MINIMUM_OF_NEXT = 6  # samples of the next beat that must lie in the window
 AFTER_T = 15  # samples (30 ms) after T from which the neighbour is looked for
 LEAST_OVERLAP = 40  # samples over which a beat is compared with itself
 SAMPLES_A_MINUTE = 60000 / MS_PER_SAMPLE
@@ -17,10 +17,10 @@ def rr_samples(
 ) -> np.ndarray:
     """(record,) distance to the next beat in samples: from the rate (per minute) where it is known.
 
-    Elsewhere what follows T is laid over the beat itself, at every distance at which its beginning
-    would be in sight; the one with the least mean squared difference is taken. On 254 ECGs of the
-    generator the rate told so differed from the measured one by 0.3 /min (median; 3.3 in one of
-    twenty). NaN where nothing of the next beat is in sight.
+    Elsewhere the segment after T is compared with the beat itself at every distance at which the
+    next beat would begin within the window; the smallest mean squared difference decides. On 254
+    generated ECGs the rate differed from the measured one by 0.3 /min (median; 95th percentile
+    3.3). NaN where the next beat lies outside the window.
     """
     beats, fiducials = np.asarray(beats_uv, float), np.asarray(fiducials, float)
     rates = np.full(len(beats), np.nan) if rate is None else np.array(rate, float)
@@ -37,10 +37,10 @@ def _from_the_beat(beat: np.ndarray, at: dict[str, float]) -> float:
     if not (np.isfinite(first) and np.isfinite(at["toffset"]) and np.isfinite(beat).all()):
         return float("nan")
     after_t = int(at["toffset"]) + AFTER_T
-    distances = range(SHORTEST, int(BEAT_SAMPLES - first - IN_SIGHT))
+    distances = range(SHORTEST, int(BEAT_SAMPLES - first - MINIMUM_OF_NEXT))
     errors = [_difference(beat, max(after_t, distance), distance) for distance in distances]
     best = int(np.argmin(errors)) if errors else -1
-    # At the longest distance nothing of the next beat need be in sight.
+    # At the longest distances the next beat may lie outside the window.
     certain = 0 <= best < len(errors) - 2 and np.isfinite(errors[best])
     return float(distances[best]) if certain else float("nan")
 

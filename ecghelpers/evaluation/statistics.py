@@ -1,4 +1,4 @@
-"""How sure a mean is (bootstrap), and whether a paired difference is real (sign flips, Holm).
+"""Intervals of means (bootstrap, Student's t) and tests of paired differences (sign flips, Holm).
 
 Sign flips: under no effect each difference is as likely positive as negative, and as large, so
 flipping signs shows what chance alone gives (Fisher, The Design of Experiments, 1935; Good,
@@ -162,8 +162,7 @@ def t_interval(values: np.ndarray, groups: Sequence | None = None) -> dict[str, 
     """n, value (mean), low and high (95 %, Student's t) of what is known of (item,).
 
     groups: (item,) what is independent of what; their means count. n: items. The ends are NaN below
-    two groups. For few groups, of which sign flips could tell nothing; it assumes about normal
-    means.
+    two groups. For few groups, too few for sign flips; it assumes nearly normal means.
     """
     values = np.asarray(values, np.float64)
     groups = np.arange(len(values)) if groups is None else np.asarray(groups)

@@ -65,7 +65,7 @@ def agreement(truth, prediction, target: str, record_id=None, split: str = "test
 
     truth, prediction: (record,) in target unit. The right-hand panel shows the difference against
     the measured value, with its mean and the limits of agreement, mean ± 1.96 SD (Lancet 327:307);
-    against the measured value and not the mean of both, since that is the yardstick here. The
+    against the measured value and not the mean of both, which is the reference here. The
     records with the largest errors are named.
     """
     truth, prediction = np.asarray(truth, float).ravel(), np.asarray(prediction, float).ravel()

@@ -77,7 +77,7 @@ def review_figure(table: pd.DataFrame) -> Picture:
     handles = [Rectangle((0, 0), 1, 1, facecolor=CELL_STYLES[name][0]) for name in WORDS]
     texts = [f"{CELL_STYLES[name][1]} {text}" for name, text in WORDS.items()]
     handles.append(Rectangle((0, 0), 1, 1, facecolor=VOID))
-    texts.append("void: a map that knows nothing of the network passes")
+    texts.append("void: a map that does not depend on the network passes")
     figure.legend(handles, texts, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     return figure
 

@@ -33,7 +33,7 @@ def edited_beat(
 ) -> Picture:
     """Some leads of the first record that could be edited, before and after.
 
-    beats_uv, edited: (record, 12, time) in µV; edited is NaN where there was no room.
+    beats_uv, edited: (record, 12, time) in µV; edited is NaN where the edit does not fit.
     """
     valid = np.flatnonzero(np.isfinite(edited).all((1, 2)))
     figure = Picture(2.8)
@@ -47,7 +47,7 @@ def edited_beat(
             axes.plot(time, beats_uv[record, row] / 1000, color=GREY, lw=1.8, label="before")
             axes.plot(time, edited[record, row] / 1000, color=BLUE, lw=1, label="after")
             axes.legend(frameon=False, fontsize=9)
-    figure.suptitle(title if len(valid) else f"{title}: no ECG had room for it", fontsize=11)
+    figure.suptitle(title if len(valid) else f"{title}: it fits no ECG", fontsize=11)
     return figure
 
 

@@ -123,7 +123,7 @@ def test_one_donor_gives_no_reliability_but_effects(measured):
     )
     table = agreement.agreement({"right": np.abs(records.medians)}, once)
     assert table[table.method == "ceiling"].value.isna().all()
-    assert np.isfinite(table[table.score == "flat"].value).all()
+    assert np.isfinite(table[table.score == "signed_flat"].value).all()
 
 
 def test_sums_over_coalitions_tell_what_single_segments_cannot():

@@ -55,7 +55,7 @@ def test_no_records_one_record_and_no_fiducials_give_empty_cells(gan_beats):
     one = _table(gan_beats, ReadsR(1.0), rows=slice(0, 1))
     assert (one["n"] == 1).all() and one["predicted_low"].isna().all()
     follows, sentence = follows_definition(one)
-    assert not follows and sentence.startswith("1 edited ECGs are too few to tell")
+    assert not follows and sentence.startswith("1 edited ECGs are too few to decide")
     missing = np.full_like(gan_beats.fiducials, np.nan)
     for target in EDITS:
         table = effects_table(ReadsR(1.0), gan_beats.medians, missing, target, measured_records=2)
