@@ -257,15 +257,6 @@ def pretrained_network(known: Known, device: str = "auto") -> StevenNet:
     return pretrained.network_of(pretrained.known_card(known.kind, known.number), device)
 
 
-def publish(known: Known, root: str | Path, place: str | Path) -> None:
-    """Write a network of a results folder to ``planted/<kind>`` of place, with its card."""
-    folder, kind = known.folder(root), KINDS[known.kind]
-    card = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    card |= {"target": f"planted/{known.kind}", "model": known.number}
-    card |= {"label": kind.label, "unit": kind.unit}
-    pretrained.write_network(load_model(folder / "model.safetensors"), card, Path(place))
-
-
 def make(
     known: Known,
     data: Medians,

@@ -28,7 +28,7 @@ from ..prediction import prepare_for_inference
 from ..runtime import progress
 from .controls import label
 from .performance import check_predictions
-from .statistics import bootstrap_weights, mean_interval, sign_flip_test, verdicts
+from .statistics import mean_interval, sign_flip_test, verdicts
 
 AUC_STEPS = (5, 10, 15, 25)
 COLUMNS = (1, 3, 8, 20, 56, 283, 1428, POINTS)  # points perturbed under every operator
@@ -103,8 +103,7 @@ def error_curves(
     truth: np.ndarray, predictions: Mapping[str, np.ndarray], groups: Sequence | None = None
 ) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Method → mean absolute error against step with its 95 % interval: (mean, low, high)."""
-    weights = bootstrap_weights(len(truth), groups=groups)
-    return {m: mean_interval(absolute_errors(truth, p), weights) for m, p in predictions.items()}
+    return {m: mean_interval(absolute_errors(truth, p), groups) for m, p in predictions.items()}
 
 
 def area(curves: np.ndarray, steps: int) -> np.ndarray:
@@ -142,16 +141,15 @@ def perturbation_table(
     ValueError for other shapes, and for values that are not finite.
     """
     check_predictions(truth, predictions)
-    weights = bootstrap_weights(len(truth), groups=groups)
     steps = next(iter(predictions.values())).shape[1] - 1
     errors = {m: absolute_errors(truth, p) for m, p in predictions.items()}
     rows = []
     for method, predicted in predictions.items():
         row = {"target": target, "method": method, "n": len(truth), "steps": steps, "sd": sd}
-        row |= _with_interval("aopc", aopc(predicted), weights)
+        row |= _with_interval("aopc", aopc(predicted), groups)
         row["aopc_sd"] = row["aopc"] / sd
         for count in sorted({min(k, steps) for k in AUC_STEPS}):
-            row |= _with_interval(f"auc{count}", area(errors[method], count), weights)
+            row |= _with_interval(f"auc{count}", area(errors[method], count), groups)
         rows.append(row)
     table = pd.DataFrame(rows)
     if RANDOM in errors:
@@ -174,8 +172,10 @@ def _against_random(errors: Mapping, steps: int, groups: Sequence | None) -> pd.
     return table.assign(beats_random=table["method"].map(answers).fillna(""))
 
 
-def _with_interval(name: str, values: np.ndarray, weights: np.ndarray) -> dict[str, float]:
-    mean, low, high = mean_interval(values, weights)
+def _with_interval(
+    name: str, values: np.ndarray, groups: Sequence | None = None
+) -> dict[str, float]:
+    mean, low, high = mean_interval(values, groups)
     return {name: float(mean), f"{name}_low": float(low), f"{name}_high": float(high)}
 
 
@@ -229,6 +229,6 @@ def relevance_gains(perturbed: Perturbation, sd: float) -> pd.DataFrame:
             for order in ORDERS
         )
         gains = (first - last) / (columns[-1] - columns[0]) / sd
-        row = _with_interval("gain", gains, bootstrap_weights(len(gains)))
+        row = _with_interval("gain", gains)
         rows.append({"method": method, "operator": operator, "n": len(gains)} | row)
     return pd.DataFrame(rows, columns=["method", "operator", "n", "gain", "gain_low", "gain_high"])

@@ -7,7 +7,7 @@ map. To add a kind, write a function (Beats) → Readout and give it a row in KI
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -70,12 +70,6 @@ class Readout:
     mask: np.ndarray
     sensitivity: np.ndarray | None = None
     contribution: np.ndarray | None = None
-
-    def subset(self, rows: slice | np.ndarray) -> "Readout":
-        """The records that a slice or an index array chooses."""
-        fields = ("beats", "values", "mask", "sensitivity", "contribution")
-        parts = {name: getattr(self, name) for name in fields}
-        return replace(self, **{n: None if v is None else v[rows] for n, v in parts.items()})
 
 
 def level(given: Beats) -> Readout:

@@ -1,4 +1,4 @@
-"""Intervals of means (bootstrap, Student's t) and tests of paired differences (sign flips, Holm).
+"""Intervals of means (Student's t) and tests of paired differences (sign flips, Holm).
 
 Sign flips: under no effect each difference is as likely positive as negative, and as large, so
 flipping signs shows what chance alone gives (Fisher, The Design of Experiments, 1935; Good,
@@ -16,40 +16,12 @@ from ..runtime import generator
 
 ALPHA = 0.05
 CONFIDENCE = 0.95
-RESAMPLES = 2000
 EXACT_UP_TO = 14  # groups: all their sign patterns are counted
 FLIPS = 20_000  # sign patterns drawn for more
 SIGNS_AT_ONCE = 2**24  # held in memory: thousands of records have more signs than fit
 LEAST = 6  # groups: with five, the smallest two-sided p is 2 / 2^5 > ALPHA
 HALVINGS = 32  # of the way in which an end of the interval is looked for
 STEADY = 3.0  # standard errors of a drawn p by which it must miss a limit to say anything
-
-
-def bootstrap_weights(records: int, seed: int = 0, groups: Sequence | None = None) -> np.ndarray:
-    """(resample, record) weights of a bootstrap over records, each row summing to one.
-
-    groups: (record,) patient of each record; patients are drawn, with all their records. The same
-    weights for every method make the comparison a paired one.
-    """
-    groups = np.arange(records) if groups is None else np.asarray(groups)
-    names, number = np.unique(groups, return_inverse=True)
-    equal = np.full(len(names), 1 / len(names))
-    counts = generator(seed, "bootstrap").multinomial(len(names), equal, size=RESAMPLES)
-    drawn = counts[:, number]
-    return (drawn / drawn.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def mean_interval(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Mean over records and the ends of its 95 % percentile-bootstrap interval.
-
-    values: (record, ...); weights: from bootstrap_weights. Each result has the shape of one record.
-    """
-    flat = values.reshape(len(values), -1).astype(np.float64)
-    resampled = weights @ flat
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(resampled, (tail, 1 - tail), axis=0)
-    shape = values.shape[1:]
-    return flat.mean(0).reshape(shape), low.reshape(shape), high.reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -149,8 +121,7 @@ def summary(values: np.ndarray, groups: Sequence | None = None) -> dict[str, flo
     """n, value (mean), low and high (95 % interval over records) of what is known of (record,).
 
     The interval holds every mean that a sign-flip test does not reject, because verdicts rest on
-    it, and a bootstrap's is too narrow for few records. groups: (record,) patients. The ends are
-    NaN below the six that such a test needs, all but n below one.
+    it. groups: (record,) patients. The ends are NaN below six groups, all but n below one.
     """
     test = sign_flip_test(values, groups)
     low, high = (end if np.isfinite(end) else np.nan for end in (test.low, test.high))
@@ -178,3 +149,10 @@ def t_interval(values: np.ndarray, groups: Sequence | None = None) -> dict[str, 
         reach = t.ppf((1 + CONFIDENCE) / 2, len(names) - 1) * means.std(ddof=1) / len(names) ** 0.5
         row |= {"low": row["value"] - reach, "high": row["value"] + reach}
     return row
+
+
+def mean_interval(values: np.ndarray, groups: Sequence | None = None) -> tuple[np.ndarray, ...]:
+    """Mean of (record, ...) over records and the ends of its 95 % interval, of t_interval."""
+    found = [t_interval(column, groups) for column in values.reshape(len(values), -1).T]
+    shape = values.shape[1:]
+    return tuple(np.reshape([one[end] for one in found], shape) for end in ("value", "low", "high"))
