@@ -271,7 +271,8 @@ def confirmation(scores: pd.DataFrame) -> pd.DataFrame:
     those held back.
 
     scores: as in from_known. A row a test and method; value, low, high, verdict and n at both, the
-    latter ending in ``_held_back``; confirmed: whether a verdict at the first holds at the second.
+    latter ending in ``_held_back``. confirmed: "yes" if a verdict at the first holds at the second,
+    "no" if it is the opposite there, "unclear" if there is none.
     """
     chosen = place_of(scores) <= CHOSEN_ON
     keys = ["test", "method"]
@@ -280,8 +281,10 @@ def confirmation(scores: pd.DataFrame) -> pd.DataFrame:
         table = put_together(from_known(part)).query("target == @ALL")
         halves.append(table[[*keys, "value", "low", "high", "verdict", "n"]])
     table = halves[0].merge(halves[1], on=keys, suffixes=("", "_held_back"))
-    same = (table.verdict == table.verdict_held_back).map({True: "yes", False: "no"})
-    return table.assign(confirmed=same.where(table.verdict.isin([PASSES, FAILS]), ""))
+    answers = np.where(table.verdict == table.verdict_held_back, "yes", "no")
+    undecided = ~table.verdict_held_back.isin([PASSES, FAILS])
+    answers = np.where(undecided, "unclear", answers)
+    return table.assign(confirmed=np.where(table.verdict.isin([PASSES, FAILS]), answers, ""))
 
 
 def from_ratings(scores: pd.DataFrame) -> list[dict]:
