@@ -1,6 +1,6 @@
 """The order of a reading study and its rows, as the view makes them: written again, to test it.
 
-settings: of ``study.settings``; without, every map of the first model of each target.
+settings: of a Chosen study; without, every map of the first model of each target.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,14 @@ from ecghelpers.study.for_views import POOL
 from ecghelpers.study.marks import mark, text_hash
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the settings of a study choose."""
+
+    targets: tuple[str, ...]
+    records: int
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""The blinded reading study: settings, ratings kept and checked (reading_study), results."""
+"""The blinded reading study: ratings kept and checked (reading_study), and their results."""

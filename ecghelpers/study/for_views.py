@@ -4,23 +4,33 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..attribution_methods import METHODS
+from ..ecg import TARGETS
 from ..formatting import format_number, interval
 from . import results
 from .reading_study import Study
-from .settings import SCALE, SECONDS_A_MAP, default, question
 
+RECORDS = 2  # proposed, of one target: 20 maps, some five minutes
+FIRST = "qt"  # the target proposed where it has maps
+SECONDS_A_MAP = 12  # before the reader has rated any
+SCALE = {1: "not at all", 5: "exactly there"}
+QUESTION = "Does it mark where you would measure the {}?"
+QUESTIONS = {
+    "VentRate": "Does it mark the neighbouring beats, by which you would measure the heart rate?",
+    "STJ_v5": "Does it mark where you would measure the J point in V5?",
+}
 POOL = 50  # records of a network that can be rated, as many as a page holds
 VERDICTS = {"yes": "above random", "no": "below random", "unclear": "not different from random"}
 
 
 def setup(networks: Sequence[Mapping]) -> dict:
     """The questions and the proposed settings; networks: of a Study."""
-    proposed = default(networks)
+    targets = list(dict.fromkeys(network["target"] for network in networks))
+    questions = {target: QUESTION.format(TARGETS[target].label) for target in targets} | QUESTIONS
     return {
-        "questions": {n["target"]: question(n["target"]) for n in networks},
+        "questions": {target: questions[target] for target in targets},
         "scale": SCALE,
-        "targets": list(proposed.targets),
-        "records": proposed.records,
+        "targets": [FIRST] if FIRST in targets else targets[:1],
+        "records": min(RECORDS, max((len(n["records"]) for n in networks), default=1)),
         "pool": POOL,
         "seconds": SECONDS_A_MAP,
     }

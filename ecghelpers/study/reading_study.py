@@ -11,6 +11,7 @@ study.
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,7 +20,6 @@ import pandas as pd
 
 from ..data.checks import read_bytes, shown_id
 from .marks import mark, study_id, text_hash
-from .settings import reader_name
 
 COLUMNS = ("reader", "time", "version", "study", "target", "model", "record", "code")
 COLUMNS += ("beside", "score", "text", "mark", "settings")
@@ -173,6 +173,11 @@ def _parse(text: str, name: str) -> pd.DataFrame:
     table = table.reindex(columns=COLUMNS, fill_value="").astype({"score": int, "model": int})
     table.attrs["cut"] = len(rows) - len(whole)
     return table
+
+
+def reader_name(text: str) -> str:
+    """A reader's name without regard to case and spaces: AB for " ab"."""
+    return " ".join(unicodedata.normalize("NFC", text).split()).upper()
 
 
 def reader_file(folder: str | Path, reader: str) -> Path:

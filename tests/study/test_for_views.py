@@ -5,6 +5,7 @@ import json
 import pytest
 import reading
 
+from ecghelpers.ecg import TARGETS
 from ecghelpers.study import for_views, reading_study
 
 METHODS = ["saliency", "deeplift", "smoothgrad", "random"]
@@ -42,3 +43,6 @@ def test_the_setup_proposes_twenty_maps_of_one_target(study):
     told = for_views.setup([NETWORK | {"target": target} for target in ("pr", "qt")])
     assert told["targets"] == ["qt"] and told["records"] == 2
     assert told["questions"]["qt"] == "Does it mark where you would measure the QT interval?"
+    of_all = for_views.setup([NETWORK | {"target": target} for target in TARGETS])
+    assert len(set(of_all["questions"].values())) == len(TARGETS)
+    assert for_views.setup([NETWORK | {"target": "pr"}])["targets"] == ["pr"]

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 import reading
 
-from ecghelpers.ecg import TARGETS
-from ecghelpers.study import reading_study, settings
+from ecghelpers.study import reading_study
 from ecghelpers.study.marks import text_hash
 
 METHODS = ["saliency", "deeplift", "random"]
@@ -150,13 +149,14 @@ def test_gathering_a_folder_leaves_out_other_studies_and_damaged_files(study, tm
 
 
 def test_a_reader_is_one_whatever_the_case(study, tmp_path):
-    assert settings.reader_name("  a\u030ab  Cd\n") == "ÅB CD"
+    assert reading_study.reader_name("  a\u030ab  Cd\n") == "ÅB CD"
     item = reading.items(study, "AB")[0]
     for name, score in (("AB", 2), (" ab", 4)):
-        study.keep(tmp_path, reading.row(study, name, item, score, ""))
+        study.keep(tmp_path, reading.row(study, name, item, score, settings="maps=1"))
     [path] = tmp_path.iterdir()
     table, left_out = study.gather(tmp_path)
     assert list(table["score"]) == [4] and list(table["reader"]) == ["AB"] and not left_out
+    assert list(table["settings"]) == ["maps=1"]
     # a page's file of the same reader under another name of the same letters
     older = reading.row(study, "Ab", reading.items(study, "AB")[1], 1, "") | {
         "time": "2026-01-01T00:00:00.000Z"
@@ -164,21 +164,6 @@ def test_a_reader_is_one_whatever_the_case(study, tmp_path):
     reading_study.append_rating(tmp_path / "ratings-page.csv", older)
     assert [row["score"] for row in study.rows_of(tmp_path, "aB ")] == [1, 4]
     assert study.rows_of(tmp_path, "CD") == []
-
-
-def test_settings_are_kept_with_the_ratings_and_read_back(study, tmp_path):
-    asked = settings.StudyConfig(("qt",), 2, 2)
-    row = reading.row(study, "AB", reading.items(study, "AB")[0], 2, "", settings=asked.text)
-    study.keep(tmp_path, row)
-    table, _ = study.gather(tmp_path)
-    assert list(table["settings"]) == [asked.text]
-
-
-def test_one_target_and_two_records_are_proposed():
-    networks = [{"target": t, "records": ["a"] * 12, "methods": METHODS} for t in TARGETS]
-    assert settings.default(networks) == settings.StudyConfig(("qt",), 2)
-    assert settings.default(networks[:1]).targets == ("VentRate",), "if there is nothing else"
-    assert len({settings.question(target) for target in TARGETS}) == len(TARGETS)
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,11 @@ from conftest import OUTPUT
 from seen import captions, change, drawn, part
 
 from ecghelpers.study import reading_study
-from ecghelpers.study.settings import StudyConfig
 from ecghelpers.views.results_folder import Cases
 from ecghelpers.views.styles import METHOD_LABELS
 
 READER = 'Ø"<B>, R'
-BOTH = StudyConfig(("pr", "qt"), 4, 1)  # as ``begin`` sets it up
+BOTH = reading.Chosen(("pr", "qt"), 4)  # as ``begin`` sets it up
 
 
 @pytest.fixture(scope="module")
