@@ -35,6 +35,9 @@ COLUMNS = (1, 3, 8, 20, 56, 283, 1428, POINTS)  # points perturbed under every o
 EMPTY = ("target", "model", "method", "aopc", "gain", "beats_random")  # of a table without networks
 
 
+GAINS = ("method", "operator", "record_id", "gain")
+
+
 @dataclass(frozen=True)
 class Procedure:
     """steps: single points perturbed one after the other, up to 300; noise_fraction: of the beat's
@@ -214,14 +217,13 @@ def gather_aopc(results: Results, sd: Mapping[str, float], data: Medians) -> pd.
 
 
 def relevance_gains(perturbed: Perturbation, sd: float) -> pd.DataFrame:
-    """Relevance gain of each map under each operator: a row each.
+    """Relevance gain of each map under each operator: method, operator, record_id, gain.
 
     The area under |ŷ - ŷ₀| over the logarithm of the number of points with the most relevant first
-    minus the same with the least relevant first, in SD of the target; columns ``gain_low`` and
-    ``gain_high`` are its 95 % interval. Zero on average for a map that does not depend on the
-    network. Empty unless the operators were followed.
+    minus the same with the least relevant first, in SD of the target. Zero on average for a map
+    that does not depend on the network. Empty unless the operators were followed.
     """
-    columns, rows = np.log(perturbed.columns), []
+    columns, tables = np.log(perturbed.columns), [pd.DataFrame(columns=GAINS)]
     for method, operator in {(m, o): None for m, o, _ in perturbed.operators}:
         start = perturbed.prediction[method][:, :1]
         first, last = (
@@ -229,6 +231,6 @@ def relevance_gains(perturbed: Perturbation, sd: float) -> pd.DataFrame:
             for order in ORDERS
         )
         gains = (first - last) / (columns[-1] - columns[0]) / sd
-        row = _with_interval("gain", gains)
-        rows.append({"method": method, "operator": operator, "n": len(gains)} | row)
-    return pd.DataFrame(rows, columns=["method", "operator", "n", "gain", "gain_low", "gain_high"])
+        found = (method, operator, perturbed.record_id, gains)
+        tables.append(pd.DataFrame(dict(zip(GAINS, found, strict=True))))
+    return pd.concat(tables[1:] or tables, ignore_index=True)

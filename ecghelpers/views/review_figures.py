@@ -67,7 +67,7 @@ def review_figure(table: pd.DataFrame) -> Picture:
     axes.axhline(controls, color="black", lw=1.2)
     axes.set_xlim(0, max(1, len(tests)))
     axes.set_ylim(max(1, len(methods)), 0)
-    names = [fill(t, 11) + ("\nVOID" if t in void else "") for t in tests]
+    names = [fill(t, 12) + ("\nVOID" if t in void else "") for t in tests]
     axes.set_xticks(np.arange(len(tests)) + 0.5, names, fontsize=7)
     axes.xaxis.tick_top()
     names = [fill(label(method), 26) for method in methods]

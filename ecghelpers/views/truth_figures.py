@@ -13,9 +13,9 @@ from ..ecg import LEADS, MS_PER_SAMPLE
 from ..evaluation.controls import label
 from ..evaluation.effects import SLOPE
 from ..evaluation.network_truth import STAGES
-from ..evaluation.statistics import t_interval
-from .picture import Picture
-from .styles import METHOD_STYLES, in_order
+from ..evaluation.review import place_of
+from .method_rows import method_rows
+from .picture import Picture, panels
 
 BLACK, GREY, BLUE, VERMILION = "#000000", "#9a9a9a", "#0072B2", "#D55E00"
 SCORES = {
@@ -37,9 +37,9 @@ def edited_beat(
     """
     valid = np.flatnonzero(np.isfinite(edited).all((1, 2)))
     figure = Picture(2.8)
-    panels = np.atleast_1d(figure.subplots(1, len(leads)))
+    grid = np.atleast_1d(figure.subplots(1, len(leads)))
     time = np.arange(beats_uv.shape[2]) * MS_PER_SAMPLE
-    for axes, row in zip(panels, leads, strict=True):
+    for axes, row in zip(grid, leads, strict=True):
         axes.set_title(LEADS[row], fontsize=10)
         axes.set_xlabel("Time (ms)")
         axes.set_ylabel("Voltage (mV)")
@@ -74,39 +74,15 @@ def doses(table: pd.DataFrame, title: str, unit: str) -> Picture:
 
 
 def known_scores(table: pd.DataFrame, title: str) -> Picture:
-    """Share of the truth found: a panel for each kind and question, a row a method or control.
+    """Share of the truth found, a dot a network: a panel for each kind and question.
 
-    table: of planted/scores.csv or networks/benchmark.csv. A dot is a network, the bar their
-    mean, the line Student's 95 % interval over places.
+    table: of planted/scores.csv or networks/benchmark.csv. Intervals are over places.
     """
+    table = table.assign(group=place_of(table))
     table = table[table.score.isin(SCORES)]
-    panels_of = list(dict.fromkeys(zip(table.kind, table.score, strict=True)))
-    methods = in_order(table.method)[::-1]
-    columns = min(4, max(1, len(panels_of)))
-    rows = -(-len(panels_of) // columns)
-    figure = Picture(0.6 + rows * (0.9 + 0.2 * max(1, len(methods))))
-    grid = np.atleast_1d(figure.subplots(rows, columns, sharey=True, sharex=True)).ravel()
-    for axes, (kind, score) in zip(grid, panels_of, strict=False):
-        part = table[(table.kind == kind) & (table.score == score)]
-        for place, method in enumerate(methods):
-            mine = part[part.method == method]
-            colour = METHOD_STYLES[method][0] if method in METHOD_STYLES else GREY
-            axes.plot(mine.value, np.full(len(mine), place), "o", ms=3, color=colour, alpha=0.35)
-            if len(mine):
-                places = mine.model.astype(str).str.split("-").str[0]
-                found = t_interval(mine.value.to_numpy(), places)
-                axes.plot([found["low"], found["high"]], [place, place], color=colour, lw=1.4)
-                axes.plot(found["value"], place, "|", ms=9, mew=2.2, color=colour)
-        axes.set_title(f"{kind}:\n{SCORES[score]}", fontsize=9)
-        axes.grid(axis="x", lw=0.4, alpha=0.5)
-        axes.set_xlim(-0.05, 1.05)
-    for axes in grid[len(panels_of) :]:
-        axes.set_visible(False)
-    for axes in grid[::columns]:
-        axes.set_yticks(range(len(methods)), [label(m) for m in methods], fontsize=8)
-    figure.supxlabel("Share of the truth among the points marked most", fontsize=9)
-    figure.suptitle(title)
-    return figure
+    panels_of = table.groupby(["kind", "score"], sort=False)
+    parts = {f"{kind}:\n{SCORES[score]}": part for (kind, score), part in panels_of}
+    return method_rows(parts, title, limits=(-0.05, 1.05))
 
 
 def known_beat(
@@ -119,21 +95,21 @@ def known_beat(
     lead = int(mask.sum(1).argmax())
     time = np.arange(beat_uv.shape[1]) * MS_PER_SAMPLE
     figure = Picture(1.9 + 1.2 * len(maps))
-    panels = figure.subplots(1 + len(maps), 1, sharex=True)
+    grid = figure.subplots(1 + len(maps), 1, sharex=True)
     inside = mask[lead].astype(float)
-    for axes in panels:
+    for axes in grid:
         style = {"color": "#F0E442", "alpha": 0.6, "lw": 0, "step": "mid"}
         axes.fill_between(time, 0, inside, transform=axes.get_xaxis_transform(), **style)
-    panels[0].plot(time, beat_uv[lead] / 1000, color=BLACK, lw=1)
-    panels[0].set_ylabel(f"{LEADS[lead]} (mV)")
-    for axes, (method, values) in zip(panels[1:], maps.items(), strict=True):
+    grid[0].plot(time, beat_uv[lead] / 1000, color=BLACK, lw=1)
+    grid[0].set_ylabel(f"{LEADS[lead]} (mV)")
+    for axes, (method, values) in zip(grid[1:], maps.items(), strict=True):
         heat = np.abs(values)
         rest = (heat.sum(0) - heat[lead]) / (len(LEADS) - 1)
         axes.plot(time, heat[lead], color=VERMILION, lw=1, label=LEADS[lead])
         axes.plot(time, rest, color=GREY, lw=1, label="mean of the other leads")
         axes.set_ylabel(f"|{label(method)}|", fontsize=8)
-    panels[1].legend(frameon=False, fontsize=8, loc="upper right")
-    panels[-1].set_xlabel("Time (ms)")
+    grid[1].legend(frameon=False, fontsize=8, loc="upper right")
+    grid[-1].set_xlabel("Time (ms)")
     figure.suptitle(f"{kind}: the network reads the yellow samples")
     return figure
 
@@ -145,11 +121,9 @@ def stages(table: pd.DataFrame, title: str) -> Picture:
     """
     rows = table[table.part == "weights"]
     methods = [m for m in METHODS if m in set(rows.method)]
-    columns = min(6, max(1, len(methods)))
-    figure = Picture(0.8 + 2.1 * -(-len(methods) // columns))
-    grid = figure.subplots(-(-len(methods) // columns), columns, sharex=True, sharey=True)
-    panels, names = np.atleast_1d(grid).ravel(), list(STAGES.values())
-    for axes, method in zip(panels, methods, strict=False):
+    columns, names = min(6, max(1, len(methods))), list(STAGES.values())
+    figure = Picture(0.8 + 2.6 * -(-len(methods) // columns))
+    for axes, method in zip(panels(figure, len(methods), columns), methods, strict=True):
         part = rows[rows.method == method]
         means = [part.value[part.score == name].mean() for name in names]
         for place, name in enumerate(names, 1):
@@ -160,8 +134,7 @@ def stages(table: pd.DataFrame, title: str) -> Picture:
         axes.set_title(label(method), fontsize=9)
         words = ["trained", *(name.replace("_", " ") for name in names)]
         axes.set_xticks(range(len(names) + 1), words, rotation=60, fontsize=8)
-    for axes in panels[len(methods) :]:
-        axes.set_visible(False)
+        axes.set_ylim(-0.3, 1.05)
     figure.supylabel("Rank correlation with the map before,\nbeyond chance", fontsize=9)
     figure.suptitle(title)
     return figure
