@@ -1,4 +1,4 @@
-"""From a source of records to ``medians.h5``, block by block, so that a killed run goes on."""
+"""From a source of records to ``medians.h5``, block by block, so that a killed run can resume."""
 
 import hmac
 import json
@@ -24,11 +24,11 @@ SOURCES = ("gan", *sources.READERS)
 
 
 class Source(Protocol):
-    """Where records come from. Blocks are numbered from zero and always hold the same records."""
+    """A source of records. Blocks are numbered from zero and always contain the same records."""
 
     name: str
-    settings: dict  # JSON values; whatever changes the blocks
-    attributes: dict  # for medians.h5, beside the source's name
+    settings: dict  # JSON values that determine the blocks
+    attributes: dict  # for medians.h5, besides the source's name
 
     @property
     def block_count(self) -> int: ...
@@ -49,15 +49,14 @@ def open_source(
     seed: int = 1,
     device: str = "auto",
 ) -> Source:
-    """The source of a name: ``gan`` (records, seed, device) or files (path, labels_path, labels).
+    """A source by name: ``gan`` (records, seed, device) or files (path, labels_path, labels).
 
-    A relative path starts in the project's folder, as ``results`` does.
-
-    Raises ValueError for an unknown name, and what the source itself raises.
+    Relative paths start in the project's folder, as ``results`` does. Raises ValueError for an
+    unknown name, and the errors of the source itself.
     """
     check_choice("source", name, SOURCES)
     if name == "gan":
-        from .gan import GanSource  # torch, which reading files does without
+        from .gan import GanSource  # imports torch, which files do not need
 
         return GanSource(records, seed, device)
     paths = [from_project(given) if given else "" for given in (path, labels_path)]
@@ -67,14 +66,13 @@ def open_source(
 def collect(source: Source, path: str | Path) -> list[tuple[str, str]]:
     """Write all of a source's records to ``medians.h5``.
 
-    Returns (record id, reason) of the rejected, which also go to ``rejected.csv`` beside the file.
-    Finished blocks are cached beside it (files.ResumeCache); the next call uses them as long as the
-    settings of the source agree. Memory holds one block at a time. Raises ValueError if no record
-    is left.
+    Returns (record id, reason) of the rejected records and writes them to ``rejected.csv`` beside
+    the file. Finished blocks are cached there (files.ResumeCache) for the next call with the same
+    settings. Memory holds one block at a time. Raises ValueError if no record is usable.
     """
     path = Path(path)
-    decides = {"source": source.name, **source.settings, "labels_version": LABELS_VERSION}
-    pieces = ResumeCache(path, decides)
+    settings = {"source": source.name, **source.settings, "labels_version": LABELS_VERSION}
+    pieces = ResumeCache(path, settings)
     names = [f"block{number:06d}" for number in range(source.block_count)]
     key = _key(pieces)
     kept: list[np.ndarray] = []
@@ -98,17 +96,17 @@ def collect(source: Source, path: str | Path) -> list[tuple[str, str]]:
     records = int(sum(mask.sum() for mask in kept))
     if not records:
         reason = f"; the first was rejected because: {rejected[0][1]}" if rejected else ""
-        raise ValueError(f"source {source.name!r} gave no usable record{reason}")
-    told = {rule or "not known": count for rule, count in rules.items()}
-    attributes = {**source.attributes, "patients_from": json.dumps(told)}
+        raise ValueError(f"source {source.name!r} has no usable record{reason}")
+    origins = {rule or "not known": count for rule, count in rules.items()}
+    attributes = {**source.attributes, "patients_from": json.dumps(origins)}
     blocks = (_load(pieces, name).kept(mask) for name, mask in zip(names, kept, strict=True))
     write_medians(path, blocks, records, source=source.name, **attributes)
-    pieces.path("key").unlink(missing_ok=True)  # so that no one can try ids against the hashes
+    pieces.path("key").unlink(missing_ok=True)  # so that nobody can test ids against the hashes
     return rejected
 
 
 def _key(pieces: ResumeCache) -> bytes:
-    """The key that patients' ids are hashed with: random, and gone with the pieces."""
+    """The random key that hashes patients' ids; it is deleted with the cache."""
     stored = pieces.load("key")
     if stored is None:
         stored = {"key": np.frombuffer(secrets.token_bytes(32), np.uint8)}
@@ -117,7 +115,7 @@ def _key(pieces: ResumeCache) -> bytes:
 
 
 def _without_ids(block: Block, key: bytes) -> Block:
-    """A block whose records have their split and, in place of a patient's id, a keyed hash."""
+    """The block with the split of each record, and a keyed hash in place of each patient's id."""
     patients = block.patient_id or [""] * len(block.record_id)
     split = list(map(split_of, block.record_id, patients))
     hashed = [who and hmac.digest(key, who.encode(), "sha256").hex()[:32] for who in patients]
@@ -125,7 +123,7 @@ def _without_ids(block: Block, key: bytes) -> Block:
 
 
 def _same_recordings(block: Block, seen: dict[str, str]) -> list[tuple[str, str]]:
-    """The records of a block whose recording came before, under another id; seen is brought on."""
+    """The records whose recording was seen before under another id; updates seen."""
     again = []
     for record, digest in zip(block.record_id, block.digest, strict=False):
         if (first := seen.setdefault(digest, record)) != record:

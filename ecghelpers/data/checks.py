@@ -1,7 +1,7 @@
-"""What every source of records needs: judging files, ids and signals.
+"""Checks of files, ids and signals, shared by all sources of records.
 
-A record that cannot be used raises Rejected, whose text is "kind: detail", so that reasons can be
-counted by kind.
+An unusable record raises Rejected with the text "kind: detail", so that reasons can be counted by
+kind.
 """
 
 import os
@@ -15,22 +15,22 @@ from ..ecg import LEADS
 MOST_BYTES = 64 * 2**20  # a rhythm strip of 60 s at 1000 Hz as text has about 4 MiB
 LONGEST_ID = 200
 LEAST_SPAN_UV = 5
-CLIP_MS = 8  # how long a lead rests at an extreme, if it was cut off there
-CLIP_JUMP = 0.04  # of its span: how far the lead jumps from there
-CLIP_SHARE = 0.01  # of the recording: less is an artefact that the median beat leaves out
+CLIP_MS = 8  # shortest plateau of a clipped lead at an extreme
+CLIP_JUMP = 0.04  # smallest jump from the plateau, as a fraction of the lead's span
+CLIP_SHARE = 0.01  # of the recording: less is an artefact that the median beat removes
 
 
 class Rejected(ValueError):
-    """This record cannot be used; the text says why."""
+    """An unusable record; the text is the reason."""
 
 
 def unreadable(error: OSError) -> str:
-    """Why the system did not give a file."""
+    """The reason why the system could not read a file."""
     return f"unreadable: {error.strerror}"
 
 
 def read_bytes(path: str | Path, most: int = MOST_BYTES) -> bytes:
-    """The content of a regular file of a reasonable size; raises Rejected otherwise."""
+    """The content of a regular file up to a size; raises Rejected for others."""
     check_file(path, most)
     try:
         with open(path, "rb") as file:
@@ -40,7 +40,7 @@ def read_bytes(path: str | Path, most: int = MOST_BYTES) -> bytes:
 
 
 def check_file(path: str | Path, most: int = MOST_BYTES) -> None:
-    """Raise Rejected for what is no file, or too large, before anything of it is read."""
+    """Raise Rejected for a path that is no regular file or too large, before it is read."""
     try:
         status = os.stat(path)
     except OSError as error:
@@ -52,7 +52,7 @@ def check_file(path: str | Path, most: int = MOST_BYTES) -> None:
 
 
 def text_encoding(start: bytes) -> str:
-    """The encoding of a text file by its first bytes: UTF-16 with or without mark, or UTF-8."""
+    """The encoding of a text file from its first bytes: UTF-16 with or without BOM, or UTF-8."""
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     if b"\0" in start[:2]:
@@ -61,30 +61,30 @@ def text_encoding(start: bytes) -> str:
 
 
 def one_line(error: Exception) -> str:
-    """What a library says is wrong, on one line."""
+    """A library's error message on one line."""
     return " ".join(str(error).split())[:120]
 
 
 def shown_id(record_id: str) -> str:
-    """An id as it may be shown: control characters escaped, not too long."""
+    """An id for display: control characters escaped, length limited."""
     if record_id.isprintable():
         return record_id[:LONGEST_ID]
     return record_id.encode("unicode_escape").decode("ascii")[:LONGEST_ID]
 
 
 def bad_id(record_id: str) -> str:
-    """Why an id cannot name a record, "" if it can. An id is a label: any printable text."""
+    """The reason why an id is invalid, "" for a valid one. Any printable text is valid."""
     if not record_id.strip():
         return "bad id: empty"
     if not record_id.isprintable():
-        return "bad id: holds control characters or bytes that are no text"
+        return "bad id: contains control characters or bytes that are no text"
     if len(record_id) > LONGEST_ID:
         return f"bad id: {len(record_id)} characters; allowed {LONGEST_ID}"
     return ""
 
 
 def as_int16(median_uv: np.ndarray) -> np.ndarray:
-    """A median beat in whole µV; raises Rejected if it does not fit, or holds NaN."""
+    """A median beat in whole µV; raises Rejected for NaN or values out of range."""
     rounded, limits = np.rint(median_uv), np.iinfo(np.int16)
     if not ((rounded >= limits.min) & (rounded <= limits.max)).all():
         raise Rejected(f"out of range: amplitudes beyond {limits.min} to {limits.max} µV")
@@ -103,15 +103,14 @@ def check_signal(ecg_uv: np.ndarray, sampling_rate: float) -> None:
             raise Rejected(f"flat: lead {lead} {spans}")
         share = _clipped_share(signal, span[place], max(3, round(CLIP_MS / 1000 * sampling_rate)))
         if share >= CLIP_SHARE:
-            raise Rejected(f"saturated: lead {lead} rests at its limit for {share:.0%} of the time")
+            raise Rejected(f"saturated: lead {lead} is at its limit for {share:.0%} of the time")
 
 
 def _clipped_share(signal: np.ndarray, span: float, samples: int) -> float:
-    """The share of a lead that rests at its largest or smallest value and leaves it with a jump.
+    """The share of a lead that stays at its maximum or minimum and leaves it with a jump.
 
-    A true peak, however coarse its digits, leaves its top by about a digit; one that was cut off
-    leaves it as steeply as the wave is there. The baseline can be an extreme of the lead as well,
-    but then the lead's median is near it.
+    A true peak leaves its maximum by about one digit, however coarse; a clipped one leaves it as
+    steeply as the wave. The baseline can be an extreme as well, but then the median is near it.
     """
     middle, jump, clipped = np.median(signal), CLIP_JUMP * span, 0
     for extreme in (signal.max(), signal.min()):

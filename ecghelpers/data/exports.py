@@ -14,12 +14,20 @@ from ..ecg import SAMPLING_RATE_HZ, TARGETS
 from .checks import Rejected, as_int16, check_signal, read_bytes
 from .folder import Entry, ids_from_paths, list_files, settle_ids
 from .labels import label_row, parse_label
-from .patients import IN_FILE, PARENTS, patient_of, tables_beside
-from .patients import TABLES as PATIENT_TABLES
 from .readers import read_member, read_source, zip_members
 from .reading import Reading, digest_of, measured, own_targets, reading_of
 from .recording import GE_12SL, Recording, Source
-from .tables import FEATURES, id_key, patient_key, read_features
+from .tables import (
+    FEATURES,
+    IN_FILE,
+    PATIENT_TABLES,
+    above,
+    id_key,
+    patient_key,
+    patient_of,
+    read_features,
+    tables_beside,
+)
 
 # Files that data sets have beside their ECGs; they are skipped silently.
 BESIDE = ("records", "sha256sums.txt", "license.txt", "license", "readme.md", "readme.txt")
@@ -70,8 +78,7 @@ def _members(entry: Entry) -> list[Entry]:
 def _with_tables(entries: list[Entry], folder: str | Path) -> list[Entry]:
     """Add patients and 12SL's features from the tables of data sets."""
     tables = tables_beside(folder)
-    places = [Path(folder).absolute(), *Path(folder).absolute().parents][: PARENTS + 1]
-    places = [p / sub / FEATURES for p in places for sub in ("", "features")]
+    places = [p / sub / FEATURES for p in above(folder) for sub in ("", "features")]
     features = next((read_features(p) for p in places if p.is_file()), {})
     found = []
     for entry in entries:

@@ -1,4 +1,4 @@
-"""The files of a folder as entries, each with the id of its record."""
+"""The files of a folder as entries with record ids."""
 
 import os
 import unicodedata
@@ -16,9 +16,9 @@ from .checks import bad_id, shown_id, unreadable
 class Entry:
     """One record before it is read.
 
-    member: its name within the ZIP file at path. labels: (13,) in the order of labels.LABELS where
-    a table gives them. machine: what a table says that the machine measured. reason: why it cannot
-    be used; patient: whose record it is, and rule: what told so; "" as far as is not known.
+    member: its name within the ZIP file at path. labels: (13,) in the order of labels.LABELS, and
+    machine: values of the machine, if a table has them. reason: why it is unusable; patient and
+    rule: the patient and the origin of that id; each "" if unknown.
     """
 
     record_id: str
@@ -39,11 +39,11 @@ class Entry:
 def list_files(
     folder: str | Path, suffixes: tuple[str, ...] = (), deep: bool = False
 ) -> list[Entry]:
-    """An entry for each file of a folder with one of the suffixes (any case), but no hidden ones.
+    """An entry for each file of a folder with one of the suffixes (in any case), not hidden.
 
-    The record id is the file's name. deep: go into subfolders, but not through links, which could
-    lead round in a circle; one that cannot be read is an entry with that reason. Raises
-    FileNotFoundError or ValueError where there is no such folder or no such file in it.
+    The record id is the file's name. deep: include subfolders, but not through links, which could
+    form a circle; an unreadable one is an entry with that reason. Raises FileNotFoundError or
+    ValueError for a missing folder or one without such files.
     """
     kinds = " or ".join(f"*{suffix}" for suffix in suffixes) or "ECG"
     if not os.path.isdir(folder):
@@ -60,18 +60,18 @@ def list_files(
         for child in children:
             if child.name.startswith("."):
                 continue
-            # os.path.isdir, as a circle of links is an error to the entry's own
+            # os.path.isdir: the entry's own is_dir raises for a circle of links
             if os.path.isdir(child.path):
                 pending += [child.path] if deep and not child.is_symlink() else []
             elif child.name.lower().endswith(suffixes or ""):
                 entries.append(Entry(os.path.splitext(child.name)[0], child.path))
     if not entries:
-        raise ValueError(f"source_path {folder} holds no {kinds} file; give the folder of them")
+        raise ValueError(f"source_path {folder} contains no {kinds} file; give the folder of them")
     return entries
 
 
 def settle_ids(entries: list[Entry], key: Callable[[str], str] = str) -> list[Entry]:
-    """Sort by record id; reject every record whose id is bad or belongs to more than one file."""
+    """Sort by record id; reject every record with an invalid or a duplicate id."""
     same = defaultdict(list)
     for entry in entries:
         same[key(entry.record_id)].append(entry)
@@ -86,7 +86,7 @@ def settle_ids(entries: list[Entry], key: Callable[[str], str] = str) -> list[En
 
 
 def ids_from_paths(entries: list[Entry], folder: str | Path) -> list[Entry]:
-    """Name every record by its file without ending; where that is not unique, by its path."""
+    """Name every record by its file without suffix, or by its path if that is not unique."""
     root = os.path.abspath(folder)
     relative = [PurePath(os.path.relpath(entry.full_path, root)) for entry in entries]
     same = defaultdict(list)

@@ -12,19 +12,19 @@ from .medians import Block
 from .parallel import measured_block
 
 ECG_SAMPLES = 5000  # 10 s at 500 Hz
-MICROVOLT = 6000  # the generator's output is scaled by this
+MICROVOLT = 6000  # per unit of the generator's output
 PACKAGE = "deepfake-ecg"
 
 
 def generator_version() -> str:
-    """Name and version of the package that carries the generator."""
+    """Name and version of the package that contains the generator."""
     return f"{PACKAGE} {metadata.version(PACKAGE)}"
 
 
 def load_generator(device: str | torch.device = "cpu") -> torch.nn.Module:
     """The trained generator: (record, 8, 5000) uniform noise → (record, 8, 5000), × 6000 = µV."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the package initialises with a deprecated name
+        warnings.simplefilter("ignore")  # the package uses a deprecated name
         import deepfakeecg
         from deepfakeecg import Generator
 
@@ -37,14 +37,14 @@ def load_generator(device: str | torch.device = "cpu") -> torch.nn.Module:
 
 
 def record_ids(start: int, stop: int, seed: int) -> list[str]:
-    """Ids of the start-th to the (stop-1)-th record of a seed."""
+    """Ids of the records start to stop - 1 of a seed."""
     return [f"gan{seed}-{number:06d}" for number in range(start, stop)]
 
 
 def synthesize(
     ids: list[str], *, network: torch.nn.Module | None = None, device: str = "cpu", batch: int = 32
 ) -> np.ndarray:
-    """Generate one ECG for each record id, from the id alone.
+    """Generate one ECG for each record id; it depends on the id only.
 
     Returns (record, 8, 5000) float32 in µV at 500 Hz, leads in the order of INDEPENDENT_LEADS.
     """
@@ -62,7 +62,7 @@ def synthesize(
 
 
 class GanSource:
-    """Records of the generator: synthesised, then measured in parallel (a collection.Source).
+    """Generated records, measured in parallel (a build.Source).
 
     Raises ValueError for fewer than one record.
     """

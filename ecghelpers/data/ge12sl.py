@@ -1,4 +1,4 @@
-"""GE 12SL exports: one CSV of median beats a record, and one table of labels for all of them."""
+"""GE 12SL exports: a CSV file with the median beat of each record, and one table of labels."""
 
 import os
 import re
@@ -26,7 +26,7 @@ from .tables import id_key, read_label_table
 
 MARK = "12 lead medians"
 IN_TABLE = "the label table"
-MOST_CSV_BYTES = 8 * 2**20  # with a rhythm strip of 60 s at 1000 Hz it has about 4 MiB
+MOST_CSV_BYTES = 8 * 2**20  # a file with a rhythm strip of 60 s at 1000 Hz has about 4 MiB
 BLANK = ", \t\r\n"
 NARROW_ROW = re.compile(r"\s*([-+]?\d+\s*,\s*){1,10}[-+]?\d*\s*,*\s*")
 
@@ -34,8 +34,8 @@ NARROW_ROW = re.compile(r"\s*([-+]?\d+\s*,\s*){1,10}[-+]?\d*\s*,*\s*")
 def parse_median(raw: bytes) -> np.ndarray:
     """The median beat in the bytes of a 12SL CSV file; raises Rejected.
 
-    The rows of twelve whole numbers after the line that holds MARK, one a sample; what is shorter
-    is a heading. A heading that names the twelve leads sets their order.
+    Rows of twelve integers, one per sample, follow the line that contains MARK; shorter rows are
+    headings. A heading that names the twelve leads sets their order.
     """
     try:
         text = raw.decode(text_encoding(raw))
@@ -43,7 +43,7 @@ def parse_median(raw: bytes) -> np.ndarray:
         text = raw.decode("latin-1")
     mark = text.lower().find(MARK)
     if mark < 0:
-        raise Rejected(f"no medians: no line holds {MARK!r}")
+        raise Rejected(f"no medians: no line contains {MARK!r}")
     lines = text[mark:].replace('"', "").splitlines(keepends=True)[1:]
     rows = [line for line in lines if line.rstrip(BLANK).count(",") >= len(LEADS) - 1]
     leads = list(LEADS)
@@ -52,7 +52,7 @@ def parse_median(raw: bytes) -> np.ndarray:
     _check_rows(lines, rows)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # older NumPy only warns of a fraction
+            warnings.simplefilter("error")  # older NumPy only warns of fractions
             rows = [row.rstrip(BLANK) for row in rows]
             values = np.loadtxt(rows, np.int64, delimiter=",", comments=None, ndmin=2)
     except (ValueError, DeprecationWarning) as error:
@@ -65,7 +65,7 @@ def _lead_names(row: str) -> list[str | None]:
 
 
 def _check_rows(lines: list[str], rows: list[str]) -> None:
-    """Raise Rejected unless there are 600 rows of twelve columns and the last is whole."""
+    """Raise Rejected unless there are 600 rows of twelve columns and the last one is complete."""
     for number, row in enumerate(rows, start=1):
         if (columns := row.rstrip(BLANK).count(",") + 1) != len(LEADS):
             raise Rejected(f"wrong number of columns: row {number} has {columns}; allowed 12")
@@ -76,14 +76,14 @@ def _check_rows(lines: list[str], rows: list[str]) -> None:
         kind = "truncated" if len(rows) < BEAT_SAMPLES else "wrong number of rows"
         raise Rejected(f"{kind}: {len(rows)} rows of medians; {BEAT_SAMPLES} needed")
     if rows[0].rstrip().endswith(",") and rows[-1] == rows[-1].rstrip(BLANK):
-        # Neither the comma that ends the other rows nor a line end: the number may be cut as well.
+        # Without the final comma of the other rows, the number may be cut as well.
         raise Rejected("truncated: the last row does not end as the others do")
 
 
 def index(folder: str | Path, labels_path: str | Path) -> list[Entry]:
     """All records of a folder and a label table, sorted by id.
 
-    Files are found in the folder's listing alone: no id of the table becomes a path.
+    Files are found by listing the folder: no id of the table becomes a path.
     """
     if not labels_path:
         raise ValueError("source 12sl needs labels_path, the table with the 12SL labels")
@@ -95,11 +95,11 @@ def index(folder: str | Path, labels_path: str | Path) -> list[Entry]:
             continue
         key = id_key(entry.record_id)
         used.add(key)
-        labels = table.get(key, "no label row: the label table does not have this id")
+        labels = table.get(key, "no label row: this id is not in the label table")
         given = {"reason" if isinstance(labels, str) else "labels": labels}
         who = patients.get(key, "")
         entries.append(replace(entry, **given, patient=who, rule=IN_TABLE if who else ""))
-    no_file = "no file: the label table has this id, the folder does not"
+    no_file = "no file: this id is in the label table, but not in the folder"
     for key in table.keys() - used:
         why = table[key] if isinstance(table[key], str) else no_file
         entries.append(Entry(key, "", reason=bad_id(key) or why))

@@ -1,6 +1,6 @@
-"""The HDF5 files that we write ourselves: whole or absent; what is wrong with one is one line.
+"""HDF5 files of a results folder: written atomically, checked when read.
 
-A damaged file fails when it is read, in a line that names it and the step that makes it again.
+The error for a damaged file names the file and the step that makes it again.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ def write_texts(group: h5py.Group, name: str, values) -> None:
 
 @contextlib.contextmanager
 def created(path: str | Path) -> Iterator[h5py.File]:
-    """Write an HDF5 file whole or not at all."""
+    """Write an HDF5 file atomically."""
     with atomic_write(path) as temporary, h5py.File(temporary, "w") as file:
         yield file
 
@@ -36,8 +36,7 @@ def created(path: str | Path) -> Iterator[h5py.File]:
 def opened(path: str | Path) -> Iterator[h5py.File]:
     """Open an HDF5 file for reading.
 
-    Raises FileNotFoundError if it is missing, ValueError for what HDF5 cannot read, there or within
-    the block.
+    Raises FileNotFoundError if it is missing, and ValueError for read errors, here or in the block.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist; {remedy(path)}")
@@ -52,7 +51,7 @@ def opened(path: str | Path) -> Iterator[h5py.File]:
 def record_columns(
     path: str | Path, file: h5py.File, names: Sequence[str]
 ) -> dict[str, h5py.Dataset]:
-    """The record ids, and the datasets with one number a record."""
+    """The record ids, and the datasets with one number per record."""
     ids = dataset_of(path, file, "record_id", (None,), TEXT)
     return {"record_id": ids} | {name: dataset_of(path, file, name, ids.shape) for name in names}
 
@@ -64,7 +63,7 @@ def dataset_of(
     dataset, where = group.get(name), repr(f"{group.name}/{name}".lstrip("/"))
     if not isinstance(dataset, h5py.Dataset):
         raise ValueError(f"{path} has no dataset {where}; {remedy(path)}")
-    got = dataset.shape  # None if it holds nothing
+    got = dataset.shape  # None for an empty dataset
     same = got is not None and len(got) == len(shape)
     if not same or any(n not in (None, m) for n, m in zip(shape, got, strict=True)):
         allowed = str(shape).replace("None", "any")

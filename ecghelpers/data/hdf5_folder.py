@@ -1,4 +1,4 @@
-"""The folder of one HDF5 file a record that ecg-heatmapping-review works on."""
+"""A folder with one HDF5 file per record, the format of ecg-heatmapping-review."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ SHAPE = (BEAT_SAMPLES, len(LEADS))
 def index(folder: str | Path, labels_path: str | Path = "") -> list[Entry]:
     """All records of a folder, sorted by id, which is the file's name."""
     if labels_path:
-        raise ValueError("source hdf5 has its labels in its files; leave labels_path empty")
+        raise ValueError("source hdf5 reads labels from its files; leave labels_path empty")
     return settle_ids(list_files(folder, (".h5", ".hdf5")))
 
 
@@ -45,14 +45,14 @@ def read(entry: Entry) -> Reading:
 
 def _patient(value) -> str:
     if isinstance(value, bytes):
-        value = value.decode("utf-8", "backslashreplace")  # told apart, if not read
-    if not isinstance(value, str | int | float | np.number):  # such as a truth value, a reference
+        value = value.decode("utf-8", "backslashreplace")  # keeps other encodings distinct
+    if not isinstance(value, str | int | float | np.number):  # such as a boolean or a reference
         raise Rejected(f"patient unknown: {PATIENT_COLUMN} is {type(value).__name__}")
     return patient_key(str(value))
 
 
 def _median_dataset(file: h5py.File) -> h5py.Dataset:
-    """The dataset, after checking all that can make reading it dangerous or meaningless."""
+    """The dataset, after checking everything that makes reading it unsafe or meaningless."""
     if not isinstance(file.get(DATASET, getlink=True), h5py.HardLink):
         raise Rejected(f"no medians: no dataset {DATASET!r} in the file itself")
     dataset = file[DATASET]
@@ -71,11 +71,11 @@ def _median_dataset(file: h5py.File) -> h5py.Dataset:
 
 
 def _attribute(dataset: h5py.Dataset, name: str):
-    """A label, "" where there is none. Type and size are looked at before the value is read."""
+    """A label, "" if missing. Type and size are checked before the value is read."""
     if name not in dataset.attrs:
         return ""
     stored = dataset.attrs.get_id(name)
-    if stored.shape is None:  # an attribute that holds nothing
+    if stored.shape is None:  # an empty attribute
         return ""
     if stored.shape not in ((), (1,)) or stored.dtype.kind not in "iufbSO":
         raise Rejected(f"label not a number: {name} is {stored.dtype} of shape {stored.shape}")

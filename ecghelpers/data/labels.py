@@ -1,4 +1,4 @@
-"""Labels: what a table, an attribute or a machine gives for targets and fiducials."""
+"""Labels: values of targets and fiducials from a table, an attribute or a machine."""
 
 import math
 from collections.abc import Mapping
@@ -12,14 +12,13 @@ LABELS = (*TARGETS, *FIDUCIALS)
 RATE_COLUMN = "samplerate_ECG"
 MISSING = ("", "nan", "na", "n/a", "#n/a", "<na>", ".", "none", "null")
 MOST_UV = 32767
-# The smallest and largest value of what counts from zero: a beat of 1.2 s holds no longer interval,
-# and one of less than 10 is in seconds.
+# Allowed values: no interval is longer than a beat of 1.2 s, and one below 10 is in seconds.
 RANGES = {"VentRate": (10, 600)} | dict.fromkeys(("pr", "qrs", "qt"), (10, 1200))
 RANGES |= dict.fromkeys(FIDUCIALS, (0, BEAT_SAMPLES - 1))
 
 
 def label_row(given: Mapping) -> np.ndarray:
-    """(13,) float32 in the order of LABELS, NaN = missing; raises Rejected as parse_label does."""
+    """(13,) float32 in the order of LABELS, NaN = missing; raises Rejected as parse_label."""
     return np.array([parse_label(name, given.get(name, "")) for name in LABELS], np.float32)
 
 
@@ -27,7 +26,7 @@ def parse_label(name: str, value) -> float:
     """A label as a number, NaN for missing.
 
     Rates, intervals and fiducials of zero or less mean that the wave was not found, so they are
-    missing. A decimal comma is taken. Raises Rejected for what is no number or cannot be right.
+    missing. A decimal comma is accepted. Raises Rejected for text and for impossible values.
     """
     number = parse_number(name, value)
     low, high = RANGES.get(name, (-MOST_UV, MOST_UV))
@@ -40,7 +39,7 @@ def parse_label(name: str, value) -> float:
 
 
 def parse_number(name: str, value) -> float:
-    """A number as tables and attributes write it, NaN for missing; raises Rejected."""
+    """A number from a table or an attribute, NaN for missing; raises Rejected."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, str):
@@ -58,8 +57,7 @@ def parse_number(name: str, value) -> float:
 
 
 def check_order(labels: np.ndarray) -> None:
-    """Raise Rejected for a wave of labels (13,) that ends before or where it begins, or that begins
-    after the next one."""
+    """Raise Rejected unless the waves of labels (13,) end after their onset and are in order."""
     of = dict(zip(LABELS, labels, strict=True))
     pairs = [("ponset", "qonset"), ("qonset", "tonset"), ("qoffset", "toffset")]
     for onset, later in (*pairs, *zip(FIDUCIALS[::2], FIDUCIALS[1::2], strict=True)):
@@ -68,9 +66,9 @@ def check_order(labels: np.ndarray) -> None:
 
 
 def check_sampling_rate(value) -> None:
-    """Raise Rejected for a table's sampling rate that is given and is not 500 Hz.
+    """Raise Rejected for a table's sampling rate other than 500 Hz or missing.
 
-    Its fiducials count samples, so beats at another rate would need other fiducials too.
+    Fiducials count samples, so beats at another rate would need other fiducials too.
     """
     rate = parse_number(RATE_COLUMN, value)
     if not (math.isnan(rate) or rate == SAMPLING_RATE_HZ):

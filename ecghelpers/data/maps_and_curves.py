@@ -1,7 +1,8 @@
-"""What the HDF5 results of one network hold: maps of all methods, and perturbation curves."""
+"""The HDF5 results of one network: maps, perturbation curves and intervention effects."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,25 +15,19 @@ from ..paths import WEIGHTS
 from .hdf5 import created, dataset_of, opened, record_columns, texts, write_texts
 
 MEAN = "against_mean"  # a group beside the maps
-# Beside the maps of a network with a known readout.
-PLANTED = {
-    "beats": "int16",
-    "mask": "uint8",
-    "sensitivity": "float32",
-    "contribution": "float32",
-}
+# Further datasets of a network with a known readout.
+PLANTED = {"beats": "int16", "mask": "uint8", "sensitivity": "float32", "contribution": "float32"}
 
 
 @dataclass(frozen=True)
 class Attributions:
-    """What ``attributions.h5`` holds for one network.
+    """The contents of ``attributions.h5`` for one network.
 
     maps: method → (record, 12, 600) float32. details: method → ``parameters`` (dict), ``unit``,
-    ``seconds``. prediction and truth: (record,) in target unit. Of a network with a
-    known readout also beats (record, 12, 600) int16, mask (record, 12, 600) of what it reads and,
-    where they are known exactly, sensitivity and contribution (record, 12, 600). against_mean:
-    method → contributions against the mean training beat, where those in maps are against a flat
-    line.
+    ``seconds``. prediction and truth: (record,) in target unit. For a known readout also beats
+    (record, 12, 600) int16, mask (record, 12, 600) of the samples it reads and, if exactly known,
+    sensitivity and contribution (record, 12, 600). against_mean: method → contributions against
+    the mean training beat, if those in maps are against a flat line.
     """
 
     record_id: np.ndarray
@@ -50,57 +45,58 @@ class Attributions:
 
 def write_attributions(path: str | Path, content: Attributions) -> None:
     """Write ``attributions.h5``; versions are added to its attributes."""
-    with created(path) as file:
+    with _writing(path, content) as file:
         for method, values in content.maps.items():
             dataset = file.create_dataset(method, data=values.astype(np.float32))
             details = content.details[method]
             dataset.attrs["parameters"] = json.dumps(details["parameters"])
             dataset.attrs["unit"] = details["unit"]
             dataset.attrs["seconds"] = details["seconds"]
-        write_texts(file, "record_id", content.record_id)
         file["prediction"], file["truth"] = content.prediction, content.truth
         for name, dtype in PLANTED.items():
             if getattr(content, name) is not None:
                 file[name] = getattr(content, name).astype(dtype)
         for method, values in content.against_mean.items():
             file[f"{MEAN}/{method}"] = values.astype(np.float32)
-        file.attrs.update(_attributes(path) | content.attributes)
 
 
 def read_attributions(path: str | Path, methods: Sequence[str] | None = None) -> Attributions:
-    """Read ``attributions.h5``, or only the maps of some methods; the details are always of all."""
+    """Read ``attributions.h5``, or only the maps of some methods, with the details of all."""
     with opened(path) as file:
         _check_network(path, file)
         beside = record_columns(path, file, ("prediction", "truth"))
-        records = len(beside["record_id"])
+        shape = (len(beside["record_id"]), *BEAT_SHAPE)
         stored = [name for name in file if name not in (*beside, *PLANTED, MEAN)]
-        held = {
-            name: dataset_of(path, file, name, (records, *BEAT_SHAPE))
-            for name in (stored if methods is None else [m for m in methods if m in stored])
-        }
-        planted = {
-            n: dataset_of(path, file, n, (records, *BEAT_SHAPE)) for n in PLANTED if n in file
+        chosen = [m for m in stored if methods is None or m in methods]
+        maps = {m: dataset_of(path, file, m, shape)[:] for m in chosen}
+        against_mean = {
+            m: dataset_of(path, file[MEAN], m, shape)[:]
+            for m in file.get(MEAN, ())
+            if methods is None or m in methods
         }
         details = {name: dict(file[name].attrs) for name in stored}
         for row in details.values():
             row["parameters"] = json.loads(row["parameters"])
-        maps = {name: dataset[:] for name, dataset in held.items()}
-        ids = texts(beside.pop("record_id")[:])
-        rest = {name: dataset[:] for name, dataset in beside.items()}
-        rest |= {name: dataset[:] for name, dataset in planted.items()}
-        chosen = file.get(MEAN, {}) if methods is None else set(methods) & set(file.get(MEAN, {}))
-        shape = (records, *BEAT_SHAPE)
-        rest[MEAN] = {m: dataset_of(path, file[MEAN], m, shape)[:] for m in chosen}
-        return Attributions(ids, **rest, maps=maps, details=details, attributes=dict(file.attrs))
+        planted = {n: dataset_of(path, file, n, shape)[:] for n in PLANTED if n in file}
+        return Attributions(
+            texts(beside["record_id"][:]),
+            beside["prediction"][:],
+            beside["truth"][:],
+            maps,
+            details,
+            dict(file.attrs),
+            **planted,
+            against_mean=against_mean,
+        )
 
 
 @dataclass(frozen=True)
 class Perturbation:
-    """What ``perturbation.h5`` holds for one network.
+    """The contents of ``perturbation.h5`` for one network.
 
-    points: (step,) how many points are perturbed at each step. prediction: method or control →
+    points: (step,) the number of perturbed points at each step. prediction: method or control →
     (record, step) of the published procedure: noise, most relevant first. operators: (method,
-    operator, order) → (record, column), columns: (column,) points there; empty unless asked for.
+    operator, order) → (record, column), with columns: (column,) points; empty by default.
     """
 
     record_id: np.ndarray
@@ -114,15 +110,13 @@ class Perturbation:
 
 def write_perturbation(path: str | Path, content: Perturbation) -> None:
     """Write ``perturbation.h5``; versions are added to its attributes."""
-    with created(path) as file:
+    with _writing(path, content) as file:
         for method, values in content.prediction.items():
             file[f"{method}/prediction"] = values.astype(np.float32)
         for key, values in content.operators.items():
             file[f"{'/'.join(key)}/prediction"] = values.astype(np.float32)
-        write_texts(file, "record_id", content.record_id)
         file["truth"] = content.truth
         file["points"] = np.asarray(content.points, dtype=np.int32)
-        file.attrs.update(_attributes(path) | content.attributes)
         file.attrs["columns"] = np.asarray(content.columns, dtype=np.int32)
 
 
@@ -131,30 +125,30 @@ def read_perturbation(path: str | Path) -> Perturbation:
     with opened(path) as file:
         _check_network(path, file)
         beside = record_columns(path, file, ("truth",))
-        beside["points"] = dataset_of(path, file, "points", (None,))
+        points = dataset_of(path, file, "points", (None,))
         records, columns = len(beside["record_id"]), file.attrs.get("columns", [])
-        shapes = {1: (records, len(beside["points"])), 3: (records, len(columns))}
-        held: dict[tuple, h5py.Dataset] = {}
+        shapes = {1: (records, len(points)), 3: (records, len(columns))}
         names: list[str] = []
         file.visit(lambda name: names.append(name) if name.endswith("/prediction") else None)
-        for name in names:
-            *key, _ = name.split("/")
-            held[tuple(key)] = dataset_of(path, file, name, shapes.get(len(key), ()))
-        ids = texts(beside.pop("record_id")[:])
-        curves = {key: dataset[:] for key, dataset in held.items()}
+        keys = {name: tuple(name.split("/")[:-1]) for name in names}
+        curves = {
+            key: dataset_of(path, file, name, shapes.get(len(key), ()))[:]
+            for name, key in keys.items()
+        }
         return Perturbation(
-            ids,
-            **{name: dataset[:] for name, dataset in beside.items()},
-            prediction={key[0]: curve for key, curve in curves.items() if len(key) == 1},
-            operators={key: curve for key, curve in curves.items() if len(key) == 3},
-            columns=np.array(columns, int),
-            attributes=dict(file.attrs),
+            texts(beside["record_id"][:]),
+            beside["truth"][:],
+            points[:],
+            {key[0]: curve for key, curve in curves.items() if len(key) == 1},
+            dict(file.attrs),
+            {key: curve for key, curve in curves.items() if len(key) == 3},
+            np.array(columns, int),
         )
 
 
 @dataclass(frozen=True)
 class Intervention:
-    """What ``intervention.h5`` holds for one network: changes of the prediction, target unit.
+    """The contents of ``intervention.h5`` for one network: changes of the prediction, target unit.
 
     effect: (record, donor, lead, segment), the segment taken from a donor; effect_flat and
     effect_mean: (record, lead, segment), set to zero and to the mean training beat.
@@ -169,18 +163,16 @@ class Intervention:
 
     @property
     def map(self) -> np.ndarray:
-        """(record, lead, time): the mean |effect| over donors, the same throughout a segment."""
+        """(record, lead, time): the mean |effect| over donors, constant within a segment."""
         mean = np.abs(self.effect).mean(1)
         return np.repeat(mean, BEAT_SHAPE[1] // mean.shape[2], axis=2)
 
 
 def write_intervention(path: str | Path, content: Intervention) -> None:
     """Write ``intervention.h5``; versions are added to its attributes."""
-    with created(path) as file:
+    with _writing(path, content) as file:
         for name in ("effect", "effect_flat", "effect_mean", "prediction"):
             file[name] = getattr(content, name).astype(np.float32)
-        write_texts(file, "record_id", content.record_id)
-        file.attrs.update(_attributes(path) | content.attributes)
 
 
 def read_intervention(path: str | Path) -> Intervention:
@@ -197,11 +189,17 @@ def read_intervention(path: str | Path) -> Intervention:
         return Intervention(ids, **rest, attributes=dict(file.attrs))
 
 
-def _attributes(path: str | Path) -> dict[str, str]:
-    """What every file says of itself: versions, and the checksum of the network beside it."""
+@contextmanager
+def _writing(path: str | Path, content) -> Iterator[h5py.File]:
+    """A new file with record ids, attributes, versions and the checksum of its network."""
     network = Path(path).with_name(WEIGHTS)
-    about = {"network": _checksum(network)} if network.is_file() else {}
-    return {"version": json.dumps(provenance())} | about
+    with created(path) as file:
+        write_texts(file, "record_id", content.record_id)
+        file.attrs["version"] = json.dumps(provenance())
+        if network.is_file():
+            file.attrs["network"] = _checksum(network)
+        file.attrs.update(content.attributes)
+        yield file
 
 
 def _check_network(path: str | Path, file: h5py.File) -> None:

@@ -1,4 +1,4 @@
-"""Median beats with their targets, fiducials and split: ``medians.h5``, and what to take of it."""
+"""Median beats with their targets, fiducials and split: ``medians.h5``, and choosing records."""
 
 import hashlib
 import json
@@ -16,14 +16,12 @@ from ..lazy_rows import LazyRows
 from ..runtime import generator
 from .hdf5 import TEXT, created, dataset_of, opened, texts, write_texts
 
-SHAPES = {"medians": BEAT_SHAPE, "targets": (len(TARGETS),), "fiducials": (len(FIDUCIALS),)}
-SHAPES |= {"machine": (len(TARGETS),), "measured": (len(TARGETS),)}
 COLUMNS = {"targets": TARGETS, "fiducials": FIDUCIALS, "machine": TARGETS, "measured": TARGETS}
 WORDS = ("patient_id", "machine_program")
 PER_RECORD = ("record_id", "split", "targets", "fiducials")
 OPTIONAL = ("patient_id", "machine_program", "machine", "measured")
-LEAST_VALUES = 2  # of a target, in each split
-ENOUGH_RECORDS = 40  # for the smallest split to get two of them
+LEAST_VALUES = 2  # different values of a target in each split
+ENOUGH_RECORDS = 40  # so that the smallest split gets two of them
 
 
 @dataclass
@@ -31,10 +29,10 @@ class Block:
     """Some measured records on their way into ``medians.h5``.
 
     medians: (record, 12, 600) int16 µV. targets: (record, 7) and fiducials: (record, 6), NaN =
-    missing. rejected: (record id, reason) of records that could not be used. Of every record, where
-    the source knows of it: patient_id and the rule that told it, "" where not known; machine:
-    (record, 7) the targets that a program measured; measured: (record, 7) those measured here;
-    digest: equal for recordings that are the same; split: where it is not split_of its id.
+    missing. rejected: (record id, reason) of unusable records. Per record, if the source has them:
+    patient_id and the rule that found it, "" if unknown; machine: (record, 7) the targets measured
+    by a program; measured: (record, 7) those measured here; digest: equal for equal recordings;
+    split, by default split_of its id.
     """
 
     record_id: list[str]
@@ -62,22 +60,22 @@ class Block:
         return cls(**{f.name: join([getattr(b, f.name) for b in blocks]) for f in fields(cls)})
 
     def kept(self, mask: np.ndarray) -> "Block":
-        """The records that a mask (record,) chooses; rejected stays."""
-        changed = {}
-        for each in fields(self):
-            values = getattr(self, each.name)
-            if each.name != "rejected" and values is not None and len(values):
-                is_array = isinstance(values, np.ndarray)
-                changed[each.name] = values[mask] if is_array else list(compress(values, mask))
+        """The records that a mask (record,) selects, with all of rejected."""
+        names = {each.name for each in fields(self)} - {"rejected"}
+        given = {n: v for n in names if (v := getattr(self, n)) is not None and len(v)}
+        changed = {
+            name: values[mask] if isinstance(values, np.ndarray) else list(compress(values, mask))
+            for name, values in given.items()
+        }
         return replace(self, **changed)
 
 
 @dataclass(frozen=True)
 class Medians:
-    """What ``medians.h5`` holds: arrays as in Block, the split of every record, file attributes.
+    """The contents of ``medians.h5``: arrays as in Block, the split of every record, attributes.
 
-    patient_id: (record,) a number for each patient, "" where not known; machine, measured: (record,
-    7) and machine_program: (record,) text. They are None where the file knows of none.
+    patient_id: (record,) a number for each patient, "" if unknown; machine, measured: (record, 7)
+    and machine_program: (record,) text. Each is None if the file does not contain it.
     """
 
     record_id: np.ndarray
@@ -93,7 +91,7 @@ class Medians:
 
     @property
     def groups(self) -> np.ndarray:
-        """(record,) what is independent of what: patients, or records whose patient is unknown."""
+        """(record,) the independent units: patients, or records whose patient is unknown."""
         if self.patient_id is None:
             return self.record_id
         return np.where(self.patient_id == "", self.record_id, "patient " + self.patient_id)
@@ -103,14 +101,12 @@ class Medians:
         return self.targets[:, list(TARGETS).index(name)]
 
     def subset(self, chosen: np.ndarray, copied: bool = True) -> "Medians":
-        """The records that a mask or an array of positions chooses.
+        """The records that a mask or an array of positions selects.
 
-        copied: False leaves the beats where they are, in a LazyRows, which takes no memory.
+        copied: False leaves the beats in place, as a LazyRows, which takes no memory.
         """
-        rows = {
-            name: None if getattr(self, name) is None else getattr(self, name)[chosen]
-            for name in (*PER_RECORD, *OPTIONAL)
-        }
+        given = {name: getattr(self, name) for name in (*PER_RECORD, *OPTIONAL)}
+        rows = {name: values[chosen] for name, values in given.items() if values is not None}
         if copied:
             rows["medians"] = self.medians[chosen]
         else:
@@ -122,10 +118,10 @@ class Medians:
         return self.subset((self.split == split) & np.isfinite(self.target(target)), copied)
 
     def for_training(self, target: str) -> tuple["Medians", "Medians", "Medians"]:
-        """Training, validation and test records for which the target is known; beats not copied.
+        """Training, validation and test records with a known target; beats are not copied.
 
-        Raises ValueError, saying where the records went, unless each split has two values at least:
-        one alone can neither be learnt from nor judged by.
+        Raises ValueError with the counts unless each split has at least two different values: a
+        single one allows neither training nor evaluation.
         """
         parts = tuple(self.labelled(target, split, copied=False) for split in SPLITS)
         if all(len(np.unique(part.target(target))) >= LEAST_VALUES for part in parts):
@@ -143,16 +139,16 @@ class Medians:
         )
         raise ValueError(
             f"{target} is known in {labelled} of {records} records: {counts}; each needs at least "
-            f"{LEAST_VALUES} with different values. A hash of the patient or record shares them "
-            f"out: give more records ({ENOUGH_RECORDS} are enough almost always)"
+            f"{LEAST_VALUES} with different values. A hash of the patient or record assigns them: "
+            f"use more records ({ENOUGH_RECORDS} are almost always enough)"
         )
 
 
 def split_of(record_id: str, patient_id: str = "") -> str:
     """The split of a record: 60 % train, 20 % validation, 20 % test.
 
-    From its patient's id alone, so that nobody is in two splits; from its own where the patient is
-    not known.
+    It depends on the patient's id only, so that nobody is in two splits; on the record's id if the
+    patient is unknown.
     """
     digest = hashlib.sha256(f"split {patient_id or record_id}".encode()).digest()
     fraction = int.from_bytes(digest[:8], "big") / 2**64
@@ -160,10 +156,10 @@ def split_of(record_id: str, patient_id: str = "") -> str:
 
 
 def write_medians(path: str | Path, blocks: Iterable[Block], records: int, **attributes) -> None:
-    """Write ``medians.h5`` from blocks that hold `records` records together.
+    """Write ``medians.h5`` from blocks of `records` records in total.
 
-    attributes: at least ``source``; stored on the file beside sampling rate, leads and units. Of
-    patients only a number is stored. Raises ValueError for a record id that comes twice.
+    attributes: at least ``source``; stored with sampling rate, leads and units. Of patients only a
+    number is stored. Raises ValueError for a duplicate record id.
     """
     from ..measurement import LABELS_VERSION  # imports what readers of the file do not need
 
@@ -171,13 +167,13 @@ def write_medians(path: str | Path, blocks: Iterable[Block], records: int, **att
     with created(path) as file:
         for block in blocks:
             rows = slice(len(words["record_id"]), len(words["record_id"]) + len(block.record_id))
-            for name, shape in SHAPES.items():
+            for name in ("medians", *COLUMNS):
                 values = getattr(block, name)
                 if values is None:
                     continue
                 if name not in file:
                     dtype = "int16" if name == "medians" else "float32"
-                    file.create_dataset(name, (records, *shape), dtype)
+                    file.create_dataset(name, (records, *values.shape[1:]), dtype)
                 file[name][rows] = values
             unknown = [""] * len(block.record_id)
             patients = block.patient_id or unknown
@@ -187,7 +183,7 @@ def write_medians(path: str | Path, blocks: Iterable[Block], records: int, **att
             words["machine_program"] += block.program or unknown
         seen: set[str] = set()
         if twice := [i for i in words["record_id"] if i in seen or seen.add(i)]:
-            raise ValueError(f"record id {twice[0]!r} comes twice; ids must differ")
+            raise ValueError(f"duplicate record id {twice[0]!r}; ids must differ")
         words["patient_id"] = _numbered(words["patient_id"])
         for name, values in words.items():
             if name not in WORDS or any(values):
@@ -206,23 +202,22 @@ def write_medians(path: str | Path, blocks: Iterable[Block], records: int, **att
 
 
 def _numbered(patients: list[str]) -> list[str]:
-    """A number for each patient in the order they come, so that nothing of an id is kept."""
+    """A number for each patient in order of appearance, so that nothing of the id is stored."""
     numbers = {who: str(n) for n, who in enumerate(dict.fromkeys(filter(None, patients)), 1)}
     return [numbers.get(who, "") for who in patients]
 
 
 def read_medians(path: str | Path, mapped: bool = False) -> Medians:
-    """Read ``medians.h5``. Raises ValueError naming what is missing or of the wrong shape.
+    """Read ``medians.h5``. Raises ValueError naming a missing dataset or a wrong shape.
 
-    mapped: leave the beats in the file, to be read where they are looked at, so that any number of
-    records takes little memory.
+    mapped: leave the beats in the file and read them on access, so that any number of records takes
+    little memory.
     """
     with opened(path) as file:
         held = _checked_medians(path, file)
         beats = held["medians"]
-        place = beats.id.get_offset() if mapped else None  # None too if it is packed in chunks
-        numbers = [name for name in SHAPES if name in held and name != "medians"]
-        arrays = {name: held[name][:] for name in numbers}
+        place = beats.id.get_offset() if mapped else None  # None for chunked data as well
+        arrays = {name: held[name][:] for name in COLUMNS if name in held}
         arrays["medians"] = (
             beats[:]
             if place is None
@@ -240,25 +235,15 @@ def _checked_medians(path: str | Path, file: h5py.File) -> dict[str, h5py.Datase
     beats = dataset_of(path, file, "medians", (None, *BEAT_SHAPE))
     if beats.dtype != np.int16:
         raise ValueError(f"{path}: 'medians' is {beats.dtype}; allowed: int16, in µV")
-    records = len(beats)
-    held = {
-        "medians": beats,
-        "targets": dataset_of(path, file, "targets", (records, len(TARGETS))),
-        "fiducials": dataset_of(path, file, "fiducials", (records, len(FIDUCIALS))),
-        "record_id": dataset_of(path, file, "record_id", (records,), TEXT),
-        "split": dataset_of(path, file, "split", (records,), TEXT),
-    }
-    for name in (name for name in OPTIONAL if name in file):
-        kind = (records,), TEXT
-        if name not in WORDS:
-            kind = ((records, *SHAPES[name]),)
-        held[name] = dataset_of(path, file, name, *kind)
-    for name, columns in COLUMNS.items():
-        if name not in held:
+    held = {"medians": beats}
+    for name in (*PER_RECORD, *(name for name in OPTIONAL if name in file)):
+        if name not in COLUMNS:
+            held[name] = dataset_of(path, file, name, (len(beats),), TEXT)
             continue
-        stored = list(texts(held[name].attrs.get("columns", [])))
-        if stored != list(columns):
-            raise ValueError(f"{path}: {name!r} has columns {stored}; allowed: {list(columns)}")
+        columns = list(COLUMNS[name])
+        held[name] = dataset_of(path, file, name, (len(beats), len(columns)))
+        if (stored := list(texts(held[name].attrs.get("columns", [])))) != columns:
+            raise ValueError(f"{path}: {name!r} has columns {stored}; allowed: {columns}")
     return held
 
 
@@ -295,7 +280,7 @@ def choose_records(
 
 
 def is_complete(data: Medians) -> np.ndarray:
-    """(record,) whether all targets and fiducials are known that the source gives at all."""
+    """(record,) whether all targets and fiducials are known that the source provides at all."""
     known = np.isfinite(np.hstack([data.targets, data.fiducials]))
     return known[:, known.any(axis=0)].all(axis=1)
 

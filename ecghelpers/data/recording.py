@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -117,20 +117,32 @@ def twelve(leads: Leads) -> np.ndarray:
     return ecg_uv if chosen is LEADS else twelve_leads(ecg_uv)
 
 
-def first_rhythm(
-    strips: Iterable, leads: Callable[..., Leads], rate: Callable[..., float]
-) -> tuple[np.ndarray, float]:
-    """The first of one or more strips that is a usable recording, and its rate in Hz.
+def waveforms(
+    strips: Sequence,
+    beats: Sequence,
+    leads: Callable[..., Leads],
+    rate: Callable[..., float],
+    kind: str = "",
+) -> dict:
+    """The ecg_uv, rate_hz and median_uv of a Recording: the first usable strip, the first beat.
 
-    leads, rate: read a strip. Raises Rejected with the reason of the last strip if none is usable.
+    leads, rate: read a strip or a beat. Raises Rejected with the reason of the last strip if none
+    is usable, and if there is no strip of the kind, unless that is "".
     """
+    found = {"ecg_uv": None}
+    if kind and not strips:
+        raise Rejected(f"no waveforms: no {kind} in the file")
     for strip in strips:
         try:
             rate_hz = rate(strip)
-            return rhythm(leads(strip), rate_hz), rate_hz
-        except Rejected as error:
-            reason = error
-    raise reason
+            found = {"ecg_uv": rhythm(leads(strip), rate_hz), "rate_hz": rate_hz}
+            break
+        except Rejected:
+            if strip is strips[-1]:
+                raise
+    if beats:
+        found["median_uv"] = median_beat(leads(beats[0]), rate(beats[0]))
+    return found
 
 
 def rhythm(leads: Leads, rate_hz: float) -> np.ndarray:

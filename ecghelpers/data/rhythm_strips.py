@@ -1,4 +1,4 @@
-"""Rhythm strips: 10 s of leads II and V5, which a median beat comes from, of records to look at."""
+"""Rhythm strips: 10 s of leads II and V5 behind the median beats of displayed records."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from .medians import Medians, is_complete
 
 STRIP_LEADS = ("II", "V5")
 SECONDS = 10
-KEPT = 100  # records, 20 kB each: as many as the paper profile draws heatmaps of
+KEPT = 100  # records of 20 kB: the number of heatmaps in the profile paper
 
 
 @dataclass(frozen=True)
 class Strip:
-    """leads_uv: (2, time) int16 µV of STRIP_LEADS; rate: samples a second."""
+    """leads_uv: (2, time) int16 µV of STRIP_LEADS; rate: in Hz."""
 
     leads_uv: np.ndarray
     rate: float
@@ -41,10 +41,10 @@ def strip_of(ecg_uv: np.ndarray, rate: float) -> Strip:
 
 
 def keep_strips(source: Source, data: Medians, path: str | Path, seed: int) -> dict[str, Strip]:
-    """Write the strips of the test records that heatmaps are drawn of first; returns them.
+    """Write and return the strips of the test records whose heatmaps are drawn first.
 
     The order is that of ``choose_records`` with complete_first. Without recordings (12SL, HDF5
-    files) the file holds none.
+    files) there are no strips.
     """
     test = data.subset(data.split == "test")
     draw = [generator(seed, "choice", record).random() for record in test.record_id]
@@ -52,7 +52,7 @@ def keep_strips(source: Source, data: Medians, path: str | Path, seed: int) -> d
     for row in np.lexsort((draw, ~is_complete(test)))[:KEPT]:
         try:
             recording = source.recording(test.record_id[row])
-        except ValueError:  # a file that has gone since it was read
+        except ValueError:  # a file that was removed meanwhile
             continue
         if recording is None:
             continue
@@ -62,7 +62,7 @@ def keep_strips(source: Source, data: Medians, path: str | Path, seed: int) -> d
 
 
 def write_strips(path: str | Path, strips: Mapping[str, Strip]) -> None:
-    """Write ``strips.h5``: record ids, and for each record a dataset with its rate."""
+    """Write ``strips.h5``: record ids, and a dataset with its rate for each record."""
     with created(path) as file:
         file.create_dataset("record_id", data=list(strips), dtype=h5py.string_dtype())
         file.attrs["leads"], file.attrs["units"] = list(STRIP_LEADS), "µV"
@@ -72,7 +72,7 @@ def write_strips(path: str | Path, strips: Mapping[str, Strip]) -> None:
 
 
 def read_strips(path: str | Path) -> dict[str, Strip]:
-    """Record id → strip; empty where the file is not there."""
+    """Record id → strip; empty if the file is missing."""
     if not Path(path).is_file():
         return {}
     with opened(path) as file:

@@ -1,10 +1,9 @@
-"""Tables beside records, as pandas reads them: 12SL's labels, PTB-XL+'s features, patients."""
+"""Tables beside records: 12SL's labels, PTB-XL+'s features, and patients."""
 
 import csv
-import io
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -18,8 +17,18 @@ ID_COLUMN = "patid"
 PATIENT_COLUMN = "patient_id"
 DELIMITERS = ";\t,"
 LONGEST_ROW = 100_000  # characters
-HEADER_WITHIN = 10  # lines: above it may stand a title, or a spreadsheet's "sep=;"
+HEADER_WITHIN = 10  # lines: a title or a spreadsheet's "sep=;" may precede it
 PLACEHOLDER = re.compile(r"x+|0{2,}|[\W_]+|anonym\w*|unknown|deidentified", re.IGNORECASE)
+# Tables of patients: name → the columns that name records, the one that names patients.
+PATIENT_TABLES = {
+    "ptbxl_database.csv": (("filename_hr", "filename_lr", "ecg_id"), "patient_id"),
+    "record_list.csv": (("path", "study_id"), "subject_id"),  # MIMIC-IV-ECG
+}
+PARENTS = 3  # folders above source_path in which tables are searched for
+PTB_DB = re.compile(r"patient\d{3}", re.ASCII | re.IGNORECASE)
+MIMIC = re.compile(r"(?:^|/)p\d{4}/p(\d{8})(?:/|$)", re.ASCII)
+IN_FILE = "the file itself"
+IN_FOLDER = "the folder's name"
 # PTB-XL+'s columns of 12SL: intervals and times in the median beat in ms, amplitudes in mV.
 FEATURES = "12sl_features.csv"
 FEATURE_COLUMNS = {
@@ -39,66 +48,44 @@ FEATURE_COLUMNS = {
 
 
 def id_key(text: str) -> str:
-    """What a table's id and a file's name are matched by: 7, 007 and 7.0 are the same record."""
-    text = unicodedata.normalize("NFC", text.strip())  # a Mac's file names are not
+    """The key that matches a table's id and a file's name: 7, 007 and 7.0 are the same record."""
+    text = unicodedata.normalize("NFC", text.strip())  # file names of macOS are decomposed
     number = re.fullmatch(r"0*(\d+?)(\.0*)?", text, re.ASCII)
     return number[1] if number else text
 
 
 def patient_key(text: str) -> str:
-    """What a patient is told apart by; "" for one who is not known, or is a placeholder."""
+    """The key of a patient id; "" for a missing one or a placeholder."""
     plain = text.strip()
     if plain.lower() in MISSING or PLACEHOLDER.fullmatch(plain):
         return ""
     return shown_id(id_key(plain))
 
 
-def read_table(path: str | Path, id_columns: Sequence[str]) -> tuple[pd.DataFrame, list[list[str]]]:
-    """A table's cells as text, its columns' names stripped, and the rows that are too long.
+def read_table(path: str | Path, id_columns: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """The column names and the rows of a table, as text.
 
-    The heading is the first row that names one of id_columns, in any case, or else the first. Cells
-    that a short row lacks are NaN, empty ones "". Raises ValueError for what is no text.
+    The heading is the first row that has one of id_columns, in any case, or else the first row.
+    Empty rows are left out. Raises ValueError for a file that is no text.
     """
     try:
         with open(path, "rb") as file:
             encoding = text_encoding(file.read(4))
         text = Path(path).read_text(encoding=encoding, errors="surrogateescape")
-    except UnicodeError as error:
-        raise ValueError(f"{path} is no readable table ({error})") from None
-    lines = [line[:LONGEST_ROW] for line in text.split("\n")]
-    headings = [_cells(line) for line in lines[:HEADER_WITHIN]]
-    named = [n for n, cells in enumerate(headings) if set(_folded(cells)) & set(id_columns)]
-    start = named[0] if named else 0
-    names = headings[start]
-    while names and not names[-1]:
-        names.pop()
-    if not names:
-        return pd.DataFrame(), []
-    too_long: list[list[str]] = []
-    how = {
-        "sep": _delimiter(lines[start]),
-        "names": range(len(names) + 1),  # the last for what is too much
-        "index_col": False,
-        "dtype": str,
-        "na_filter": False,
-        "engine": "python",
-        "on_bad_lines": lambda cells: too_long.append(cells) if any(cells[len(names) :]) else cells,
-    }
-    body = "\n".join(lines[start + 1 :])
-    if body.count('"') % 2:  # one that nothing closes would swallow the rest
-        body = body.replace('"', "")
-    try:
-        table = pd.read_csv(io.StringIO(body), **how)
-    except pd.errors.EmptyDataError:
-        table = pd.DataFrame(columns=how["names"])
-    spare = (
-        table.pop(len(names))
-        .map(lambda cell: isinstance(cell, str) and cell.strip() != "")
-        .astype(bool)
-    )
-    too_long += [[*cells, ""] for cells in table[spare].itertuples(index=False, name=None)]
-    table.columns = names
-    return table[~spare], too_long
+        lines = [line[:LONGEST_ROW] for line in text.split("\n")]
+        headings = [_cells(line) for line in lines[:HEADER_WITHIN]]
+        named = (n for n, cells in enumerate(headings) if set(_folded(cells)) & set(id_columns))
+        start = next(named, 0)
+        names = headings[start]
+        while names and not names[-1]:
+            names.pop()
+        body = lines[start + 1 :]
+        if sum(line.count('"') for line in body) % 2:  # an unclosed quote would swallow the rest
+            body = [line.replace('"', "") for line in body]
+        rows = list(csv.reader(body, delimiter=_delimiter(lines[start])))
+    except (UnicodeError, csv.Error) as error:
+        raise ValueError(f"{path} is no readable table ({one_line(error)})") from None
+    return names, [row for row in rows if any(map(str.strip, row))] if names else []
 
 
 def _delimiter(line: str) -> str:
@@ -113,69 +100,66 @@ def _folded(names: Sequence[str]) -> list[str]:
     return [name.casefold() for name in names]
 
 
-def column_of(path: str | Path, table: pd.DataFrame, column: str) -> int | None:
-    """Where a column stands: by its exact name, or in another case; ValueError if it is twice."""
-    names = list(table.columns)
-    places = [i for i, name in enumerate(names) if name == column]
-    places = places or [i for i, name in enumerate(names) if name.casefold() == column.casefold()]
-    if len(places) > 1:
-        raise ValueError(f"{path} has {len(places)} columns {column!r}; rename all but one")
-    return places[0] if places else None
+def _columns(path: str | Path, names: list[str], wanted: Iterable[str]) -> dict[str, int]:
+    """The positions of those wanted columns that exist; an exact name wins over another case.
+
+    Raises ValueError for a column that occurs twice.
+    """
+    places = {}
+    for column in wanted:
+        found = [i for i, name in enumerate(names) if name == column]
+        found = found or [i for i, n in enumerate(names) if n.casefold() == column.casefold()]
+        if len(found) > 1:
+            raise ValueError(f"{path} has {len(found)} columns {column!r}; rename all but one")
+        if found:
+            places[column] = found[0]
+    return places
 
 
 def read_label_table(path: str | Path) -> tuple[dict[str, np.ndarray | str], dict[str, str]]:
-    """A 12SL table by id_key: labels (13,), or why a row cannot be used; and the known patients.
+    """A 12SL table by id_key: labels (13,) or the reason why a row is unusable; known patients.
 
-    Columns are found by name, in any order and case. Raises FileNotFoundError or ValueError for a
-    table that is none.
+    Columns are found by name, in any order and case. Raises FileNotFoundError or ValueError if the
+    table cannot be used.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"labels_path {path} is no file; give the 12SL label table")
-    table, too_long = read_table(path, (ID_COLUMN,))
-    wanted = (ID_COLUMN, PATIENT_COLUMN, RATE_COLUMN, *LABELS)
-    places = {column: column_of(path, table, column) for column in wanted}
-    places = {column: place for column, place in places.items() if place is not None}
+    names, rows = read_table(path, (ID_COLUMN,))
+    places = _columns(path, names, (ID_COLUMN, PATIENT_COLUMN, RATE_COLUMN, *LABELS))
     if ID_COLUMN not in places or not places.keys() & TARGETS.keys():
         needed = f"{ID_COLUMN!r} and at least one of {', '.join(TARGETS)}"
-        beginning = ", ".join(map(shown_id, table.columns[:8])) or "none"
+        beginning = ", ".join(map(shown_id, names[:8])) or "none"
         raise ValueError(f"{path} lacks a column; needed: {needed}; its columns begin: {beginning}")
     labels: dict[str, np.ndarray | str] = {}
     patients: dict[str, str] = {}
-    for cells in table.itertuples(index=False, name=None):
-        row = {column: cells[place] for column, place in places.items()}
-        _add_row(labels, patients, row, sum(isinstance(cell, str) for cell in cells), len(cells))
-    for cells in too_long:
-        key = id_key(cells[places[ID_COLUMN]])
-        labels[key] = f"label row too long: {len(cells)} cells; header {len(table.columns)}"
+    for cells in rows:
+        row = {column: cells[place] for column, place in places.items() if place < len(cells)}
+        if not any(map(str.strip, row.values())):
+            continue
+        key = id_key(row.get(ID_COLUMN, ""))
+        if not key:
+            labels[f"(row {len(labels) + 1})"] = "bad id: empty in the label table"
+        elif any(map(str.strip, cells[len(names) :])):
+            labels[key] = f"label row too long: {len(cells)} cells; header {len(names)}"
+        elif key in labels:
+            labels[key] = "duplicate id: twice in the label table"
+        elif len(cells) < len(names):
+            labels[key] = f"label row truncated: {len(cells)} of {len(names)} cells"
+        else:
+            patients[key] = patient_key(row.get(PATIENT_COLUMN, ""))
+            try:
+                check_sampling_rate(row.get(RATE_COLUMN, ""))
+                labels[key] = label_row(row)
+            except Rejected as reason:
+                labels[key] = str(reason)
     return labels, patients
 
 
-def _add_row(labels: dict, patients: dict, row: dict, cells: int, width: int) -> None:
-    """Add one row of the table, or the reason why it cannot be used."""
-    given = [value for value in row.values() if isinstance(value, str) and value.strip()]
-    if not given:
-        return
-    key = id_key(row[ID_COLUMN]) if isinstance(row[ID_COLUMN], str) else ""
-    if not key:
-        labels[f"(row {len(labels) + 1})"] = "bad id: empty in the label table"
-    elif key in labels:
-        labels[key] = "duplicate id: twice in the label table"
-    elif cells < width:
-        labels[key] = f"label row truncated: {cells} of {width} cells"
-    else:
-        patients[key] = patient_key(row.get(PATIENT_COLUMN, ""))
-        try:
-            check_sampling_rate(row.get(RATE_COLUMN, ""))
-            labels[key] = label_row(row)
-        except Rejected as reason:
-            labels[key] = str(reason)
-
-
 def read_features(path: Path) -> dict[str, dict[str, float]]:
-    """12SL's values of PTB-XL+ by id_key of the record, under the names of targets and fiducials.
+    """PTB-XL+'s values of 12SL by id_key of the record, under the names of targets and fiducials.
 
-    Raises ValueError for a table without the ids of its records.
+    Raises ValueError for a table without record ids.
     """
     wanted = {"ecg_id", *(column for column, _ in FEATURE_COLUMNS.values())}
     try:
@@ -190,15 +174,43 @@ def read_features(path: Path) -> dict[str, dict[str, float]]:
     return dict(zip(map(id_key, table["ecg_id"].astype(str)), rows, strict=True))
 
 
-def read_patients(path: Path, id_columns: Sequence[str], patient_column: str) -> dict[str, str]:
-    """By id_key of a table's records, whose columns hold names or paths, the patient of each."""
-    table, _ = read_table(path, id_columns)
-    place = column_of(path, table, patient_column)
+def tables_beside(folder: str | Path) -> dict[str, dict[str, str]]:
+    """The known tables in a folder or above it: table's name → id_key of a record → patient."""
+    found = {}
+    for name, columns in PATIENT_TABLES.items():
+        path = next((p for p in (place / name for place in above(folder)) if p.is_file()), None)
+        if path:
+            found[name] = _read_patients(path, *columns)
+    return found
+
+
+def above(folder: str | Path) -> list[Path]:
+    """A folder and the folders above it in which tables are searched for."""
+    return [Path(folder).absolute(), *Path(folder).absolute().parents][: PARENTS + 1]
+
+
+def _read_patients(path: Path, id_columns: Sequence[str], patient_column: str) -> dict[str, str]:
+    """By id_key of a table's records, whose columns contain names or paths, the patient of each."""
+    names, rows = read_table(path, id_columns)
+    places = _columns(path, names, (*id_columns, patient_column))
+    place = places.pop(patient_column, None)
     patients: dict[str, str] = {}
-    ids = [column_of(path, table, column) for column in id_columns]
-    for cells in table.itertuples(index=False, name=None) if place is not None else ():
-        who = patient_key(cells[place]) if isinstance(cells[place], str) else ""
-        for column in ids if who else ():
-            if column is not None and isinstance(cells[column], str):
+    for cells in rows if place is not None else ():
+        who = patient_key(cells[place]) if place < len(cells) else ""
+        for column in places.values() if who else ():
+            if column < len(cells):
                 patients[id_key(PurePath(cells[column]).name)] = who
     return patients
+
+
+def patient_of(path: str, tables: dict[str, dict[str, str]]) -> tuple[str, str]:
+    """A file's patient by a table or its folders, and the origin; both "" if unknown."""
+    key = id_key(PurePath(path).stem.removesuffix("_medians"))
+    for name, patients in tables.items():
+        if who := patients.get(key):
+            return who, name
+    folders = PurePath(path).parts[:-1]
+    if who := next((part for part in folders if PTB_DB.fullmatch(part)), ""):
+        return who.lower(), IN_FOLDER
+    mimic = MIMIC.search(str(PurePath(path).parent))
+    return (mimic[1], IN_FOLDER) if mimic else ("", "")

@@ -159,7 +159,7 @@ def test_labelled_records_of_a_split(medians):
 
 def test_an_id_that_comes_twice_is_refused_and_nothing_is_left(tmp_path):
     path = tmp_path / "medians.h5"
-    with pytest.raises(ValueError, match="'a' comes twice"):
+    with pytest.raises(ValueError, match="duplicate record id 'a'"):
         write_medians(path, iter([block("ab"), block("a")]), 3, source="gan")
     assert list(tmp_path.iterdir()) == []
 

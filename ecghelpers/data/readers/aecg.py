@@ -5,18 +5,11 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from ..checks import Rejected
-from ..recording import (
-    Leads,
-    Recording,
-    Source,
-    first_rhythm,
-    lead_of_name,
-    median_beat,
-    microvolts,
-)
+from ..recording import Leads, Recording, Source, lead_of_name, microvolts, waveforms
 from .xml import samples_of, text_of
 
 LEAD_CODE = "MDC_ECG_LEAD_"
+BEAT = "REPRESENTATIVE_BEAT"
 GAP = -32768  # marks missing samples
 SECONDS_IN = {"s": 1, "ms": 1e-3, "us": 1e-6}
 INTERVALS = {
@@ -30,17 +23,13 @@ INTERVALS = {
 
 def read(source: Source, root: Element) -> Recording:
     """The first rhythm series with twelve (or eight) simultaneous leads; raises Rejected."""
-    rhythms = _sets(root, "series", "RHYTHM")
-    if not rhythms:
-        raise Rejected("no waveforms: no RHYTHM series in the file")
-    ecg_uv, rate_hz = first_rhythm(rhythms, _leads, _rate)
-    beats = _sets(root, "derivedSeries", "REPRESENTATIVE_BEAT")
-    median_uv = median_beat(_leads(beats[0]), _rate(beats[0])) if beats else None
+    strips, beats = _sets(root, "series", "RHYTHM"), _sets(root, "derivedSeries", BEAT)
+    waves = waveforms(strips, beats, _leads, _rate, "RHYTHM series")
     maker = text_of(root, ".//series/author//manufacturerOrganization/name", "unknown program")
     subject = root.find(".//trialSubject/id")
     patient = "" if subject is None else subject.get("extension") or subject.get("root", "")
-    machine = _machine(root)
-    return Recording("HL7 aECG", ecg_uv, rate_hz, median_uv, machine, maker[:40], patient)
+    about = {"machine": _machine(root), "program": maker[:40], "patient": patient}
+    return Recording("HL7 aECG", **waves, **about)
 
 
 def _sets(root: Element, tag: str, kind: str) -> list[Element]:

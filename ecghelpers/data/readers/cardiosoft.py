@@ -4,16 +4,7 @@ from xml.etree.ElementTree import Element
 
 from ...ecg import SAMPLING_RATE_HZ
 from ..checks import Rejected
-from ..recording import (
-    Leads,
-    Recording,
-    Source,
-    lead_of_name,
-    median_beat,
-    microvolts,
-    numbers,
-    rhythm,
-)
+from ..recording import Leads, Recording, Source, lead_of_name, microvolts, numbers, waveforms
 from .muse import FIDUCIAL_TAGS, INTERVALS
 from .xml import number_of, samples_of, text_of
 
@@ -30,18 +21,16 @@ def read(source: Source, root: Element) -> Recording:
     if kind.casefold() != "restecg":
         raise Rejected(f"not a resting ECG: {kind[:20]}")
     measured = root.find("RestingECGMeasurements")
-    strip = root.find("StripData")
-    if strip is None:
-        raise Rejected("no waveforms: no StripData in the file")
-    rate_hz = number_of(strip, "SampleRate")
-    ecg_uv = rhythm(_leads(strip), rate_hz)
-    samples, median_uv = root.find("RestingECGMeasurements/MedianSamples"), None
-    if samples is not None and samples.find("WaveformData") is not None:
-        median_uv = median_beat(_leads(samples), number_of(samples, "SampleRate"))
+    beats = [] if measured is None else measured.findall("MedianSamples[WaveformData]")
+    waves = waveforms(root.findall("StripData"), beats, _leads, _rate, "StripData")
     program = text_of(measured, "DiagnosisVersion") or text_of(root, ".//AnalysisVer")
     program = f"GE {program}" if program else "GE CardioSoft"
-    machine, patient = _machine(measured), text_of(root, "PatientInfo/PID")
-    return Recording("GE CardioSoft XML", ecg_uv, rate_hz, median_uv, machine, program, patient)
+    about = {"machine": _machine(measured), "patient": text_of(root, "PatientInfo/PID")}
+    return Recording("GE CardioSoft XML", **waves, **about, program=program)
+
+
+def _rate(element: Element) -> float:
+    return number_of(element, "SampleRate")
 
 
 def _leads(element: Element) -> Leads:

@@ -7,16 +7,7 @@ from functools import partial
 import numpy as np
 
 from ..checks import Rejected
-from ..recording import (
-    SCP_LEADS,
-    Leads,
-    Recording,
-    Source,
-    first_rhythm,
-    lead_of_name,
-    median_beat,
-    microvolts,
-)
+from ..recording import SCP_LEADS, Leads, Recording, Source, lead_of_name, microvolts, waveforms
 
 ECG_CLASSES = "1.2.840.10008.5.1.4.1.1.9."  # SOP classes of waveforms
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
@@ -38,16 +29,15 @@ def read(source: Source) -> Recording:
     big_endian = dataset.file_meta.get("TransferSyntaxUID") == BIG_ENDIAN
     groups = dataset.get("WaveformSequence") or []
     strips = [group for group in groups if not _is_derived(group)]
-    if not strips:
-        raise Rejected("no waveforms: no rhythm group in the DICOM file")
-    leads = partial(_leads, big_endian=big_endian)
-    ecg_uv, rate_hz = first_rhythm(strips, leads, _rate)
     beats = [group for group in groups if _is_derived(group)]
-    median_uv = median_beat(leads(beats[0]), _rate(beats[0])) if beats else None
-    program = str(dataset.get("Manufacturer") or "unknown program")[:40]
-    patient = str(dataset.get("PatientID") or "")
-    machine = _machine(dataset.get("WaveformAnnotationSequence") or [])
-    return Recording("DICOM", ecg_uv, rate_hz, median_uv, machine, program, patient)
+    waves = waveforms(strips, beats, partial(_leads, big_endian=big_endian), _rate, "rhythm group")
+    return Recording(
+        "DICOM",
+        **waves,
+        machine=_machine(dataset.get("WaveformAnnotationSequence") or []),
+        program=str(dataset.get("Manufacturer") or "unknown program")[:40],
+        patient=str(dataset.get("PatientID") or ""),
+    )
 
 
 def _dataset(data: bytes):

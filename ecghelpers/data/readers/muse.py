@@ -3,6 +3,7 @@
 import binascii
 import zlib
 from base64 import b64decode
+from functools import partial
 from xml.etree.ElementTree import Element
 
 import numpy as np
@@ -15,10 +16,9 @@ from ..recording import (
     Recording,
     Source,
     lead_of_name,
-    median_beat,
     microvolts,
     numbers,
-    rhythm,
+    waveforms,
 )
 from .xml import number_of, text_of
 
@@ -39,19 +39,16 @@ NOT_MEASURED = 32767
 
 def read(source: Source, root: Element) -> Recording:
     """The ECG of a MUSE export; raises Rejected."""
-    all_waveforms = reversed(list(root.iter("Waveform")))  # the first of a type wins
-    waveforms = {text_of(w, "WaveformType").casefold(): w for w in all_waveforms}
-    if "rhythm" not in waveforms and "median" not in waveforms:
+    strips, beats = (
+        [w for w in root.iter("Waveform") if text_of(w, "WaveformType").casefold() == kind][:1]
+        for kind in ("rhythm", "median")
+    )
+    if not strips and not beats:
         raise Rejected("no waveforms: neither Rhythm nor Median in the file")
-    ecg_uv, median_uv, rate_hz = None, None, SAMPLING_RATE_HZ
-    if "rhythm" in waveforms:
-        rate_hz = _rate(waveforms["rhythm"], "Sample")
-        ecg_uv = rhythm(_leads(waveforms["rhythm"]), rate_hz)
-    if "median" in waveforms:
-        median_uv = median_beat(_leads(waveforms["median"]), _rate(waveforms["median"], "Sample"))
+    waves = waveforms(strips, beats, _leads, partial(_rate, kind="Sample"))
     machine = _intervals(root) | _amplitudes(text_of(root, "MeasurementMatrix"))
     patient = text_of(root, "PatientDemographics/PatientID")
-    return Recording("GE MUSE XML", ecg_uv, rate_hz, median_uv, machine, GE_12SL, patient)
+    return Recording("GE MUSE XML", **waves, machine=machine, program=GE_12SL, patient=patient)
 
 
 def _rate(element: Element, kind: str) -> float:

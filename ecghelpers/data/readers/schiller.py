@@ -4,18 +4,10 @@ from xml.etree.ElementTree import Element
 
 from ...ecg import FIDUCIALS, SAMPLING_RATE_HZ
 from ..checks import Rejected
-from ..recording import (
-    Leads,
-    Recording,
-    Source,
-    lead_of_name,
-    median_beat,
-    microvolts,
-    numbers,
-    rhythm,
-)
+from ..recording import Leads, Recording, Source, lead_of_name, microvolts, numbers, waveforms
 from .xml import number_of, samples_of, text_of
 
+STRIP, BEAT = "ECG_RHYTHMS", "ECG_AVERAGES"
 INTERVALS = {"VentRate": "HR", "pr": "PQ", "qrs": "QRS", "qt": "QT"}
 MARKS = ("P_ON", "P_OFF", "QRS_ON", "QRS_OFF", "T_ON", "T_OFF")
 MILLIVOLTS = {"R_PeakAmpl_v5": ("R_AMPL",), "STJ_v5": ("J_AMPL",)}
@@ -28,17 +20,12 @@ def read(source: Source, root: Element) -> Recording:
     if kind != "RESTING_ECG":
         raise Rejected(f"not a resting ECG: {kind[:20]}")
     waves = {text_of(wave, "type"): wave for wave in root.iter("wavedata")}
-    strip, average = waves.get("ECG_RHYTHMS"), waves.get("ECG_AVERAGES")
-    if strip is None:
-        raise Rejected("no waveforms: no ECG_RHYTHMS in the file")
-    rate_hz = _rate(strip)
-    ecg_uv = rhythm(_leads(strip), rate_hz)
-    median_uv, machine = None, {}
-    if average is not None:
-        median_uv = median_beat(_leads(average), _rate(average))
-        machine = _machine(root, average)
-    patient = text_of(root, "patdata/id")
-    return Recording("Schiller XML", ecg_uv, rate_hz, median_uv, machine, "Schiller", patient)
+    strips, beats = ([waves[kind]] if kind in waves else [] for kind in (STRIP, BEAT))
+    read_waves = waveforms(strips, beats, _leads, _rate, STRIP)
+    about = {"program": "Schiller", "patient": text_of(root, "patdata/id")}
+    if beats:
+        about["machine"] = _machine(root, beats[0])
+    return Recording("Schiller XML", **read_waves, **about)
 
 
 def _rate(wave: Element) -> float:
