@@ -203,7 +203,7 @@ def _writing(path: str | Path, content) -> Iterator[h5py.File]:
 
 
 def _check_network(path: str | Path, file: h5py.File) -> None:
-    """Raise ValueError for a file about another network than the one that lies beside it now."""
+    """Raise ValueError if the network beside the file has been replaced since."""
     network, about = Path(path).with_name(WEIGHTS), file.attrs.get("network")
     if about and network.is_file() and about != _checksum(network):
         raise ValueError(
@@ -213,7 +213,7 @@ def _check_network(path: str | Path, file: h5py.File) -> None:
 
 
 def _checksum(network: Path) -> str:
-    from ..checkpoints import weights_digest  # torch, which most readers do without
+    from ..checkpoints import weights_digest  # torch, which most callers do not need
     from ..model import load_model
 
     return weights_digest(load_model(network).state_dict())

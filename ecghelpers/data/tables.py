@@ -79,7 +79,7 @@ def read_table(path: str | Path, id_columns: Sequence[str]) -> tuple[list[str], 
         names = headings[start]
         while names and not names[-1]:
             names.pop()
-        body = lines[start + 1 :]
+        body = [f"{line}\n" for line in lines[start + 1 :]]
         if sum(line.count('"') for line in body) % 2:  # an unclosed quote would swallow the rest
             body = [line.replace('"', "") for line in body]
         rows = list(csv.reader(body, delimiter=_delimiter(lines[start])))

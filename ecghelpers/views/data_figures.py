@@ -1,7 +1,4 @@
-"""Figures of the data: from a recording to its median beat, and what all records hold.
-
-Numbers come in, pictures go out.
-"""
+"""Figures of the data: a recording, its median beat, and the distributions over all records."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,16 +10,16 @@ from .picture import PANELS, WIDTH_INCHES, Picture, panels
 from .styles import OURS, PUBLISHED, WAVE_COLORS
 
 PALE = "#9a9a9a"
-TOP_MM = 5  # of paper above a lead; the marks of the beats lie there
+TOP_MM = 5  # of paper above a lead, for the marks of the beats
 BEAT_MS = np.arange(BEAT_SAMPLES) * MS_PER_SAMPLE
 
 
 def recording(
     ecg_uv: np.ndarray, r: np.ndarray, title: str = "", leads=("II", "V1", "V5")
 ) -> Picture:
-    """A recording (8, time) in µV at 500 Hz on paper, its beats at samples r marked on top.
+    """A recording (8, time) in µV at 500 Hz on ECG paper, with its beats at samples r marked.
 
-    Leads as INDEPENDENT_LEADS; those that are named are drawn, one below the other.
+    ecg_uv has the leads INDEPENDENT_LEADS; leads are drawn one below the other.
     """
     mm = np.arange(ecg_uv.shape[1]) * MM_PER_SAMPLE
     signals = [ecg_uv[INDEPENDENT_LEADS.index(lead)] * MM_PER_UV for lead in leads]
@@ -49,10 +46,10 @@ def recording(
 
 
 def beats_and_median(windows: np.ndarray, median_uv: np.ndarray, fiducials, lead: str) -> Picture:
-    """Aligned beats (beat, 8, 600) in µV, one lead of them, and the median beat with its waves.
+    """One lead of aligned beats (beat, 8, 600) in µV, and the median beat with its waves.
 
-    Leads as INDEPENDENT_LEADS. median_uv: (12, 600); fiducials: (6,) sample indices, NaN where
-    missing.
+    windows has the leads INDEPENDENT_LEADS. median_uv: (12, 600); fiducials: (6,) sample indices,
+    NaN = missing.
     """
     windows = windows[:, INDEPENDENT_LEADS.index(lead)]
     picture = Picture(3.6)
@@ -72,9 +69,9 @@ def beats_and_median(windows: np.ndarray, median_uv: np.ndarray, fiducials, lead
 
 
 def beats_with_fiducials(medians, fiducials, record_ids, *, columns: int = 3) -> Picture:
-    """Median beats (record, 12, 600) in µV, leads on top of each other, with P, QRS and T shaded.
+    """Median beats (record, 12, 600) in µV, leads superimposed, with P, QRS and T shaded.
 
-    fiducials: (record, 6) sample indices, NaN where missing. Lead II is drawn dark.
+    fiducials: (record, 6) sample indices, NaN = missing. Lead II is dark.
     """
     rows = -(-len(medians) // columns)
     picture = Picture(0.4 + 2.3 * rows)
@@ -108,7 +105,7 @@ def _beat(axes: Axes, beat_uv: np.ndarray, marks) -> None:
 
 
 def target_histograms(targets) -> Picture:
-    """The distribution of every target beside the mean, SD and range that 12SL published.
+    """The distribution of every target with the published mean, SD and range of 12SL.
 
     targets: a mapping (or DataFrame) from target name to values; NaN are left out.
     """
@@ -119,7 +116,7 @@ def target_histograms(targets) -> Picture:
         target = TARGETS[name]
         values = np.asarray(targets[name], float)
         values = values[np.isfinite(values)]
-        lines = [target.title, "here missing in every record"]
+        lines = [target.title, "missing in every record"]
         if values.size:
             axes.hist(values, bins=40, color=OURS, alpha=0.75, label="here")
             lines[1] = f"here {values.mean():.1f} ± {values.std():.1f}, n = {values.size}"
@@ -140,10 +137,10 @@ def target_histograms(targets) -> Picture:
 
 
 def agreement(ours: np.ndarray, theirs: np.ndarray, program: str) -> Picture:
-    """Bland–Altman: our values less a program's against their mean, a panel a target.
+    """Bland–Altman plot of our values minus a program's, with one panel per target.
 
-    ours, theirs: (record, 7), NaN = missing. Lines: the mean difference, and 1.96 SD about it
-    (Bland and Altman, Lancet 327:307, 1986).
+    ours, theirs: (record, 7), NaN = missing. Lines: the mean difference ± 1.96 SD (Bland and
+    Altman, Lancet 327:307, 1986).
     """
     picture = Picture(0.7 + 2.4 * -(-len(TARGETS) // PANELS))
     both = np.isfinite(ours) & np.isfinite(theirs)
@@ -152,7 +149,7 @@ def agreement(ours: np.ndarray, theirs: np.ndarray, program: str) -> Picture:
     )
     for target, known, mine, other, axes in grid:
         mine, difference = mine[known], (mine - other)[known]
-        lines = [f"{target.title}: mean of both", "in no record both are known"]
+        lines = [f"{target.title}: mean of both", "no record has both values"]
         if known.any():
             bias, sd = difference.mean(), difference.std(ddof=1) if known.sum() > 1 else 0.0
             axes.plot(mine - difference / 2, difference, "o", ms=3, alpha=0.6, color=OURS)
@@ -170,7 +167,7 @@ def agreement(ours: np.ndarray, theirs: np.ndarray, program: str) -> Picture:
 
 
 def missing_bar(targets) -> Picture:
-    """How many records lack each target. targets: mapping or DataFrame, NaN = missing."""
+    """The number of records without each target. targets: mapping or DataFrame, NaN = missing."""
     names = [name for name in TARGETS if name in targets]
     missing = [int(np.isnan(np.asarray(targets[name], float)).sum()) for name in names]
     total = max((len(targets[name]) for name in names), default=0)

@@ -142,11 +142,10 @@ def _beat(beats: Element | None) -> np.ndarray | None:
 
 def _machine(root: Element) -> dict[str, float]:
     """The printed values, and the amplitudes in V5 (J at the onset of ST)."""
-    said = root.find(".//interpretation/globalmeasurements")
-    if said is None:
-        said = root.find(".//interpretationmeasurements")
-    found = numbers(
-        {name: text_of(said, tag) or text_of(said, f"mean{tag}") for name, tag in INTERVALS.items()}
-    )
+    shown = root.find(".//interpretation/globalmeasurements")
+    if shown is None:
+        shown = root.find(".//interpretationmeasurements")
+    tags = INTERVALS.items()
+    found = numbers({k: text_of(shown, tag) or text_of(shown, f"mean{tag}") for k, tag in tags})
     v5 = root.find(".//leadmeasurement[@leadname='V5']")
     return found | numbers({name: text_of(v5, tag) for name, tag in AMPLITUDES.items()})

@@ -81,10 +81,10 @@ def read(source: Source) -> Recording:
         except (Rejected, MemoryError):
             raise
         except Exception as error:  # a malformed file can raise anything
-            said = one_line(error).replace(f"{folder}/", "")
+            message = one_line(error).replace(f"{folder}/", "")
             raise Rejected(
                 "unreadable: header and signal do not fit each other "
-                f"({type(error).__name__}: {said})"
+                f"({type(error).__name__}: {message})"
             ) from None
     leads, rate_hz = _leads(record, header.calibrated), float(record.fs)
     if header.median:
