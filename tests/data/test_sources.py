@@ -37,7 +37,7 @@ def hdf5_folder(tmp_path):
 def test_a_missing_or_empty_folder_is_refused_in_one_line(tmp_path, name, kind):
     table = write_table(tmp_path / "labels.csv", [{"patid": 1, **VALUES}]) if name == "12sl" else ""
     (tmp_path / "empty").mkdir()
-    for place, problem in (("nowhere", "does not exist"), ("empty", "holds no"), ("file", "is a")):
+    for place, problem in (("nowhere", "does not exist"), ("empty", "contains"), ("file", "is a")):
         (tmp_path / "file").touch()
         with pytest.raises((ValueError, FileNotFoundError), match=problem) as error:
             sources.FileSource(name, tmp_path / place, table)
