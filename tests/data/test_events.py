@@ -1,0 +1,49 @@
+"""The table of records from which notebook 04 chooses, as data/events.csv."""
+
+import numpy as np
+import pytest
+
+from ecghelpers.data.medians import Medians, choose_records, events, read_events
+from ecghelpers.ecg import BEAT_SHAPE, FIDUCIALS, TARGETS
+from ecghelpers.files import write_table
+
+IDS = ["007", "NA", "a b", "1e5"]
+
+
+@pytest.fixture
+def data():
+    targets = np.ones((4, len(TARGETS)), np.float32)
+    targets[2, list(TARGETS).index("pr")] = np.nan
+    beats = np.arange(4, dtype=np.int16)[:, None, None] * np.ones(BEAT_SHAPE, np.int16)
+    fiducials = np.ones((4, len(FIDUCIALS)), np.float32)
+    return Medians(np.array(IDS, object), np.array(["test"] * 4), beats, targets, fiducials, {})
+
+
+def test_the_table_comes_back_with_ids_as_text(data, tmp_path):
+    write_table(events(data), tmp_path / "events.csv")
+    table = read_events(tmp_path / "events.csv")
+    assert list(table.record_id) == IDS and list(table.complete) == [True, True, False, True]
+    assert table.pr.isna().tolist() == [False, False, True, False]
+
+
+def test_records_are_chosen_from_the_table(data, tmp_path):
+    write_table(events(data), tmp_path / "events.csv")
+    table = read_events(tmp_path / "events.csv")
+    chosen = choose_records(data, "qt", 4, 1, complete_first=True, table=table)
+    assert chosen.record_id[3] == "a b" and chosen.medians[3, 0, 0] == 2
+    default = choose_records(data, "qt", 4, 1, complete_first=True)
+    assert list(chosen.record_id) == list(default.record_id)
+    fewer = choose_records(data, "qt", 4, 1, table=table[table.record_id != "NA"])
+    assert sorted(fewer.record_id) == ["007", "1e5", "a b"]
+
+
+def test_a_table_of_other_records_is_refused(data):
+    table = events(data).assign(record_id=["x", *IDS[1:]])
+    with pytest.raises(ValueError, match="record 'x' is not in medians.h5"):
+        choose_records(data, "qt", 4, 1, table=table)
+
+
+def test_a_column_that_is_not_true_or_false_is_refused(data, tmp_path):
+    write_table(events(data).assign(complete="yes"), tmp_path / "events.csv")
+    with pytest.raises(ValueError, match="complete must be True or False"):
+        read_events(tmp_path / "events.csv")
