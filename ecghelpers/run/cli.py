@@ -357,7 +357,7 @@ def _where_to_look(results: Results) -> None:
     places |= {"Errors": results.metrics, "Review": results.review}
     for title, path in places.items():
         if path.exists():
-            print(f"{title:10} {display_path(path)}")
+            print(f"{title:10} {display_path(path)}{'/' * path.is_dir()}")
     if not results.review.is_file():
         return
     verdicts: dict[str, dict[str, list[str]]] = {}
