@@ -39,6 +39,7 @@ SIGNS = (
     "Orange and blue mean up and down in contributions and sensitivities; in guided methods, "
     "random maps and interventions by other records colour means strength alone."
 )
+SLOPE = "the slope of the prediction against edits of the beat with a known effect."
 BYTE, WORD = 127, 32767  # levels of a map's values, on either side of zero
 SEGMENT_SAMPLES = 20  # over which maps are summed before they are compared
 # Target → its lead, and the fiducials that define it.
@@ -124,10 +125,13 @@ def network_content(cases: Cases, target: str, model: int, network: dict) -> dic
     }
 
 
-def _follows(cases: Cases, target: str, model: int) -> str | None:
+def _follows(cases: Cases, target: str, model: int) -> dict | None:
     """Whether the network follows the target's definition, of ``effects.csv``; None without."""
     path = cases.results.effects(target, model)
-    return follows_definition(pd.read_csv(path))[1] if path.is_file() else None
+    if not path.is_file():
+        return None
+    _, sentence = follows_definition(pd.read_csv(path))
+    return {"text": sentence.split(" (")[0], "title": f"{sentence}, {SLOPE}"}
 
 
 def _orders(cases: Cases, target: str, model: int, ids: list[str]) -> dict[str, list[str]]:

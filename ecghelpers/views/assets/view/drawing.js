@@ -11,7 +11,6 @@ import { showStrip } from "./strip.js";
 const LOCKED = ["target", "model", "record", "order", "previous", "next", "view", "slot", "second", "blind", "baseline"];
 const NARROW = 700, BROAD = 1000, BROADEST = 1700; // px of the view
 const AROUND = 96, FORM = 150, LOWEST = 300; // px below the paper, of a study's form, of the paper
-const SLOPE = "Slope of the prediction against edits of the beat with a known effect; 1 is ideal.";
 const MASKED = " Green frames: the samples that this network reads, known exactly.";
 
 export function fillControls(view) {
@@ -122,7 +121,7 @@ export function drawBeside(view) {
   const measured = own.planted ? "true value" : "measured", predicted = predictedText(found.truth, found.prediction);
   const line = `${label}: ${measured} ${printed(found.truth, unit)}, network ${predicted} ${unit}`;
   part("status").replaceChildren(h("span", null, `Record ${choice.record} · ${found.source}`),
-    ...rating ? [] : [h("span", { name: "values" }, line), own.follows ? h("span", { name: "follows", title: SLOPE }, own.follows) : "",
+    ...rating ? [] : [h("span", { name: "values" }, line), own.follows ? h("span", { name: "follows", title: own.follows.title }, own.follows.text) : "",
       found.outside ? h("span", { name: "warning", title: found.outside }, "outside the training range") : ""]);
 }
 
@@ -147,7 +146,7 @@ export function sheetOf(view) {
     title: `${target.label} · ${single ? maps[0].label : VIEWS[choice.view]}${choice.leads === "averaged" ? " · averaged over leads" : ""}`,
     line: [...part("status").children].slice(0, 2).map((one) => one.textContent).join(" · "),
     notes: [text("meaning"), ...secret ? [] : [text("sum"), badge ? `${maps[0].label} ${badge.text} of the review.` : "", text("outside"), text("usual")]].filter(Boolean),
-    network: `Network: ${target.label}, model ${choice.model}${secret || !own.follows ? "" : `, ${own.follows}`}. ${overview.about}.`,
+    network: `Network: ${target.label}, model ${choice.model}${secret || !own.follows ? "" : `, ${own.follows.text}`}. ${overview.about}.`,
     strip: single ? found.rhythm : null, low: text("low"), high: text("high"), name: `${choice.record}-${choice.target}-${layout}`,
   };
 }

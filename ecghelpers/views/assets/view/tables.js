@@ -9,7 +9,7 @@ export function measurementTable({ measurements, program, prediction, truth }, t
   const machine = measurements.some((row) => row.machine !== null);
   const rows = measurements.map(({ name, label, value, unit, network, machine: stored }) => {
     const shown = name === target.name, measured = shown ? truth : value;
-    const cells = [...machine ? [printed(stored, unit)] : [], printed(measured, unit), name ? predictedText(measured, shown ? prediction : network) : ""];
+    const cells = [...machine ? [printed(stored)] : [], printed(measured, unit), name ? predictedText(measured, shown ? prediction : network) : ""];
     return { label, cells, shown };
   });
   return { columns: [...machine ? [program] : [], "Measured", "Network"], rows };

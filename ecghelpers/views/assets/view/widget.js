@@ -39,6 +39,7 @@ function caseOf(content, buffers) {
 }
 
 function render({ model, el }) {
+  const wholePage = !document.querySelector(".jp-NotebookPanel"); // the web app, not JupyterLab
   const ask = connection(model), cases = new Map(), networks = new Map();
   const host = {
     overview: model.get("overview"),
@@ -95,8 +96,8 @@ function render({ model, el }) {
       set: (text) => { if (text !== model.get("state")) { model.set("state", text); model.save_changes(); } },
       changed: (react) => model.on("change:state", react),
     },
-    keys: el,
-    wholePage: !document.querySelector(".jp-LabShell, .jp-NotebookShell"), // the web app is nothing but the view
+    keys: wholePage ? document : el,
+    wholePage,
   };
   return showView(el, host);
 }
