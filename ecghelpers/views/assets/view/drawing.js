@@ -52,14 +52,13 @@ function room({ root, part, shown, rating }) {
 }
 
 export function drawMaps(view) {
-  const { part, choice, shown, rating, lens } = view, { panels, details } = shown, cases = casesShown(view), [found] = cases;
+  const { part, choice, shown, rating } = view, { panels, details } = shown, cases = casesShown(view), [found] = cases;
   const leads = choice.leads === "target" ? view.target().lead : choice.leads;
   const { layout, page, across, fit } = arrangement(shown.cases[0].beat, leads, panels.length, room(view));
   const maps = mapsShown(panels, cases, details, choice, layout);
   const box = part("panels"), old = [...box.querySelectorAll("figure")], wide = Math.floor(page.width * fit);
   box.style.gridTemplateColumns = `repeat(${across}, ${maps.length > 1 ? `minmax(${wide}px, 1fr)` : `${wide}px`})`; // room for captions
   box.classList.toggle("measuring", choice.calipers || choice.edit);
-  box.classList.toggle("zoomed", lens.zoom > 1);
   Object.assign(shown, { maps, page, layout });
   maps.forEach((entry, k) => drawFigure(view, old[k] ?? newFigure(box), entry, cases[k] ?? found, k, wide));
   old.slice(maps.length).forEach((figure) => figure.remove());
@@ -89,7 +88,7 @@ function newFigure(box) {
 }
 
 function drawFigure(view, figure, entry, found, slot, wide) {
-  const { choice, rating, host, overview, shown: { maps, page }, lens, hidden } = view;
+  const { choice, rating, host, overview, shown: { maps, page }, hidden } = view;
   const many = maps.length > 1, canvas = figure.querySelector("canvas"), averaged = choice.leads === "averaged" ? " · averaged" : "";
   const shares = found.mask ? "" : sharesOf(entry.map, found.fiducials, rating, many);
   figure.querySelector("b").textContent = entry.label + averaged;
@@ -101,7 +100,7 @@ function drawFigure(view, figure, entry, found, slot, wide) {
   const calipers = choice.calipers ? { ...view.calipers(), text: caliperText(view.calipers(), found) } : null;
   const what = { beat: found.beat, map: entry.map, scale: entry.scale, fiducials: choice.marks && !rating ? found.fiducials : null,
     mask: found.mask, calipers, handle: choice.edit ? handleOf(view) : null };
-  drawPanel(canvas, page, what, wide / page.width, lens);
+  drawPanel(canvas, page, what, wide / page.width);
   Object.assign(canvas, { entry, found, slot });
 }
 

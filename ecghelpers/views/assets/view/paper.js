@@ -106,12 +106,11 @@ export function drawCalipers(pen, cell, xs, text, k) {
   pen.fillText(text, middle, y - 6);
 }
 
-// Where a lead's name stands. Zoomed in, it stays in sight as long as its lead does.
-function placeName(pen, cell, k, corner) {
+// Where a lead's name stands.
+function placeName(pen, cell, k) {
   const height = textSize(k, 2.8, 10, 16), font = `600 ${height}px ${FONT}`;
   pen.font = font;
-  const left = Math.min(Math.max(cell.left * k, corner.x * k + 4), (cell.left + BEAT) * k - 20);
-  const y = Math.min(Math.max((cell.top - 0.8) * k, corner.y * k + 14), cell.bottom * k);
+  const left = cell.left * k, y = (cell.top - 0.8) * k;
   // A paper of several leads has its name in the caption.
   return { left, right: cell.rows.length > 1 ? left : left + pen.measureText(cell.name).width, y, height, font };
 }
@@ -162,14 +161,11 @@ function drawHandle(pen, cell, { edit, sample, level, before }, k) {
 }
 
 // Draws the paper of a page at k px a mm. what: {beat, map, scale, fiducials, mask, calipers, handle}, parts may be null.
-// corner: the point (mm) at the upper left.
-export function drawPaper(pen, page, what, k, corner = { x: 0, y: 0 }) {
-  pen.save();
-  pen.translate(-corner.x * k, -corner.y * k);
+export function drawPaper(pen, page, what, k) {
   if (what.map) for (const cell of page.cells) drawHeat(pen, cell, what.map, what.scale, k);
   drawGrid(pen, page.width, page.height, k);
   for (const cell of page.cells) {
-    const name = placeName(pen, cell, k, corner);
+    const name = placeName(pen, cell, k);
     if (what.fiducials) drawMarks(pen, cell, what.fiducials, k, name);
     if (what.mask) drawTruth(pen, cell, what.mask, k);
     for (const row of cell.rows) drawLine(pen, what.beat, row * SAMPLES, SAMPLES, cell.left, cell.baseline, k);
@@ -179,7 +175,6 @@ export function drawPaper(pen, page, what, k, corner = { x: 0, y: 0 }) {
   }
   const measured = what.calipers && page.cells.find((cell) => cell.name === what.calipers.lead);
   if (measured) drawCalipers(pen, measured, what.calipers.at.map((ms) => xOf(measured, ms / MS)), what.calipers.text, k);
-  pen.restore();
 }
 
 // Sets a canvas to so many CSS pixels and returns its pen, in CSS pixels, on blank paper.
@@ -196,17 +191,16 @@ export function blankCanvas(canvas, width, height, colour = PAPER) {
   return pen;
 }
 
-// A panel of so many px a mm; lens: {zoom, x, y}, the point (mm) at its upper left.
-export function drawPanel(canvas, page, what, fit, lens) {
-  const pen = blankCanvas(canvas, page.width * fit, page.height * fit);
-  drawPaper(pen, page, what, fit * lens.zoom, lens);
-  Object.assign(canvas, { page, fit, lens });
+// A panel of so many px a mm.
+export function drawPanel(canvas, page, what, fit) {
+  drawPaper(blankCanvas(canvas, page.width * fit, page.height * fit), page, what, fit);
+  Object.assign(canvas, { page, fit });
 }
 
 // Where a pointer event lies on the paper, in mm.
 export function pointOf(canvas, event) {
-  const box = canvas.getBoundingClientRect(), { lens } = canvas, k = canvas.fit * lens.zoom;
-  return { x: (event.clientX - box.left) / k + lens.x, y: (event.clientY - box.top) / k + lens.y };
+  const { left, top } = canvas.getBoundingClientRect();
+  return { x: (event.clientX - left) / canvas.fit, y: (event.clientY - top) / canvas.fit };
 }
 
 // The lead and the sample under a pointer event, or null.

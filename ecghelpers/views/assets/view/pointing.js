@@ -3,12 +3,12 @@ import { dragged, editOf } from "./edit.js";
 import { pointed } from "./maps.js";
 import { locate, markAt, pointOf } from "./paper.js";
 
-const STILL = 5, WAIT = 250; // px that a click may move; ms in which a second one makes a double click
+const STILL = 5; // px that a click may move
 const GRIP = 8; // px around a caliper's leg that take hold of it
 
 // view: see view.js; it gets measure(lead, at), edit(dose, exact) and enlarge(canvas, at) called.
 export function listenForPointer(panels, view) {
-  let drag = null, pressed = null, clicks = 0;
+  let drag = null, pressed = null, still = false;
 
   function read(canvas, at) {
     const { entry, found } = canvas, { choice, rating } = view, secret = view.hidden() || rating;
@@ -16,12 +16,12 @@ export function listenForPointer(panels, view) {
     view.part("pointer").textContent = pointed(at, found, value, entry.unit, choice.marks && !rating ? markAt(found.fiducials, at.sample) : "");
   }
 
-  // What a press takes hold of: a leg of the calipers or a new measurement; the edge that is edited.
+  // What a press drags: a leg of the calipers or a new measurement, or the edge that is edited.
   function begin(canvas, at, event) {
     const edit = view.choice.edit && editOf(view), dose = view.edited?.dose ?? 0;
     if (edit) return edit.moves === "none" ? null : { kind: "edit", ...pointOf(canvas, event), dose };
     if (!view.choice.calipers || !at?.single) return null;
-    const ms = at.sample * 2, { lead, at: marks } = view.calipers(), reach = GRIP / (canvas.fit * canvas.lens.zoom) * 40;
+    const ms = at.sample * 2, { lead, at: marks } = view.calipers(), reach = GRIP / canvas.fit * 40;
     const [near, other] = Math.abs(marks[0] - ms) < Math.abs(marks[1] - ms) ? marks : [marks[1], marks[0]];
     return { kind: "calipers", lead: at.name, from: lead === at.name && Math.abs(near - ms) < reach ? other : ms };
   }
@@ -32,16 +32,9 @@ export function listenForPointer(panels, view) {
     if (at?.name === drag.lead && at.sample * 2 !== drag.from) view.measure(drag.lead, [drag.from, at.sample * 2].sort((a, b) => a - b));
   }
 
-  // A click waits for a second one, which shows all again.
-  function clicked(canvas, at, event) {
-    const number = ++clicks;
-    if (event.detail > 1 || view.lens.zoom > 1) return;
-    setTimeout(() => { if (number === clicks) view.enlarge(canvas, at); }, WAIT);
-  }
-
   function release(canvas, at, event) {
-    const [x, y] = pressed ?? [NaN, NaN], still = Math.hypot(event.clientX - x, event.clientY - y) < STILL;
-    if (event.type === "pointerup" && still && !drag) clicked(canvas, at, event);
+    const [x, y] = pressed ?? [NaN, NaN];
+    still = !drag && Math.hypot(event.clientX - x, event.clientY - y) < STILL;
     if (drag?.kind === "edit" && view.edited) move(canvas, at, event, true);
     drag = pressed = null;
   }
@@ -62,6 +55,10 @@ export function listenForPointer(panels, view) {
   }
 
   for (const kind of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) panels.addEventListener(kind, react);
+  panels.addEventListener("click", (event) => { // not the second one of a double click
+    const canvas = event.target.closest("canvas");
+    if (canvas?.page && still && event.detail < 2) view.enlarge(canvas, locate(canvas, event));
+  });
   panels.addEventListener("pointerleave", () => { view.part("pointer").textContent = "\u00a0"; });
 }
 

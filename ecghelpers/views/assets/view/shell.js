@@ -4,8 +4,7 @@ import { studySection } from "./study_shell.js";
 
 export const RESEARCH = "Research only, not for diagnosis";
 const NEEDS_PYTHON = "JupyterLab (notebook 05) and the web app also open your own ECGs, compute missing maps and edit beats freely.";
-const KEYS = "Keys: ← → record, 1 … 9 and 0 method, i intervention map, b blind, c calipers, Esc back. The wheel or two fingers zoom, "
-  + "a double click shows the whole paper again. A click enlarges a map or a lead.";
+const KEYS = "Keys: ← → record, 1 … 9 and 0 method, i intervention map, b blind, c calipers, Esc back. A click enlarges a map or a lead.";
 
 const choose = (text, name) => h("label", { name: `${name}-label`, className: "stacked" }, h("span", null, text), h("select", { name }));
 const tick = (text, name) => h("label", { name: `${name}-label` }, h("input", { type: "checkbox", name }), ` ${text}`);

@@ -145,7 +145,7 @@ export function studyForm(place, view) {
     place.scrollIntoView({ block: "start" });
   }
 
-  // While a study runs, only leads and zoom may be changed.
+  // While a study runs, only the leads may be changed.
   function lock(on) {
     part("setup").hidden = on;
     part("rating").hidden = !on;

@@ -4,7 +4,6 @@ import { drawBeside, drawMaps, fillControls, sheetOf } from "./drawing.js";
 import { editing } from "./edit.js";
 import { drawBar } from "./heat.js";
 import { listenForKeys } from "./keys.js";
-import { listenForZoom, wholeView } from "./lens.js";
 import { layOutSheet, printSheet, savePicture, takeSheetAway } from "./picture.js";
 import { enlarged, listenForPointer } from "./pointing.js";
 import { buildShell } from "./shell.js";
@@ -27,7 +26,7 @@ find(record); open(files); added(): ids beside those with maps; wholePage: wheth
 Returns a function that removes all listeners. */
 export function showView(element, host) {
   const { overview } = host, { root, part } = buildShell(element, host), closing = [];
-  let turns = 0, steps = [], before = null, waiting = 0, settle = 0;
+  let turns = 0, steps = [], before = null, settle = 0;
 
   const on = (target, kind, react) => {
     target.addEventListener(kind, react);
@@ -41,7 +40,7 @@ export function showView(element, host) {
   }
 
   const view = {
-    root, host, overview, part, choice: firstChoice(overview), lens: wholeView(), added: [...host.added?.() ?? []], reader: "", rating: false,
+    root, host, overview, part, choice: firstChoice(overview), added: [...host.added?.() ?? []], reader: "", rating: false,
     shown: null, edited: null, details: new Map(), measured: null, stripMarks: [1000, 2000], show, step, escape, enlarge, toReview,
     network: () => overview.networks.find((one) => one.target === view.choice.target && one.model === view.choice.model),
     target: () => overview.targets.find((one) => one.name === view.choice.target),
@@ -64,7 +63,6 @@ export function showView(element, host) {
 
   async function show(change) {
     const old = view.choice, choice = view.choice = possible({ ...old, ...change }, overview, view.added, view.details.get(view.network()));
-    if (["view", "leads", "target"].some((name) => choice[name] !== old[name])) view.lens = wholeView();
     if (["target", "model", "record", "slot", "baseline", "edit", "editing"].some((name) => choice[name] !== old[name])) view.edited = null;
     if (choice.target !== old.target) view.measured = null;
     if ("view" in change || "target" in change || "leads" in change) steps = [];
@@ -110,7 +108,6 @@ export function showView(element, host) {
     if (!part("message").hidden) return tell("");
     if (part("more").open) part("more").open = false;
     else if (view.edited) undo();
-    else if (view.lens.zoom > 1) setLens(wholeView());
     else back();
   }
 
@@ -180,12 +177,6 @@ export function showView(element, host) {
     }
   }
 
-  function setLens(changed) {
-    view.lens = changed;
-    cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(() => drawMaps(view));
-  }
-
   // ---- the reading study
 
   const study = studyForm(part("study"), {
@@ -248,7 +239,6 @@ export function showView(element, host) {
   on(part("controls"), "submit", (event) => event.preventDefault());
   on(root, "pointerdown", (event) => { if (!event.target.closest("[name=more]")) part("more").open = false; });
   listenForPointer(part("panels"), view);
-  listenForZoom(part("panels"), () => view.lens, setLens, () => view.choice.calipers || view.choice.edit);
   listenForKeys(host.keys, view, study, on);
   // Not on change: JupyterLab keeps Enter from ending the input.
   if (host.find) on(part("find"), "keydown", (event) => { if (event.key === "Enter" && part("find").value.trim()) find(part("find").value.trim()); });
