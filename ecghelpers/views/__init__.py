@@ -1,1 +1,1 @@
-"""What people look at: figures, the explorer, the page, the web app."""
+"""Figures, the explorer, the offline page and the web app."""

@@ -197,7 +197,7 @@ class Explorer(anywidget.AnyWidget):
     # The reading study
 
     def _ratings(self, request: dict) -> tuple[list, list]:
-        return self.study.rows_of(self.folder, request["reader"]), []
+        return self.study.rows_of(self.folder, request["rater"]), []
 
     def _keep(self, request: dict) -> tuple[dict, list]:
         for row in request["rows"]:

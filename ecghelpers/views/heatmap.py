@@ -31,7 +31,7 @@ TWO_COLUMNS = tuple(zip(LEADS[:6], LEADS[6:], strict=True))
 ALL_LEADS, AVERAGED = "all leads", "averaged"
 MODES = (ALL_LEADS, AVERAGED, *(f"{lead} only" for lead in LEADS))
 
-NEGATIVE, POSITIVE = (0, 87, 200), (213, 94, 0)  # blue and vermilion: told apart without red-green
+NEGATIVE, POSITIVE = (0, 87, 200), (213, 94, 0)  # blue and vermilion, for the colour-blind
 FULL = 0.9  # opacity of full colour
 PERCENTILE = 99  # of |value| over the leads shown: full colour
 INK, PAPER = "#1a1a1a", "#fffdfc"
@@ -147,7 +147,7 @@ def _checked(values, name: str) -> np.ndarray:
 def lay_out(
     beat_uv: np.ndarray, rows: Sequence[Sequence[str]], titles=("",), most_across: int = 1
 ) -> Paper:
-    """Place rows of leads on paper, once for each title, with at most so many panels side by side.
+    """Place rows of leads on paper, once for each title, with at most ``most_across`` panels side by side.
 
     Rows are as tall as the beat (12, 600) needs, in whole large boxes, and the same in every panel.
     """

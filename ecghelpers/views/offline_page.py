@@ -31,7 +31,7 @@ EDITED_METHOD = "inputxgradient"  # whose map follows an edit on the page: it co
 def build_site(results: Results | str | Path, *, records: int = 50, seed: int = 1) -> Path:
     """Write ``site/`` into a results folder; returns the path of its ``index.html``.
 
-    records: with stored heatmaps, at most so many of a network. seed: decides the order of blinded
+    records: at most, of each network. seed: decides the order of blinded
     methods and of the reading study. An older page is replaced when the new one is complete.
     Raises ValueError where no heatmaps are stored.
     """
@@ -59,7 +59,7 @@ def build_site(results: Results | str | Path, *, records: int = 50, seed: int = 
 
 
 def script_json(value) -> str:
-    """JSON that may stand in a script: no text in it can end the script or start another."""
+    """JSON for a script: no text in it can end the script or start another."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in ("<", ">", "&", "\u2028", "\u2029"):
         text = text.replace(character, f"\\u{ord(character):04x}")

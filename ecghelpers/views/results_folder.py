@@ -305,7 +305,7 @@ class Cases:
         return self._usable(self.folder(target, model) / MAPS, read_attributions, methods)
 
     def _usable(self, path: Path, read: Callable, *how):
-        """What a file holds; None where it is absent, damaged, or of other records or networks."""
+        """The content of a file; None if it is absent, damaged, or of other records or networks."""
         if path.is_file():
             try:
                 found = read(path, *how)

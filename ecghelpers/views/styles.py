@@ -1,4 +1,4 @@
-"""What methods and waves look like in every figure, as ``attribution.METHODS`` says of methods."""
+"""Labels and colours of methods and waves in every figure."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,7 +6,7 @@ from ..attribution_methods import METHODS, Method
 
 
 class _Column(Mapping):
-    """What attribution.METHODS says of every method, read when asked for."""
+    """A column of ``attribution.METHODS``, which may gain methods later."""
 
     def __init__(self, read: Callable[[Method], object]):
         self._read = read

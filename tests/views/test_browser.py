@@ -100,6 +100,34 @@ def test_keys_work_while_a_dropdown_has_the_focus(opened):
     assert captions(opened) == [list(METHOD_LABELS.values())[2]]
 
 
+CELL = f"""name => {{
+  const canvas = {CANVAS}, cell = canvas.page.cells.find(c => c.name === name), k = canvas.fit;
+  const {{ left, top }} = canvas.getBoundingClientRect();
+  return [k, left + cell.left * k, top + cell.baseline * k];
+}}"""
+
+
+def test_a_click_enlarges_a_map_and_a_lead_and_escape_goes_back(opened):
+    change(opened, lambda: opened.locator("[name=panels] canvas").nth(7).click())
+    assert captions(opened) == ["Guided backprop"]
+    k, x, y = opened.evaluate(CELL, "V5")
+    change(opened, lambda: opened.mouse.click(x + 28 * k, y - 6 * k))
+    assert part(opened, "leads").input_value() == "V5"
+    change(opened, lambda: opened.keyboard.press("Escape"))
+    assert part(opened, "leads").input_value() == "all"
+    change(opened, lambda: opened.keyboard.press("Escape"))
+    assert len(captions(opened)) == len(METHOD_LABELS)
+
+
+def test_the_readout_names_the_end_of_t(opened):
+    choose(opened, "view", "one")
+    choose(opened, "leads", "V5")
+    k, x, y = opened.evaluate(CELL, "V5")
+    opened.mouse.move(x + 0.05 * fake_results.FIDUCIALS[5] * k, y)
+    readout = part(opened, "pointer").inner_text()
+    assert readout.startswith("V5: 8") and "(T end)" in readout and "map " in readout, readout
+
+
 def test_a_badge_leads_to_the_row_of_the_review(opened):
     opened.locator(".badge:visible").nth(2).click()
     row = opened.locator("[name=review] tbody tr[data-method=smoothgrad]:focus")
@@ -148,11 +176,8 @@ def test_calipers_begin_at_the_target_and_measure_what_is_dragged(opened):
         "CanvasRenderingContext2D.prototype.fillText = function (text, ...at) {"
         " window.told.push(text); return write.call(this, text, ...at); }; null"
     )
-    place = f"""(() => {{ const c = {CANVAS}, [cell] = c.page.cells;
-      const box = c.getBoundingClientRect();
-      const [x, y] = [cell.left * c.fit, cell.baseline * c.fit];
-      return [box.left + x, box.top + y, c.fit * 0.05]; }})()"""
-    left, y, sample = opened.evaluate(place)
+    k, left, y = opened.evaluate(CELL, "V5")
+    sample = 0.05 * k
     opened.mouse.move(left + 300 * sample, y)
     opened.mouse.down()
     opened.mouse.move(left + 200 * sample, y, steps=3)  # backwards

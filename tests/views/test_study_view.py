@@ -25,8 +25,8 @@ def begin(page, reader, records=4, together=1, targets=("qt", "pr")):
     part(page, "to-study").click()
     part(page, "study").locator("summary").click()
     for target in ("qt", "pr"):
-        part(page, "asked").locator(f"[value={target}]").set_checked(target in targets)
-    part(page, "reader").fill(reader)
+        part(page, "targets").locator(f"[value={target}]").set_checked(target in targets)
+    part(page, "rater").fill(reader)
     part(page, "records").fill(str(records))
     part(page, "together").select_option(str(together))
     change(page, lambda: part(page, "start").click())
@@ -58,7 +58,7 @@ def test_without_initials_nothing_starts_and_the_message_stands_by_the_form(open
         0 <= box["y"] - start["y"] < 120
         and "initials" in part(opened, "study-message").inner_text()
     )
-    part(opened, "reader").fill("ab")
+    part(opened, "rater").fill("ab")
     change(opened, lambda: part(opened, "start").click())
     assert "Practice" in part(opened, "progress").text_content()
 
@@ -67,7 +67,7 @@ def test_a_study_takes_five_minutes_and_ends_with_its_results_in_sight(opened):
     part(opened, "to-study").click()
     count = 2 * len(METHOD_LABELS)
     opened.wait_for_selector(f"text=/{count} maps, about [45] min/")
-    part(opened, "reader").fill("ab")
+    part(opened, "rater").fill("ab")
     change(opened, lambda: part(opened, "start").click())
     rate(opened, 5)
     for number in range(count):
@@ -109,8 +109,8 @@ def test_a_study_from_its_setup_to_the_exported_file(opened, study, tmp_path):
     opened.reload()
     drawn(opened)
     part(opened, "to-study").click()
-    part(opened, "reader").fill(READER)
-    part(opened, "reader").press("Tab")
+    part(opened, "rater").fill(READER)
+    part(opened, "rater").press("Tab")
     opened.wait_for_selector(
         f"text=/3 of {total} maps rated/"
     )  # what was asked for last is proposed

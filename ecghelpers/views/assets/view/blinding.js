@@ -1,5 +1,5 @@
-// Blinding: which letter hides which method, and in which order a reader sees things. An order depends on
-// text alone (seed, reader, record …), so that it is the same in every host; text_hash of ecghelpers/study/marks.py is the same.
+// Blinding: which letter hides which method, and in which order a rater sees the maps. An order depends on
+// text alone (seed, rater, record …), so that it is the same in every host; text_hash of ecghelpers/study/marks.py is the same.
 
 export function textHash(text) {
   let value = 0x811c9dc5;
@@ -19,7 +19,7 @@ export const letter = (slot) => String.fromCharCode(65 + slot);
 export const slotOf = (code) => code.charCodeAt(0) - 65;
 
 // Letter k (A, B, …) hides the k-th method of this order; another at each place.
-export const blindOrder = (methods, seed, reader, ...place) => shuffled(methods, [seed, reader, ...place].join("|"));
+export const blindOrder = (methods, seed, rater, ...place) => shuffled(methods, [seed, rater, ...place].join("|"));
 
-// What a rating carries of the map it is about, so that it can be told later whether it still fits.
+// The hash in a rating by which it is later matched with its map.
 export const markOf = (...place) => textHash(place.join("|")).toString(16).padStart(8, "0");

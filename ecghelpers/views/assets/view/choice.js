@@ -1,4 +1,4 @@
-// The reader's choice: its defaults, the values it may take, and its text in an address.
+// The user's choice: its defaults, its possible values, and its text in an address.
 import { blindOrder, letter } from "./blinding.js";
 
 export const VIEWS = { methods: "All methods", one: "One map", two: "Two maps", models: "All models" };
@@ -17,14 +17,14 @@ export const firstChoice = (overview) => ({
 
 export const networksOf = (overview, target) => overview.networks.filter((network) => network.target === target);
 
-// Records with maps in the chosen order, then those that the reader added (known readouts have beats of their own).
-// detail: what the host knows of the network, or null while it loads.
+// Records with maps in the chosen order, then those that the user added (known readouts have beats of their own).
+// detail: of host.network, or null while it loads.
 export function recordsOf(network, added, choice, detail) {
   const stored = detail?.orders?.[choice.order] ?? network.records;
   return network.planted ? stored : [...new Set([...stored, ...added])];
 }
 
-// The same choice, made possible: missing things are replaced by the first that exists.
+// The choice with every impossible value replaced by the first possible one.
 export function possible(choice, overview, added, detail) {
   const found = { ...choice };
   if (!overview.targets.some((target) => target.name === found.target)) found.target = firstChoice(overview).target;
@@ -61,12 +61,12 @@ export function fromText(text) {
 }
 
 // [[method, label], …] of a network as chosen: the intervention map first, letters while methods are blinded.
-export function methodsShown(overview, network, choice, reader) {
+export function methodsShown(overview, network, choice, rater) {
   if (!choice.blind) {
     const all = network.intervention ? [INTERVENTION, ...network.methods] : network.methods;
     return all.map((method) => [method, overview.methods[method]?.label ?? method]);
   }
-  const order = blindOrder(network.methods, overview.seed, reader, network.target, network.model, choice.record);
+  const order = blindOrder(network.methods, overview.seed, rater, network.target, network.model, choice.record);
   return order.map((method, slot) => [method, letter(slot)]);
 }
 

@@ -1,4 +1,4 @@
-// Draws what a view holds: its controls, the maps and what stands beside them. view: see view.js.
+// Draws the controls, the maps and the tables beside them. view: see view.js.
 import { BASELINES, networksOf, ORDERS, recordsOf, VIEWS } from "./choice.js";
 import { dosed, effectText, handleOf } from "./edit.js";
 import { fill, h, minus, printed } from "./dom.js";
@@ -130,7 +130,7 @@ function usualText({ own }, { test_mae: error }, { unit, label }) {
   return own ? `${usual}; for this ECG its error is unknown.` : `${usual}.`;
 }
 
-// What is shown, for a sheet of paper (see picture.js).
+// The content of a report (see picture.js).
 export function sheetOf(view) {
   const { overview, part, choice, rating, shown: { maps, layout, details: { own } } } = view, cases = casesShown(view), [found] = cases;
   const target = view.target(), single = maps.length === 1, secret = rating || view.hidden();

@@ -1,4 +1,4 @@
-// Editing the beat: what is dragged by how much, and what the network makes of it.
+// Editing the beat: the drag, and the change of the prediction.
 import { minus, signed } from "./dom.js";
 import { LEADS, MM_PER_SAMPLE, MM_PER_UV, MS, SAMPLES } from "./leads.js";
 
@@ -29,7 +29,7 @@ function peakOf(beat, row, fiducials, { mark, end }) {
   return best;
 }
 
-// The dose of a drag by so many mm from a dose that there was.
+// The dose after a drag by dx and dy mm that began at a dose.
 export function dragged(edit, dose, dx, dy) {
   const by = edit.moves === "x" ? edit.sign * dx / MM_PER_SAMPLE * MS : -dy / MM_PER_UV;
   return within(dose + by, edit);
@@ -50,7 +50,7 @@ export function effectText(edit, edited, found, target, following) {
 }
 
 // Asks the host for edited beats, one at a time: while one is on its way only the latest wish is kept.
-export function editing(view, draw, tell) {
+export function editing(view, draw, notify) {
   let busy = false, wish = null;
   async function go() {
     if (busy || !wish) return;
@@ -66,7 +66,7 @@ export function editing(view, draw, tell) {
         draw();
       }
     } catch (error) {
-      tell(error.message);
+      notify(error.message);
     }
     busy = false;
     go();

@@ -1,4 +1,4 @@
-// The maps on their ECGs: which layout and size, what each panel shows, and the bar below.
+// The maps on their ECGs: layout and size, the content of each panel, and the bar below.
 import { BASELINES } from "./choice.js";
 import { minus, short, signed } from "./dom.js";
 import { heatScale, PERCENTILE, shownMap, sumOf, waveShares } from "./heat.js";
@@ -24,14 +24,14 @@ function arrange(count, page, room) {
   return { across, fit: Math.min(fitOf(across), 20) };
 }
 
-// {layout, page, across, fit} of so many panels.
+// {layout, page, across, fit} of a number of panels.
 export function arrangement(beat, leads, count, room) {
   const twelve = room.narrow ? "6x2" : "3x4", layout = leads === "averaged" ? (count > 1 ? TOGETHER : twelve) : leads in LAYOUTS ? leads : twelve;
   const page = layOut(beat, layout);
   return { layout, page, ...arrange(count, page, room) };
 }
 
-// What the panels show: [{label, map, scale, unit, method}], map null where there is none.
+// The maps of the panels: [{label, map, scale, unit, method}], map null where it is missing.
 export function mapsShown(panels, cases, details, choice, layout) {
   const rows = rowsShown(layout);
   return panels.map(({ method, label, network }, k) => {
@@ -40,7 +40,7 @@ export function mapsShown(panels, cases, details, choice, layout) {
   });
 }
 
-// What stands at the ends of the bar and beside it.
+// The texts at the ends of the colour bar and beside it.
 export function meaningOf(maps, choice, details, hidden) {
   if (maps.length > 1 || hidden) {
     const rule = `Each map on its own scale (${STRONGEST}), so strengths of different maps do not compare.`;
@@ -58,14 +58,14 @@ export function sumText({ map, method }, found, { unit }, details, baseline) {
   return `Contributions against the ${BASELINES[baseline]} add up to ${said(total)} ${unit}: ${terms}, rest ${said(rest)}.`;
 }
 
-// The line under a caption: how much of the colour lies on each wave; "" where a reader rates the map.
+// The line under a caption: how much of the colour lies on each wave; "" where a rater rates the map.
 export function sharesOf(map, fiducials, rating, brief) {
   if (rating || !map) return "";
   const shares = waveShares(map, fiducials);
   return brief ? shares.join(" · ").replaceAll(" %", "").replace("elsewhere", "other") + " %" : `Share of the colour: ${shares.join(" · ")}`;
 }
 
-// What is under the pointer.
+// The text about the point under the pointer.
 export function pointed(at, found, value, unit, mark) {
   const ms = `${at.sample * 2} ms`, mv = at.single ? `, ${minus((found.beat[at.row * 600 + at.sample] / 1000).toFixed(2))} mV` : "";
   return `${at.name}: ${ms}${mark ? ` (${mark})` : ""}${mv}${value === null ? "" : ` · map ${short(value)}${unit ? ` ${unit}` : ""}`}`;

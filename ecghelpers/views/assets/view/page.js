@@ -1,11 +1,11 @@
-// Host of the offline page: data come in through <script> elements, ratings stay in this browser.
-import { latest, mapOfRow, readerName } from "./study.js";
+// Host of the offline page: data come from <script> elements, ratings stay in this browser.
+import { latest, mapOfRow, raterName } from "./study.js";
 import { showView } from "./view.js";
 
 let overview = null, records = null;
 const chunks = new Map(); // "qt|1" → data of a network, or a promise of it
 const BYTE = 127; // levels of a value stored in one byte
-const KEPT = "ecg-study|"; // and the reader: the ratings in this browser
+const KEPT = "ecg-study|"; // followed by the rater: key of the ratings in this browser
 
 function load(target, model) {
   const key = `${target}|${model}`;
@@ -88,14 +88,14 @@ const host = {
     if (!cases.has(key)) cases.set(key, caseOf(await load(target, model), record));
     return cases.get(key);
   },
-  async ratings(reader) {
+  async ratings(rater) {
     try {
-      return JSON.parse(localStorage.getItem(`${KEPT}${reader}`) ?? "[]").filter((row) => row?.mark && readerName(row.reader) === reader);
+      return JSON.parse(localStorage.getItem(`${KEPT}${rater}`) ?? "[]").filter((row) => row?.mark && raterName(row.reader) === rater);
     } catch {
       return []; // not our data, or storage is not allowed
     }
   },
-  // Of several ratings of a map by one reader the latest is kept.
+  // The latest rating of a map by a rater replaces earlier ones.
   async keepRating(row) {
     const all = [...await host.ratings(row.reader), row];
     const here = latest(overview, all).map((one) => one.row), elsewhere = all.filter((one) => !mapOfRow(overview, one));
@@ -105,7 +105,7 @@ const host = {
       throw new Error(`This browser does not keep ratings (${error.message}); allow site data for this file.`);
     }
   },
-  // The state stands in the address, so that a view can be reloaded and linked.
+  // The state is in the address, so that a view can be reloaded and linked.
   state: {
     get: () => location.hash.slice(1),
     set: (text) => { if (text !== location.hash.slice(1)) history.replaceState(null, "", `#${text}`); },

@@ -106,7 +106,7 @@ export function drawCalipers(pen, cell, xs, text, k) {
   pen.fillText(text, middle, y - 6);
 }
 
-// Where a lead's name stands.
+// The place of a lead's name.
 function placeName(pen, cell, k) {
   const height = textSize(k, 2.8, 10, 16), font = `600 ${height}px ${FONT}`;
   pen.font = font;
@@ -146,7 +146,7 @@ function drawScale(pen, page, cell, k) {
   pen.fillText("1 mV", 1.2 * k, (cell.baseline + 3) * k);
 }
 
-// What is dragged in an edit: an upright line at a sample, or a level one at a voltage, with a grip; before: the unedited beat.
+// The grip of an edit, on an upright line where it moves in time; before: the unedited beat, drawn faintly.
 function drawHandle(pen, cell, { edit, sample, level, before }, k) {
   if (edit.lead && cell.name !== edit.lead || cell.rows.length > 1) return;
   pen.globalAlpha = 0.45;
@@ -177,7 +177,7 @@ export function drawPaper(pen, page, what, k) {
   if (measured) drawCalipers(pen, measured, what.calipers.at.map((ms) => xOf(measured, ms / MS)), what.calipers.text, k);
 }
 
-// Sets a canvas to so many CSS pixels and returns its pen, in CSS pixels, on blank paper.
+// Sets the size of a canvas in CSS pixels and returns its pen on blank paper.
 export function blankCanvas(canvas, width, height, colour = PAPER) {
   const ratio = window.devicePixelRatio || 1;
   canvas.width = Math.round(width * ratio);
@@ -191,7 +191,7 @@ export function blankCanvas(canvas, width, height, colour = PAPER) {
   return pen;
 }
 
-// A panel of so many px a mm.
+// A panel; fit: px per mm.
 export function drawPanel(canvas, page, what, fit) {
   drawPaper(blankCanvas(canvas, page.width * fit, page.height * fit), page, what, fit);
   Object.assign(canvas, { page, fit });

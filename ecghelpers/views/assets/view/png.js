@@ -1,4 +1,4 @@
-// A canvas as a PNG that knows its size on paper.
+// A canvas as a PNG with its resolution.
 export const DPI = 300;
 
 const CRC = Array.from({ length: 256 }, (_, n) => {
@@ -9,7 +9,7 @@ const CRC = Array.from({ length: 256 }, (_, n) => {
 
 const crc32 = (bytes) => (bytes.reduce((c, byte) => CRC[(c ^ byte) & 0xff] ^ (c >>> 8), 0xffffffff) ^ 0xffffffff) >>> 0;
 
-// The chunk that tells dots a metre: length, "pHYs", x, y, unit, checksum.
+// The chunk with dots per metre: length, "pHYs", x, y, unit, checksum.
 function resolution(dpi) {
   const bytes = new Uint8Array(21), view = new DataView(bytes.buffer), metre = Math.round(dpi / 0.0254);
   view.setUint32(0, 9);

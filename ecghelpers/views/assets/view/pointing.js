@@ -62,7 +62,7 @@ export function listenForPointer(panels, view) {
   panels.addEventListener("pointerleave", () => { view.part("pointer").textContent = "\u00a0"; });
 }
 
-// What a click enlarges: {change} of a map among all, or of a lead among twelve; null for neither.
+// The choice after a click: a map among all or a lead among twelve is enlarged; null for neither.
 export function enlarged({ view, leads }, canvas, at) {
   if (view === "methods") return { view: "one", slot: canvas.slot, leads: "all" };
   if (view === "one" && at?.single && (leads === "all" || leads === "averaged")) return { leads: at.name };

@@ -10,7 +10,7 @@ const choose = (text, name) => h("label", { name: `${name}-label`, className: "s
 const tick = (text, name) => h("label", { name: `${name}-label` }, h("input", { type: "checkbox", name }), ` ${text}`);
 const push = (text, name, title) => h("button", { type: "button", name, title, "aria-label": title }, text);
 
-const controls = (host) => h("form", { name: "controls", className: "row", "aria-label": "What to show", autocomplete: "off" },
+const controls = (host) => h("form", { name: "controls", className: "row", "aria-label": "Display", autocomplete: "off" },
   choose("Target", "target"),
   choose("Model", "model"),
   h("span", { className: "group" }, push("◀", "previous", "Previous record (←)"), choose("Record", "record"), push("▶", "next", "Next record (→)")),
@@ -56,7 +56,7 @@ export function buildShell(element, host) {
       h("button", { type: "button", name: "to-study", title: "Rate maps without knowing their methods", "aria-expanded": "false" }, "Reading study"),
       h("strong", { className: "research" }, `${RESEARCH}.`)),
     controls(host), editor(),
-    h("p", { name: "message", role: "alert", hidden: true }, h("span", { name: "told" }), push("×", "dismiss", "Close (Esc)")),
+    h("p", { name: "message", role: "alert", hidden: true }, h("span", { name: "notice" }), push("×", "dismiss", "Close (Esc)")),
     h("p", { name: "status", role: "status", "aria-live": "polite" }),
     h("div", { name: "stage" },
       h("div", { className: "maps" },

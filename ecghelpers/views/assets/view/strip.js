@@ -2,7 +2,7 @@
 import { h } from "./dom.js";
 import { blankCanvas, drawCalipers, drawGrid, drawLine, FONT, INK, textSize } from "./paper.js";
 
-const MM_PER_S = 25, LEFT = 6, THINNEST = 2.6; // the last: px a mm; where there is less room it scrolls
+const MM_PER_S = 25, LEFT = 6, THINNEST = 2.6; // THINNEST: px per mm; a narrower section scrolls
 
 // Where the strips of a record lie (mm). rhythm: {rate, leads: {II: µV, …}}.
 export function stripPage(rhythm) {

@@ -1,12 +1,12 @@
-// The reading study: which maps are rated in which order, and a rating as a row of a reader's file.
+// The reading study: which maps are rated in which order, and a rating as a row of a rater's file.
 // The host keeps the rows. Settings are {targets, records, together}, of overview.study.
 import { blindOrder, letter, markOf, shuffled } from "./blinding.js";
 
 const COLUMNS = ["reader", "time", "version", "study", "target", "model", "record", "code", "beside", "score", "text", "mark", "settings"];
 const PAUSE_S = 120; // a longer gap between two ratings is a pause
 
-// A reader's name without regard to case and spaces, as Python's reader_name.
-export const readerName = (text) => text.normalize("NFC").trim().split(/\s+/).join(" ").toUpperCase();
+// A rater's name without regard to case and spaces, as Python's reader_name.
+export const raterName = (text) => text.normalize("NFC").trim().split(/\s+/).join(" ").toUpperCase();
 
 // The networks that are rated: the first model of each target, no known readouts.
 export const ratedNetworks = (overview) => overview.targets
@@ -20,46 +20,46 @@ export function settingsOf(text) {
   return found && { targets: found[1].split(" "), records: Number(found[2]), together: Number(found[3]) };
 }
 
-// The same records for every reader and target, where the networks have the same; more of them add to fewer.
+// The same records for every rater, and for every target where the networks have them; a larger study contains a smaller one.
 const chosenRecords = (overview, network) => shuffled(network.records.slice(0, overview.study.pool), `${overview.seed}|records`);
 
-// Every map that the settings ask for, in an order of the reader's own, each with the letter that hides its method as code.
-function itemsOf(overview, reader, settings) {
+// The maps of the settings in an order that depends on the rater; code is the letter that hides the method.
+function itemsOf(overview, rater, settings) {
   const items = new Map();
   for (const network of ratedNetworks(overview).filter((one) => settings.targets.includes(one.target))) {
     for (const record of chosenRecords(overview, network).slice(0, settings.records)) {
-      for (const item of mapsOfRecord(overview, reader, network, record)) {
+      for (const item of mapsOfRecord(overview, rater, network, record)) {
         items.set([item.target, item.model, record, item.method].join("|"), item);
       }
     }
   }
-  return shuffled([...items.keys()], `${overview.seed}|${reader}|study`).map((key) => items.get(key));
+  return shuffled([...items.keys()], `${overview.seed}|${rater}|study`).map((key) => items.get(key));
 }
 
-const mapsOfRecord = (overview, reader, { target, model, methods }, record) =>
-  blindOrder(methods, overview.seed, reader, target, model, record).map((method, slot) => ({ target, model, record, method, code: letter(slot) }));
+const mapsOfRecord = (overview, rater, { target, model, methods }, record) =>
+  blindOrder(methods, overview.seed, rater, target, model, record).map((method, slot) => ({ target, model, record, method, code: letter(slot) }));
 
 // The same maps, one or two of a record at a time: [[item, …], …].
-export function studyScreens(overview, reader, settings) {
-  const items = itemsOf(overview, reader, settings), pairs = new Map();
+export function studyScreens(overview, rater, settings) {
+  const items = itemsOf(overview, rater, settings), pairs = new Map();
   if (settings.together === 1) return items.map((item) => [item]);
   for (const item of items.sort((a, b) => a.code < b.code ? -1 : 1)) {
     const key = [item.target, item.model, item.record, Math.floor((item.code.charCodeAt(0) - 65) / 2)].join("|");
     pairs.set(key, [...pairs.get(key) ?? [], item]);
   }
-  return shuffled([...pairs.keys()], `${overview.seed}|${reader}|pairs`).map((key) => pairs.get(key));
+  return shuffled([...pairs.keys()], `${overview.seed}|${rater}|pairs`).map((key) => pairs.get(key));
 }
 
-// One screen to try the form on: of a record that the study leaves out, where there is one.
-export function practiceScreen(overview, reader, settings) {
+// One screen for practice, of a record that is not in the study where possible.
+export function practiceScreen(overview, rater, settings) {
   const network = ratedNetworks(overview).find((one) => settings.targets.includes(one.target));
   const records = chosenRecords(overview, network);
-  return mapsOfRecord(overview, reader, network, records[settings.records] ?? records.at(-1)).slice(0, settings.together);
+  return mapsOfRecord(overview, rater, network, records[settings.records] ?? records.at(-1)).slice(0, settings.together);
 }
 
 const networkOf = (overview, item) => overview.networks.find((one) => one.target === item.target && one.model === Number(item.model) && one.study);
 
-// The map that a row is about, whatever letter hid it: {target, model, record, method}; null where it fits no map of these.
+// The map of a row: {target, model, record, method}; null where its mark fits none.
 export function mapOfRow(overview, row) {
   const network = networkOf(overview, row);
   if (!network || network.study !== row.study) return null;
@@ -70,32 +70,32 @@ export function mapOfRow(overview, row) {
 
 export const keyOf = ({ target, model, record, method }) => JSON.stringify([target, Number(model), record, method]);
 
-// The latest rating of each map by each reader: [{row, reader, map}, …], rows of other maps left out.
+// The latest rating of each map by each rater: [{row, rater, map}, …], rows of other maps left out.
 export function latest(overview, rows) {
   const found = new Map();
   for (const row of [...rows].sort((a, b) => a.time < b.time ? -1 : 1)) {
-    const map = mapOfRow(overview, row), reader = readerName(row.reader);
-    if (map) found.set(`${reader}|${keyOf(map)}`, { row, reader, map });
+    const map = mapOfRow(overview, row), rater = raterName(row.reader);
+    if (map) found.set(`${rater}|${keyOf(map)}`, { row, rater, map });
   }
   return [...found.values()];
 }
 
-// The reader's rating of each map: key → row.
-export const ratedMaps = (overview, reader, rows) =>
-  new Map(latest(overview, rows).filter((one) => one.reader === reader).map(({ row, map }) => [keyOf(map), row]));
+// The rater's rating of each map: key → row.
+export const ratedMaps = (overview, rater, rows) =>
+  new Map(latest(overview, rows).filter((one) => one.rater === rater).map(({ row, map }) => [keyOf(map), row]));
 
 // A rating of one of the items shown, as a row of the file.
-export function ratingRow(overview, reader, item, items, score, text, settings) {
+export function ratingRow(overview, rater, item, items, score, text, settings) {
   const { study } = networkOf(overview, item);
   return {
-    reader, time: new Date().toISOString(), version: overview.version, study, target: item.target, model: item.model,
+    reader: rater, time: new Date().toISOString(), version: overview.version, study, target: item.target, model: item.model,
     record: item.record, code: item.code,
     beside: items.filter((other) => other !== item).map((other) => other.code).join(""), score, text,
     mark: markOf(study, item.target, item.model, item.record, item.code, item.method), settings: settingsText(settings),
   };
 }
 
-// Seconds a map takes this reader; an assumption for one who has hardly begun.
+// This rater's seconds per map; a default for the first five.
 export function paceOf(overview, rows) {
   const times = rows.map((row) => Date.parse(row.time)).sort((a, b) => a - b);
   const gaps = times.slice(1).map((time, k) => (time - times[k]) / 1000).filter((gap) => gap < PAUSE_S);

@@ -9,7 +9,7 @@ function setup(host) {
     h("p", null, "You rate maps from 1 to 5 without knowing their methods. Measurements and predictions are hidden meanwhile. ",
       h("span", { name: "kept" }, host.keptWhere)),
     h("p", { className: "row" },
-      h("label", null, "Your initials ", h("input", { name: "reader", maxLength: 60, size: 10, autocomplete: "off" })),
+      h("label", null, "Your initials ", h("input", { name: "rater", maxLength: 60, size: 10, autocomplete: "off" })),
       action("Start", "start", { className: "first" }),
       h("span", { name: "estimate", "aria-live": "polite" })),
     h("details", null, h("summary", null, "A longer study"),
@@ -17,7 +17,7 @@ function setup(host) {
         h("label", null, "ECGs ", h("input", { type: "number", name: "records", min: 1, step: 1 }), h("span", { name: "most" })),
         h("label", null, "Maps at a time ", h("select", { name: "together" },
           h("option", { value: 1 }, "one"), h("option", { value: 2 }, "two side by side")))),
-      h("p", { className: "row", role: "group", "aria-label": "Targets", name: "asked" }, "Targets ",
+      h("p", { className: "row", role: "group", "aria-label": "Targets", name: "targets" }, "Targets ",
         ...rated.map(({ name, label }) => h("label", null, h("input", { type: "checkbox", value: name }), ` ${label}`)))),
     h("p", { className: "row" }, action("Export ratings (CSV)", "export", { hidden: true }), action("Results", "results", { hidden: true })));
 }
@@ -28,7 +28,7 @@ const rating = () => h("div", { name: "rating", hidden: true, role: "group", "ar
   h("p", { className: "row" },
     action("Back", "back", { title: "The previous map, with its score (Backspace)" }),
     action("Save and next", "save", { className: "first", title: "Enter" }),
-    action("Stop", "stop", { title: "Stop here; you can go on at any time" }),
+    action("Stop", "stop", { title: "Stop; you can continue at any time" }),
     h("output", { name: "progress", className: "quiet", "aria-live": "polite" }),
     h("span", { className: "quiet keys" }, "Keys: 1 … 5, Enter; Backspace for the previous map.")));
 

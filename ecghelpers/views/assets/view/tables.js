@@ -1,4 +1,4 @@
-// What stands beside the paper in words and numbers: measurements, badges, the review.
+// Tables and badges beside the paper: measurements and the review.
 import { fill, h, minus, printed, signed } from "./dom.js";
 
 const ALL = "all", SIGNS = { passes: "✓", fails: "✗", unclear: "?" };

@@ -18,7 +18,7 @@ network(target, model) → a promise of content.network_content: units, meanings
 case(target, model, record) → a promise of a record under a network: {beat, fiducials, truth, prediction, measurements,
   rhythm, mask, source, own, outside, map(method, baseline)}
 edit(target, model, record, {edit, dose, method, baseline, exact}) → a promise of {beat, fiducials, prediction, map}
-for the reading study (see study_form.js): ratings(reader), keepRating(row), keptWhere, …
+for the reading study (see study_form.js): ratings(rater), keepRating(row), keptWhere, …
 keys: the element that listens to keys; state: {get, set, changed} of the choice as text
 
 and optionally: compute(target, model, record, method, baseline) → a promise of whether the case has the map now;
@@ -33,24 +33,24 @@ export function showView(element, host) {
     closing.push(() => target.removeEventListener(kind, react));
   };
 
-  function tell(text) {
-    part("told").textContent = text;
+  function notify(text) {
+    part("notice").textContent = text;
     part("message").hidden = !text;
     if (text) part("message").scrollIntoView({ block: "nearest" });
   }
 
   const view = {
-    root, host, overview, part, choice: firstChoice(overview), added: [...host.added?.() ?? []], reader: "", rating: false,
+    root, host, overview, part, choice: firstChoice(overview), added: [...host.added?.() ?? []], rater: "", rating: false,
     shown: null, edited: null, details: new Map(), measured: null, stripMarks: [1000, 2000], show, step, escape, enlarge, toReview,
     network: () => overview.networks.find((one) => one.target === view.choice.target && one.model === view.choice.model),
     target: () => overview.targets.find((one) => one.name === view.choice.target),
-    methods: () => methodsShown(overview, view.network(), view.choice, view.reader),
+    methods: () => methodsShown(overview, view.network(), view.choice, view.rater),
     hidden: () => view.choice.blind,
     calipers: () => view.measured ?? ownEdges(),
     measure(lead, at) { view.measured = { lead, at }; drawMaps(view); },
     print: () => printSheet(sheetOf(view)),
   };
-  view.edit = editing(view, draw, tell);
+  view.edit = editing(view, draw, notify);
 
   // Calipers begin at the edges that define the target.
   function ownEdges() {
@@ -72,7 +72,7 @@ export function showView(element, host) {
       try {
         view.details.set(network, await host.network(network.target, network.model));
       } catch (error) {
-        return tell(error.message);
+        return notify(error.message);
       }
       if (choice !== view.choice) return;
       view.choice = possible(choice, overview, view.added, view.details.get(network));
@@ -105,7 +105,7 @@ export function showView(element, host) {
   }
 
   function escape() {
-    if (!part("message").hidden) return tell("");
+    if (!part("message").hidden) return notify("");
     if (part("more").open) part("more").open = false;
     else if (view.edited) undo();
     else back();
@@ -134,12 +134,12 @@ export function showView(element, host) {
       cases = await Promise.all(panels.map((one) => host.case(one.network.target, one.network.model, choice.record)));
       details = await Promise.all(panels.map((one) => host.network(one.network.target, one.network.model)));
     } catch (error) {
-      if (turn === turns) tell(error.message);
+      if (turn === turns) notify(error.message);
       return;
     }
     if (turn !== turns) return; // the choice has changed meanwhile
     details.own = view.details.get(view.network());
-    if (view.shown) tell("");
+    if (view.shown) notify("");
     view.shown = { panels, cases, details };
     draw();
     element.dataset.drawn = Number(element.dataset.drawn ?? 0) + 1;
@@ -168,7 +168,7 @@ export function showView(element, host) {
       try {
         if (!await host.compute(network.target, network.model, record, method, baseline)) return;
       } catch (error) {
-        if (turn === turns) tell(error.message);
+        if (turn === turns) notify(error.message);
         return;
       }
       if (turn !== turns) return;
@@ -180,7 +180,7 @@ export function showView(element, host) {
   // ---- the reading study
 
   const study = studyForm(part("study"), {
-    overview, host, show, toggle: part("to-study"), reader: (name) => { if (name !== view.reader) { view.reader = name; refresh(); } },
+    overview, host, show, toggle: part("to-study"), rater: (name) => { if (name !== view.rater) { view.rater = name; refresh(); } },
     target: () => view.choice.target,
     // Scrolls the whole map into view and gives the study the keys.
     attend() {
@@ -201,7 +201,7 @@ export function showView(element, host) {
   async function add(ids, refused = "") {
     view.added = [...new Set([...view.added, ...ids])];
     if (ids.length) await show({ record: ids.at(-1) });
-    tell(refused);
+    notify(refused);
   }
 
   async function find(id) {
@@ -210,7 +210,7 @@ export function showView(element, host) {
       part("find").value = "";
       await add([id]);
     } catch (error) {
-      tell(error.message);
+      notify(error.message);
     }
   }
 
@@ -219,7 +219,7 @@ export function showView(element, host) {
       const { records: ids, refused } = await host.open(files);
       await add(ids, refused.join("; "));
     } catch (error) {
-      tell(error.message);
+      notify(error.message);
     }
     part("own").value = "";
     part("more").open = false;
@@ -234,7 +234,7 @@ export function showView(element, host) {
   on(part("dose"), "input", () => view.edit(Number(part("dose").value), false));
   on(part("dose"), "change", () => view.edit(Number(part("dose").value), true));
   for (const [name, react] of Object.entries({
-    previous: () => step(-1), next: () => step(1), dismiss: () => tell(""), undo, picture: () => savePicture(sheetOf(view)), print: view.print,
+    previous: () => step(-1), next: () => step(1), dismiss: () => notify(""), undo, picture: () => savePicture(sheetOf(view)), print: view.print,
   })) on(part(name), "click", react);
   on(part("controls"), "submit", (event) => event.preventDefault());
   on(root, "pointerdown", (event) => { if (!event.target.closest("[name=more]")) part("more").open = false; });
@@ -254,6 +254,6 @@ export function showView(element, host) {
   drawBar(part("bar"));
   view.choice = possible(view.choice, overview, view.added, null);
   show(fromText(host.state.get()));
-  tell(overview.left_out);
+  notify(overview.left_out);
   return () => closing.forEach((close) => close());
 }

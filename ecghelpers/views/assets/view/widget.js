@@ -88,7 +88,7 @@ function render({ model, el }) {
       const [answer] = sent.length ? await ask("open") : [{ records: [], refused: [] }];
       return { records: answer.records, refused: [...refused, ...answer.refused] };
     },
-    ratings: async (reader) => (await ask("ratings", { reader }))[0],
+    ratings: async (rater) => (await ask("ratings", { rater }))[0],
     keepRating: async (row) => { await ask("keep", { rows: [row] }); },
     results: async () => (await ask("results"))[0],
     state: {
