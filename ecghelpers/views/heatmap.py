@@ -147,9 +147,10 @@ def _checked(values, name: str) -> np.ndarray:
 def lay_out(
     beat_uv: np.ndarray, rows: Sequence[Sequence[str]], titles=("",), most_across: int = 1
 ) -> Paper:
-    """Place rows of leads on paper, once for each title, with at most ``most_across`` panels side by side.
+    """Place rows of leads on paper, once for each title.
 
-    Rows are as tall as the beat (12, 600) needs, in whole large boxes, and the same in every panel.
+    most_across: panels side by side. Rows are as tall as the beat (12, 600) needs, in whole large
+    boxes, and the same in every panel.
     """
     across, header = min(len(titles), most_across), TITLE_MM if any(titles) else 0
     mm = [beat_uv[[LEADS.index(lead) for lead in leads]] * MM_PER_UV for leads in rows]
