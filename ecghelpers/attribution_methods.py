@@ -1,7 +1,7 @@
 """The attribution methods: a function each, and the table METHODS.
 
 To add a method, write a function (AttributionContext, beats) → map whose docstring begins with a
-sentence for readers, and give it a row in METHODS. Notebooks, page, explorer and review use that
+sentence for users, and give it a row in METHODS. Notebooks, page, explorer and review use that
 table.
 """
 
@@ -203,7 +203,7 @@ def gradient_shap(context: AttributionContext, beats: Tensor) -> Tensor:
 
 
 def random(context: AttributionContext, beats: Tensor) -> Tensor:
-    """Random numbers that know nothing of the network: a control for all the others."""
+    """Random numbers, independent of the network: a control for all other methods."""
     return context.normal("random", tuple(beats.shape[1:]), beats)
 
 

@@ -212,7 +212,7 @@ def test_units():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"method": "gradcam"}, "choose one of saliency"),
         ({"beats_uv": np.full((1, 12, 600), np.nan)}, "NaN or infinity in record 0"),
@@ -229,11 +229,11 @@ def test_units():
         ({"baseline": np.full(SHAPE, np.nan)}, "baseline holds NaN"),
     ],
 )
-def test_wrong_input_is_named(network, wrong, told):
+def test_wrong_input_is_named(network, wrong, message):
     given = {"beats_uv": BEATS[:2], "method": "saliency"} | wrong
     with pytest.raises(ValueError) as caught:
         attribute(network, given.pop("beats_uv"), given.pop("method"), progress=False, **given)
-    assert told in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.gpu

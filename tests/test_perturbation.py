@@ -220,7 +220,7 @@ def test_the_batch_is_never_exceeded():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"attribution": np.zeros((6, 12, 119))}, "attribution has shape (6, 12, 119)"),
         ({"attribution": np.full(BEATS.shape, np.nan)}, "attribution holds NaN"),
@@ -240,11 +240,11 @@ def test_the_batch_is_never_exceeded():
         ({"record_id": ["a"]}, "1 record ids for 6 records"),
     ],
 )
-def test_wrong_input_is_named(wrong, told):
+def test_wrong_input_is_named(wrong, message):
     options = {"beats_uv": BEATS, "attribution": BEATS, "steps": 3} | wrong
     with pytest.raises(ValueError) as caught:
         perturbation_curve(Linear(WEIGHTS), **options)
-    assert told in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.gpu

@@ -52,7 +52,7 @@ def test_donors_belong_to_the_record_and_not_to_the_call():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"donors_uv": BEATS[:1], "donors": 2}, "at least 2 beats"),
         ({"donors_uv": BEATS[:, :8]}, "of shape (12, 600)"),
@@ -61,10 +61,10 @@ def test_donors_belong_to_the_record_and_not_to_the_call():
         ({"donors_uv": np.full((1, 12, 600), np.nan)}, "NaN or infinity"),
     ],
 )
-def test_wrong_donors_and_segments_are_named(wrong, told):
+def test_wrong_donors_and_segments_are_named(wrong, message):
     with pytest.raises(ValueError) as caught:
         intervention_effects(Linear(WEIGHT), BEATS[:1], **wrong)
-    assert told in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 class ReadsWhereItsOwnPeakIs(nn.Module):

@@ -44,9 +44,9 @@ def test_the_neighbouring_beats_move_as_the_rate_says(gan_beats, dose):
     edited = edit_beats(gan_beats.medians, marks, "VentRate", dose, rate=rate)
     valid = np.isfinite(edited).all((1, 2))
     assert valid.sum() >= 4
-    told = 30000 / rr_samples(edited[valid], marks[valid])
+    found = 30000 / rr_samples(edited[valid], marks[valid])
     first = 30000 / rr_samples(gan_beats.medians[valid], marks[valid])
-    assert np.nanmedian(np.abs(told - first - dose)) < 0.5
+    assert np.nanmedian(np.abs(found - first - dose)) < 0.5
     for record in np.flatnonzero(valid):
         own = slice(int(marks[record, 0]) - 10, int(marks[record, 5]) + 10)
         kept = gan_beats.medians[record, EIGHT, own]
@@ -78,14 +78,14 @@ def test_the_effect_on_simulated_beats_is_the_dose(shape, target, dose):
 
 def test_rr_is_the_rates_where_it_is_known_and_told_from_the_beat_elsewhere(gan_beats):
     rate = gan_beats.rate.copy()
-    told = rr_samples(gan_beats.medians, gan_beats.fiducials)
+    found = rr_samples(gan_beats.medians, gan_beats.fiducials)
     rate[3:] = np.nan
     mixed = rr_samples(gan_beats.medians, gan_beats.fiducials, rate)
     np.testing.assert_allclose(mixed[:3], 30000 / gan_beats.rate[:3])
-    np.testing.assert_array_equal(mixed[3:], told[3:])
+    np.testing.assert_array_equal(mixed[3:], found[3:])
     slow = gan_beats.rate < 60
-    assert np.isnan(told[slow]).all()  # the next beat is out of sight
-    assert np.nanmedian(np.abs(30000 / told - gan_beats.rate)) < 1
+    assert np.isnan(found[slow]).all()  # the next beat is out of sight
+    assert np.nanmedian(np.abs(30000 / found - gan_beats.rate)) < 1
 
 
 def test_rows_without_fiducials_or_room_are_nan_and_others_stay_as_they_are(gan_beats):

@@ -1,4 +1,4 @@
-"""The labels of known readouts are what their truth says, and nothing else helps to tell them."""
+"""The labels of known readouts are what their truth says, and nothing else helps to estimate them."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_the_interval_is_the_distance_of_its_two_bumps_in_a_silent_lead():
             assert abs((starts[1] - starts[0]) * 2 - value) <= 4
 
 
-def test_a_shortcut_tells_the_label_and_a_decoy_does_not():
+def test_a_shortcut_gives_the_label_away_and_a_decoy_does_not():
     middle = np.arange(600)
     for kind, correlated in (("shortcut", True), ("decoy", False)):
         planted = _planted(kind)
@@ -143,6 +143,6 @@ def test_too_few_records_give_a_sentence_and_no_scores(tmp_path):
     place = torch.device("cpu")
     table = known.make(which, unknown, tmp_path, known.Effort(maps=2), place)
     assert table.empty and list(table) == known.SCORE_COLUMNS
-    told = known.admissions(tmp_path).iloc[0]
-    assert not told.admitted and told.reason == "too few test records with a known QT"
+    found = known.admissions(tmp_path).iloc[0]
+    assert not found.admitted and found.reason == "too few test records with a known QT"
     assert not len(read_attributions(path.with_name("attributions.h5")).record_id)
