@@ -15,7 +15,7 @@ from ..files import read_table, write_table
 from ..paths import Results
 from .agreement import CEILING
 from .controls import MEAN_MAP, SLOPE, VOLTAGE
-from .known_networks import ORACLE
+from .known_networks import CHOSEN_ON, ORACLE
 from .statistics import summary, t_interval
 
 ALL = "all"
@@ -25,7 +25,6 @@ COLUMNS += ["n", "unit_of_n"]
 BLIND = (VOLTAGE, SLOPE, RANDOM)  # independent of the network: a test they pass is void
 NO_METHOD = (*BLIND, MEAN_MAP, ORACLE, CEILING)
 KNOWN = ("level", "contrast", "interval")
-CHOSEN_ON = 8  # limits were chosen on places 1 to 8; the others are for confirmation
 BY_CONSTRUCTION = (("occlusion", "against flat line"), ("occlusion@mean", "against average beat"))
 FROM_ANSWER = {"yes": PASSES, "no": FAILS, "unclear": UNCLEAR}
 
