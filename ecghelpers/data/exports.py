@@ -11,27 +11,17 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from ..ecg import SAMPLING_RATE_HZ, TARGETS
+from . import tables
 from .checks import Rejected, as_int16, check_signal, read_bytes
 from .folder import Entry, ids_from_paths, list_files, settle_ids
 from .labels import label_row, parse_label
 from .readers import read_member, read_source, zip_members
 from .reading import Reading, digest_of, measured, own_targets, reading_of
 from .recording import GE_12SL, Recording, Source
-from .tables import (
-    FEATURES,
-    IN_FILE,
-    PATIENT_TABLES,
-    above,
-    id_key,
-    patient_key,
-    patient_of,
-    read_features,
-    tables_beside,
-)
 
 # Files that data sets have beside their ECGs; they are skipped silently.
 BESIDE = ("records", "sha256sums.txt", "license.txt", "license", "readme.md", "readme.txt")
-BESIDE += (FEATURES, *PATIENT_TABLES)
+BESIDE += (tables.FEATURES, *tables.PATIENT_TABLES)
 LABELS_OF = ("measured", "12sl")
 
 
@@ -77,13 +67,13 @@ def _members(entry: Entry) -> list[Entry]:
 
 def _with_tables(entries: list[Entry], folder: str | Path) -> list[Entry]:
     """Add patients and 12SL's features from the tables of data sets."""
-    tables = tables_beside(folder)
-    places = [p / sub / FEATURES for p in above(folder) for sub in ("", "features")]
-    features = next((read_features(p) for p in places if p.is_file()), {})
+    patients = tables.tables_beside(folder)
+    places = [p / sub / tables.FEATURES for p in tables.above(folder) for sub in ("", "features")]
+    features = next((tables.read_features(p) for p in places if p.is_file()), {})
     found = []
     for entry in entries:
-        who, rule = patient_of(entry.full_path, tables)
-        key = id_key(PurePath(entry.full_path).stem.removesuffix("_medians"))
+        who, rule = tables.patient_of(entry.full_path, patients)
+        key = tables.id_key(PurePath(entry.full_path).stem.removesuffix("_medians"))
         found.append(replace(entry, patient=who, rule=rule, machine=features.get(key)))
     return found
 
@@ -131,8 +121,8 @@ def read(entry: Entry, labels: str = "measured") -> Reading:
     else:
         reading = reading_of(measured(recording))
     who, rule = entry.patient, entry.rule
-    if rule not in PATIENT_TABLES and (in_file := patient_key(recording.patient)):
-        who, rule = in_file, IN_FILE
+    if rule not in tables.PATIENT_TABLES and (in_file := tables.patient_key(recording.patient)):
+        who, rule = in_file, tables.IN_FILE
     signal = recording.median_uv if recording.ecg_uv is None else recording.ecg_uv
     return replace(
         reading,
@@ -151,7 +141,7 @@ def _by_12sl(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
     elif recording.median_uv is None:
         why = "the file contains no median beat"
     elif not np.isfinite(list(recording.targets.values())).any():
-        why = f"no values beside the median beat; of PTB-XL+ put {FEATURES} into the folder"
+        why = f"no values beside the median beat; of PTB-XL+ put {tables.FEATURES} into the folder"
     if why:
         raise Rejected(f"no labels of 12SL: {why}; or use labels: measured")
     return as_int16(recording.median_uv), label_row(recording.machine)

@@ -9,15 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..ecg import BEAT_SAMPLES, LEADS, SAMPLING_RATE_HZ, TARGETS
-from .checks import (
-    Rejected,
-    as_int16,
-    bad_id,
-    check_signal,
-    one_line,
-    read_bytes,
-    text_encoding,
-)
+from .checks import Rejected, as_int16, bad_id, check_signal, one_line, read_bytes, text_encoding
 from .folder import Entry, list_files, settle_ids
 from .labels import LABELS
 from .reading import Reading, digest_of, own_targets

@@ -7,14 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..ecg import (
-    BEAT_SAMPLES,
-    INDEPENDENT_LEADS,
-    LEADS,
-    SAMPLING_RATE_HZ,
-    TARGETS,
-    twelve_leads,
-)
+from ..ecg import BEAT_SAMPLES, INDEPENDENT_LEADS, LEADS, SAMPLING_RATE_HZ, TARGETS, twelve_leads
 from ..measurement import RATES_HZ, SECONDS
 from ..measurement.filters import to_500_hz
 from .checks import Rejected

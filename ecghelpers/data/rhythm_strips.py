@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from ..ecg import INDEPENDENT_LEADS, LEADS, SAMPLING_RATE_HZ
 from ..runtime import generator
 from .build import Source
-from .hdf5 import created, opened
+from .hdf5 import created, opened, texts, write_texts
 from .medians import Medians, is_complete
 
 STRIP_LEADS = ("II", "V5")
@@ -64,7 +63,7 @@ def keep_strips(source: Source, data: Medians, path: str | Path, seed: int) -> d
 def write_strips(path: str | Path, strips: Mapping[str, Strip]) -> None:
     """Write ``strips.h5``: record ids, and a dataset with its rate for each record."""
     with created(path) as file:
-        file.create_dataset("record_id", data=list(strips), dtype=h5py.string_dtype())
+        write_texts(file, "record_id", strips)
         file.attrs["leads"], file.attrs["units"] = list(STRIP_LEADS), "µV"
         for number, strip in enumerate(strips.values()):
             file.create_dataset(f"strips/{number}", data=strip.leads_uv)
@@ -76,9 +75,7 @@ def read_strips(path: str | Path) -> dict[str, Strip]:
     if not Path(path).is_file():
         return {}
     with opened(path) as file:
-        ids = [record.decode() for record in file["record_id"][:]]
-        strips = {}
-        for number, record in enumerate(ids):
-            held = file[f"strips/{number}"]
-            strips[record] = Strip(held[:], float(held.attrs["rate"]))
-        return strips
+        ids = texts(file["record_id"][:])
+        rows = [file[f"strips/{number}"] for number in range(len(ids))]
+        strips = [Strip(row[:], float(row.attrs["rate"])) for row in rows]
+        return dict(zip(ids, strips, strict=True))
