@@ -1,4 +1,4 @@
-"""Files such as the sources of records read, written from known arrays."""
+"""Input files for all sources of records, written from known arrays."""
 
 import csv
 from pathlib import Path
@@ -28,7 +28,7 @@ VALUES = {
 
 
 def beat(seed: int = 0) -> np.ndarray:
-    """A median beat (12, 600) int16 in which no sample of no lead is like another's."""
+    """A median beat (12, 600) int16 whose samples differ between leads."""
     return np.random.default_rng(seed).integers(-1500, 1500, (12, 600)).astype(np.int16)
 
 

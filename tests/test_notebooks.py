@@ -103,7 +103,7 @@ def test_the_stored_notebook_has_no_outputs(name):
 
 @pytest.mark.parametrize("name", toy.NOTEBOOKS)
 def test_every_assertion_says_what_is_wrong(name):
-    """An assertion's text is the one line that ./run_all.sh shows of it."""
+    """./run_all.sh shows the text of a failed assertion as its only line."""
     for cell in code_cells(stored(name)):
         nodes = ast.walk(ast.parse("".join(cell["source"])))
         assert all(node.msg for node in nodes if isinstance(node, ast.Assert)), cell["id"]

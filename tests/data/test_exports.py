@@ -1,4 +1,4 @@
-"""A folder of exports of any formats becomes records, or lines that say what is wrong."""
+"""A folder of exports in any format: records, or a reason for each rejected file."""
 
 import csv
 import zipfile
@@ -21,7 +21,7 @@ QONSET = FIDUCIALS.index("qonset")
 
 @pytest.fixture
 def mixture(tmp_path):
-    """One export of each format, each an ECG of another rate, in subfolders and a ZIP file."""
+    """One export of each format, with different heart rates, in subfolders and a ZIP file."""
     folder = tmp_path / "exports"
     (folder / "deep" / "er").mkdir(parents=True)
     (folder / "a.XML").write_bytes(ecg_formats.muse(ecg_formats.ecg(heart_rate=60)))
@@ -73,7 +73,7 @@ def test_labels_of_12sl_come_with_its_median_beat(mixture, tmp_path):
 
 
 def write_medians_of_ptb_xl_plus(folder):
-    """As PTB-XL+ has them: records in folders of median_beats, a table in features."""
+    """The layout of PTB-XL+: records in folders of median_beats, a table in features."""
     beats = folder / "median_beats" / "12sl" / "00000"
     path = write_wfdb(beats, "00001_medians", ecg_formats.median().T / 1000)
     path.write_text(path.read_text().replace("00001", "ge_median_beats_wfdb/00001"))

@@ -1,4 +1,4 @@
-"""12SL exports come back exactly, or are rejected with a reason; never an error, never wrong."""
+"""12SL exports are read exactly or rejected with a reason; they never raise another error."""
 
 import csv
 import os
@@ -67,7 +67,7 @@ def test_cut_anywhere_is_never_taken_for_another_beat(cut, trailing):
         assert re.match("truncated|no medians", str(reason))
         assert len(raw) < len(text.rstrip("\n"))
     else:
-        # Without commas at the ends a last number that lost digits cannot be told from a whole one.
+        # Without commas at the ends, a truncated last number looks like a complete one.
         known = found.size if trailing else found.size - 1
         np.testing.assert_array_equal(found.T.flat[:known], beat().T.flat[:known])
 
@@ -93,7 +93,7 @@ def test_what_is_no_regular_file_is_rejected_without_being_opened(export):
     os.mkfifo(folder / "3.csv")
     (folder / "4.csv").symlink_to(folder / "nowhere")
     with open(folder / "5.csv", "wb") as file:
-        file.truncate(1 << 40)  # a terabyte of nothing
+        file.truncate(1 << 40)  # a sparse terabyte
     (folder / "6.csv").mkdir()
     (folder / ".7.csv").write_text("hidden")
     rows = [{"patid": n, **VALUES} for n in (1, 2, 10, 3, 4, 5)]
@@ -193,7 +193,7 @@ def test_zero_intervals_and_fiducials_are_missing_but_zero_amplitudes_are_not(ex
 )
 def test_a_table_that_is_none_is_refused_at_once(export, content, message):
     export[1].write_bytes(content)
-    if message is None:  # the exact name wins over others that differ in case alone
+    if message is None:  # the exact name wins over names in another case
         assert read_label_table(export[1])[0] == {}
         return
     with pytest.raises(ValueError, match=message) as error:

@@ -1,4 +1,4 @@
-"""HDF5 folders come back exactly, or are rejected with a reason, before anything large is read."""
+"""HDF5 folders are read exactly or rejected with a reason, before anything large is read."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Files of a results folder: whole or absent, checked when read, split by record id alone."""
+"""Files of a results folder: written atomically, checked when read, split by record id."""
 
 import os
 import stat
@@ -45,7 +45,7 @@ def block(ids, rejected=()) -> Block:
 
 
 class Listed:
-    """A source that gives prepared blocks and counts what is asked of it."""
+    """A source of prepared blocks that counts the calls."""
 
     name, attributes = "listed", {"seed": 1}
 
@@ -247,7 +247,7 @@ def test_collecting_goes_on_where_it_was_killed(tmp_path):
     assert build.collect(again, path) == [("x", "flat")] and again.asked == [1, 2]
     build.collect(Listed(blocks), whole)
     assert path.read_bytes() == whole.read_bytes()
-    files.remove_resume_cache(path)  # as the runner does once its step is whole
+    files.remove_resume_cache(path)  # as the runner does when its step has finished
     assert sorted(p.name for p in path.parent.iterdir()) == ["medians.h5", "rejected.csv"]
     assert (path.parent / "rejected.csv").read_text() == "record_id,reason\nx,flat\n"
 
@@ -278,7 +278,7 @@ def test_a_source_without_a_usable_record_is_named(tmp_path):
 
 
 def test_curves_of_a_network_that_was_replaced_are_refused(tmp_path):
-    """As after a training with papermill alone, beside the curves of the network before."""
+    """The state after a training with papermill alone, beside curves of the previous network."""
     model, path = tmp_path / "model.safetensors", tmp_path / "perturbation.h5"
     save_model(model, StevenNet())
     curves = {"saliency": np.zeros((2, 4))}

@@ -1,4 +1,4 @@
-"""Records of one's own go through the notebooks as generated ones do."""
+"""Own records pass through the notebooks like generated ones."""
 
 import csv
 import sys
@@ -39,7 +39,7 @@ SMALL = {
 
 
 def write_12sl(folder, data: Medians, columns) -> dict:
-    """What 12SL would have exported for these records: a CSV a record, and the label table."""
+    """A 12SL export of these records: a CSV file each, and the label table."""
     (folder / "csv").mkdir(parents=True)
     names = [f"{number:04d}" for number in range(len(data.record_id))]
     for name, beat in zip(names, data.medians, strict=True):
@@ -90,7 +90,7 @@ def test_a_12sl_export_passes_through_the_notebooks(smoke, tmp_path, columns):
 
 
 def odd_signals() -> dict:
-    """Recordings in whole files, but hardly or no ECG: name → (signal in mV, how written)."""
+    """Complete files without a usable ECG: name → (signal in mV, options of the writer)."""
     rng = np.random.default_rng(5)
     ecg, still = ecg_mv(), twelve_leads(rng.normal(0, 0.003, (8, 5000))).T
     return {
@@ -127,7 +127,7 @@ def test_waves_that_end_where_they_begin_are_a_line_in_rejected_csv(tmp_path):
     folder, table = write_export(tmp_path)
     rows = [{"patid": n, **VALUES} for n in (1, 2, 10)]
     rows[1]["qoffset"] = rows[1]["qonset"]
-    rows[2] |= {"ponset": 0, "poffset": 0, "tonset": ""}  # not found, which is no fault
+    rows[2] |= {"ponset": 0, "poffset": 0, "tonset": ""}  # not found, which is allowed
     block = only_block("12sl", folder, write_table(table, rows))
     assert block.record_id == ["1", "10"]
     assert reason_of(block, "2") == "fiducials: qoffset 210 is not after qonset 210"

@@ -52,7 +52,7 @@ def _is_worker(process: psutil.Process) -> bool:
 
 
 def test_ctrl_c_ends_the_script_and_its_processes(tmp_path):
-    """The terminal sends it to all of them; only the script says so, and nothing is left."""
+    """The terminal sends it to all processes; only the script reports it, and none is left."""
     (tmp_path / "plain.py").write_text(WAIT)
     process = subprocess.Popen(
         [sys.executable, "plain.py"], cwd=tmp_path, env=TWO, stderr=subprocess.PIPE, text=True,

@@ -1,4 +1,4 @@
-"""Whose record it is: by every rule, into one split, and nothing of an id into medians.h5."""
+"""Patients by every rule: one split each, and nothing of an id in medians.h5."""
 
 import json
 

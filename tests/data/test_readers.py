@@ -1,4 +1,4 @@
-"""Every format comes back as what was written, or is refused in one line that holds no content."""
+"""Every format is read exactly, or rejected in one line without any of its content."""
 
 import gzip
 import io

@@ -1,4 +1,4 @@
-"""Rhythm strips: of whom they are kept, and that they are what was recorded."""
+"""Rhythm strips: the choice of records, and samples equal to the recording."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from ecghelpers.ecg import INDEPENDENT_LEADS
 
 
 class Recorder:
-    """A source whose recordings tell their record."""
+    """A source whose recordings identify their record."""
 
     def __init__(self, ids, none=False):
         self.ids, self.none = list(ids), none

@@ -1,4 +1,4 @@
-"""What all sources have in common: order, blocks, refusals, and the file they end in."""
+"""Common to all sources: order, blocks, rejections, and the resulting file."""
 
 import csv
 import os
