@@ -7,7 +7,7 @@ import torch
 from small_networks import beats, steven_net
 
 from ecghelpers.attribution import AttributionConfig, attribute
-from ecghelpers.attribution_maps import options_of
+from ecghelpers.attribution_maps import explain, options_of, stored_options
 from ecghelpers.data.medians import Medians
 from ecghelpers.evaluation import network_truth
 from ecghelpers.prediction import predict
@@ -25,6 +25,21 @@ def _records():
 
 def _maps(network):
     return {m: attribute(network, BEATS, m, record_id=IDS, progress=False) for m in METHODS}
+
+
+def test_stored_options_draw_the_stored_maps_again():
+    network, reference = steven_net(dtype=torch.float32), (BEATS.mean(0), BEATS.std(0))
+    few = AttributionConfig(seed=3, smoothgrad_draws=2, integrated_gradients_steps=3)
+    methods = ["smoothgrad", "integrated_gradients", "saliency_sd"]
+    given = {"methods": methods, "baseline": "mean", "reference": reference}
+    stored = explain(network, _records(), "qt", few, **given)
+    again = stored_options(stored, reference) | {"record_id": IDS, "progress": False}
+    for method in methods:
+        np.testing.assert_array_equal(
+            stored.maps[method], attribute(network, BEATS, method, **again)
+        )
+    other = attribute(network, BEATS, "integrated_gradients", **again | {"baseline": None})
+    assert not np.allclose(stored.maps["integrated_gradients"], other)
 
 
 def test_the_cascade_shuffles_from_the_output_down_and_keeps_the_values():
