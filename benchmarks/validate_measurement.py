@@ -206,6 +206,19 @@ def validate_pacing(ecgs: np.ndarray, plain: dict) -> None:
     write_table("pacing", ["spikes", "found", "withheld", *TARGETS], rows)
 
 
+def beat_rms_uv(theirs: np.ndarray, ours: np.ndarray) -> float:
+    """RMS difference of two median beats (12, 600) from 180 ms before to 420 ms after the middle.
+
+    The beats are shifted onto each other, and each lead's level is removed.
+    """
+
+    def level(beat):
+        return beat[:, 150:450] - np.median(beat[:, 150:450], axis=1, keepdims=True)
+
+    shifted = (np.roll(theirs, shift, axis=1) for shift in range(-150, 151))
+    return min(float(np.sqrt(np.mean((level(beat) - level(ours)) ** 2))) for beat in shifted)
+
+
 def validate_machines(folder: Path) -> None:
     """Beside the values that electrocardiographs stored, and beside 12SL's edges on its beats."""
     rows, apart, edges = [], [], []
@@ -217,20 +230,22 @@ def validate_machines(folder: Path) -> None:
         machine = recording.machine
         if recording.ecg_uv is None or not machine:
             continue
-        found = measure(recording.ecg_uv, recording.rate_hz).targets
+        measurement = measure(recording.ecg_uv, recording.rate_hz)
+        found, beat = measurement.targets, recording.median_uv
         apart.append([found[name] - machine.get(name, np.nan) for name in TARGETS])
         cells = [
             f"{machine[n]:.0f}, {found[n]:.0f}".replace("nan", "–") if n in machine else ""
             for n in TARGETS
         ]
+        cells.append("" if beat is None else f"{beat_rms_uv(beat, measurement.median_uv):.0f}")
         rows.append([f"{path.parent.name}/{path.name}", recording.program, *cells])
         if recording.program.startswith("GE 12SL") and "ponset" in machine:
-            at = measure_median(recording.median_uv, 60000 / machine["VentRate"])[2]
+            at = measure_median(beat, 60000 / machine["VentRate"])[2]
             edges.append([(at[n] - machine.get(n, np.nan)) * MS_PER_SAMPLE for n in FIDUCIALS])
     mean, sd = np.nanmean(apart, axis=0), np.nanstd(apart, axis=0)
     cells = [f"{m:+.1f} ± {s:.1f}" for m, s in zip(mean, sd, strict=True)]
-    rows.append(["**measured here − machine, mean ± SD**", "", *cells])
-    write_table("machines", ["ECG", "program", *TARGETS], rows)
+    rows.append(["**measured here − machine, mean ± SD**", "", *cells, ""])
+    write_table("machines", ["ECG", "program", *TARGETS, "beat (RMS µV)"], rows)
     shift = [f"{2 * samples:+.1f}" for samples in delineator.SHIFT]
     left = [", ".join(f"{ms:+.0f}" for ms in c).replace("+nan", "–") for c in np.transpose(edges)]
     rows = [["shift from the cardiologists' edges (ms)", *shift]]

@@ -1,6 +1,6 @@
 """Train the pretrained networks, or measure them again.
 
-    python networks/make.py FOLDER --target qt --model 2    train one
+    python networks/make.py FOLDER --target qt --model 2    train one (--fine-tune: further)
     python networks/make.py FOLDER                          train all that are planned
     python networks/make.py FOLDER --cards                  measure the errors in the cards again
 
@@ -27,7 +27,7 @@ from ecghelpers.ecg import TARGETS
 from ecghelpers.evaluation.effects import SLOPE, effects_table
 from ecghelpers.evaluation.performance import model_errors
 from ecghelpers.measurement import LABELS_VERSION, measure_medians
-from ecghelpers.model import StevenNet, fuse
+from ecghelpers.model import StevenNet, fold_scaling, fuse
 from ecghelpers.prediction import predict
 
 PLAN = [(target, 1) for target in ("qt", "VentRate", "pr", "R_PeakAmpl_v5")]
@@ -35,8 +35,10 @@ PLAN += [(target, 1) for target in ("qrs", "T_PeakAmpl_v5", "STJ_v5")]
 PLAN += [("qt", 2), ("qt", 3), ("pr", 2), ("R_PeakAmpl_v5", 2)]  # agreement between trainings
 SEEDS = {"train": 101, "test": 102}  # of the generator
 VALIDATION_RECORDS = 2_000  # the last of the training ECGs
+REFIT_RECORDS = 2_000  # of the training ECGs, for the 33 numbers of a last layer
 FIRST = 200  # test records whose errors the card repeats, so that a test can measure them quickly
 RECIPE, EPOCHS, BATCH_SIZE = "default", 10, 32
+FINE_TUNING_RATE = 1e-3
 BLOCK = 512  # beats that are augmented before they are stored
 RR_MS = 330, 1900
 HERE = Path(__file__).parent
@@ -230,7 +232,9 @@ def measure_again(shop: Workshop, refit: bool) -> None:
             content = pretrained.read_card(target, model, shop.networks)
             network, data = pretrained.network_of(content, "cpu", shop.networks), content["data"]
             if refit and data["labels_version"] != LABELS_VERSION:
-                used = refit_last_layer(network, shop.generated("train"), target)
+                train = shop.generated("train")
+                few = train.subset(np.arange(min(REFIT_RECORDS, len(train.record_id))))
+                used = refit_last_layer(network, few, target)
                 what = f"last layer, on {used} ECGs with labels of version {LABELS_VERSION}"
                 content["training"].append({"what": what, "epochs": 0})
                 data.setdefault("trunk_labels_version", data["labels_version"])
@@ -269,6 +273,29 @@ def train(shop: Workshop, target: str, model: int, epochs: int) -> None:
     trainer = trainer_for(shop, config_for(target, epochs, model=model), shop.records)
     network = training.fit(trainer, shop.data / "states" / f"{target}.{model}.state")
     publish(shop, network, card(trainer, shop.records))
+
+
+def start_from(trainer: training.Trainer, network: StevenNet) -> None:
+    """Begin a training with a network that takes µV and gives the target's unit."""
+    scaling = 1 / trainer.input_scale, -trainer.mean / trainer.std, 1 / trainer.std
+    trainer.network.load_state_dict(fold_scaling(network, *scaling).state_dict())
+
+
+def fine_tune(shop: Workshop, target: str, model: int, epochs: int) -> None:
+    """Train a published network further, on today's labels, and publish it."""
+    content = pretrained.read_card(target, model, shop.networks)
+    config = config_for(target, epochs, learning_rate=FINE_TUNING_RATE, model=model)
+    trainer = trainer_for(shop, config, shop.records)
+    start_from(trainer, pretrained.network_of(content, str(trainer.device), shop.networks))
+    network = training.fit(trainer, shop.data / "states" / f"{target}.{model}.fine.state")
+    new = card(trainer, shop.records)
+    content["training"].append(new["training"][0] | {"highest_learning_rate": FINE_TUNING_RATE})
+    content["history"] += new["history"]
+    content["hours"] = round(content["hours"] + new["hours"], 2)
+    content["data"].setdefault("trunk_labels_version", content["data"]["labels_version"])
+    content["data"]["labels_version"] = LABELS_VERSION
+    content["version"], content["made_by"] = new["version"], f"{new['made_by']} --fine-tune"
+    publish(shop, network, content)
 
 
 def is_published(shop: Workshop, target: str, model: int) -> bool:
@@ -318,6 +345,11 @@ def main() -> None:
     options.add_argument("folder", type=Path, help="for generated ECGs and states")
     options.add_argument("--target", choices=TARGETS, help="train this one")
     options.add_argument("--model", type=int, default=1, help="number of the training (its seed)")
+    options.add_argument(
+        "--fine-tune",
+        action="store_true",
+        help="with --target: train the published network further",
+    )
     options.add_argument("--cards", action="store_true", help="only measure the errors again")
     options.add_argument(
         "--refit", action="store_true", help="with --cards: fit last layers to today's labels first"
@@ -332,7 +364,7 @@ def main() -> None:
     if given.cards:
         measure_again(shop, given.refit)
     elif given.target:
-        train(shop, given.target, given.model, given.epochs)
+        (fine_tune if given.fine_tune else train)(shop, given.target, given.model, given.epochs)
     else:
         for target, model in PLAN:
             if not is_published(shop, target, model):

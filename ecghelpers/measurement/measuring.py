@@ -172,9 +172,9 @@ def _roughness(eight_uv: np.ndarray) -> np.ndarray:
 
 def _median_beat(ecg_uv: np.ndarray, sampling_rate: float) -> _Beat | Measurement:
     """The median beat of (8, time) µV, or what is left to say where there is none."""
-    ringing = long_ringing(ecg_uv, sampling_rate)
-    ecg_uv, spikes = remove_spikes(ecg_uv, sampling_rate)
-    ecg_uv = to_500_hz(ecg_uv, sampling_rate)
+    unpaced_uv, spikes = remove_spikes(ecg_uv, sampling_rate)
+    ringing = spikes > 0 and long_ringing(ecg_uv, sampling_rate)
+    ecg_uv = to_500_hz(unpaced_uv, sampling_rate)
     beats = find_beats(ecg_uv)
     rr_ms, rate, why = beats.rr_ms, np.nan, beats.no_qrs
     if not why and beats.used < MIN_BEATS:
