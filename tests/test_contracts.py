@@ -105,6 +105,10 @@ def test_tables(smoke):
     assert errors["version"]["torch"] and errors["training"]["seed"] == 1
 
 
+def test_the_page(smoke):
+    assert smoke.site.stat().st_size > 0 and set(smoke.models()) == {("pr", 1), ("qt", 1)}
+
+
 def test_nothing_is_left_behind_nor_kept_of_widgets(smoke):
     assert not [p for p in smoke.root.rglob("*") if p.suffix == ".part" or ".pieces" in p.name]
     assert not list(smoke.root.rglob("training.state"))

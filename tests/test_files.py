@@ -46,15 +46,6 @@ def perturbed(path, medians=BEATS):
     return published.perturb(steven_net(), data, "qt", maps, path, procedure)
 
 
-def test_the_blocks_of_a_collection_are_kept_until_its_step_is_whole(tmp_path):
-    source, path = Counted(), tmp_path / "medians.h5"
-    for _ in range(2):
-        build.collect(source, path)
-    assert source.asked == 1
-    files.remove_resume_cache(path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["medians.h5", "rejected.csv"]
-
-
 def test_blocks_with_labels_of_another_version_are_made_again(tmp_path, monkeypatch):
     source, path = Counted(), tmp_path / "medians.h5"
     build.collect(source, path)

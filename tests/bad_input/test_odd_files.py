@@ -227,7 +227,18 @@ def virtual(file):
     file.create_virtual_dataset("median", layout)
 
 
+def huge(file):
+    file.create_dataset("median", (2**40, 2**20), "i8", chunks=(1, 1))  # 8 EiB when read
+
+
+def huge_chunk(file):
+    how = {"chunks": (100_000, 1000), "maxshape": (None, None)}
+    file.create_dataset("median", (600, 12), "i2", **how)
+
+
 HDF5 = {
+    "8 EiB": (inside(huge), "wrong shape: 'median' has (1099511627776, 1048576)"),
+    "a large chunk": (inside(huge_chunk), "too large: chunks"),
     "big-endian": (dataset(BEAT.T.astype(">i2")), KEPT),
     "packed": (dataset(BEAT.T, compression="gzip"), KEPT),
     "float": (dataset(BEAT.T.astype("f4")), "wrong type: 'median' is float32"),

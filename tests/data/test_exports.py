@@ -110,14 +110,6 @@ def test_georgia_of_2020_has_an_ending_in_its_record_names(tmp_path):
     assert block.record_id == ["E1"] and not block.rejected and signal.exists()
 
 
-@pytest.mark.parametrize("when", ["2018-07-19 14:19:39", "1987", "00/00/0000", "12:00:00 1/2/87"])
-def test_dates_that_no_one_needs_do_no_harm(tmp_path, when):
-    path = write_wfdb(tmp_path, "a", ecg_mv())
-    first, rest = path.read_text().split("\n", 1)
-    path.write_text(f"{first} {when}\n{rest}")
-    assert read_recording(path).ecg_uv.shape == (12, 5000)
-
-
 def test_a_pulse_for_calibration_is_cut_off(tmp_path):
     signal = ecg_mv(11)
     signal[5300:] = 0
