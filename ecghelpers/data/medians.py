@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from itertools import compress
 from pathlib import Path
@@ -47,17 +47,6 @@ class Block:
     measured: np.ndarray | None = None
     digest: list[str] = field(default_factory=list)
     split: list[str] = field(default_factory=list)
-
-    @classmethod
-    def joined(cls, blocks: Sequence["Block"]) -> "Block":
-        """The records of several blocks of one source, in their order."""
-
-        def join(values):
-            if values[0] is None or isinstance(values[0], np.ndarray):
-                return None if values[0] is None else np.concatenate(values)
-            return [item for each in values for item in each]
-
-        return cls(**{f.name: join([getattr(b, f.name) for b in blocks]) for f in fields(cls)})
 
     def kept(self, mask: np.ndarray) -> "Block":
         """The records that a mask (record,) selects, with all of rejected."""

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from ..measurement import measure_many
 from ..runtime import cores
 from .medians import Block
-from .reading import block_of, reading_of
+from .reading import attempted, block_of, reading_of
 
 WORTH_A_POOL = 256  # starting the processes takes as long as measuring this many records
 PART = 32  # records per task
@@ -114,4 +114,4 @@ def measured_block(record_id: Sequence[str], ecgs_uv: np.ndarray, sampling_rate:
         starts = range(0, len(ecgs_uv), PART)
         parts = [(ecgs_uv[start : start + PART], sampling_rate) for start in starts]
         measurements = chain.from_iterable(gather(submit(measure_many, parts)))
-    return block_of(zip(record_id, measurements, strict=True), reading_of)
+    return block_of(record_id, [attempted(reading_of, m) for m in measurements])

@@ -1,7 +1,7 @@
 """One record from any source, its measurement, and blocks of records."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -100,20 +100,22 @@ def filled(median_uv: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(labels), found, labels)
 
 
-def block_of(
-    records: Iterable[tuple[str, Item]], read: Callable[[Item], Reading], by_machine: bool = False
-) -> Block:
-    """The records (id, item) in their order; those that read rejects are listed with the reason.
+def attempted(read: Callable[[Item], Reading], item: Item) -> Reading | Rejected:
+    """The record of an item, or the reason why it is rejected."""
+    try:
+        return read(item)
+    except Rejected as reason:
+        return reason
 
-    by_machine: keep the values of the machine beside ours.
-    """
-    ids, readings, rejected = [], [], []
-    for record_id, item in records:
-        try:
-            readings.append(read(item))
-            ids.append(record_id)
-        except Rejected as reason:
-            rejected.append((record_id, str(reason)))
+
+def block_of(
+    record_id: Sequence[str], results: Iterable[Reading | Rejected], by_machine: bool = False
+) -> Block:
+    """The results of ``attempted`` for some records. by_machine: keep the machine's values too."""
+    found = list(zip(record_id, results, strict=True))
+    ids = [record for record, result in found if isinstance(result, Reading)]
+    readings = [result for _, result in found if isinstance(result, Reading)]
+    rejected = [(record, str(result)) for record, result in found if isinstance(result, Rejected)]
 
     def table(name: str, shape: tuple, dtype: type = np.float32) -> np.ndarray:
         return np.array([getattr(r, name) for r in readings], dtype).reshape(-1, *shape)

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import chain, starmap
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from .folder import Entry
 from .labels import check_order
 from .medians import Block
 from .parallel import PART, gather, processors, submit
-from .reading import Reading, block_of, filled
+from .reading import Reading, attempted, block_of, filled
 
 READERS = {"files": exports, "12sl": ge12sl, "hdf5": hdf5_folder, "wfdb": exports}
 
@@ -76,11 +77,12 @@ class FileSource:
         """The number-th block; processes read it if there are several blocks."""
         first = number * self.block_size
         entries = self.entries[first : first + self.block_size]
-        parts = [entries[start : start + PART] for start in range(0, len(entries), PART)]
-        jobs = [(self._read, part, self.by_machine, self.measure_missing) for part in parts]
-        if self.block_count == 1 or processors() == 1:
-            return Block.joined([read_entries(*job) for job in jobs])
-        return Block.joined(gather(submit(read_entries, jobs)))
+        starts = range(0, len(entries), PART)
+        jobs = [(self._read, entries[s : s + PART], self.measure_missing) for s in starts]
+        alone = self.block_count == 1 or processors() == 1
+        parts = starmap(read_entries, jobs) if alone else gather(submit(read_entries, jobs))
+        ids = [entry.record_id for entry in entries]
+        return block_of(ids, chain.from_iterable(parts), self.by_machine)
 
     def recording(self, record_id: str) -> np.ndarray | None:
         """The whole ECG of a record: (8, time) in µV at 500 Hz, leads as INDEPENDENT_LEADS.
@@ -98,26 +100,29 @@ class FileSource:
 
 
 def read_entries(
-    read: Callable[[Entry], Reading], entries: list[Entry], by_machine: bool, measure_missing: bool
-) -> Block:
-    """Read some records, in their order; unusable ones are in the block's rejected."""
+    read: Callable[[Entry], Reading], entries: list[Entry], measure_missing: bool
+) -> list[Reading | Rejected]:
+    """Each record, or the reason why it is rejected, in the order of the entries."""
+    return [attempted(partial(_read_entry, read, measure_missing), entry) for entry in entries]
 
-    def checked(entry: Entry) -> Reading:
-        """A damaged file can raise any error, whose message could contain patient data."""
-        if entry.reason:
-            raise Rejected(entry.reason)
-        try:
-            reading = read(entry)
-            check_order(reading.labels)
-        except (Rejected, MemoryError):
-            raise
-        except Exception as error:
-            raise Rejected(f"unreadable: {type(error).__name__}") from None
-        if measure_missing:
-            return replace(reading, labels=filled(reading.median, reading.labels))
-        return reading
 
-    return block_of(((entry.record_id, entry) for entry in entries), checked, by_machine)
+def _read_entry(read: Callable[[Entry], Reading], measure_missing: bool, entry: Entry) -> Reading:
+    """One record; raises Rejected for any fault.
+
+    A damaged file can raise any error, whose message could contain patient data.
+    """
+    if entry.reason:
+        raise Rejected(entry.reason)
+    try:
+        reading = read(entry)
+        check_order(reading.labels)
+    except (Rejected, MemoryError):
+        raise
+    except Exception as error:
+        raise Rejected(f"unreadable: {type(error).__name__}") from None
+    if measure_missing:
+        return replace(reading, labels=filled(reading.median, reading.labels))
+    return reading
 
 
 def _fingerprint(entries: list[Entry]) -> str:

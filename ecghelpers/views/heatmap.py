@@ -123,15 +123,18 @@ def ecg_heatmap(
     return _draw(paper, beat_uv, [values / scale], scale, label, fiducials, lines)
 
 
-def method_grid(beat_uv, attributions: Mapping, *, fiducials=None, title: str = "") -> Picture:
+def method_grid(
+    beat_uv, attributions: Mapping, *, fiducials=None, title: str = "", leads=TWO_COLUMNS
+) -> Picture:
     """One beat with the heatmaps of several methods side by side.
 
     attributions: method → (12, 600). Each map has its own scale, since the methods' units differ.
+    leads: rows of lead names.
     """
     beat_uv = _checked(beat_uv, "beat")
     maps = [_checked(values, "attribution") for values in attributions.values()]
     titles = [METHOD_LABELS.get(name, name) for name in attributions]
-    paper = lay_out(beat_uv, TWO_COLUMNS, titles, GRID_COLUMNS)
+    paper = lay_out(beat_uv, leads, titles, GRID_COLUMNS)
     label = "Share of full colour, each map on its own scale"
     scaled = [values / heat_scale(values) for values in maps]
     return _draw(paper, beat_uv, scaled, 1.0, label, fiducials, [title])

@@ -146,6 +146,8 @@ def test_grid_names_every_method_and_scales_each(rng, maps):
     images = np.stack([image.get_array()[..., 3] for image in grid.axes[0].images])
     full = (images.reshape(len(maps), -1) == images.max()).mean(axis=1)
     np.testing.assert_allclose(full, 0.01, atol=0.003)
+    two = heatmap.method_grid(beat(rng), maps, leads=[["II"], ["V5"]])
+    assert len(two.axes[0].images) == 2 * len(maps) and "V1" not in texts(two)
 
 
 def test_png_shows_the_heat_in_both_colours(tmp_path, rng):
