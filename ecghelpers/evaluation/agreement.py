@@ -18,7 +18,7 @@ from ..intervention import CROSSFADE_SAMPLES, SEGMENT_MS, coalition_effects, int
 from ..prediction import predict
 from ..runtime import generator
 from . import metrics
-from .controls import mean_of_others, of_another_record, partners
+from .controls import mean_of_others
 
 COALITION_SHARES = (0.05, 0.2, 0.5)  # of all segments, replaced together
 COLUMNS = ["part", "method", "score", "record_id", "value"]
@@ -65,7 +65,6 @@ def agreement(
     measured: Intervention,
     *,
     groups: Sequence | None = None,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """How well each map agrees with the interventions on its ECG: rows of COLUMNS.
 
@@ -73,32 +72,40 @@ def agreement(
     (Spearman's correlation of |map| summed over segments with the mean absolute effect of other
     records' segments), ``top`` (share of the top tenth by donors that is in the map's),
     ``signed_flat``, ``signed_mean`` (Pearson's of the signed sums with minus the effect), ``own``
-    and ``own_over_another`` (``donors`` minus the same of the mean map of the other ECGs, or of
-    another ECG's map). The rows ``ceiling`` hold the agreement that a perfect map is expected to
-    reach: the square root of the reliability, which is the score ``reliability``. groups: (record,)
-    patients.
+    and ``own_over_another`` (``donors`` minus the same of the mean map of the other ECGs, or the
+    mean of the same over the maps of other patients' ECGs). The rows ``ceiling`` hold the agreement
+    that a perfect map is expected to reach: the square root of the reliability, which is the score
+    ``reliability``. groups: (record,) patients.
     """
     wanted = np.abs(measured.effect).mean(1)
-    partner = partners(measured.record_id, seed, groups)
+    groups = np.asarray(measured.record_id if groups is None else groups)
+    other = np.where(groups[:, None] == groups, np.nan, 1.0)  # (record, record) of another patient
     values: dict[tuple[str, str], np.ndarray] = {}
     for method, given in maps.items():
         signed = metrics.segment_sums(given)
         absolute = metrics.segment_sums(np.abs(given))
         donors = metrics.spearman(absolute, wanted)
         others = metrics.spearman(mean_of_others(absolute), wanted)
-        another = metrics.spearman(of_another_record(absolute, partner), wanted)
+        crossed = metrics.spearman_of_pairs(wanted, absolute) * other
         values |= {
             (method, "donors"): donors,
             (method, "top"): metrics.top_overlap(absolute, wanted),
             (method, "signed_flat"): metrics.pearson(signed, -measured.effect_flat),
             (method, "signed_mean"): metrics.pearson(signed, -measured.effect_mean),
             (method, "own"): donors - others,
-            (method, "own_over_another"): donors - another,
+            (method, "own_over_another"): donors - _mean_of_known(crossed),
         }
     reliable = metrics.reliability(np.abs(measured.effect))
     values[CEILING, "reliability"] = reliable
     values[CEILING, "donors"] = np.sqrt(reliable.clip(0))
     return long_table("agreement", values, measured.record_id)
+
+
+def _mean_of_known(values: np.ndarray) -> np.ndarray:
+    """(record, record) → (record,), NaN for a record without any finite value."""
+    known = np.isfinite(values)
+    count = known.sum(1)
+    return np.where(count, np.where(known, values, 0).sum(1) / np.maximum(count, 1), np.nan)
 
 
 def coalitions(

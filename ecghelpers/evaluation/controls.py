@@ -4,13 +4,10 @@ They depend on the ECG but not on the network, or on the network but not on this
 in every table beside the methods.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from ..attribution import METHODS
 from ..data.maps_and_curves import Attributions
-from ..runtime import generator
 
 VOLTAGE, SLOPE, MEAN_MAP = "voltage", "slope", "mean_map"
 CONTROLS = (VOLTAGE, SLOPE, MEAN_MAP)
@@ -57,26 +54,3 @@ def mean_of_others(maps: np.ndarray) -> np.ndarray:
     if len(maps) < 2:
         return np.full(maps.shape, np.nan)
     return (maps.sum(0, keepdims=True) - maps) / (len(maps) - 1)
-
-
-def partners(record_id: Sequence[str], seed: int, groups: Sequence | None = None) -> np.ndarray:
-    """(record,) position of another record for each one, -1 where there is none.
-
-    The records form a circle, ordered by (seed, record id), and each takes the next one of another
-    group, so every record is used about once. groups: (record,) patients.
-    """
-    groups = list(record_id if groups is None else groups)
-    draws = [generator(seed, "other record", i).random() for i in record_id]
-    circle = list(np.argsort(draws))
-    chosen = np.full(len(circle), -1)
-    for place, record in enumerate(circle):
-        after = circle[place + 1 :] + circle[:place]
-        chosen[record] = next((i for i in after if groups[i] != groups[record]), -1)
-    return chosen
-
-
-def of_another_record(maps: np.ndarray, partner: np.ndarray) -> np.ndarray:
-    """Each record's partner's map; NaN where there is none (-1)."""
-    maps = np.asarray(maps, np.float64)
-    valid = (partner >= 0).reshape(-1, *[1] * (maps.ndim - 1))
-    return np.where(valid, maps[partner], np.nan) if len(maps) else maps

@@ -29,6 +29,12 @@ def spearman(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     return _correlation(*ranks, finite)
 
 
+def spearman_of_pairs(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Spearman's correlation of each record of values with each of others: (record, record)."""
+    rows = [spearman(np.broadcast_to(one, np.shape(others)), others) for one in values]
+    return np.reshape(rows, (len(values), len(others)))
+
+
 def pearson(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Pearson's correlation of each record: (record, ...) twice → (record,); NaN as in spearman."""
     a, b = (_flat(part) for part in (values, others))

@@ -106,6 +106,8 @@ def test_another_ecgs_map_is_not_this_ecgs_own(measured):
     table = agreement.agreement({"right": truth, "another": wrong}, found)
     own = table[table.score == "own"].groupby("method").value.mean()
     assert own["right"] > 0.02 and own["another"] < own["right"] - 0.02
+    over_another = table[table.score == "own_over_another"].groupby("method").value.mean()
+    assert over_another["right"] > 0.02 and over_another["another"] < over_another["right"] - 0.02
     alone = Intervention(
         found.record_id[:1], found.prediction[:1], found.effect[:1],
         found.effect_flat[:1], found.effect_mean[:1], {},

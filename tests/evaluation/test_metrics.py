@@ -5,12 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from ecghelpers.evaluation import metrics
-from ecghelpers.evaluation.controls import (
-    control_maps,
-    mean_of_others,
-    of_another_record,
-    partners,
-)
+from ecghelpers.evaluation.controls import control_maps, mean_of_others
 
 RNG = np.random.default_rng(0)
 
@@ -51,6 +46,14 @@ def test_correlations_agree_with_scipy_and_are_nan_for_constant_maps():
     assert np.isnan(metrics.pearson(a[:1] * np.nan, a[:1])[0])
 
 
+def test_pairs_of_records_include_each_with_itself():
+    a, b = RNG.normal(size=(3, 4, 5)), RNG.normal(size=(2, 4, 5))
+    found = metrics.spearman_of_pairs(a, b)
+    assert found.shape == (3, 2)
+    assert found[2, 1] == pytest.approx(spearmanr(a[2].ravel(), b[1].ravel())[0])
+    np.testing.assert_allclose(np.diag(metrics.spearman_of_pairs(a, a)), 1)
+
+
 def test_segment_sums_keep_the_total_and_the_place():
     maps = np.zeros((1, 12, 600))
     maps[0, 4, 20:40] = 2.0
@@ -74,7 +77,3 @@ def test_control_maps_know_nothing_they_should_not():
     np.testing.assert_allclose(maps["voltage"], np.abs(beats))
     np.testing.assert_allclose(maps["mean_map"][0], np.abs(saliency[1:]).mean(0))
     assert np.isnan(mean_of_others(beats[:1])).all()
-    partner = partners(list("abcd"), 0, ["p", "p", "q", "q"])
-    assert (partner[:2] >= 2).all() and (partner[2:] < 2).all()
-    np.testing.assert_allclose(of_another_record(beats, partner)[0], beats[partner[0]])
-    assert np.isnan(of_another_record(beats[:1], np.array([-1]))).all()
