@@ -29,7 +29,11 @@ LABEL, COLOUR = "Voltage cubed", "#8c510a"
 
 @pytest.fixture(scope="module")
 def added():
-    row = Method(lambda run, beats: beats**3, LABEL, "The voltage, cubed.", COLOUR, "dot")
+    def cubed(context, beats):
+        """The voltage, cubed."""
+        return beats**3
+
+    row = Method(cubed, LABEL, COLOUR, "dot")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(METHODS, "cubed", row)
         yield "cubed"
