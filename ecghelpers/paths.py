@@ -50,7 +50,7 @@ class Results:
     review = _file("review.csv")
     review_figure = _file("review.png")
     site = _file("site/index.html")
-    readings = _file("readings")  # the folder of the files of the reading study's readers
+    readings = _file("readings")  # the folder of the files of the reading study's raters
 
     def __init__(self, root: str | Path):
         object.__setattr__(self, "root", from_project(root))

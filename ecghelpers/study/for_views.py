@@ -37,9 +37,9 @@ def setup(networks: Sequence[Mapping]) -> dict:
 
 
 def answers(study: Study, folder: str | Path, patients: Mapping[str, str]) -> dict:
-    """The scores of all readers' files in a folder: columns, rows and sentences."""
+    """The scores of all raters' files in a folder: columns, rows and sentences."""
     ratings, left_out = study.gather(folder)
-    readers = sorted(set(ratings["reader"]))
+    raters = sorted(set(ratings["reader"]))
     rows = [
         [
             METHODS[row.method].label if row.method in METHODS else row.method,
@@ -49,10 +49,10 @@ def answers(study: Study, folder: str | Path, patients: Mapping[str, str]) -> di
         ]
         for row in results.scores(ratings, patients).itertuples()
     ]
-    sentences = [f"{len(ratings)} ratings by {len(readers)} reader(s): {', '.join(readers)}."]
-    if len(readers) > 1:
+    sentences = [f"{len(ratings)} ratings by {len(raters)} rater(s): {', '.join(raters)}."]
+    if len(raters) > 1:
         sentences.append(results.agreement_sentence(results.agreement(ratings)))
-    sentences.append("The intervals are over records; they say nothing about other readers.")
+    sentences.append("The intervals are over records; they say nothing about other raters.")
     sentences += [f"Left out: {name}: {reason}." for name, reason in left_out.items()]
     columns = ["Method", "Mean score (95 %)", "Maps", "Against random maps"]
     return {"columns": columns, "rows": rows, "sentences": sentences}

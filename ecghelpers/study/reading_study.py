@@ -1,4 +1,4 @@
-"""The reading study: the readers' files of ratings, and the maps that they are about.
+"""The reading study: the raters' files of ratings, and the maps that they are about.
 
 ``views/assets/view/study.js`` decides the order of the maps and the letters that hide their
 methods. Files come from the explorer (one row per rating) and from the page (its export). A row
@@ -68,10 +68,10 @@ class Study:
         return mine[list(COLUMNS)].to_dict("records")
 
     def read(self, paths: Sequence[str | Path]) -> pd.DataFrame:
-        """The ratings of all readers' files, with the method that each letter hid.
+        """The ratings of all raters' files, with the method that each letter hid.
 
         Ratings of other maps (see ``others``), and those that do not fit the map they name, are
-        left out. Names of readers are case-insensitive; of several ratings of one map by one reader
+        left out. Names of raters are case-insensitive; of several ratings of one map by one reader
         the latest counts. Raises ValueError, naming the file, for other columns and impossible
         scores.
         """
@@ -92,7 +92,7 @@ class Study:
         return table["study"].to_numpy() != np.array([self.names.get(p) for p in places], object)
 
     def gather(self, folder: str | Path) -> tuple[pd.DataFrame, dict[str, str]]:
-        """The ratings of all readers' files in a folder; by file, what was left out and why."""
+        """The ratings of all raters' files in a folder; by file, what was left out and why."""
         tables, left_out = [], {}
         for path in sorted(Path(folder).glob("*.csv")):
             try:
@@ -181,7 +181,7 @@ def reader_name(text: str) -> str:
 
 
 def reader_file(folder: str | Path, reader: str) -> Path:
-    """Where the ratings of a reader are kept. Different readers never share a file."""
+    """Where the ratings of a rater are kept. Different raters never share a file."""
     plain = re.sub(r"[^\w-]+", "_", reader)[:40]
     return Path(folder) / f"ratings-{plain}-{text_hash(reader):08x}.csv"
 

@@ -21,8 +21,8 @@ def scores(ratings: pd.DataFrame, patients: Mapping[str, str] | None = None) -> 
     """The mean score of every method, best first: columns SCORE_COLUMNS.
 
     n counts maps, records their records (or patients, where record → patient is given). Scores are
-    averaged over readers, then over the maps of a record. The 95 % interval is Student's t over
-    records: it covers other records, not other readers; a bootstrap over so few would be too
+    averaged over raters, then over the maps of a record. The 95 % interval is Student's t over
+    records: it covers other records, not other raters; a bootstrap over so few would be too
     narrow. chance: the score of random maps; verdict: ``yes`` (above them), ``no`` (below) or
     ``unclear``, paired by record, all methods corrected together (Holm); empty for random itself
     and where it was not rated.
@@ -50,9 +50,9 @@ def _score(method: str, maps: pd.DataFrame) -> dict:
 
 
 def agreement(ratings: pd.DataFrame) -> dict[str, float]:
-    """Krippendorff's α (ordinal) between readers: alpha, low, high (95 %), maps, records.
+    """Krippendorff's α (ordinal) between raters: alpha, low, high (95 %), maps, records.
 
-    1: agreement, 0: chance, below 0: worse than chance. maps: those that at least two readers
+    1: agreement, 0: chance, below 0: worse than chance. maps: those that at least two raters
     rated. The interval is a jackknife over records. α is NaN for one reader or a single value,
     the interval for one record.
     """
@@ -73,11 +73,11 @@ def agreement(ratings: pd.DataFrame) -> dict[str, float]:
 def agreement_sentence(agreed: Mapping[str, float]) -> str:
     """The result of ``agreement`` in words."""
     if not np.isfinite(agreed["alpha"]):
-        return "Agreement is unknown: it needs two readers of the same maps, and two scores."
+        return "Agreement is unknown: it needs two raters of the same maps, and two scores."
     value = f"α {format_number(agreed['alpha'])}"
     if np.isfinite(agreed["low"]):
         value += f" ({interval(agreed['low'], agreed['high'], '.2f')})"
-    return f"Agreement on the {agreed['maps']} maps that at least two readers rated: {value}."
+    return f"Agreement on the {agreed['maps']} maps that at least two raters rated: {value}."
 
 
 def _alpha(table: pd.DataFrame) -> float:

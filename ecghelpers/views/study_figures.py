@@ -1,4 +1,4 @@
-"""The figure of the reading study: the readers' scores of each method."""
+"""The figure of the reading study: the raters' scores of each method."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from .styles import METHOD_LABELS
 GREY, BLUE, BLACK = "#9a9a9a", "#0072B2", "#000000"
 
 
-def readers_figure(ratings: pd.DataFrame, scores: pd.DataFrame) -> Picture:
+def raters_figure(ratings: pd.DataFrame, scores: pd.DataFrame) -> Picture:
     """Each method's mean score with its interval, best first.
 
     ratings: of ``Study.gather``; scores: of ``results.scores``. The dotted line is the score of
@@ -24,8 +24,8 @@ def readers_figure(ratings: pd.DataFrame, scores: pd.DataFrame) -> Picture:
     _scores(axes, ratings, scores.set_index("method"), methods)
     axes.set_yticks(range(len(methods)), [METHOD_LABELS.get(m, m) for m in methods])
     axes.set_ylim(len(methods) - 0.5, -0.5)
-    readers, maps = ratings["reader"].nunique(), len(ratings.drop_duplicates(results.MAP_OF))
-    figure.suptitle(f"{readers} reader{'s' * (readers > 1)}, {maps} maps")
+    raters, maps = ratings["reader"].nunique(), len(ratings.drop_duplicates(results.MAP_OF))
+    figure.suptitle(f"{raters} rater{'s' * (raters > 1)}, {maps} maps")
     return figure
 
 

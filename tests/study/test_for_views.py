@@ -18,7 +18,7 @@ def study():
     return reading_study.Study([NETWORK], seed=3)
 
 
-def test_results_of_two_readers(study, tmp_path):
+def test_results_of_two_raters(study, tmp_path):
     for reader in ("AB", "CD"):
         for item in reading.items(study, reader):
             study.keep(tmp_path, reading.row(study, reader, item, SCORES[item.method], ""))
@@ -28,11 +28,11 @@ def test_results_of_two_readers(study, tmp_path):
     assert [row[0] for row in told["rows"]][:2] == ["DeepLIFT", "SmoothGrad"]
     assert told["rows"][0][1].startswith("5.00 (") and told["rows"][0][2] == "2"
     text = " ".join(told["sentences"])
-    assert "16 ratings by 2 reader(s): AB, CD." in text and "α 1.00" in text
+    assert "16 ratings by 2 rater(s): AB, CD." in text and "α 1.00" in text
     assert "Left out: broken.csv: " in text
 
 
-def test_one_reader_agrees_with_nobody_and_none_has_no_scores(study, tmp_path):
+def test_one_rater_agrees_with_nobody_and_none_has_no_scores(study, tmp_path):
     assert for_views.answers(study, tmp_path, {})["rows"] == []
     study.keep(tmp_path, reading.row(study, "AB", reading.items(study, "AB")[0], 3, ""))
     told = for_views.answers(study, tmp_path, {})

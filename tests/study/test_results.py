@@ -65,7 +65,7 @@ def test_a_verdict_needs_random_maps():
     assert review.from_ratings(results.scores(table))[0]["verdict"] == ""
 
 
-def test_alpha_of_two_readers_in_closed_form():
+def test_alpha_of_two_raters_in_closed_form():
     """Two values, two readers, no gaps: α = 1 − (2N − 1) · mixed / (ones · twos) for 2N ratings."""
 
     def score(reader, target, record, method):
@@ -78,7 +78,7 @@ def test_alpha_of_two_readers_in_closed_form():
     expected = 1 - (len(table) - 1) * mixed / 2 / (ones * twos)
     agreed = results.agreement(table)
     assert results.agreement_sentence(agreed).startswith(
-        f"Agreement on the 15 maps that at least two readers rated: α {expected:.2f} ("
+        f"Agreement on the 15 maps that at least two raters rated: α {expected:.2f} ("
     )
     assert mixed > 0 and agreed["alpha"] == pytest.approx(expected)
     assert agreed["low"] < expected < agreed["high"] <= 1
@@ -90,5 +90,5 @@ def test_nothing_or_one_value_is_no_agreement():
     same = ratings(lambda *row: 3, ("AB", "CD"))
     for table in (same, same[same["reader"] == "AB"], same[:0]):
         agreed = results.agreement(table)
-        assert np.isnan(agreed["alpha"]) and "two readers" in results.agreement_sentence(agreed)
+        assert np.isnan(agreed["alpha"]) and "two raters" in results.agreement_sentence(agreed)
     assert results.scores(same[:0]).empty
