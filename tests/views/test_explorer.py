@@ -264,7 +264,7 @@ def test_ratings_are_checked_and_written(tmp_path):
     told, _ = Browser(Explorer(results, seed=7)).ask("ratings", rater="a/../b")
     assert [(row["record"], row["code"]) for row in told] == [(i.record, i.code) for i in given]
     told, _ = browser.ask("results")
-    assert told["sentences"][0] == "3 ratings by 1 reader(s): A/../B."
+    assert told["sentences"][0] == "3 ratings by 1 rater(s): A/../B."
     assert {int(row[2]) for row in told["rows"]} <= {1, 2, 3}
     with pytest.raises(ValueError, match="do not fit"):
         browser.ask("keep", rows=[row | {"mark": "forged"}])
