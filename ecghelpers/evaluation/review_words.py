@@ -11,6 +11,7 @@ QUESTIONS = {
     "against flat line": "To see what each part adds, compared with a flat line, use",
     "against average beat": "To see why this ECG differs from the average one, use",
 }
+SPECIFIC = "specific to this ECG"
 CAVEATS = (
     "A contribution against a flat line shares out f(x) − f(flat line), which can be a few "
     "milliseconds of an interval of 400; it does not share out the interval itself.",
@@ -21,43 +22,36 @@ CAVEATS = (
 
 def answer(table: pd.DataFrame) -> str:
     """Which maps to use for which question, and what every test found. table: of review.csv."""
-    rows = table[(table.target == ALL) & ~table.method.isin(NO_METHOD)]
+    pooled, void = table[table.target == ALL], voided(table)
+    rows = pooled[~pooled.method.isin(NO_METHOD)].sort_values("value", ascending=False)
     if rows.empty:
-        return "There is nothing to say yet: no test has been made."
-    void, said = voided(table), []
+        return "There is no answer: no test has been made."
+    found = dict(list(rows.groupby("test", sort=False)))
+    passing = {test: part.method[part.verdict == PASSES] for test, part in found.items()}
+    said = []
     for test, words in QUESTIONS.items():
-        passing = rows[(rows.test == test) & (rows.verdict == PASSES)]
-        if test in set(rows.test):
-            best = passing.sort_values("value", ascending=False).method[:3]
-            said.append(f"{words} {_names(best)}." if len(best) else _nothing(rows, test))
-    own = rows[(rows.test == "specific to this ECG") & (rows.verdict == PASSES)].sort_values(
-        "value"
-    )[::-1]
-    if "specific to this ECG" in set(rows.test):
-        names = _names(own.method) if len(own) else "no method"
-        said.append(f"More of this ECG than the mean map of other ECGs: {names}.")
-    shared = table[
-        (table.target == ALL) & (table.method == MEAN_MAP) & (table.test == "change matters")
-    ]
+        if test in found:
+            names = _names(passing[test][:3])
+            said.append(f"{words} {names}." if len(passing[test]) else _nothing(found[test], test))
+    if SPECIFIC in found:
+        said.append(f"More specific than the mean map of other ECGs: {_names(passing[SPECIFIC])}.")
+    shared = pooled[(pooled.method == MEAN_MAP) & (pooled.test == "change matters")]
     if (shared.verdict == PASSES).any():
         value = format_number(shared.value.iloc[0])
         said.append(f"Most of it is common to all ECGs: their mean map alone reaches {value}.")
-    for test in (
-        t for t in TESTS if t in set(rows.test) and t not in (*QUESTIONS, "specific to this ECG")
-    ):
-        if test in void:
-            said.append(f"{_title(test)}: void, {_names(void[test])} passes.")
-            continue
-        mine = rows[rows.test == test]
-        parts = [
-            f"{_names(mine.method[mine.verdict == verdict])} {word}"
-            for verdict, word in ((PASSES, "pass"), (FAILS, "fail"), (UNCLEAR, "unclear"))
-            if (mine.verdict == verdict).any()
-        ]
-        if (mine.verdict == UNCLEAR).all():
-            parts = ["unclear for every method"]
-        said += [f"{_title(test)}: {'; '.join(parts)}."] if parts else []
+    for test in (t for t in TESTS if t in found and t not in (*QUESTIONS, SPECIFIC)):
+        words = f"void, {_names(void[test])} passes" if test in void else _verdicts(found[test])
+        said += [f"{_title(test)}: {words}."] if words else []
     return " ".join([*said, *CAVEATS])
+
+
+def _verdicts(rows: pd.DataFrame) -> str:
+    """The methods by verdict, empty where there is none."""
+    if (rows.verdict == UNCLEAR).all():
+        return "unclear for every method"
+    words = {PASSES: "pass", FAILS: "fail", UNCLEAR: "unclear"}
+    names = {word: rows.method[rows.verdict == verdict] for verdict, word in words.items()}
+    return "; ".join(f"{_names(part)} {word}" for word, part in names.items() if len(part))
 
 
 def _nothing(rows: pd.DataFrame, test: str) -> str:
