@@ -30,23 +30,6 @@ def stored(name):
     return toy.ROOT / "notebooks" / f"{name}.ipynb"
 
 
-@pytest.fixture(scope="module")
-def prepared(smoke, tmp_path_factory):
-    """The notebooks with the parameters of smoke, for a copy of its results, not executed."""
-    folder = tmp_path_factory.mktemp("prepared")
-    results = shutil.copytree(smoke.root, folder / "results", ignore=shutil.ignore_patterns(".*"))
-    given = parameters.load("smoke", ["qt"])["qt"].model_dump()
-    given |= {"results": str(results), "device": "cpu"}
-    for path in map(stored, toy.NOTEBOOKS):
-        papermill.execute_notebook(
-            path,
-            folder / path.name,
-            parameters={key: given[key] for key in parameter_names(path) if key in given},
-            prepare_only=True,
-        )
-    return folder
-
-
 @pytest.mark.parametrize("name", toy.NOTEBOOKS)
 def test_the_executed_notebook_is_kept_and_whole(smoke, name):
     found = list((smoke.root / "notebooks").glob(f"{name}.*"))
@@ -71,12 +54,19 @@ def test_the_executed_notebook_is_kept_and_whole(smoke, name):
 
 
 @pytest.mark.parametrize("name", NBVAL)
-def test_the_notebook_passes_under_nbval(prepared, name):
+def test_the_notebook_passes_under_nbval(smoke, tmp_path, name):
+    """On a copy of the results of smoke, with its parameters."""
+    results = shutil.copytree(smoke.root, tmp_path / "results", ignore=shutil.ignore_patterns(".*"))
+    given = parameters.load("smoke", ["qt"])["qt"].model_dump()
+    given |= {"results": str(results), "device": "cpu"}
+    chosen = {key: given[key] for key in parameter_names(stored(name)) if key in given}
+    path = tmp_path / f"{name}.ipynb"
+    papermill.execute_notebook(stored(name), path, parameters=chosen, prepare_only=True)
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q"]
-    command += ["-p", "no:cacheprovider", "--nbval-cell-timeout=300", f"--rootdir={prepared}"]
+    command += ["-p", "no:cacheprovider", "--nbval-cell-timeout=300", f"--rootdir={tmp_path}"]
     done = subprocess.run(
-        [*command, "-c", "/dev/null", prepared / f"{name}.ipynb"],
-        cwd=prepared,
+        [*command, "-c", "/dev/null", path],
+        cwd=tmp_path,
         env=toy.environment(PYTHONPATH=str(toy.ROOT), OMP_NUM_THREADS="2"),
         capture_output=True,
         text=True,

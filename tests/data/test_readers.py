@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from source_files import write_wfdb
 
+from ecghelpers.data.checks import Rejected
 from ecghelpers.data.readers import read_recording
-from ecghelpers.data.recording import lead_of_name
+from ecghelpers.data.recording import lead_of_name, waveforms
 from ecghelpers.ecg import LEADS, TARGETS
 
 REAL = Path(__file__).parents[3] / "shared" / "ecg_files"
@@ -45,6 +46,17 @@ def test_ecg_median_and_machine_values_come_back(name):
     assert said == pytest.approx(MACHINE, abs=0.1)
     assert recording.patient == PERSONAL[2]
     assert not any(text in repr(recording) for text in PERSONAL)
+
+
+def test_the_first_usable_strip_counts_or_else_the_last_reason():
+    strips = {"three leads": list(zip(LEADS[:3], ecg()[:3], strict=True))}
+    strips |= {"twelve": list(zip(LEADS, ecg(), strict=True)), "none": []}
+    read = strips.__getitem__, lambda strip: 500.0
+    np.testing.assert_array_equal(waveforms(["three leads", "twelve"], [], *read)["ecg_uv"], ecg())
+    with pytest.raises(Rejected, match="0 other channels"):
+        waveforms(["three leads", "none"], [], *read)
+    with pytest.raises(Rejected, match="no waveforms: no strip in the file"):
+        waveforms([], [], *read, "strip")
 
 
 def test_edf_comes_back_whatever_its_unit():
