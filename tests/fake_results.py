@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ecghelpers import attribution_methods
 from ecghelpers.data.maps_and_curves import (
     Attributions,
     Perturbation,
@@ -18,9 +19,9 @@ from ecghelpers.ecg import LEADS, TARGETS
 from ecghelpers.model import StevenNet, save_model
 from ecghelpers.paths import Results
 from ecghelpers.prediction import predict
-from ecghelpers.views.styles import METHOD_LABELS
 
 ROOT = Path(__file__).resolve().parent.parent
+METHOD_LABELS = {name: row.label for name, row in attribution_methods.METHODS.items()}
 METHODS = tuple(METHOD_LABELS)
 HOSTILE_IDS = (
     "<script>window.hacked=1</script>",

@@ -6,8 +6,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..ecg import BEAT_SAMPLES, FIDUCIALS, INDEPENDENT_LEADS, LEADS, MS_PER_SAMPLE, TARGETS
 from .heatmap import INK, MM_PER_S, MM_PER_SAMPLE, MM_PER_UV, PAPER, draw_grid
-from .picture import PANELS, WIDTH_INCHES, Picture, panels
-from .styles import OURS, PUBLISHED, WAVE_COLORS
+from .picture import OURS, PANELS, PUBLISHED, WAVE_COLORS, WIDTH_INCHES, Picture, panels
 
 PALE = "#9a9a9a"
 TOP_MM = 5  # of paper above a lead, for the marks of the beats

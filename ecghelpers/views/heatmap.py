@@ -15,9 +15,9 @@ from matplotlib.colors import ListedColormap, Normalize
 
 from ..attribution import MEANINGS, kind
 from ..ecg import BEAT_SAMPLES, BEAT_SHAPE, LEADS, SAMPLING_RATE_HZ, TARGETS
+from ..evaluation.controls import label as label_of
 from ..validation import check_choice
-from .picture import WIDTH_INCHES, Picture, panels
-from .styles import METHOD_LABELS, WAVE_COLORS
+from .picture import WAVE_COLORS, WIDTH_INCHES, Picture, panels
 
 MM_PER_S, MM_PER_UV = 25, 0.01
 MM_PER_SAMPLE = MM_PER_S / SAMPLING_RATE_HZ
@@ -133,7 +133,7 @@ def method_grid(
     """
     beat_uv = _checked(beat_uv, "beat")
     maps = [_checked(values, "attribution") for values in attributions.values()]
-    titles = [METHOD_LABELS.get(name, name) for name in attributions]
+    titles = [label_of(name) for name in attributions]
     paper = lay_out(beat_uv, leads, titles, GRID_COLUMNS)
     label = "Share of full colour, each map on its own scale"
     scaled = [values / heat_scale(values) for values in maps]
@@ -257,7 +257,7 @@ def wave_bars(mass, target: str) -> Picture:
     up to at most 1. Columns named time_… hold the share of time that a wave takes: the last bar.
     """
     waves = [name for name in mass if not name.startswith("time_")]
-    shares = mass[waves].rename(index=lambda method: METHOD_LABELS.get(method, method))
+    shares = mass[waves].rename(index=label_of)
     shares.loc["share of time"] = [mass[f"time_{wave}"].mean() for wave in waves]
     picture = Picture(1.1 + 0.3 * len(shares))
     (axes,) = panels(picture, 1, 1)

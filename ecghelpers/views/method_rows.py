@@ -6,17 +6,38 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from ..attribution_methods import METHODS, RANDOM
 from ..evaluation.controls import AGAINST_MEAN, label
 from ..evaluation.statistics import t_interval
+from ..study import results
 from .picture import PANELS, Picture, panels
-from .styles import METHOD_STYLES, in_order
 
 GREY = "#9a9a9a"
 
 
 def colour_of(method: str) -> str:
     """The colour of a method, also against the mean beat; grey for a control."""
-    return METHOD_STYLES.get(method.removesuffix(AGAINST_MEAN), (GREY, ""))[0]
+    name = method.removesuffix(AGAINST_MEAN)
+    return METHODS[name].colour if name in METHODS else GREY
+
+
+def in_order(names) -> list[str]:
+    """Each name once: methods in the order of METHODS, then the rest as they come."""
+    valid = dict.fromkeys(names)
+    return [name for name in METHODS if name in valid] + [n for n in valid if n not in METHODS]
+
+
+def raters_figure(ratings: pd.DataFrame) -> Picture:
+    """The score of each method by all raters; the dashed line is the score of random maps.
+
+    ratings: of ``Study.gather``.
+    """
+    maps = ratings.groupby([*results.MAP_OF])["score"].mean().reset_index(name="value")
+    title = "Mean score of a map: 1 not at all … 5 exactly there"
+    random = maps.value[maps.method == RANDOM].mean()
+    parts, raters = {title: maps.assign(group=maps.record)}, ratings["reader"].nunique()
+    words = f"{len(maps)} maps, rater{'s' * (raters > 1)}: {raters}"
+    return method_rows(parts, words, columns=1, limits=(0.9, 5.1), ceilings={title: random})
 
 
 def method_rows(

@@ -11,8 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from ..ecg import TARGETS
 from ..formatting import format_number
-from .picture import PANELS, Picture, panels
-from .styles import OURS, PLAIN, PUBLISHED
+from .picture import OURS, PANELS, PLAIN, PUBLISHED, Picture, panels
 
 PREDICTING_THE_MEAN = "predicting\nthe mean"
 NAMED = 3  # records with the largest errors

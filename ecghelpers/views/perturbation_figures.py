@@ -10,9 +10,8 @@ from ..ecg import LEADS, MS_PER_SAMPLE
 from ..evaluation.agreement import CEILING
 from ..evaluation.controls import label
 from ..perturbation import OPERATORS
-from .method_rows import colour_of, method_rows
+from .method_rows import colour_of, in_order, method_rows
 from .picture import Picture, panels
-from .styles import in_order
 
 GREY, BLACK = "#9a9a9a", "#000000"
 

@@ -20,7 +20,6 @@ import pytest
 from ecghelpers.evaluation import review
 from ecghelpers.files import write_table
 from ecghelpers.views import offline_page
-from ecghelpers.views.styles import METHOD_LABELS
 
 OUTPUT = fake_results.ROOT / "tests" / "output" / "browser"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
@@ -49,7 +48,7 @@ def shown(tmp_path_factory):
     rows = [
         review.row(target, method, "change matters", 5.0 - k, 4.5 - k, 5.5 - k, 0.0, "passes")
         for target in ("all", "qt", "pr")
-        for k, method in enumerate(METHOD_LABELS)
+        for k, method in enumerate(fake_results.METHOD_LABELS)
         if method != "random"
     ]
     write_table(pd.DataFrame(rows), results.review)

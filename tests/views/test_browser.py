@@ -20,7 +20,6 @@ from ecghelpers.model import StevenNet, save_model
 from ecghelpers.paths import Results
 from ecghelpers.views import offline_page
 from ecghelpers.views.results_folder import Cases
-from ecghelpers.views.styles import METHOD_LABELS
 
 IDS = fake_results.HOSTILE_IDS
 CANVAS = f"{SHADE}.querySelector('[name=panels] canvas')"
@@ -28,7 +27,7 @@ CANVAS = f"{SHADE}.querySelector('[name=panels] canvas')"
 
 def test_opens_with_all_methods_on_the_lead_of_the_target(opened, shown):
     case = Cases(shown).case("qt", 1, IDS[0])
-    assert captions(opened) == list(METHOD_LABELS.values())
+    assert captions(opened) == list(fake_results.METHOD_LABELS.values())
     assert opened.evaluate(f"{CANVAS}.page.cells.map(cell => cell.name)") == ["II"]
     status = part(opened, "status").text_content()
     assert f"QT interval: measured {case.truth:.0f} ms, network {case.prediction:.0f}" in status
@@ -70,15 +69,15 @@ def test_every_choice_changes_the_picture_and_can_be_reloaded(opened, control, v
 
 def test_blinding_hides_names_in_the_order_that_python_knows(opened):
     change(opened, lambda: opened.keyboard.press("b"))
-    assert captions(opened) == list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(METHOD_LABELS)])
+    assert captions(opened) == list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(fake_results.METHOD_LABELS)])
     text = opened.locator(VIEW).inner_text()
-    assert not [label for label in METHOD_LABELS.values() if label in text]
+    assert not [label for label in fake_results.METHOD_LABELS.values() if label in text]
     assert part(opened, "review").is_hidden() and opened.locator(".badge:visible").count() == 0
     order = f"[...{SHADE}.querySelectorAll('[name=panels] canvas')].map(c => c.entry.method)"
     for record in IDS:
         if part(opened, "record").input_value() != record:
             choose(opened, "record", record)
-        expected = letters(list(METHOD_LABELS), 1, "", "qt", 1, record)
+        expected = letters(list(fake_results.METHOD_LABELS), 1, "", "qt", 1, record)
         assert opened.evaluate(order) == list(expected.values())
 
 
@@ -97,7 +96,7 @@ def test_keys_work_while_a_dropdown_has_the_focus(opened):
     assert part(opened, "target").input_value() == "qt"
     assert part(opened, "record").input_value() == IDS[1]
     change(opened, lambda: opened.keyboard.press("3"))
-    assert captions(opened) == [list(METHOD_LABELS.values())[2]]
+    assert captions(opened) == [list(fake_results.METHOD_LABELS.values())[2]]
 
 
 CELL = f"""name => {{
@@ -116,7 +115,7 @@ def test_a_click_enlarges_a_map_and_a_lead_and_escape_goes_back(opened):
     change(opened, lambda: opened.keyboard.press("Escape"))
     assert part(opened, "leads").input_value() == "all"
     change(opened, lambda: opened.keyboard.press("Escape"))
-    assert len(captions(opened)) == len(METHOD_LABELS)
+    assert len(captions(opened)) == len(fake_results.METHOD_LABELS)
 
 
 def test_the_readout_names_the_end_of_t(opened):
@@ -153,7 +152,7 @@ def test_dragging_the_end_of_t_shows_what_the_network_makes_of_it(opened, shown)
     choose(opened, "view", "one")
     choose(opened, "leads", "V5")
     change(opened, lambda: part(opened, "edit").check())
-    choose(opened, "slot", str(list(METHOD_LABELS).index("inputxgradient")))
+    choose(opened, "slot", str(list(fake_results.METHOD_LABELS).index("inputxgradient")))
     before = pictures(opened)
     text = edit(opened, 60)
     dose = int(re.search(r"true change \+(\d+) ms", text)[1])
@@ -230,7 +229,7 @@ def known_readout(results: Results) -> np.ndarray:
     beats, ids = data.medians[:2], data.record_id[:2]
     mask = np.zeros(beats.shape, np.uint8)
     mask[:, 9, 100:120] = 1
-    maps = dict.fromkeys(METHOD_LABELS, mask * 1.0 + 0.1)
+    maps = dict.fromkeys(fake_results.METHOD_LABELS, mask * 1.0 + 0.1)
     details = {m: {"parameters": {}, "unit": "µV", "seconds": 0.1} for m in maps}
     numbers = np.array([300.0, 400.0], np.float32)
     content = Attributions(ids, numbers, numbers + 1, maps, details, {}, beats, mask)

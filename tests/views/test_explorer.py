@@ -19,7 +19,6 @@ from ecghelpers.views import explorer, results_folder
 from ecghelpers.views.content import as_stored
 from ecghelpers.views.explorer import Explorer
 from ecghelpers.views.results_folder import map_name
-from ecghelpers.views.styles import METHOD_LABELS
 
 STORED = tuple(m for m in fake_results.METHODS if m != "guided_backprop")
 FIRST = fake_results.HOSTILE_IDS[0]
@@ -272,7 +271,7 @@ def test_ratings_are_checked_and_written(tmp_path):
 
 def test_every_method_has_its_words(browser):
     methods = browser.explorer.overview["methods"]
-    assert list(methods) == ["intervention", *METHOD_LABELS]
+    assert list(methods) == ["intervention", *fake_results.METHOD_LABELS]
     assert all(row["label"] and row["sentence"].endswith(".") for row in methods.values())
 
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from fake_results import FIDUCIALS, METHODS, attribution, beat
+from fake_results import FIDUCIALS, METHOD_LABELS, METHODS, attribution, beat
 from matplotlib.text import Text
 from PIL import Image
 
 from ecghelpers.attribution import MEANINGS
 from ecghelpers.ecg import LEADS
-from ecghelpers.views import heatmap, styles
+from ecghelpers.views import heatmap
 from ecghelpers.views.heatmap import NEGATIVE, POSITIVE, heat_colours
 
 
@@ -113,12 +113,6 @@ def test_wrong_shapes_are_refused_with_the_allowed_one(shape, rng):
         heatmap.ecg_heatmap(beat(rng), np.zeros(shape))
 
 
-def test_methods_have_labels_and_styles_of_their_own():
-    assert len(set(styles.METHOD_LABELS.values())) == len(METHODS)
-    assert len(set(styles.METHOD_STYLES.values())) == len(METHODS)
-    assert styles.METHOD_STYLES["random"][0] == "#000000"
-
-
 def test_a_picture_says_scale_unit_meaning_and_what_it_is_not_for(rng, maps):
     options = {"fiducials": FIDUCIALS, "unit": "ms", "title": "one"}
     one = heatmap.ecg_heatmap(beat(rng), maps["saliency"], method="deeplift", **options)
@@ -142,7 +136,7 @@ def test_names_from_files_are_shown_as_they_stand(rng, maps):
 
 def test_grid_names_every_method_and_scales_each(rng, maps):
     grid = heatmap.method_grid(beat(rng), maps, fiducials=FIDUCIALS)
-    assert all(label in texts(grid) for label in styles.METHOD_LABELS.values())
+    assert all(label in texts(grid) for label in METHOD_LABELS.values())
     images = np.stack([image.get_array()[..., 3] for image in grid.axes[0].images])
     full = (images.reshape(len(maps), -1) == images.max()).mean(axis=1)
     np.testing.assert_allclose(full, 0.01, atol=0.003)

@@ -16,8 +16,6 @@ import pytest
 from conftest import OUTPUT, PATIENCE_MS
 from seen import SHADE, VIEW, captions, change, choose, part, pictures
 
-from ecghelpers.views.styles import METHOD_LABELS
-
 FIRST = "target=qt&model=1&view=one&leads=all"  # in the address, or the widget's state
 
 
@@ -67,7 +65,7 @@ def as_opened(page):
 def words(page):
     """Everything that the view says of its maps, method by method."""
     found = [part(page, name).inner_text() for name in ("status", "measurements", "review")]
-    for number in range(len(METHOD_LABELS)):
+    for number in range(len(fake_results.METHOD_LABELS)):
         if number:
             choose(page, "slot", str(number))
         names = ("meaning", "low", "high", "panels")
@@ -99,7 +97,7 @@ def test_styles_of_the_host_do_not_reach_the_view(page):
 
 
 def test_an_edge_is_dragged_and_prediction_and_map_follow(page):
-    choose(page, "slot", str(list(METHOD_LABELS).index("integrated_gradients")))
+    choose(page, "slot", str(list(fake_results.METHOD_LABELS).index("integrated_gradients")))
     before = pictures(page)
     change(page, lambda: part(page, "edit").check())
     began, box = pictures(page), page.locator(f"{VIEW} [name=panels] canvas").bounding_box()

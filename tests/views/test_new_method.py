@@ -20,7 +20,7 @@ from ecghelpers.data.maps_and_curves import (
 from ecghelpers.data.medians import read_medians
 from ecghelpers.evaluation import agreement, published, review
 from ecghelpers.model import load_model
-from ecghelpers.views import heatmap, offline_page, review_figures, styles
+from ecghelpers.views import heatmap, method_rows, offline_page, review_figures
 from ecghelpers.views.explorer import Explorer
 
 FEW = AttributionConfig(smoothgrad_draws=2, gradientshap_draws=2, integrated_gradients_steps=2)
@@ -73,7 +73,6 @@ def test_the_review_judges_it_and_names_it(added):
     tables = {("qt", 1): agreement.long_table("agreement", values, ids)}
     table = review.put_together(review.from_truth(tables, {}))
     assert set(table[table.method == added].verdict) == {"passes"}
-    assert list(review_figures.review_table(table).index) == [LABEL, "|Voltage|"]
     assert LABEL in [text.get_text() for text in review_figures.review_figure(table).findobj(Text)]
 
 
@@ -83,7 +82,7 @@ def test_figures_name_and_colour_it(added, results):
     maps = {method: values[0] for method, values in stored.maps.items()}
     grid = heatmap.method_grid(beat, maps)
     assert LABEL in [text.get_text() for text in grid.findobj(Text)]
-    assert styles.METHOD_STYLES[added] == (COLOUR, "dot")
+    assert method_rows.colour_of(added) == COLOUR
 
 
 def test_the_page_has_it(added, results):

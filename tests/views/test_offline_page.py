@@ -19,7 +19,6 @@ from ecghelpers.files import write_table
 from ecghelpers.views import beat_edits, offline_page
 from ecghelpers.views.content import BYTE, WORD, as_stored, case_content
 from ecghelpers.views.results_folder import Cases
-from ecghelpers.views.styles import METHOD_LABELS
 
 MEGABYTE = 1e6
 
@@ -70,7 +69,7 @@ def test_every_map_and_truth_is_on_the_page(results):
     assert set(data["records"]) == set(fake_results.HOSTILE_IDS)
     assert [(n["target"], n["model"]) for n in data["networks"]] == results.models()
     network = content(page / "data" / "qt-model1.js")
-    assert set(network["maps"]) == set(METHOD_LABELS)
+    assert set(network["maps"]) == set(fake_results.METHOD_LABELS)
     assert all(len(maps) == 5 for maps in network["maps"].values())
     record = data["records"][fake_results.HOSTILE_IDS[0]]
     beat = np.frombuffer(b64decode(record["beat"]), "<i2").reshape(12, 600)

@@ -2,6 +2,7 @@
 
 import csv
 
+import fake_results
 import pytest
 import reading
 from conftest import OUTPUT
@@ -9,7 +10,6 @@ from seen import captions, change, drawn, part
 
 from ecghelpers.study import reading_study
 from ecghelpers.views.results_folder import Cases
-from ecghelpers.views.styles import METHOD_LABELS
 
 READER = 'Ø"<B>, R'
 BOTH = reading.Chosen(("pr", "qt"), 4)  # as ``begin`` sets it up
@@ -65,7 +65,7 @@ def test_without_initials_nothing_starts_and_the_message_stands_by_the_form(open
 
 def test_a_study_takes_five_minutes_and_ends_with_its_results_in_sight(opened):
     part(opened, "to-study").click()
-    count = 2 * len(METHOD_LABELS)
+    count = 2 * len(fake_results.METHOD_LABELS)
     opened.wait_for_selector(f"text=/{count} maps, about [45] min/")
     part(opened, "rater").fill("ab")
     change(opened, lambda: part(opened, "start").click())
@@ -75,7 +75,7 @@ def test_a_study_takes_five_minutes_and_ends_with_its_results_in_sight(opened):
         rate(opened, 1 + number % 5)
     opened.wait_for_selector(f"text=Done: all {count} maps are rated. Thank you.")
     rows = opened.locator("[name=report] tbody tr")
-    assert rows.count() == len(METHOD_LABELS)
+    assert rows.count() == len(fake_results.METHOD_LABELS)
     box = rows.first.bounding_box()
     assert 0 <= box["y"] < 800
     text = part(opened, "report").inner_text()
@@ -89,7 +89,7 @@ def test_a_study_takes_five_minutes_and_ends_with_its_results_in_sight(opened):
 
 def test_a_study_from_its_setup_to_the_exported_file(opened, study, tmp_path):
     begin(opened, f"  {READER.lower()} ")
-    total = 8 * len(METHOD_LABELS)
+    total = 8 * len(fake_results.METHOD_LABELS)
     progress = part(opened, "progress").text_content()
     assert progress == f"Practice: this score is not kept. {total} maps follow."
     assert part(opened, "back").is_hidden()
@@ -123,7 +123,9 @@ def test_a_study_from_its_setup_to_the_exported_file(opened, study, tmp_path):
     assert {row["settings"] for row in rows} == {"targets=pr qt; records=4; maps=1"}
     table = study.read([tmp_path / "ratings.csv"])
     assert list(table["method"]) == [item.method for item in items[:3]]
-    assert not [m for m in METHOD_LABELS if m in (tmp_path / "ratings.csv").read_text("utf-8")]
+    assert not [
+        m for m in fake_results.METHOD_LABELS if m in (tmp_path / "ratings.csv").read_text("utf-8")
+    ]
 
 
 def test_while_a_map_is_rated_nothing_tells_what_to_think_of_it(opened):
@@ -135,7 +137,9 @@ def test_while_a_map_is_rated_nothing_tells_what_to_think_of_it(opened):
     rate(opened, 3)
     text = opened.locator("body").inner_text()
     told = [word for word in ("measured", ", network", "of the colour", "tests") if word in text]
-    assert not told and not [label for label in METHOD_LABELS.values() if label in text]
+    assert not told and not [
+        label for label in fake_results.METHOD_LABELS.values() if label in text
+    ]
     for name in ("measurements", "review", "target", "record", "marks"):
         assert part(opened, name).is_hidden(), name
     box = opened.locator("[name=panels] canvas").bounding_box()
