@@ -42,7 +42,7 @@ def review_figure(table: pd.DataFrame) -> Picture:
         _cell(axes, row, tests.index(row.test), methods.index(row.method))
     axes.axhline(sum(method not in NO_METHOD for method in methods), color="black", lw=1.2)
     axes.set(xlim=(0, len(tests)), ylim=(max(1, len(methods)), 0))
-    names = [fill(test, 12, break_long_words=False) + ("\nVOID" if test in void else "") for test in tests]
+    names = [fill(t, 12, break_long_words=False) + ("\nVOID" if t in void else "") for t in tests]
     axes.set_xticks(np.arange(len(tests)) + 0.5, names, fontsize=8)
     axes.xaxis.tick_top()
     names = [fill(label(method), 24) for method in methods]
