@@ -203,13 +203,15 @@ def case_content(cases: Cases, case: Case) -> dict:
 def review(cases: Cases) -> dict | None:
     """The table of ``review.csv``: tests, methods and controls, a cell a target, method and test.
 
-    None before notebook 09 has written it.
+    None without the tests of this version.
     """
     path, words = cases.results.review, ["target", "method", "test", "verdict"]
     if not path.is_file():
         return None
     table = read_table(path, words, ["value", "low", "high", "chance"])
     table = table[table["test"].isin(TESTS)].fillna({"verdict": ""})
+    if table.empty:
+        return None
     rows: dict[str, dict] = {}
     for row in table.to_dict("records"):
         cell = {"verdict": row["verdict"], "text": _cell(row)}

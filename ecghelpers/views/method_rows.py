@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from ..attribution_methods import METHODS, RANDOM
+from ..attribution import METHODS, RANDOM
 from ..evaluation.controls import AGAINST_MEAN, label
 from ..evaluation.statistics import t_interval
 from ..study import results
