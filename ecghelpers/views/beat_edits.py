@@ -8,6 +8,7 @@ from ..ecg import FIDUCIALS, MS_PER_SAMPLE, TARGETS
 from ..evaluation.edits import EDITS, edit_beats
 from .results_folder import Case
 
+SLOW = ("occlusion",)  # no map while dragging, only on release
 COARSE = {"smoothgrad_draws": 3, "gradientshap_draws": 3, "integrated_gradients_steps": 4}
 # Target → what is dragged, the axis it moves along, the fiducial at the grip, the last fiducial of
 # the wave whose peak is the grip, and the sign of the dose for a drag to the right.

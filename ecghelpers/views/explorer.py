@@ -154,7 +154,7 @@ class Explorer(anywidget.AnyWidget):
             return {"refused": NO_ROOM}, []
         (beat, marks), method, place = found, request["method"], (case.target, case.model)
         arrays = {"beat": beat}
-        if method in METHODS:
+        if method in METHODS and (request["exact"] or method not in beat_edits.SLOW):
             fewer = {} if request["exact"] else beat_edits.COARSE
             ids, baseline = [case.record_id], request["baseline"]
             [arrays["map"]] = self.cases.attribute(
