@@ -54,7 +54,7 @@ def test_blocks_with_labels_of_another_version_are_made_again(tmp_path, monkeypa
     assert source.asked == 2
 
 
-def test_curves_are_taken_up_only_for_the_same_beats(tmp_path, monkeypatch):
+def test_curves_are_resumed_only_for_the_same_beats(tmp_path, monkeypatch):
     computed, compute = [], published.perturbation_curve
 
     def counted(*given, **options):
@@ -89,7 +89,7 @@ def test_arrays_of_other_values_shapes_or_types_have_other_digests():
 
 
 @pytest.mark.parametrize("note", [b"\xff\xfe\x00", b"{", b"", b"[]"], ids=repr)
-def test_pieces_with_an_unreadable_note_are_thrown_away(tmp_path, note):
+def test_pieces_with_unreadable_settings_are_deleted(tmp_path, note):
     output, settings = tmp_path / "out.h5", {"seed": 1}
     pieces = files.ResumeCache(output, settings)
     pieces.save("first", values=np.arange(3))
@@ -111,7 +111,7 @@ def test_a_piece_is_never_an_error_whichever_bit_is_flipped(tmp_path):
         assert found is None or (found["values"] == np.arange(3)).all(), place
 
 
-def test_only_temporaries_of_that_very_name_are_swept_up(tmp_path):
+def test_only_temporaries_of_the_same_name_are_removed(tmp_path):
     others = [".model.safetensors.abcd1234.part", ".models.abcd1234.part", "model.abcd1234.part"]
     for name in [*others, ".model.abcd1234.part"]:
         (tmp_path / name).touch()
@@ -149,7 +149,7 @@ def test_a_listing_changes_with_names_sizes_and_times_but_not_with_the_place(tmp
 @pytest.mark.parametrize(
     "content", [b"", b"\xff\xfe", b"a,b\n1,2\n", b"x,n\na,one\n", b'x,n\na\n"b', None]
 )
-def test_a_table_that_is_none_is_told_in_one_line(tmp_path, content):
+def test_a_damaged_table_is_refused_in_one_line(tmp_path, content):
     path = tmp_path / "review.csv"
     path.mkdir() if content is None else path.write_bytes(content)
     with pytest.raises(ValueError) as refused:
@@ -157,6 +157,6 @@ def test_a_table_that_is_none_is_told_in_one_line(tmp_path, content):
     assert "review.csv cannot be read" in str(refused.value) and str(refused.value).isprintable()
 
 
-def test_a_number_that_is_not_there_is_nan(tmp_path):
+def test_a_missing_number_is_nan(tmp_path):
     (tmp_path / "a.csv").write_text("x,n\na,\nb,2\n")
     assert files.read_table(tmp_path / "a.csv", ["x"], ["n"]).n.isna().tolist() == [True, False]

@@ -246,7 +246,7 @@ def test_another_precision_is_refused(network, tmp_path, kind):
 @pytest.mark.parametrize(
     ("value", "said"), [(np.nan, "holds NaN"), (np.inf, "or infinity"), (-0.01, "is below zero")]
 )
-def test_weights_that_cannot_be_are_refused(network, tmp_path, value, said, suffix):
+def test_impossible_weights_are_refused(network, tmp_path, value, said, suffix):
     path = tmp_path / f"model.{suffix}"
     other = copy.deepcopy(network)
     other.block3.bn2.running_var[5] = value

@@ -26,7 +26,7 @@ class Small(Linear):
         return super().forward(x)
 
 
-def test_out_of_memory_halves_the_batch_and_goes_on():
+def test_out_of_memory_halves_the_batch_and_continues():
     model = Small(room=10)
     with pytest.warns(UserWarning, match="continuing with batches of 8"):
         found = predict(model, BEATS, batch_size=16)
@@ -40,7 +40,7 @@ def test_without_room_for_one_beat_the_error_is_the_devices():
 
 
 @pytest.mark.parametrize("size", [-1, 0, 2.5, np.nan, True])
-def test_a_batch_that_would_never_end_is_refused(size):
+def test_impossible_batch_sizes_are_refused(size):
     with pytest.raises(ValueError, match="batch_size is .*; allowed: a whole number of at least 1"):
         predict(Linear(WEIGHTS), BEATS, batch_size=size)
 
@@ -62,7 +62,7 @@ def test_any_layout_of_an_array_is_taken():
         np.testing.assert_allclose(predict(Linear(WEIGHTS), beats), expected)
 
 
-def test_records_are_read_where_they_lie():
+def test_lazy_rows_are_read_batch_by_batch():
     rows, whole = np.array([30, 2, 2, 36]), (1000 * BEATS).astype(np.int16)
     chosen = LazyRows(whole, rows)
     found = predict(Linear(WEIGHTS).float(), chosen, batch_size=3)
@@ -78,7 +78,7 @@ def test_a_record_that_is_not_finite_is_named_whichever_batch_it_is_in():
 
 
 @pytest.mark.parametrize("kind", [object, bool, complex, str, "datetime64[s]"])
-def test_what_is_no_number_is_refused_in_one_line(kind):
+def test_values_that_are_no_numbers_are_refused_in_one_line(kind):
     with pytest.raises(ValueError, match="beats_uv holds .*; allowed: real numbers") as caught:
         predict(Linear(WEIGHTS), np.zeros((1, 12, 40), int).astype(kind))
     assert "\n" not in str(caught.value)

@@ -67,32 +67,18 @@ class Study:
         mine = table[table["reader"] == reader_name(reader)]
         return mine[list(COLUMNS)].to_dict("records")
 
-    def read(self, paths: Sequence[str | Path]) -> pd.DataFrame:
-        """The ratings of all raters' files, with the method that each letter hid.
-
-        Ratings of other maps (see ``others``), and those that do not fit the map they name, are
-        left out. Names of raters are case-insensitive; of several ratings of one map by one reader
-        the latest counts. Raises ValueError, naming the file, for other columns and impossible
-        scores.
-        """
-        return self._read_all([_read(path) for path in paths])
-
-    def _read_all(self, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-        tables = [table for table in tables if len(table)]
-        if not tables:
-            return pd.DataFrame(columns=[*COLUMNS, "method"])
-        table = pd.concat(tables, ignore_index=True).sort_values("time", kind="stable")
-        table = table.assign(method=self._methods(table))[~self.others(table)]
-        table = table.dropna(subset="method").drop_duplicates(MAP, keep="last")
-        return table.reset_index(drop=True)
-
     def others(self, table: pd.DataFrame) -> np.ndarray:
         """(row,) whether a rating is of another map: of another seed, network or settings."""
         places = zip(table["target"], table["model"], strict=True)
         return table["study"].to_numpy() != np.array([self.names.get(p) for p in places], object)
 
     def gather(self, folder: str | Path) -> tuple[pd.DataFrame, dict[str, str]]:
-        """The ratings of all raters' files in a folder; by file, what was left out and why."""
+        """The ratings in all raters' files of a folder, with the method that each letter hid.
+
+        Ratings of other maps (see ``others``), and those that do not fit the map they name, are
+        left out. Names of raters are case-insensitive; of several ratings of one map by one rater
+        the latest counts. Also returns, by file, what was left out and why.
+        """
         tables, left_out = [], {}
         for path in sorted(Path(folder).glob("*.csv")):
             try:
@@ -100,10 +86,16 @@ class Study:
             except (ValueError, OSError) as error:
                 left_out[path.name] = str(error)
                 continue
-            tables.append(table)
+            if len(table):
+                tables.append(table)
             if reasons := self._why_left_out(table):
                 left_out[path.name] = "; ".join(reasons)
-        return self._read_all(tables), left_out
+        if not tables:
+            return pd.DataFrame(columns=[*COLUMNS, "method"]), left_out
+        table = pd.concat(tables, ignore_index=True).sort_values("time", kind="stable")
+        table = table.assign(method=self._methods(table))  # None for ratings of other maps
+        table = table.dropna(subset="method").drop_duplicates(MAP, keep="last")
+        return table.reset_index(drop=True), left_out
 
     def _why_left_out(self, table: pd.DataFrame) -> list[str]:
         """In words: ratings of absent or replaced maps, incomplete rows, rows that do not fit."""

@@ -386,7 +386,7 @@ MORE = [b"", b"\n", b"\0", b"x" * 30]
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(NAMES), BYTES, st.integers(0, 39), st.sampled_from(MORE))
-def test_no_byte_costs_another_record(tmp_path_factory, recording, name, changes, cut, more):
+def test_odd_bytes_affect_no_other_record(tmp_path_factory, recording, name, changes, cut, more):
     folder = tmp_path_factory.mktemp("bytes")
     if name in ("x.hea", "x.dat"):
         kind = "wfdb"

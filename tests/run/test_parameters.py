@@ -89,7 +89,7 @@ def test_a_targets_file_wins_over_the_profile(folder):
         ("source: 12sl\nsource_path: x", "labels_path"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_in_one_line(folder, text, said):
+def test_impossible_values_are_refused_in_one_line(folder, text, said):
     assert said in refusal(folder, text)
 
 
@@ -115,7 +115,7 @@ NUMBERS = [name for name, field in PROFILE.items() if field.annotation in (int, 
     st.sampled_from(NUMBERS),
     st.one_of(st.integers(), st.floats(), st.booleans(), st.none(), st.text(), st.lists(st.none())),
 )
-def test_a_number_is_taken_within_its_limits_and_nothing_else(name, value):
+def test_a_number_is_accepted_within_its_limits_alone(name, value):
     field = PROFILE[name]
     low, high = (
         [getattr(m, end) for m in field.metadata if hasattr(m, end)] for end in ("ge", "le")
@@ -155,7 +155,7 @@ def test_a_notebook_takes_its_parameters_and_refuses_others():
             parameters.check(cells(IMPORTS, DEFAULTS, f"# Parameters\n{text}"))
 
 
-def test_a_lost_tag_is_noticed():
+def test_a_lost_tag_is_reported():
     """Papermill then puts the values above all cells, where the defaults replace them."""
     with pytest.raises(ValueError, match="tag"):
         parameters.check(cells("# Parameters\nepochs = 3", IMPORTS, DEFAULTS))

@@ -55,7 +55,7 @@ def test_a_copy_of_a_complete_run_has_nothing_to_do_and_says_where_to_look(whole
         assert f"results/quick/{part}" in done.stdout
 
 
-def test_a_dry_run_tells_everything_and_makes_nothing(project):
+def test_a_dry_run_lists_everything_and_makes_nothing(project):
     plan = planned(project)
     assert {"01_data", "02_train qt model1", "03_evaluate", "page"} <= set(plan)
     assert not (project / "results").exists()
@@ -171,7 +171,7 @@ def test_a_notebook_without_the_tag_parameters_is_refused(project):
         *((["--results", f], "--results") for f in ("", ".", "notebooks", "docs/x", "/", "a{b}")),
     ],
 )
-def test_flags_that_cannot_be_meant_are_refused(project, flags, named):
+def test_impossible_flags_are_refused(project, flags, named):
     assert named in one_line(toy.run(project, *flags, CUDA_VISIBLE_DEVICES=""))
     assert not (project / "results").exists()
 
@@ -263,7 +263,7 @@ def mounted(project):
     subprocess.run(["umount", place], capture_output=True)
 
 
-def test_a_full_disk_is_named_and_the_next_run_with_room_goes_on(project, mounted):
+def test_a_full_disk_is_named_and_the_next_run_with_room_continues(project, mounted):
     place = mounted("size=600k")
     fills = "(root / '.big.part').write_bytes(bytes(2_000_000))"
     toy.write_notebook(project, "02_train", body=fills)
@@ -311,7 +311,7 @@ def nonsense(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", [users_own, nonsense])
-def test_no_environment_is_an_obstacle(project, tmp_path, kind):
+def test_settings_of_the_user_do_no_harm(project, tmp_path, kind):
     odd = project.rename(tmp_path / "Größe ü'2")
     body = "import numpy, matplotlib.pyplot, ipykernel\n"
     body += 'assert ipykernel.get_connection_info(unpack=True)["transport"] == "ipc"'
@@ -351,7 +351,7 @@ with h5py.File(h5, "w") as file:
     assert "no such folder" in one_line(toy.run(project))
 
 
-def test_snakemake_works_on_the_workflow_as_on_any(whole):
+def test_commands_of_snakemake_work(whole):
     for flags in (["--summary"], ["--dag"], ["--lint", "json"]):
         command = ["python", "-m", "snakemake", "--nolock", *flags]
         done = subprocess.run(

@@ -73,7 +73,7 @@ def test_frozen_weights_take_no_gradient_and_keep_one_spectrum():
     assert ours.spectrum(60) is ours.spectrum(60)
 
 
-def test_frozen_convolution_notices_other_weights():
+def test_frozen_convolution_follows_changed_weights():
     ours, _ = pair(50)
     ours.freeze()
     x = torch.randn(4, 5, 60).double()
@@ -95,7 +95,7 @@ def test_transform_length_is_the_shortest_quick_one(time, taps):
     assert transform_length(time, taps) == next(n for n in enough if n % 8 == 0 and quick(n))
 
 
-def test_what_goes_through_the_fft():
+def test_long_kernels_and_batches_use_the_fft():
     cpu = torch.device("cpu")
     assert uses_fft(cpu, torch.float32, 50, 64)
     assert not uses_fft(cpu, torch.float32, 8, 64)

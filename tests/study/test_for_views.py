@@ -32,7 +32,7 @@ def test_results_of_two_raters(study, tmp_path):
     assert "Left out: broken.csv: " in text
 
 
-def test_one_rater_agrees_with_nobody_and_none_has_no_scores(study, tmp_path):
+def test_one_rater_has_no_agreement_and_none_no_scores(study, tmp_path):
     assert for_views.answers(study, tmp_path, {})["rows"] == []
     study.keep(tmp_path, reading.row(study, "AB", reading.items(study, "AB")[0], 3, ""))
     told = for_views.answers(study, tmp_path, {})

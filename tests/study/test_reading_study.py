@@ -56,7 +56,7 @@ def test_every_map_of_the_first_models_is_rated_once(study):
     assert sorted(i.key for i in items) != [i.key for i in items]
 
 
-def test_the_latest_rating_counts_whatever_its_file_is_called(study, tmp_path):
+def test_the_latest_rating_counts_regardless_of_its_file(study, tmp_path):
     item = reading.items(study, "AB")[0]
     for name, time, score in (("r (1).csv", "2026-06-01", 5), ("r.csv", "2026-01-01", 1)):
         row = reading.row(study, "AB", item, score, "") | {"time": f"{time}T00:00:00.000Z"}
@@ -84,7 +84,7 @@ def test_a_renamed_reader_keeps_her_ratings(study, tmp_path, name):
 
 
 @pytest.mark.parametrize("column", ["target", "model", "record", "code", "mark"])
-def test_a_row_that_says_something_else_than_was_rated_is_refused(study, tmp_path, column):
+def test_an_edited_row_is_left_out(study, tmp_path, column):
     path = write(study, tmp_path, "AB", lambda i: TRUE_SCORES[i.method])
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     others = {"target": {"qt": "pr", "pr": "qt"}, "model": {"1": "9"}, "record": {"a": "c,d"}}
@@ -101,7 +101,7 @@ def test_a_row_that_says_something_else_than_was_rated_is_refused(study, tmp_pat
 
 def test_ratings_of_other_maps_are_left_out(study, tmp_path):
     path = write(study, tmp_path, "AB", lambda i: 2)
-    assert not len(reading_study.Study(NETWORKS, seed=4).read([path]))
+    assert not len(reading_study.Study(NETWORKS, seed=4).gather(tmp_path)[0])
     retrained = [
         network | {"maps": "2"} if network["target"] == "pr" else network for network in NETWORKS
     ]
@@ -109,7 +109,7 @@ def test_ratings_of_other_maps_are_left_out(study, tmp_path):
     assert set(table["target"]) == {"qt"} and len(table) == 9
     assert "6 of 15" in left_out[path.name]
     more = [*NETWORKS, NETWORKS[1] | {"target": "qrs", "maps": "3"}]
-    assert len(reading_study.Study(more, seed=3).read([path])) == 15
+    assert len(reading_study.Study(more, seed=3).gather(tmp_path)[0]) == 15
     without_pr, left_out = reading_study.Study(NETWORKS[::2], seed=3).gather(tmp_path)
     assert len(without_pr) == 9 and "run 04" in left_out[path.name]
 
@@ -127,7 +127,7 @@ def test_pairs_are_of_one_record_and_hold_every_map_once(study, tmp_path):
     for item, other in (pair, pair[::-1]):
         score = TRUE_SCORES[item.method]
         reading_study.append_rating(path, reading.row(study, "AB", item, score, "", other.code))
-    table = study.read([path])
+    table = study.gather(tmp_path)[0]
     assert list(table["beside"]) == list(table["code"][::-1])
     assert all(table["score"] == table["method"].map(TRUE_SCORES))
 
@@ -148,7 +148,7 @@ def test_gathering_a_folder_leaves_out_other_studies_and_damaged_files(study, tm
     assert not len(nothing) and not left_out
 
 
-def test_a_reader_is_one_whatever_the_case(study, tmp_path):
+def test_names_of_raters_are_case_insensitive(study, tmp_path):
     assert reading_study.reader_name("  a\u030ab  Cd\n") == "ÅB CD"
     item = reading.items(study, "AB")[0]
     for name, score in (("AB", 2), (" ab", 4)):
@@ -185,7 +185,7 @@ def test_a_row_that_does_not_fit_is_not_kept(study, tmp_path, column, value, mes
     assert not list(tmp_path.iterdir())
 
 
-def test_a_row_that_was_cut_costs_itself_alone(study, tmp_path):
+def test_a_truncated_row_does_not_affect_the_others(study, tmp_path):
     path = write(study, tmp_path, "AB", lambda i: TRUE_SCORES[i.method])
     rows = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\r\n".join(rows[:9]) + "\r\n" + rows[9][:30], encoding="utf-8")
@@ -196,7 +196,7 @@ def test_a_row_that_was_cut_costs_itself_alone(study, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"," * 200_000, b"\xff\xfe", b"sep=;\n", b"\0"])
-def test_a_file_that_is_none_of_a_reader_costs_no_other(study, tmp_path, content):
+def test_a_foreign_file_does_not_affect_the_others(study, tmp_path, content):
     write(study, tmp_path, "AB", lambda i: TRUE_SCORES[i.method])
     (tmp_path / "x.csv").write_bytes(content)
     os.mkfifo(tmp_path / "pipe.csv")

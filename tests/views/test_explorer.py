@@ -258,7 +258,7 @@ def test_ratings_are_checked_and_written(tmp_path):
         browser.ask("keep", rows=[row])
     [path] = (tmp_path / "readings").iterdir()
     assert path.parent == tmp_path / "readings", "a reader's name is no path"
-    assert list(study.read([path])["method"]) == [item.method for item in given]
+    assert list(study.gather(path.parent)[0]["method"]) == [item.method for item in given]
     assert not [m for m in STORED if m in path.read_text(encoding="utf-8")]
     told, _ = Browser(Explorer(results, seed=7)).ask("ratings", rater="a/../b")
     assert [(row["record"], row["code"]) for row in told] == [(i.record, i.code) for i in given]

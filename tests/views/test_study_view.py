@@ -121,7 +121,7 @@ def test_a_study_from_its_setup_to_the_exported_file(opened, study, tmp_path):
     assert tuple(rows[0]) == reading_study.COLUMNS and {row["reader"] for row in rows} == {READER}
     assert [(row["score"], row["text"]) for row in rows] == list(zip("153", remarks, strict=True))
     assert {row["settings"] for row in rows} == {"targets=pr qt; records=4; maps=1"}
-    table = study.read([tmp_path / "ratings.csv"])
+    table = study.gather(tmp_path)[0]
     assert list(table["method"]) == [item.method for item in items[:3]]
     assert not [
         m for m in fake_results.METHOD_LABELS if m in (tmp_path / "ratings.csv").read_text("utf-8")
@@ -171,7 +171,7 @@ def test_back_shows_the_last_score_and_changes_it(opened, study, tmp_path):
     opened.wait_for_selector("text=/Choose a score/")
     stop(opened)
     export(opened, tmp_path / "ratings.csv")
-    table = study.read([tmp_path / "ratings.csv"])
+    table = study.gather(tmp_path)[0]
     rated = {(row.record, row.method): row.score for row in table.itertuples()}
     assert rated == {(i.record, i.method): s for i, s in zip(items, (5, 4), strict=False)}
 
@@ -189,7 +189,7 @@ def test_pairs_are_rated_side_by_side(opened, study, tmp_path):
     opened.screenshot(path=OUTPUT / "study-pair.png")
     stop(opened)
     export(opened, tmp_path / "ratings.csv")
-    table = study.read([tmp_path / "ratings.csv"])
+    table = study.gather(tmp_path)[0]
     expected = [item for pair in pairs[:2] for item in pair]
     assert list(table["method"]) == [item.method for item in expected]
     assert list(table["score"]) == [4, 2, 4, 2] and list(table["text"]) == ["", "worse"] * 2
