@@ -219,9 +219,8 @@ def _gradients(context: AttributionContext, points: Tensor) -> Tensor:
 class Method:
     """A row of the table.
 
-    label, colour and dash (solid, dash, dot, dashdot): in every figure. kind: a key of MEANINGS.
-    Contributions explain the difference from a baseline, in target unit; all others are in target
-    unit per µV. switchable: a sensitivity unless multiply_by_inputs. squared: the gradient times a
+    label and colour: in every figure. kind: a key of MEANINGS. Contributions explain the difference
+    from a baseline, in target unit; all others are in target unit per µV. switchable: a sensitivity unless multiply_by_inputs. squared: the gradient times a
     class activation map, which is in target unit as well. per_sd: a sensitivity for a change of one
     SD, in target unit. rows: the setting that says how many beats one record becomes. gradient: the
     method whose map it multiplies by something else, if any.
@@ -230,7 +229,6 @@ class Method:
     compute: Callable[[AttributionContext, Tensor], Tensor]
     label: str
     colour: str = "#666666"
-    dash: str = "dashdot"
     kind: str = "sensitivity"
     rows: str = ""
     switchable: bool = False
@@ -261,36 +259,32 @@ MEANINGS = {
 BLUE, VERMILION, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#E69F00", "#009E73", "#CC79A7"
 
 METHODS = {
-    "saliency": Method(saliency, "Saliency", BLUE, "solid"),
-    "deeplift": Method(deeplift, "DeepLIFT", VERMILION, "solid", CONTRIBUTION, switchable=True),
-    "smoothgrad": Method(smoothgrad, "SmoothGrad", BLUE, "dash", rows="smoothgrad_draws"),
+    "saliency": Method(saliency, "Saliency", BLUE),
+    "deeplift": Method(deeplift, "DeepLIFT", VERMILION, CONTRIBUTION, switchable=True),
+    "smoothgrad": Method(smoothgrad, "SmoothGrad", BLUE, rows="smoothgrad_draws"),
     "inputxgradient": Method(
-        input_x_gradient, "Input × gradient", ORANGE, "solid", CONTRIBUTION, gradient="saliency"
+        input_x_gradient, "Input × gradient", ORANGE, CONTRIBUTION, gradient="saliency"
     ),
     "integrated_gradients": Method(
         integrated_gradients,
         "Integrated gradients",
         VERMILION,
-        "dash",
         CONTRIBUTION,
         rows="integrated_gradients_steps",
         switchable=True,
     ),
-    "deconvolution": Method(deconvolution, "Deconvolution", GREEN, "solid", GUIDED),
-    "guided_gradcam": Method(
-        guided_gradcam, "Guided Grad-CAM", PURPLE, "solid", GUIDED, squared=True
-    ),
-    "guided_backprop": Method(guided_backprop, "Guided backprop", GREEN, "dash", GUIDED),
+    "deconvolution": Method(deconvolution, "Deconvolution", GREEN, GUIDED),
+    "guided_gradcam": Method(guided_gradcam, "Guided Grad-CAM", PURPLE, GUIDED, squared=True),
+    "guided_backprop": Method(guided_backprop, "Guided backprop", GREEN, GUIDED),
     "gradientshap": Method(
         gradient_shap,
         "Gradient SHAP",
         ORANGE,
-        "dash",
         CONTRIBUTION,
         rows="gradientshap_draws",
         switchable=True,
     ),
-    "random": Method(random, "Random", "#000000", "dot", "random"),
+    "random": Method(random, "Random", "#000000", "random"),
     "saliency_sd": Method(saliency_sd, "Saliency × SD", BLUE, per_sd=True, gradient="saliency"),
-    "occlusion": Method(occlusion, "Occlusion", PURPLE, "dash", CONTRIBUTION),
+    "occlusion": Method(occlusion, "Occlusion", PURPLE, CONTRIBUTION),
 }

@@ -33,7 +33,7 @@ def added():
         """The voltage, cubed."""
         return beats**3
 
-    row = Method(cubed, LABEL, COLOUR, "dot")
+    row = Method(cubed, LABEL, COLOUR)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(METHODS, "cubed", row)
         yield "cubed"
