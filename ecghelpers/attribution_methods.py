@@ -220,10 +220,11 @@ class Method:
     """A row of the table.
 
     label and colour: in every figure. kind: a key of MEANINGS. Contributions explain the difference
-    from a baseline, in target unit; all others are in target unit per µV. switchable: a sensitivity unless multiply_by_inputs. squared: the gradient times a
-    class activation map, which is in target unit as well. per_sd: a sensitivity for a change of one
-    SD, in target unit. rows: the setting that says how many beats one record becomes. gradient: the
-    method whose map it multiplies by something else, if any.
+    from a baseline, in target unit; all others are in target unit per µV. switchable: a sensitivity
+    unless multiply_by_inputs. squared: the gradient times a class activation map, which is in
+    target unit as well. per_sd: a sensitivity for a change of one SD, in target unit. rows: the
+    setting that says how many beats one record becomes. gradient: the method whose map it
+    multiplies by something else, if any.
     """
 
     compute: Callable[[AttributionContext, Tensor], Tensor]
