@@ -289,7 +289,9 @@ def fine_tune(shop: Workshop, target: str, model: int, epochs: int) -> None:
     start_from(trainer, pretrained.network_of(content, str(trainer.device), shop.networks))
     network = training.fit(trainer, shop.data / "states" / f"{target}.{model}.fine.state")
     new = card(trainer, shop.records)
-    content["training"].append(new["training"][0] | {"highest_learning_rate": FINE_TUNING_RATE})
+    what = f"alone, on {len(trainer.values)} beats with labels of version {LABELS_VERSION}"
+    settings = {"highest_learning_rate": FINE_TUNING_RATE, "augmented": new["data"]["augmented"]}
+    content["training"].append(new["training"][0] | {"what": what} | settings)
     content["history"] += new["history"]
     content["hours"] = round(content["hours"] + new["hours"], 2)
     content["data"].setdefault("trunk_labels_version", content["data"]["labels_version"])
