@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 import secrets
+import shutil
 import socket
 import sys
 import tempfile
@@ -18,7 +19,6 @@ from .bundle import ASSETS, WEB_APP
 
 TOKEN, TAG = "WEB_APP_TOKEN", "web-app"
 ADDRESS, MOST_PORT = "127.0.0.1", 65_535
-TEMPLATES = str(ASSETS.parent / "web_app")  # before Voilà's own
 # The browser refuses whatever a page would request from another server.
 POLICY = (
     "default-src 'self' data: blob:; "
@@ -29,6 +29,7 @@ IDLE_S = 1800  # a visitor's process ends this long after the last use
 # The JupyterLab extensions that a widget needs; the others that are installed are not loaded.
 MANAGERS = ("@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab-manager")
 EXTENSIONS = ["anywidget", *MANAGERS]
+TEMPLATE_FILE = r"[\w-]+/static/[\w./@~-]+"  # below voila/templates/
 READY_S = 30  # after which the address is printed in any case
 REFILL_S = 0.5  # from a visitor's arrival until a process starts for the next
 
@@ -87,17 +88,27 @@ def server(notebook: Path, token: str, options: argparse.Namespace):
     A process that has run the notebook waits for the next visitor, whose page opens at once.
     """
     from jinja2 import ChoiceLoader, FileSystemLoader
+    from tornado.web import ErrorHandler
     from traitlets.config import Config
     from voila.app import Voila
 
     class WebApp(Voila):
-        """Voilà with a login page of our own."""
+        """Voilà with a login page of our own, and 404 for addresses that make it fail."""
+
+        own_pages = ""
 
         def init_settings(self) -> dict:
             settings = super().init_settings()
             pages = settings["jinja2_env"]
-            pages.loader = ChoiceLoader([FileSystemLoader(TEMPLATES), pages.loader])
+            pages.loader = ChoiceLoader([FileSystemLoader(self.own_pages), pages.loader])
             return settings
+
+        def init_handlers(self) -> list:
+            failing = f"voila/templates/(?!{TEMPLATE_FILE}$).*", "logout"
+            none = [
+                (f"{self.base_url}{path}", ErrorHandler, {"status_code": 404}) for path in failing
+            ]
+            return none + super().init_handlers()
 
     app = WebApp.instance(
         config=Config(
@@ -111,8 +122,29 @@ def server(notebook: Path, token: str, options: argparse.Namespace):
     app.base_url = f"/{options.base_url.strip('/')}/".replace("//", "/")
     app.tornado_settings = {"headers": {"Content-Security-Policy": POLICY}}
     app.initialize([str(notebook)])
-    app.template_paths = [TEMPLATES, *app.template_paths]
+    app.own_pages = _templates(app.template_paths, notebook.parent)
+    app.template_paths = [app.own_pages, *app.template_paths]
     return app
+
+
+def _templates(template_paths: list[str], folder: Path) -> str:
+    """A folder with our own templates and copies of Voilà's without links to fonts on the internet.
+
+    Only templates with such a link are copied; the first folder that has a template decides.
+    """
+    own = folder / "templates"
+    shutil.copytree(ASSETS.parent / "web_app", own)
+    first: dict[str, Path] = {}
+    for place in filter(Path.is_dir, map(Path, template_paths)):
+        for path in place.iterdir():
+            if path.suffix in (".j2", ".html"):
+                first.setdefault(path.name, path)
+    for name, path in first.items():
+        text = path.read_text(encoding="utf-8")
+        plain = re.sub(r'<link[^>]*href="https?://[^>]*>', "", text)
+        if plain != text:
+            (own / name).write_text(plain, encoding="utf-8")
+    return str(own)
 
 
 def _notebook(results: Path, folder: Path, ready: Path) -> Path:
