@@ -1,4 +1,4 @@
-"""Fair timing: contenders take turns, so that whatever else the machine does hits all of them."""
+"""Fair timing: contenders take turns, so that other load on the machine affects all of them."""
 
 import platform
 import re

@@ -73,7 +73,7 @@ OPERATORS = {
     ),
     "zero": Operator(
         "set to zero",
-        "The samples are put on the isoelectric line, as if nothing happened there.",
+        "The samples are set to the isoelectric line.",
         lambda given: torch.zeros_like(given.beats),
     ),
     "blur": Operator(

@@ -32,7 +32,7 @@ Marks = dict[str, float]
 
 
 def _warped(beat: np.ndarray, knots: Sequence[float], moves: Sequence[float]) -> np.ndarray | None:
-    """The beat with what was at each knot moved by so many samples, smoothly in between.
+    """The beat with each knot moved by a number of samples, and smoothly in between.
 
     Where two neighbouring knots move alike, all between them moves rigidly. None if a knot would
     pass another, or if the beat would run faster than FASTEST anywhere.
@@ -192,7 +192,7 @@ def edit_beats(
     *,
     rate: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Beats edited so that the target changes by the dose, and hardly anything else.
+    """Beats edited so that the target changes by the dose and little else does.
 
     beats_uv: (record, 12, 600) in µV; fiducials: (record, 6) samples in the order of FIDUCIALS;
     dose: in target unit, one or one a record; rate: (record,) beats/min, estimated from the beat

@@ -138,7 +138,7 @@ def admission(network: nn.Module, known: Known, records: Medians) -> dict:
     if KINDS[known.kind].needs_qt:
         row["marker_slope"] = slope = _marker_slope(network, known, records)
         if known.kind == "shortcut" and slope < READS_MARKER:
-            reasons.append(f"it hardly reads its marker ({slope:.2f} ms for a ms)")
+            reasons.append(f"it ignores most of its marker ({slope:.2f} ms for a ms)")
         if known.kind == "decoy" and abs(slope) > IGNORES_MARKER:
             reasons.append(f"it reads the marker ({slope:.2f} ms for a ms)")
     else:

@@ -11,7 +11,7 @@ TOP_SHARE = 0.1  # of all segments
 
 
 def segment_sums(maps: np.ndarray, segment_ms: float = SEGMENT_MS) -> np.ndarray:
-    """(record, lead, time) → (record, lead, segment): sums over segments of so many ms."""
+    """(record, lead, time) → (record, lead, segment): sums over segments of segment_ms."""
     samples = round(segment_ms / MS_PER_SAMPLE)
     records, leads, time = maps.shape
     return maps.reshape(records, leads, time // samples, samples).sum(3, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""The review: a row for every method and control and test, with what it is based on.
+"""The review: a row for every method or control and every test, with its unit of replication.
 
 To add a test, give it a row in TESTS and have 08 or the benchmark write its values.
 """

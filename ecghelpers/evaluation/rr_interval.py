@@ -46,7 +46,7 @@ def _from_the_beat(beat: np.ndarray, at: dict[str, float]) -> float:
 
 
 def _difference(beat: np.ndarray, start: int, distance: int) -> float:
-    """Mean squared difference (µV²) from start on to the beat itself, so many samples before."""
+    """Mean squared difference (µV²), from start on, between the beat and its shifted copy."""
     if BEAT_SAMPLES - start < LEAST_OVERLAP:
         return float("inf")
     difference = beat[:, start:] - beat[:, start - distance : BEAT_SAMPLES - distance]

@@ -37,8 +37,8 @@ SMOOTH = 13  # samples (26 ms): what is faster counts as the noise of a ready me
 TOGETHER = 16  # ECGs delineated at once: their arrays fit into the processor's cache
 APART_MS = 40  # where limb and chest leads place the onset of P further apart, it is unclear
 MISSING = {
-    "p": "no P wave that can be told: none in enough leads, or it overlaps the T wave before",
-    "t": "no T wave that can be told: too flat, or the next P wave overlaps it",
+    "p": "no measurable P wave: too few leads show one, or it overlaps the T wave before",
+    "t": "no measurable T wave: too flat, or the next P wave overlaps it",
 }
 SPIKED = "paced: the median beat holds a pacing spike; give the recording"
 Measured = tuple[np.ndarray, dict[str, float], dict[str, float], dict[str, str]]
@@ -251,7 +251,7 @@ def _measure_beat(
 def _p_unclear(
     beat: _Beat, fiducials: dict[str, float], apart_ms: np.ndarray, usable: np.ndarray
 ) -> str:
-    """Why the P wave that was found is none, or its onset cannot be told; "" if it can."""
+    """Why this is no P wave, or one without a clear onset; "" if neither."""
     if apart_ms[0] > APART_MS:
         return f"unclear P wave: limb and chest leads place its onset {apart_ms[0]:.0f} ms apart"
     return no_p_wave(beat.beats, fiducials, usable) if beat.beats else ""

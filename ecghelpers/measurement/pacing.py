@@ -4,7 +4,7 @@ A spike leaves the trace and returns to it within milliseconds, between two quie
 any sample of a QRS complex the trace changes as much beside it. The spikes of one electrode look
 alike. A large spike that a filter has spread rings for many milliseconds; at its centre the trace
 bends more sharply than in any heartbeat. Some recorders draw a wide pulse, two steps, that cannot
-be told from the beat behind it.
+be separated from the beat behind it.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ LEAST_UV = 120  # root of the sum over leads of the squared size
 STANDS_OUT = 2.0  # times the change in the stretches beside it
 WEAK = 1.2  # the same for a spike that looks like others
 ALIKE_SHAPE, ALIKE_SIZE = 0.8, 2.5  # cosine over leads, and ratio of the sizes
-LEAST_SPIKES, LONGEST_GAP_S = 3, 2.5  # so many, and on average one in so many seconds
+LEAST_SPIKES, LONGEST_GAP_S = 3, 2.5  # their number, and the longest mean distance between two
 BEND_S = 0.002  # spacing of the second difference; heartbeats bend by less than 450 µV (all leads)
 BEND_UV, RINGING_UV = 3000, 900  # second difference at the centre of a large spike, and around it
 LONG_S, LONGEST_S = 0.024, 0.06  # ringing that hides waves; what lasts still longer is an artefact

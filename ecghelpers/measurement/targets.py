@@ -117,7 +117,7 @@ def missing_targets(rate: float, why: str) -> tuple[dict, dict, dict]:
 
 
 def no_t_wave(median_uv: np.ndarray, at: dict[str, float], leads: int) -> str:
-    """Why (lead, 600) µV has no T wave in so many of its leads; "" if it has one."""
+    """The reason why leads (lead, 600) µV show no T wave, or "" if they show one."""
     last = round(at["toffset"])
     first = min(round(at["qoffset"]) + T_FROM, last)
     wave = uniform_filter1d(median_uv, SMOOTH, axis=1)[:, first : last + 1]
