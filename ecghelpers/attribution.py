@@ -75,7 +75,8 @@ def attribute(
     contributions are explained against, by default a flat line; voltage_sd: (lead, time) µV, for
     ``saliency_sd``, by default that of generated ECGs. batch_size: beats in the network at once.
     parameters: of AttributionConfig. leads: ``independent`` folds III, aVR, aVL and aVF onto I and
-    II, (record, 8, time), see docs/methods.md. Raises ValueError for what is unknown or not finite.
+    II, (record, 8, time), see docs/methods.md. Raises ValueError for unknown names and values that
+    are not finite.
     """
     row = METHODS[check_choice("method", method, METHODS)]
     allowed = [field.name for field in fields(AttributionConfig)]
@@ -130,7 +131,7 @@ def typical_beat() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _computed(row: Method, context: AttributionContext, beats: Tensor) -> Tensor:
-    """A method's map of some beats, without Captum's announcements of its hooks and gradients."""
+    """A method's map of some beats, without Captum's warnings about hooks and gradients."""
     with warnings.catch_warnings(), torch.enable_grad():
         warnings.simplefilter("ignore")
         maps = row.compute(context, beats.requires_grad_()).detach()
@@ -142,11 +143,11 @@ def _computed(row: Method, context: AttributionContext, beats: Tensor) -> Tensor
 def _on_independent_leads(model: nn.Module, beats: Tensor, method: str, options: dict) -> Tensor:
     """attribute with leads="independent": (record, 12, time) → (record, 8, time).
 
-    III, aVR, aVL and aVF are linear in I and II, so how relevance is shared among the six is not
-    determined by the data; what it comes to on I and II is. Gradients (saliency, SmoothGrad) are
-    folded exactly, by the chain rule; deconvolution, guided backprop and guided Grad-CAM by the
-    same sums, for what they pass back. Methods in target unit fold the (mean) gradient or
-    multiplier and multiply by the voltages afterwards, which keeps the sum over all points
+    III, aVR, aVL and aVF are linear in I and II, so the data do not determine how relevance is
+    divided among the six, but they determine its total on I and II. Gradients (saliency,
+    SmoothGrad) are folded exactly, by the chain rule; the backward signals of deconvolution, guided
+    backprop and guided Grad-CAM by the same sums. Methods in target unit fold the (mean) gradient
+    or multiplier and multiply by the voltages afterwards, which keeps the sum over all points
     (gradient SHAP: without the noise in that factor). Random keeps its numbers in those leads.
     """
     row, rows = METHODS[method], [LEADS.index(lead) for lead in INDEPENDENT_LEADS]

@@ -93,7 +93,7 @@ def saliency(context: AttributionContext, beats: Tensor) -> Tensor:
 
 
 def saliency_sd(context: AttributionContext, beats: Tensor) -> Tensor:
-    """The gradient times the usual spread of the voltage: a change as large as it usually is.
+    """The gradient times the SD of the voltage: the effect of a change of typical size.
 
     Our own: to first order the change of the prediction for a change of one SD over training ECGs.
     """
@@ -111,8 +111,8 @@ def input_x_gradient(context: AttributionContext, beats: Tensor) -> Tensor:
 def occlusion(context: AttributionContext, beats: Tensor) -> Tensor:
     """How the prediction changes when 40 ms of one lead are set to the baseline.
 
-    Occlusion of Zeiler and Fergus (arXiv 1311.2901) on segments of 40 ms that do not overlap, each
-    sample with its share, so that the sum over a segment is the effect of replacing it.
+    Occlusion of Zeiler and Fergus (arXiv 1311.2901) on segments of 40 ms that do not overlap,
+    divided equally among their samples: the sum over a segment is the effect of replacing it.
     """
     _, leads, time = beats.shape
     samples = round(SEGMENT_MS / MS_PER_SAMPLE)
@@ -129,7 +129,7 @@ def occlusion(context: AttributionContext, beats: Tensor) -> Tensor:
 
 
 def deconvolution(context: AttributionContext, beats: Tensor) -> Tensor:
-    """A gradient of which only what is positive passes back through each layer.
+    """The gradient, but each ReLU passes only positive values back.
 
     Zeiler and Fergus, arXiv 1311.2901.
     """
@@ -137,7 +137,7 @@ def deconvolution(context: AttributionContext, beats: Tensor) -> Tensor:
 
 
 def guided_backprop(context: AttributionContext, beats: Tensor) -> Tensor:
-    """A gradient of which only what is positive, through units that were active, passes back.
+    """The gradient, but each ReLU passes only positive values back, and only if it was active.
 
     Springenberg et al., arXiv 1412.6806.
     """
@@ -154,7 +154,7 @@ def guided_gradcam(context: AttributionContext, beats: Tensor) -> Tensor:
 
 
 def deeplift(context: AttributionContext, beats: Tensor) -> Tensor:
-    """Shares the difference from the baseline's prediction out over the samples, layer by layer.
+    """The difference from the baseline's prediction, divided among the samples layer by layer.
 
     Rescale rule (Shrikumar et al., arXiv 1704.02685).
     """
@@ -163,7 +163,7 @@ def deeplift(context: AttributionContext, beats: Tensor) -> Tensor:
 
 
 def integrated_gradients(context: AttributionContext, beats: Tensor) -> Tensor:
-    """The voltage times the mean gradient on the way from the baseline to the beat.
+    """The voltage's difference from the baseline times the mean gradient on the path between them.
 
     Sundararajan et al., arXiv 1703.01365.
     """
@@ -250,7 +250,7 @@ class Method:
 
 CONTRIBUTION, GUIDED = "contribution", "guided"
 MEANINGS = {
-    CONTRIBUTION: "orange pushed the prediction up by so much, blue down",
+    CONTRIBUTION: "orange raised the prediction by this amount, blue lowered it",
     "sensitivity": "a higher voltage here would raise (orange) or lower (blue) the prediction",
     GUIDED: "strength only: orange and blue mean neither up nor down",
     "random": "chance: colours mean nothing",

@@ -31,7 +31,7 @@ class Results:
 
     medians = _file("data/medians.h5")
     events = _file("data/events.csv")
-    strips = _file("data/strips.h5")  # rhythm strips of the records to look at
+    strips = _file("data/strips.h5")  # rhythm strips of the records that the view shows
     network = _of_network(WEIGHTS)
     training = _of_network("training.json")
     agreement_figure = _of_network("figures/agreement.png")
@@ -43,7 +43,7 @@ class Results:
     intervention = _of_network("intervention.h5")
     interventions_figure = _of_network("figures/interventions.png")
     truth = _of_network("truth.csv")  # scores of maps against what is known to be true
-    effects = _of_network("effects.csv")  # what edits of known effect do to a prediction
+    effects = _of_network("effects.csv")  # the prediction's response to edits with a known effect
     planted_scores = _file("planted/scores.csv")
     metrics = _file("metrics.csv")
     aopc = _file("aopc.csv")
@@ -60,7 +60,7 @@ class Results:
         return self.root / "planted" / kind / "model1"
 
     def model_dir(self, target: str, model: int) -> Path:
-        """The folder of a network and of all that is about it."""
+        """The folder of a network and of all files about it."""
         return self.root / check_target(target) / f"model{int(model)}"
 
     def models(self, target: str | None = None, holding: str = WEIGHTS) -> list[tuple[str, int]]:

@@ -1,7 +1,7 @@
 """Agreement of maps with interventions on the network, a value for each ECG.
 
-The replacement decides the question: the same segment of other records (would a change matter?), a
-flat line (what does the segment contribute?) or the mean training beat (why does this ECG differ
+The replacement determines the question: the same segment of other records (would a change matter?),
+a flat line (what does the segment contribute?) or the mean training beat (why does this ECG differ
 from the average one?).
 """
 
@@ -35,7 +35,7 @@ def measure(
     seed: int = 0,
     progress: bool = True,
 ) -> Intervention:
-    """The effects of all three replacements on some records, as ``intervention.h5`` holds them.
+    """The effects of all three replacements on some records, as ``intervention.h5`` stores them.
 
     pool_uv: (pool, 12, 600) µV of training records that donors are drawn from; mean_beat_uv:
     (12, 600). Costs records × 360 × (donors + 2) predictions.

@@ -24,9 +24,9 @@ from .rr_interval import EIGHT, SAMPLES_A_MINUTE, rr_samples
 
 V5 = INDEPENDENT_LEADS.index("V5")
 TIME = np.arange(float(BEAT_SAMPLES))
-AROUND = 150  # samples (300 ms) of the neighbouring beats that are made up beyond each end
-FASTEST = 3.0  # times faster than before, at the most, a stretch may run after a time warp
-LEAST_UV = 50.0  # of an R wave, before and after; half of it of a T wave above its foot
+AROUND = 150  # samples (300 ms) of the neighbouring beats that are added beyond each end
+FASTEST = 3.0  # the most by which a time warp may speed up a stretch
+LEAST_UV = 50.0  # least R wave, before and after the edit; half of it for a T wave above its foot
 CLEAR = 12  # samples (24 ms) around a wave that move with it
 Marks = dict[str, float]
 
@@ -94,7 +94,7 @@ def _move_neighbours(beat: np.ndarray, at: Marks, dose: float, rr: float) -> np.
 
 
 def _with_neighbours(beat: np.ndarray, rr: float) -> np.ndarray:
-    """(lead, 600) → (lead, 900): what lies beyond the ends is this very beat, one RR away."""
+    """(lead, 600) → (lead, 900): the beat continued at both ends by its own copy one RR away."""
     own = CubicSpline(TIME, beat, axis=1)
     before, after = np.arange(-AROUND, 0), np.arange(BEAT_SAMPLES, BEAT_SAMPLES + AROUND)
     fade = np.exp(-np.arange(1, AROUND + 1) / 20)  # of the step where they are joined
@@ -195,10 +195,10 @@ def edit_beats(
     """Beats edited so that the target changes by the dose and little else does.
 
     beats_uv: (record, 12, 600) in µV; fiducials: (record, 6) samples in the order of FIDUCIALS;
-    dose: in target unit, one or one a record; rate: (record,) beats/min, estimated from the beat
-    where missing (see rr_interval). Returns the same shape, floating; rows are NaN where a needed
-    fiducial is missing or the edit does not fit. Raises ValueError for an unknown target and for
-    wrong shapes.
+    dose: in target unit, one for all or one per record; rate: (record,) beats/min, estimated from
+    the beat where missing (see rr_interval). Returns the same shape, floating; rows are NaN where a
+    needed fiducial is missing or the edit does not fit. Raises ValueError for an unknown target and
+    for wrong shapes.
     """
     edit = EDITS[check_target(target)]
     beats, fiducials = np.asarray(beats_uv), np.asarray(fiducials, float)

@@ -1,4 +1,4 @@
-"""Does the network follow its target's definition? Its response to edits of known effect."""
+"""Does the network follow its target's definition? Its response to edits with a known effect."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -38,8 +38,8 @@ def effects_table(
     """What edits of the target do to the label, to its measurement and to the prediction.
 
     beats_uv: (record, 12, 600) µV; fiducials: (record, 6); doses: in target unit, by default those
-    of EDITS; rate: (record,) beats/min where known; groups: (record,) patients. One row a dose, in
-    the target's unit: true (the dose), measured (median change of measure_median over the first
+    of EDITS; rate: (record,) beats/min where known; groups: (record,) patients. One row per dose,
+    in the target's unit: true (the dose), measured (median change of measure_median over the first
     measured_records, since single beats jump; the rate as estimated from the beat), predicted (mean
     change of the model's output, with its 95 % interval over records). In the last row, edit
     ``slope``, these columns hold the slope through zero against the dose: 1 if the network follows
@@ -125,10 +125,10 @@ def _part(values: np.ndarray | None, rows: slice) -> np.ndarray | None:
 
 
 def follows_definition(table: pd.DataFrame, least: float = 0.8) -> tuple[bool, str]:
-    """Whether a table's slope allows a definition's mask to be held against a map, and a sentence.
+    """Whether the network follows its target's definition, and the answer as a sentence.
 
-    It does if the whole interval of the slope lies within least … 2 - least; where the interval
-    crosses a limit, or is missing for too few records, the answer is open.
+    It does if the whole interval of the slope lies within least … 2 - least. If the interval
+    crosses a limit, or is missing for too few records, the sentence says that it is unclear.
     """
     slope = table[table["edit"] == SLOPE].iloc[0]
     if not slope["n"]:

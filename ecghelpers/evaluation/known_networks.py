@@ -36,9 +36,9 @@ from .readouts import KINDS, PLACES, Readout, readout
 LEAST_R2 = 0.95
 LEAST_R2_DECOY = 0.7  # the network has to learn QT itself, from few ECGs
 MOST_OUTSIDE = 2.0  # times the RMSE may grow when everything outside the mask is swapped
-READS_MARKER, IGNORES_MARKER = 0.8, 0.1  # ms of the prediction for a ms of the marker
+READS_MARKER, IGNORES_MARKER = 0.8, 0.1  # ms of the prediction per ms of the marker
 MARKER_MS = 20.0
-REFERENCE_RECORDS = 256  # training beats that mean and SD of the voltage are taken over
+REFERENCE_RECORDS = 256  # training beats for the mean and SD of the voltage
 CHOSEN_ON = 8  # limits were chosen on places 1 to 8; the others are for confirmation
 ORACLE = "oracle"
 SCORE_COLUMNS = ["kind", "model", "method", "score", "value", "n"]
@@ -79,8 +79,8 @@ def queue(
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is spent on a network: training records (a third as many validate and test),
-    epochs, and the test records whose maps are drawn."""
+    """The size of one network's training and test: training records (a third as many for validation
+    and for test), epochs, and test records whose maps are drawn."""
 
     records: int = 960
     epochs: int = 9
@@ -104,7 +104,7 @@ def made(known: Known, records: Medians, shift_ms: float = 0.0) -> Readout:
 
 
 def train(known: Known, data: Medians, effort: Effort, state: Path, device: torch.device):
-    """Train a network; an interrupted training continues from its state."""
+    """Train a network; an interrupted training resumes from its state."""
     parts = []
     for split in SPLITS[:2]:
         most = effort.records if split == "train" else -(-effort.records // 3)
@@ -122,10 +122,10 @@ def train(known: Known, data: Medians, effort: Effort, state: Path, device: torc
 def admission(network: nn.Module, known: Known, records: Medians) -> dict:
     """Whether a network has learned its label and reads it from the mask alone.
 
-    records: test records as they were, several of them. Returns ``r2``, ``rmse``, ``rmse_swapped``
+    records: at least two unedited test records. Returns ``r2``, ``rmse``, ``rmse_swapped``
     (everything outside the mask taken from another record; in ``interval`` all other leads),
-    ``marker_slope`` (ms of the prediction for a ms that the marker of ``shortcut`` or ``decoy`` is
-    moved), ``admitted`` and ``reason``.
+    ``marker_slope`` (ms of the prediction per ms by which the marker of ``shortcut`` or ``decoy``
+    is moved), ``admitted`` and ``reason``.
     """
     if len(records.record_id) < 2:
         reason = "too few test records" + (" with a known QT" if KINDS[known.kind].needs_qt else "")
@@ -138,9 +138,9 @@ def admission(network: nn.Module, known: Known, records: Medians) -> dict:
     if KINDS[known.kind].needs_qt:
         row["marker_slope"] = slope = _marker_slope(network, known, records)
         if known.kind == "shortcut" and slope < READS_MARKER:
-            reasons.append(f"it ignores most of its marker ({slope:.2f} ms for a ms)")
+            reasons.append(f"it ignores most of its marker ({slope:.2f} ms per ms)")
         if known.kind == "decoy" and abs(slope) > IGNORES_MARKER:
-            reasons.append(f"it reads the marker ({slope:.2f} ms for a ms)")
+            reasons.append(f"it reads the marker ({slope:.2f} ms per ms)")
     else:
         inside = planted.mask
         if known.kind == "interval":
@@ -171,9 +171,9 @@ def scores(
     ``sensitivity``: where a change would matter, ``contribution``: which voltages contributed, both
     by ``metrics.share_found``; in ``interval`` the first is the whole silent lead, the second the
     two bumps. Maps against the mean beat (12, 600) are compared with the contribution of the
-    difference from it. ``signed_…``: the cosine with the exact values. ``marker`` (``shortcut`` and
-    ``decoy``): the share of the most marked points that lie on the marker. The methods include the
-    control maps and, as ``oracle``, the truth itself.
+    difference from it. ``signed_…``: the cosine similarity with the exact values. ``marker``
+    (``shortcut`` and ``decoy``): the share of the most marked points that lie on the marker. The
+    methods include the control maps and, as ``oracle``, the truth itself.
     """
     rows = []
     flat, mean = (truths(known.kind, planted, b) for b in (0.0, np.asarray(mean_beat_uv)))
@@ -216,8 +216,8 @@ def draw_maps(
     """Write attributions.h5 with the maps of some test records by every method, and return it.
 
     Settings are the defaults, as in the table that comes with the project. reference: mean and SD
-    (12, 600) µV over training beats. Maps of the same network, beats and settings that the file
-    holds already are kept, so that a new method costs only itself.
+    (12, 600) µV over training beats. Maps in the file of the same network, beats and settings are
+    kept, so a new method does not recompute the others.
     """
     planted, digest = made(known, records), weights_digest(network.state_dict())
     kept = read_attributions(path) if path.is_file() else None
@@ -305,7 +305,7 @@ def benchmark(
 ) -> pd.DataFrame:
     """Train and score these networks in turn, and write ``planted/scores.csv`` after each.
 
-    An interrupted run continues. Returns the scores of all admitted networks.
+    An interrupted run resumes. Returns the scores of all admitted networks.
     """
     effort, networks, tables = effort or Effort(), list(networks), []
     with progress(len(networks), "networks with known readouts") as bar:
@@ -318,7 +318,7 @@ def benchmark(
 
 
 def admissions(root: str | Path) -> pd.DataFrame:
-    """What ``metrics.json`` of every network in a results folder says of its admission."""
+    """The admission of every network in a results folder, from its ``metrics.json``."""
     paths = sorted(Path(root).glob("planted/*/model*/metrics.json"))
     rows = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     columns = ["kind", "place", "initialisation", "n", "r2", "rmse", "rmse_swapped"]

@@ -50,13 +50,12 @@ def cosine(maps: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def share_found(maps: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Share of the truth at the K points that the map marks most, of what K points could hold.
+    """The truth at the K points that the map marks most, as a share of the most K points can hold.
 
     truth: (record, lead, time), not negative; K: how many points of a record have more than a tenth
     of its maximum. For a mask this is the relevance rank accuracy of Arras et al., Information
-    Fusion 81:14 (2022). Points that tie for the last places count
-    as in a random draw among them. Chance: about K of all points. It ignores how much relevance
-    lies elsewhere. NaN for a
+    Fusion 81:14 (2022). Points that tie for the last places count as in a random draw among them.
+    Chance: about K / number of points. It ignores how much relevance lies elsewhere. NaN for a
     truth that is zero and for a map that is not finite.
     """
     weight, truth = np.abs(_flat(maps)), _flat(truth)
@@ -87,8 +86,8 @@ def reliability(draws: np.ndarray) -> np.ndarray:
     """Reliability of the mean over draws of each record: (record, draw, ...) → (record,).
 
     The mean Spearman correlation between two single draws, stepped up to all draws by the
-    Spearman-Brown formula. Its square root is what a perfect map is expected to reach at most. NaN
-    below two draws.
+    Spearman-Brown formula. Its square root is the agreement that a perfect map is expected to
+    reach. NaN below two draws.
     """
     count = draws.shape[1]
     if count < 2:

@@ -1,7 +1,8 @@
 """Does a map depend on the learned weights? Randomised networks, other trainings, and small noise.
 
-All maps are drawn with the settings of those shown. None of these tests shows that a map is right:
-one that marks the wrong place can depend on the weights, agree between trainings and be stable.
+All maps are drawn with the settings of the stored ones. None of these tests shows that a map is
+right: one that marks the wrong place can depend on the weights, agree between trainings and be
+stable.
 """
 
 import copy
@@ -36,9 +37,9 @@ def cascade(
     """Copies of a network whose weights are shuffled from the output down, one more part at a time.
 
     Cascading randomisation of Adebayo et al., arXiv 1810.03292. Each weight tensor is permuted, so
-    scales are kept. beats_uv: (record, 12, 600) µV to which the batch norms of
-    shuffled parts are fitted. record: whose shuffle it is, each another. Yields
-    (stage, copy); the given network is not changed.
+    scales are kept. beats_uv: (record, 12, 600) µV to which the batch norms of shuffled parts are
+    fitted. record: its id; every record has its own shuffle. Yields (stage, copy); the given
+    network is not changed.
     """
     copied = copy.deepcopy(model).eval()
     for number, part in enumerate(PARTS, 1):
@@ -54,13 +55,13 @@ def cascade(
 
 @torch.no_grad()
 def _renew_statistics(model: StevenNet, parts: Sequence[str], beats_uv: np.ndarray) -> None:
-    """Mean and variance in the batch norms of these parts, as the beats give them."""
+    """Set mean and variance in the batch norms of these parts to those of the beats."""
     blocks = (model.get_submodule(part) for part in parts)
     norms = [n for b in blocks if isinstance(b, ResModule) for n in (b.bn1, b.bn2)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # the mean over all that passes, not a running one
+        norm.momentum = None  # the mean over all beats, not a running mean
         norm.train()
     weight = model.fc1.weight
     if norms:
@@ -111,9 +112,9 @@ def randomisation(
 ) -> pd.DataFrame:
     """Likeness of each method's maps to those of shuffled networks, beyond chance.
 
-    Each record has a shuffle of its own. maps: those shown, of the records, drawn with options, the
-    arguments of ``attribute``; calibration_uv: beats for the batch norms of the shuffled networks.
-    Rows of agreement.COLUMNS, part ``weights``; scores ``last_layer``, ``upper_half`` and
+    Each record has a shuffle of its own. maps: the stored ones of the records, drawn with options,
+    the arguments of ``attribute``; calibration_uv: beats for the batch norms of the shuffled
+    networks. Rows of agreement.COLUMNS, part ``weights``; scores ``last_layer``, ``upper_half`` and
     ``all_layers``. Controls do not depend on the network: 1.
     """
     methods, seed = [method for method in maps if method in METHODS], options["seed"]

@@ -50,10 +50,10 @@ def check_predictions(
 def score_network(
     results: Results, data: Medians, target: str, model: int, device: str = "auto"
 ) -> list[dict]:
-    """Return the errors of one network on every split, from its ``metrics.json`` if that is there.
+    """Return the errors of one network on every split, from its ``metrics.json`` if that exists.
 
-    The file is written unless it is about these very weights. Each row has target, model, split, n,
-    mae, rmse (target unit) and r2. Raises ValueError if a split is empty.
+    The file is written unless it already describes these weights. Each row has target, model,
+    split, n, mae, rmse (target unit) and r2. Raises ValueError if a split is empty.
     """
     path = results.network(target, model)
     output = path.with_name("metrics.json")

@@ -1,8 +1,8 @@
 """The published procedure, and how robust its order of methods is to other ways of perturbing.
 
-Noise is added to single samples, most relevant first, and the error of the prediction is followed:
-a good map makes it rise sooner than random numbers do. With ``operators`` the same maps are
-followed in both orders under every operator.
+Noise is added to single samples, most relevant first, and the error of the prediction is recorded:
+a good map makes it rise sooner than random numbers do. With ``operators`` the same is done with
+every operator in both orders.
 """
 
 import warnings
@@ -41,7 +41,7 @@ GAINS = ("method", "operator", "record_id", "gain")
 @dataclass(frozen=True)
 class Procedure:
     """steps: single points perturbed one after the other, up to 300; noise_fraction: of the beat's
-    range; operators: whether every operator is followed in both orders at COLUMNS."""
+    range; operators: whether every operator is applied in both orders at COLUMNS."""
 
     steps: int = 25
     noise_fraction: float = 0.2
@@ -61,8 +61,8 @@ def perturb(
     """Follow the published procedure with every map; ``perturbation.h5`` holds the result.
 
     maps: method or control → (record, 12, 600); donors: (donor, 12, 600) µV for the operator
-    ``other_record``. Finished maps are kept beside path, where a run that was stopped finds them as
-    long as settings, beats, maps and weights agree.
+    ``other_record``. Finished maps are cached beside path; after an interruption they are reused if
+    settings, beats, maps and weights are the same.
     """
     settings = {"target": target, **asdict(procedure)}
     decides = {"beats": array_digest(records.medians), "maps": array_digest(*maps.values())}
@@ -135,7 +135,7 @@ def perturbation_table(
     *,
     groups: Sequence | None = None,
 ) -> pd.DataFrame:
-    """One row a method or control: AOPC, areas under the error curve, verdict against random.
+    """One row per method or control: AOPC, areas under the error curve, verdict against random.
 
     predictions: method → (record, step + 1), most relevant points first; sd: the target's SD;
     groups: (record,) patients. Columns ending in ``_low`` and ``_high`` are 95 % intervals over
@@ -221,7 +221,7 @@ def relevance_gains(perturbed: Perturbation, sd: float) -> pd.DataFrame:
 
     The area under |ŷ - ŷ₀| over the logarithm of the number of points with the most relevant first
     minus the same with the least relevant first, in SD of the target. Zero on average for a map
-    that does not depend on the network. Empty unless the operators were followed.
+    that does not depend on the network. Empty unless the operators were applied.
     """
     columns, tables = np.log(perturbed.columns), [pd.DataFrame(columns=GAINS)]
     for method, operator in {(m, o): None for m, o, _ in perturbed.operators}:

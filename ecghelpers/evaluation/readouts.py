@@ -2,8 +2,8 @@
 
 The label is computed from the voltages after a random change was added to them, so nothing outside
 the window helps to estimate it (no suppressor variables: Haufe et al., NeuroImage 87:96, 2014;
-Wilming et al., Mach Learn 111:1903, 2022). A network that learns such a label has a known right
-map. To add a kind, write a function (Beats) → Readout and give it a row in KINDS.
+Wilming et al., Mach Learn 111:1903, 2022). The correct map of a network that learns such a label is
+known. To add a kind, write a function (Beats) → Readout and give it a row in KINDS.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ QT_MS = 400.0  # where the marker stands at its middle
 
 @dataclass(frozen=True)
 class Beats:
-    """What a kind is made from.
+    """The inputs of a kind's function.
 
     beats: (record, 12, 600) floating µV, may be changed. draw: generator of the place. draws:
     a generator for each record. labels: (record,) QT in ms, for kinds that need it; shift_ms:
@@ -181,10 +181,10 @@ def readout(
 ) -> Readout:
     """Beats (record, 12, 600) of a kind, with lead and time of the place-th of PLACES places.
 
-    Lead and window depend on (kind, place) alone, what differs between records on the record id.
+    Lead and window depend on (kind, place) alone; differences between records depend on the id.
     labels: (record,) QT in ms; shift_ms: added to what the marker of ``shortcut`` and ``decoy``
-    shows, with the label unchanged. Raises ValueError for an unknown kind or place, and for
-    missing labels.
+    shows, with the label unchanged. Raises ValueError for an unknown kind or place, and for missing
+    labels.
     """
     row = KINDS[check_choice("kind of readout", kind, KINDS)]
     check_number("place", place, 1, PLACES, whole=True)

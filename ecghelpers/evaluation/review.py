@@ -33,11 +33,11 @@ FROM_ANSWER = {"yes": PASSES, "no": FAILS, "unclear": UNCLEAR}
 class Test:
     """A column of the review.
 
-    limit: the whole interval has to lie above it (or below, unless above), as a share of the
-    ceiling where there is one. part, score: of its values in truth.csv; empty for tests on networks
-    with known readouts. necessary: a method can fail the test but not pass it, since maps that know
-    nothing pass. beats_controls: the paired differences to |voltage| and |slope| have to be above
-    zero as well.
+    limit: the whole interval must lie above it (below it if above is False); a share of the ceiling
+    where there is one. part, score: the rows of truth.csv with its values; empty for tests on
+    networks with known readouts. necessary: a method can fail the test but not pass it, since maps
+    that do not depend on the network pass. beats_controls: the paired differences from |voltage|
+    and |slope| must be above zero as well.
     """
 
     question: str
@@ -99,7 +99,7 @@ TESTS = {  # the names that review.csv, the figure, the page and the documentati
         chance=0.005,
     ),
     "shortcut exposed": Test(
-        "Does it mark a marker more where the network reads it?",
+        "Does it show a marker more strongly where the network reads it?",
         "share found, shortcut minus decoy",
         0.3,
         score="marker",
@@ -145,7 +145,7 @@ TESTS = {  # the names that review.csv, the figure, the page and the documentati
         "stable",
         necessary=True,
     ),
-    "raters": Test("Do raters see in it where they would measure?", "score, 1 to 5", 3),
+    "raters": Test("Do raters find that it marks where they would measure?", "score, 1 to 5", 3),
 }
 
 
@@ -168,7 +168,7 @@ def row(target, method, test, value, low, high, chance, verdict, n=0, unit_of_n=
 
 
 def _judged(target, method, test, found: Mapping, said: str, unit_of_n: str) -> dict:
-    """A row from what statistics found. Passing a necessary test is no verdict."""
+    """A row from a summary of statistics. Passing a necessary test is no verdict."""
     nothing = method in (ORACLE, CEILING) or (method, test) in BY_CONSTRUCTION
     nothing = nothing or (TESTS[test].necessary and said == PASSES)
     chance = found.get("chance", TESTS[test].chance)
@@ -181,7 +181,7 @@ def from_truth(tables: Mapping[tuple[str, int], pd.DataFrame], groups: Mapping) 
 
     tables: (target, model) → rows of agreement.COLUMNS; groups: record → patient. Rows for each
     target and, as ``all``, for the mean over targets of each ECG: the same ECGs serve all targets,
-    so that the ECG (or patient) is what is independent.
+    so the ECG (or patient) is the independent unit.
     """
     if not tables:
         return []
@@ -230,8 +230,8 @@ def from_known(scores: pd.DataFrame) -> list[dict]:
 
     scores: of ``planted/scores.csv`` or ``networks/benchmark.csv``. Places are independent, the
     initialisations at one place are not: intervals are Student's t over places. ``shortcut
-    exposed`` is the paired difference between shortcut and decoy networks of the same place. Rows
-    stand under each kind and, as ``all``, over kinds.
+    exposed`` is the paired difference between shortcut and decoy networks of the same place. There
+    are rows for each kind and, as ``all``, over kinds.
     """
     scores, rows = scores.assign(place=place_of(scores).astype(str)), []
     for name in ("known sensitivity", "known contribution"):
@@ -269,9 +269,10 @@ def confirmation(scores: pd.DataFrame) -> pd.DataFrame:
     """Verdicts of the tests on known readouts at the places that the limits were chosen on, and at
     those held back.
 
-    scores: as in from_known. A row a test and method; value, low, high, verdict and n at both, the
-    latter ending in ``_held_back``. confirmed: "yes" if a verdict at the first holds at the second,
-    "no" if it is the opposite there, "unclear" if there is none.
+    scores: as in from_known. One row per test and method, with value, low, high, verdict and n at
+    the first places, and the same ending in ``_held_back`` at the others. confirmed: "yes" if a
+    verdict at the first holds at the second, "no" if it is the opposite there, "unclear" if there
+    is none.
     """
     chosen = place_of(scores) <= CHOSEN_ON
     keys = ["test", "method"]

@@ -13,8 +13,8 @@ QUESTIONS = {
 }
 SPECIFIC = "specific to this ECG"
 CAVEATS = (
-    "A contribution against a flat line shares out f(x) − f(flat line), which can be a few "
-    "milliseconds of an interval of 400; it does not share out the interval itself.",
+    "A contribution against a flat line explains f(x) − f(flat line), which can be a few "
+    "milliseconds of an interval of 400; it does not explain the whole interval.",
     "DeepLIFT, integrated gradients, gradient SHAP and input × gradient are one family: where they "
     "agree, that is one piece of evidence.",
 )
@@ -25,7 +25,7 @@ def answer(table: pd.DataFrame) -> str:
     pooled, void = table[table.target == ALL], voided(table)
     rows = pooled[~pooled.method.isin(NO_METHOD)].sort_values("value", ascending=False)
     if rows.empty:
-        return "There is no answer: no test has been made."
+        return "There is no answer: no test has been run."
     found = dict(list(rows.groupby("test", sort=False)))
     passing = {test: part.method[part.verdict == PASSES] for test, part in found.items()}
     said = []
@@ -67,7 +67,7 @@ def _nothing(rows: pd.DataFrame, test: str) -> str:
 
 
 def one_line(table: pd.DataFrame, method: str) -> str:
-    """What the review says of one method: tests passed, failed and open."""
+    """The verdicts on one method: tests passed, failed and unclear."""
     part = table[(table.target == ALL) & (table.method == method) & table.test.isin(list(TESTS))]
     parts = []
     for verdict in (PASSES, FAILS, UNCLEAR):
@@ -78,7 +78,7 @@ def one_line(table: pd.DataFrame, method: str) -> str:
 
 
 def targets_that_differ(table: pd.DataFrame, test: str = "change matters") -> str:
-    """How far a test's values reach over targets, method by method, in a sentence each."""
+    """The range of a test's values over targets, for each method, in one sentence."""
     rows = table[(table.test == test) & (table.target != ALL) & ~table.method.isin(NO_METHOD)]
     said = []
     for method, mine in rows.groupby("method", sort=False):

@@ -1,9 +1,9 @@
 """Intervals of means (Student's t) and tests of paired differences (sign flips, Holm).
 
-Sign flips: under no effect each difference is as likely positive as negative, and as large, so
-flipping signs shows what chance alone gives (Fisher, The Design of Experiments, 1935; Good,
-Permutation Tests, 2000). No normal distribution is assumed, but symmetry is; and few records give
-what few records can: nothing, below LEAST.
+Sign flips: without an effect each difference is as likely positive as negative, so flipping signs
+gives the distribution under chance (Fisher, The Design of Experiments, 1935; Good, Permutation
+Tests, 2000). A normal distribution is not assumed, but symmetry is. Below LEAST groups there is no
+interval and no verdict.
 """
 
 from collections.abc import Sequence
@@ -40,8 +40,8 @@ def sign_flip_test(differences: np.ndarray, groups: Sequence | None = None) -> P
 
     groups: (record,) patient of each record; records of one are flipped together. Records that are
     NaN do not count. The interval holds every mean that the test would not reject; it is infinite
-    below LEAST groups. Draws are always the same, so that no seed decides. Raises ValueError for
-    groups of another length.
+    below LEAST groups. The same patterns are drawn every time, whatever the seed. Raises ValueError
+    for groups of another length.
     """
     differences = np.asarray(differences, dtype=np.float64)
     groups = np.arange(len(differences)) if groups is None else np.asarray(groups)
@@ -96,7 +96,7 @@ def _limit(p_of, inside: float, outside: float) -> float:
 
 
 def holm(p: Sequence[float]) -> np.ndarray:
-    """p values corrected for being several (Holm, Scand J Stat 6:65, 1979), in the given order."""
+    """p values corrected for multiple tests (Holm, Scand J Stat 6:65, 1979), in the given order."""
     p = np.asarray(p, dtype=np.float64)
     order = np.argsort(p)
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
@@ -118,7 +118,7 @@ def verdicts(tests: Sequence[PairedTest]) -> list[str]:
 
 
 def summary(values: np.ndarray, groups: Sequence | None = None) -> dict[str, float]:
-    """n, value (mean), low and high (95 % interval over records) of what is known of (record,).
+    """n, value (mean), low and high (95 % interval over records) of the finite values (record,).
 
     The interval holds every mean that a sign-flip test does not reject, because verdicts rest on
     it. groups: (record,) patients. The ends are NaN below six groups, all but n below one.
@@ -130,10 +130,11 @@ def summary(values: np.ndarray, groups: Sequence | None = None) -> dict[str, flo
 
 
 def t_interval(values: np.ndarray, groups: Sequence | None = None) -> dict[str, float]:
-    """n, value (mean), low and high (95 %, Student's t) of what is known of (item,).
+    """n, value (mean), low and high (95 %, Student's t) of the finite values (item,).
 
-    groups: (item,) what is independent of what; their means count. n: items. The ends are NaN below
-    two groups. For few groups, too few for sign flips; it assumes nearly normal means.
+    groups: (item,) the independent unit of each item; the interval is over their means. n: items.
+    The ends are NaN below two groups. For too few groups for sign flips; assumes nearly normal
+    means.
     """
     values = np.asarray(values, np.float64)
     groups = np.arange(len(values)) if groups is None else np.asarray(groups)

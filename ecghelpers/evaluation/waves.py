@@ -16,7 +16,7 @@ def wave_mass(
     maps: (record, lead, time); fiducials: (record, 6) sample index, NaN = missing (that wave's
     share is NaN); rate: (record,) beats/min, without which the neighbouring beats (up to the end of
     the T wave before, and from the next P or, where there is none, QRS) count as elsewhere. Returns
-    one row a record with columns P, QRS, T, neighbouring beats, elsewhere and ``time_…``.
+    one row per record with columns P, QRS, T, neighbouring beats, elsewhere and ``time_…``.
     """
     weight = np.abs(maps).sum(1, dtype=np.float64)
     total = weight.sum(1)

@@ -115,7 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run_all(options: argparse.Namespace, config: dict, results: Path) -> int:
     """Run Snakemake on all steps; 0 or 1.
 
-    A run on the user's own data makes them first, to see which targets they have. Where the steps
+    With the user's own ECGs the data step runs first, to see which targets they have. If the steps
     of some targets fail, a second run makes the summaries of the others.
     """
     (results / "logs").mkdir(exist_ok=True)
@@ -245,7 +245,7 @@ def snakemake(options: argparse.Namespace, config: dict, results: Path) -> list[
     pairs = [f"{key}={value}" for key, value in config.items() if value]
     command = [sys.executable, "-P", "-m", "snakemake", "--snakefile", str(SNAKEFILE)]
     command += ["--nolock", "--rerun-incomplete", "--keep-going", "--nocolor"]
-    # Inputs that are newer and the same run nothing again, as in a copy of a results folder.
+    # Newer inputs with the same content rerun nothing, as in a copy of a results folder.
     command += ["--rerun-triggers", "mtime", "params", "input", "code"]
     command += ["--max-checksum-file-size", str(10**12), "--scheduler", "greedy"]
     if options.slurm:
@@ -300,7 +300,7 @@ def _call(command: list[str], results: Path, log: IO) -> str:
             pass_fds=terminal,
             env=_environment(results) | {TERMINAL: f"{terminal[0]},{terminal[1]},{os.getcwd()}"},
             preexec_fn=die_with_parent,
-            start_new_session=True,  # Ctrl-C is for us to pass on
+            start_new_session=True,  # this process passes Ctrl-C on
         )
         with process, _stoppable(process) as stopped:
             status = process.wait()

@@ -68,7 +68,7 @@ def _execute(options: argparse.Namespace, executed: Path, running: Path) -> None
     from traitlets.config import Config
 
     executed.parent.mkdir(parents=True, exist_ok=True)
-    os.environ["TQDM_DISABLE"] = "1"  # progress bars have no place in a log
+    os.environ["TQDM_DISABLE"] = "1"  # no progress bars in a log
     given = dict(_value(pair) for pair in options.set if not pair.startswith("#"))
     # Sockets in a private folder: of kernels that start at once on a busy node, some lose their TCP
     # port to another. The path of a socket has at most 107 characters.

@@ -99,7 +99,7 @@ def _reason(text: str) -> str:
 
 
 def _condensed(text: str) -> str:
-    """A message of Snakemake in one line; "" for a mere consequence of others."""
+    """A message of Snakemake in one line; "" for one that only follows from others."""
     if text.startswith(AFTERWORDS):
         return ""
     if affected := re.search(r"affected files:\s*(.*)", text, re.DOTALL):

@@ -1,6 +1,6 @@
 """Slurm beside Snakemake's plugin: leftover jobs of a killed run, and time limits.
 
-The resources of each step stand in ``profiles/slurm/config.yaml``, a Snakemake workflow profile.
+The resources of each step are in the Snakefile and in ``profiles/slurm/config.yaml``.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""What the Snakefile reads of the project: parameters, digests of code and of the user's files."""
+"""Functions for the Snakefile: parameters, digests of the code and of the user's files."""
 
 import ast
 import json

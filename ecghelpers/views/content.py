@@ -158,7 +158,7 @@ def agreement(maps: list[np.ndarray]) -> float:
 
 
 def levels(values: np.ndarray, most: int = WORD) -> tuple[float, np.ndarray]:
-    """A map as its largest |value|, and a whole number a sample: sign · most · √(|value| / peak).
+    """A map as its largest |value|, and a whole number per sample: sign · most · √(|value| / peak).
 
     The square root keeps small values apart, on which the percentile of the colours rests.
     """
@@ -176,7 +176,7 @@ def as_stored(values: np.ndarray, most: int = WORD) -> np.ndarray:
 
 
 def case_content(cases: Cases, case: Case) -> dict:
-    """The numbers of a record under a network but for its arrays."""
+    """The numbers of a record under a network, without its arrays."""
     own, outside, program = cases.own.get(case.record_id), "", ""
     if case.target.startswith(KNOWN_READOUT):
         values = {"value": case.truth, "network": case.prediction, "machine": np.nan}
@@ -201,7 +201,8 @@ def case_content(cases: Cases, case: Case) -> dict:
 
 
 def review(cases: Cases) -> dict | None:
-    """The table of ``review.csv``: tests, methods and controls, a cell a target, method and test.
+    """The table of ``review.csv``: tests, methods and controls, a cell for each target, method and
+    test.
 
     None without the tests of this version.
     """

@@ -26,7 +26,7 @@ HOW_TO_OPEN = (
     "site/index.html in the results folder, or start ./web_app.sh."
 )
 RECORDS = 10_000  # of one network, at most: a list that a user can still choose from
-NO_ROOM = "This beat has no room for that edit."
+NO_ROOM = "This edit does not fit this beat."
 
 
 class Explorer(anywidget.AnyWidget):

@@ -251,9 +251,9 @@ def draw_grid(axes: Axes, left: float, width: float, height: float, crowded: boo
 
 
 def wave_bars(mass, target: str) -> Picture:
-    """Share of |attribution| in every wave, a bar a method.
+    """Share of |attribution| in every wave, one bar per method.
 
-    mass: DataFrame with a row a method and a column a wave (P, QRS, T, elsewhere), shares that add
+    mass: DataFrame, a row per method and a column per wave (P, QRS, T, elsewhere), shares that add
     up to at most 1. Columns named time_… hold the share of time that a wave takes: the last bar.
     """
     waves = [name for name in mass if not name.startswith("time_")]

@@ -27,7 +27,7 @@ def _log_axis(axis) -> None:
 def learning_curve(history, target: str | None = None) -> Picture:
     """Loss and error against epoch.
 
-    history: a row an epoch (list of dicts) or a list a column (dict): ``epoch`` and any of
+    history: one row per epoch (list of dicts) or one list per column (dict): ``epoch`` and any of
     ``*_loss`` (drawn on the left, log scale), ``*_mae`` and ``*_rmse`` (right, in target unit).
     """
     history = pd.DataFrame(history)
@@ -105,7 +105,7 @@ def metrics_figure(metrics, mean_mae: Mapping | None = None, split: str = "test"
     """Test MAE of every target beside predicting the mean and the original networks' errors.
 
     metrics: a DataFrame with columns target, model, split, mae. mean_mae: target → MAE of always
-    predicting the training mean. A panel a target, since units differ.
+    predicting the training mean. One panel per target, since units differ.
     """
     rows = metrics[metrics["split"] == split]
     names = [name for name in TARGETS if name in set(rows["target"])]

@@ -31,9 +31,9 @@ EDITED_METHOD = "inputxgradient"  # whose map follows an edit on the page: it co
 def build_site(results: Results | str | Path, *, records: int = 50, seed: int = 1) -> Path:
     """Write ``site/`` into a results folder; returns the path of its ``index.html``.
 
-    records: at most, of each network. seed: decides the order of blinded
-    methods and of the reading study. An older page is replaced when the new one is complete.
-    Raises ValueError where no heatmaps are stored.
+    records: at most so many of each network. seed: determines the order of blinded methods and of
+    the reading study. An older page is replaced when the new one is complete. Raises ValueError
+    where no heatmaps are stored.
     """
     cases = Cases(results, seed=seed)
     overview = content.overview(cases, records, seed)
@@ -126,7 +126,7 @@ class Pack:
 def _edits(cases: Cases, explained: list[Case], pack: Pack) -> dict[str, list[dict]]:
     """Record → its beat edited by each stored dose, with prediction and map.
 
-    The beat is stored as its change, a byte a sample.
+    The beat is stored as its change, one byte per sample.
     """
     found = [
         (case, *edit)

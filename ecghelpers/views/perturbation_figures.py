@@ -45,7 +45,7 @@ def intervention_map(
 
 
 def agreement(table: pd.DataFrame, scores: Mapping[str, str], title: str) -> Picture:
-    """Agreement of every map with the interventions, a dot an ECG: a panel a score.
+    """Agreement of every map with the interventions: one panel per score, one dot per ECG.
 
     table: rows of ``agreement.COLUMNS``; scores: score → its name on the panel. The dashed line is
     the agreement that a perfect map is expected to reach.
@@ -59,14 +59,14 @@ def agreement(table: pd.DataFrame, scores: Mapping[str, str], title: str) -> Pic
 
 
 def relevance_gains(table: pd.DataFrame, title: str) -> Picture:
-    """Relevance gain of every map (``published.relevance_gains``): a panel an operator."""
+    """Relevance gain of every map (``published.relevance_gains``), one panel per operator."""
     values = table.rename(columns={"gain": "value", "record_id": "group"})
     parts = {OPERATORS[name].label: part for name, part in values.groupby("operator", sort=False)}
     return method_rows(parts, f"{title} (SD of the target)", columns=max(1, len(parts)))
 
 
 def error_curves(curves: Mapping, points: np.ndarray, unit: str, title: str) -> Picture:
-    """Mean absolute error against the number of points perturbed, a small panel a method.
+    """Mean absolute error against the number of points perturbed, one small panel per method.
 
     curves: method → (mean, low, high), each (step,), of published.error_curves; points: (step,),
     beginning with 0, whose height is the dotted line. Random is black in every panel.

@@ -74,7 +74,7 @@ def doses(table: pd.DataFrame, title: str, unit: str) -> Picture:
 
 
 def known_scores(table: pd.DataFrame, title: str) -> Picture:
-    """Share of the truth found, a dot a network: a panel for each kind and question.
+    """Share of the truth found: a panel for each kind and question, a dot for each network.
 
     table: of planted/scores.csv or networks/benchmark.csv. Intervals are over places.
     """

@@ -147,4 +147,4 @@ def test_the_words_say_which_map_to_use_and_no_test_no_answer():
     assert review_words.one_line(_table(means), "saliency") == "passes: change matters"
     nothing = review.put_together([])
     assert list(nothing.columns) == review.COLUMNS
-    assert "no test has been made" in review_words.answer(nothing)
+    assert "no test has been run" in review_words.answer(nothing)

@@ -11,7 +11,7 @@ export function h(tag, options, ...children) {
   return node;
 }
 
-// Gives a <select> other options, [[text, value], …], and chooses one.
+// Replaces the options of a <select> by [[text, value], …] and selects one.
 export function fill(select, options, chosen) {
   const old = [...select.options].map((option) => `${option.text}|${option.value}`).join("\n");
   if (old !== options.map(([text, value]) => `${text}|${value}`).join("\n")) {

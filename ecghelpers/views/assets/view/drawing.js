@@ -41,7 +41,7 @@ export function fillControls(view) {
   for (const name of LOCKED) part(name).disabled = rating;
 }
 
-// The room for the maps; the view's classes pass it to the style sheet.
+// The space for the maps; the view's classes pass it to the style sheet.
 function room({ root, part, shown, rating }) {
   const single = shown.panels.length === 1, wide = root.clientWidth, side = rating && wide >= BROAD && single;
   const is = { narrow: wide < NARROW, side, rating, wide: !rating && wide >= (single ? BROAD : BROADEST), many: !single };

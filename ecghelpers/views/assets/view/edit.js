@@ -11,7 +11,7 @@ export const editOf = ({ choice, details, network }) => {
   return edits.find((one) => one.name === choice.editing) ?? edits[0];
 };
 
-// Where the grip lies: at the edge or the peak that the edit moves; null for an edit without one.
+// The position of the grip: at the edge or the peak that the edit moves; null for an edit without one.
 export function handleOf(view) {
   const edit = editOf(view), [found] = view.shown.cases, { fiducials, beat } = view.edited?.shown ?? found;
   if (!edit || edit.mark === null) return null;
@@ -43,13 +43,13 @@ export function effectText(edit, edited, found, target, following) {
   const { prediction, shown } = edited, change = prediction - found.prediction, same = edit.name === target;
   const round = (value) => value.toFixed(Math.abs(value) < 10 ? 1 : 0);
   const truth = same ? `true change ${dosed(edited.dose, edit)}` : `${edit.target} ${dosed(edited.dose, edit)}, true change of this target 0`;
-  if (edited.of !== edited.dose) return `${truth}, network …`; // its prediction is on the way
+  if (edited.of !== edited.dose) return `${truth}, network …`; // its prediction is pending
   const network = `network ${signed(round(change))} ${edited.unit} (${minus(found.prediction.toFixed(0))} → ${minus(prediction.toFixed(0))})`;
   const still = `The map is that of the unedited beat${following ? `; on this page only ${following} maps follow an edit` : ""}.`;
   return `${truth}, ${network}.${shown.map || !edited.dose ? "" : ` ${still}`}`;
 }
 
-// Asks the host for edited beats, one at a time: while one is on its way only the latest wish is kept.
+// Requests edited beats from the host, one at a time; while one is pending, only the latest request is kept.
 export function editing(view, draw, notify) {
   let busy = false, wish = null;
   async function go() {

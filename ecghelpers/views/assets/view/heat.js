@@ -1,4 +1,4 @@
-// Heat: what of a map is shown, how strong a colour is, and the bar beside it.
+// The part of a map that is shown, the strength of its colours, and the bar beside it.
 import { LEADS, SAMPLES, WAVES } from "./leads.js";
 
 const NEGATIVE = [0, 87, 200], POSITIVE = [213, 94, 0], FULL = 0.9;

@@ -43,7 +43,7 @@ export function mapsShown(panels, cases, details, choice, layout) {
 // The texts at the ends of the colour bar and beside it.
 export function meaningOf(maps, choice, details, hidden) {
   if (maps.length > 1 || hidden) {
-    const rule = `Each map on its own scale (${STRONGEST}), so strengths of different maps do not compare.`;
+    const rule = `Each map on its own scale (${STRONGEST}), so strengths of different maps cannot be compared.`;
     return { low: "−", high: "+", text: hidden ? rule : `${rule} ${details.signs}` };
   }
   const [{ method, scale, unit }] = maps, end = `${short(scale)}${unit ? ` ${unit}` : ""}`;

@@ -38,7 +38,7 @@ export function drawLine(pen, values, start, count, left, baseline, k, mmPerSamp
   pen.stroke();
 }
 
-// Upright lines at some x (mm), as tall as a cell.
+// Vertical lines at some x (mm), as tall as a cell.
 function upright(pen, { top, bottom }, xs, k, style, dash, width) {
   pen.strokeStyle = style;
   pen.lineWidth = width;
@@ -53,7 +53,7 @@ const xOf = (cell, sample) => cell.left + sample * MM_PER_SAMPLE;
 
 export const textSize = (k, mm, least, most) => Math.min(most, Math.max(least, k * mm));
 
-// P, QRS and T above their waves, between dotted lines. name: where the lead's name stands, which stays free.
+// P, QRS and T above their waves, between dotted lines. name: the place of the lead's name, which is kept free.
 function drawMarks(pen, cell, fiducials, k, name) {
   upright(pen, cell, fiducials.filter((mark) => mark !== null).map((mark) => xOf(cell, mark)), k, MARK, [2, 2], k >= 2.6 ? 1 : 0.6);
   if (k < 2.4) return;
@@ -111,7 +111,7 @@ function placeName(pen, cell, k) {
   const height = textSize(k, 2.8, 10, 16), font = `600 ${height}px ${FONT}`;
   pen.font = font;
   const left = cell.left * k, y = (cell.top - 0.8) * k;
-  // A paper of several leads has its name in the caption.
+  // A cell with several leads has its name in the caption.
   return { left, right: cell.rows.length > 1 ? left : left + pen.measureText(cell.name).width, y, height, font };
 }
 
@@ -146,7 +146,7 @@ function drawScale(pen, page, cell, k) {
   pen.fillText("1 mV", 1.2 * k, (cell.baseline + 3) * k);
 }
 
-// The grip of an edit, on an upright line where it moves in time; before: the unedited beat, drawn faintly.
+// The grip of an edit, on a vertical line where it moves in time; before: the unedited beat, drawn faintly.
 function drawHandle(pen, cell, { edit, sample, level, before }, k) {
   if (edit.lead && cell.name !== edit.lead || cell.rows.length > 1) return;
   pen.globalAlpha = 0.45;
@@ -197,7 +197,7 @@ export function drawPanel(canvas, page, what, fit) {
   Object.assign(canvas, { page, fit });
 }
 
-// Where a pointer event lies on the paper, in mm.
+// The position of a pointer event on the paper, in mm.
 export function pointOf(canvas, event) {
   const { left, top } = canvas.getBoundingClientRect();
   return { x: (event.clientX - left) / canvas.fit, y: (event.clientY - top) / canvas.fit };

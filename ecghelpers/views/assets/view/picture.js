@@ -26,7 +26,7 @@ function write(pen, text, x, y, { size = 3.2, weight = 400, align = "left", colo
   pen.fillText(text, x * MM, y * MM);
 }
 
-// Text in lines of a width in mm; returns the y of the next line.
+// Text broken into lines of a given width in mm; returns the y of the next line.
 function wrap(pen, text, x, y, width, size = 2.9) {
   let line = "";
   pen.font = `${size * MM}px ${FONT}`;

@@ -4,9 +4,9 @@ import { pointed } from "./maps.js";
 import { locate, markAt, pointOf } from "./paper.js";
 
 const STILL = 5; // px that a click may move
-const GRIP = 8; // px around a caliper's leg that take hold of it
+const GRIP = 8; // px around a caliper's leg within which a press grabs it
 
-// view: see view.js; it gets measure(lead, at), edit(dose, exact) and enlarge(canvas, at) called.
+// view: see view.js; this module calls its measure(lead, at), edit(dose, exact) and enlarge(canvas, at).
 export function listenForPointer(panels, view) {
   let drag = null, pressed = null, still = false;
 

@@ -48,7 +48,7 @@ export function studyForm(place, view) {
     part("estimate").textContent = chosen.targets.length ? `${so}${time}. You can stop at any time and continue later.` : "Choose at least one target.";
     part("start").textContent = left < screens.length ? "Continue" : "Start";
     part("start").disabled = !chosen.targets.length || whole;
-    part("results").hidden = !whole; // earlier they would unblind the remaining maps
+    part("results").hidden = !whole; // results shown earlier would unblind the remaining maps
     part("export").hidden = !rows.length;
   }
 
@@ -189,7 +189,7 @@ export function studyForm(place, view) {
   part("most").textContent = `of ${most}`;
 
   return {
-    // Handles a key pressed at a node; whether it was one of the study's.
+    // Handles a key pressed at a node; returns whether it was one of the study's keys.
     press({ key }, node) {
       const typing = node.matches?.(FIELDS);
       if (key === "Enter" && node === part("rater") && !rating) acts.start();

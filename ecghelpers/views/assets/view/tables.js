@@ -54,13 +54,13 @@ export function showReview(place, review, target) {
   drawReview(place, review, target, ALL);
 }
 
-// A row a method and a control map, a column a test; for all targets together, or the one shown.
+// A row for each method and control map, a column for each test; for all targets together, or the one shown.
 function drawReview(place, review, target, chosen) {
   const sentence = h("p", { name: "cell", className: "quiet", "aria-live": "polite" }, "\u00a0");
   const select = h("select", { name: "review-target", onchange: () => drawReview(place, review, target, select.value) });
   fill(select, [["all targets", ALL], ...review.rows[target.name] ? [[target.label, target.name]] : []], chosen);
   const heads = review.tests.map(({ label, question, void: by }) => h("th", { scope: "col",
-    title: by ? `${question} Void: ${by} passes too, without knowing the network.` : question }, by ? `${label} (void)` : label));
+    title: by ? `${question} Void: ${by} passes too, although it does not depend on the network.` : question }, by ? `${label} (void)` : label));
   const rows = review.methods.map(({ name, label, control }) => {
     const row = h("tr", { tabIndex: -1, className: control ? "control" : "" }, h("th", { scope: "row" }, control ? `${label} (control)` : label));
     const cells = cellsOf(review, name, chosen);
