@@ -120,7 +120,7 @@ rule heatmaps:
         notebook=update("notebooks/04_heatmaps.{target}.model{model}.ipynb"),
     log: "logs/04_heatmaps.{target}.model{model}.log"
     params: *run.settings("04_heatmaps", draws=True)
-    priority: 2  # there are maps to look at before every network is trained
+    priority: 2  # so that the first maps can be seen before every network is trained
     threads: run.threads
     resources: mem_mb=8_000, runtime=120
     shell: NOTEBOOK

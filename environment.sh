@@ -1,6 +1,6 @@
-# Sourced by run_all.sh and tests/run.sh: puts a Python that holds the versions of requirements.txt
-# first on PATH. Takes the active environment if it holds them, else the project's .venv, which is
-# made or mended as needed. A second call while one installs waits for it.
+# Sourced by run_all.sh, web_app.sh and tests/run.sh: puts a Python with the versions of
+# requirements.txt first on PATH. Takes the active environment if it has them, else the project's
+# .venv, which is created or repaired as needed. A second call waits while another one installs.
 
 # Python's own variables must not change the package, the environment or the kernel, turn warnings
 # into errors, or switch off assertions.

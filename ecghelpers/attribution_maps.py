@@ -1,4 +1,4 @@
-"""All methods' maps of some records, as ``attributions.h5`` holds them."""
+"""All methods' maps of some records, for ``attributions.h5``."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -98,7 +98,7 @@ def options_of(
 
 
 def stored_options(stored: Attributions, reference: tuple[np.ndarray, np.ndarray]) -> dict:
-    """The arguments of ``attribute`` that the stored maps were drawn with."""
+    """The arguments of ``attribute`` with which the stored maps were drawn."""
     return options_of(next(iter(stored.details.values()))["parameters"], reference)
 
 

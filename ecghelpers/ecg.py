@@ -1,4 +1,4 @@
-"""What an ECG is here: leads, targets, fiducials and their units."""
+"""Leads, targets and fiducials of an ECG, and their units."""
 
 from dataclasses import dataclass
 
@@ -18,11 +18,11 @@ MS_PER_SAMPLE = 1000 / SAMPLING_RATE_HZ
 class Target:
     """A quantity measured on an ECG.
 
-    name: what GE 12SL calls it. waves: what of the median beat defines it; the rate is the distance
-    to the neighbouring beats, parts of which lie in its 1.2 s. published: (mean, SD, smallest,
-    largest) that 12SL gave on 121 977 normal ECGs of the Pulse2Pulse generator (Thambawita et al.,
-    Sci Rep 11:21896), None where not published. original_error: test (MAE, RMSE) of the networks
-    of ecg-heatmapping-review.
+    name: GE 12SL's name for it. waves: the waves that define it; the rate is defined by the
+    distance to the neighbouring beats, parts of which lie in the median beat's 1.2 s. published:
+    (mean, SD, smallest, largest) that 12SL gave on 121 977 normal ECGs of the Pulse2Pulse generator
+    (Thambawita et al., Sci Rep 11:21896), None where not published. original_error: test (MAE,
+    RMSE) of the networks of ecg-heatmapping-review.
     """
 
     name: str
@@ -62,10 +62,10 @@ TARGETS = {
 def onto_independent_leads(gradient: np.ndarray) -> np.ndarray:
     """Fold gradients with respect to twelve leads onto the eight that are independent.
 
-    (..., 12, time) → (..., 8, time): by the chain rule, for what I and II put into III, aVR, aVL
-    and aVF as well. The adjoint of twelve_leads: it gives the same directional derivative for every
-    change of an ECG that keeps Einthoven's and Goldberger's equations. Raises ValueError for
-    another number of leads.
+    (..., 12, time) → (..., 8, time): by the chain rule, since III, aVR, aVL and aVF depend on I and
+    II. The adjoint of twelve_leads: it gives the same directional derivative for every change of an
+    ECG that satisfies Einthoven's and Goldberger's equations. Raises ValueError for another number
+    of leads.
     """
     if gradient.shape[-2] != len(LEADS):
         raise ValueError(

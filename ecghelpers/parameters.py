@@ -24,7 +24,7 @@ FOLDER = ROOT / "parameters"
 
 
 class Parameters(BaseModel):
-    """What a profile may set. Instances are checked and cannot be changed."""
+    """The parameters that a profile may set. Instances are checked and cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
@@ -94,7 +94,7 @@ class Parameters(BaseModel):
 
 
 class NotebookParameters(Parameters):
-    """What a notebook may be given: the above, and what a run decides."""
+    """The parameters of a notebook: those of a profile, and those that a run sets."""
 
     results: str = Field("results/quick", description="results folder")
     device: Literal[DEVICES] = Field("auto", description="where networks compute")
@@ -115,8 +115,8 @@ def check(namespace: dict) -> NotebookParameters:
     """The checked parameters of the notebook that passes its ``globals()``.
 
     Raises ValueError, in one line, for a value that is not allowed, for a name that papermill was
-    given and the notebook does not know, and where the cell with the parameters lost its tag, so
-    that its defaults would replace what was given.
+    given and the notebook does not know, and if the cell with the parameters has lost its tag,
+    since its defaults would then replace the given values.
     """
     cells = [source for source in namespace.get("In", []) if isinstance(source, str)]
     injected = [n for n, source in enumerate(cells) if source.startswith("# Parameters\n")]
@@ -218,7 +218,7 @@ def _validated(model: type[Parameters], values: dict, where: str) -> Parameters:
 
 
 def _closest(name: object, known) -> str:
-    """What a misspelt name may mean."""
+    """A suggestion for a misspelt name."""
     close = difflib.get_close_matches(str(name), known, n=1)
     return f"do you mean {close[0]}?" if close else f"choose from {', '.join(sorted(known))}"
 

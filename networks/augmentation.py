@@ -1,6 +1,6 @@
-"""Median beats that vary as patients do and generated ECGs do not, for training.
+"""Variations of median beats for training: patients vary more than generated ECGs do.
 
-Every change happens before the labels are measured, so that a label always describes the beat that
+Every change is made before the labels are measured, so that a label always describes the beat that
 the network sees.
 """
 
@@ -58,7 +58,7 @@ def augment(
 
 
 def scale_wave(eight: np.ndarray, start: float, stop: float, factor: float) -> np.ndarray:
-    """Multiply what rises above the straight line from start to stop, in samples, by a factor."""
+    """Multiply the wave above the straight line from start to stop, in samples, by a factor."""
     start, stop = round(max(start, 0)), round(min(stop, BEAT_SAMPLES - 1))
     line = np.linspace(eight[:, start], eight[:, stop], stop - start + 1, axis=1)
     scaled = eight.copy()

@@ -1,7 +1,7 @@
-"""What more ECGs and the parts of the recipe bring: python networks/learning_curves.py FOLDER
+"""The effect of more ECGs and of the recipe: python networks/learning_curves.py FOLDER
 
-FOLDER is that of make.py. Every row of the tables is a training of one target, judged on the same
-test ECGs and on LUDB. Finished rows are kept in FOLDER, so that an interrupted run continues.
+FOLDER is that of make.py. Every row of the tables is a training of one target, tested on the same
+test ECGs and on LUDB. Finished rows are kept in FOLDER, so an interrupted run resumes.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Train the pretrained networks, or measure them again.
+"""Train the pretrained networks, or recompute the errors in their cards.
 
-    python networks/make.py FOLDER --target qt --model 2    train one (--fine-tune: further)
-    python networks/make.py FOLDER                          train all that are planned
-    python networks/make.py FOLDER --cards                  measure the errors in the cards again
+    python networks/make.py FOLDER --target qt --model 2    train one (--fine-tune: further) python
+    networks/make.py FOLDER                          train all planned networks python
+    networks/make.py FOLDER --cards                  recompute the errors in the cards
 
-FOLDER takes the generated ECGs and the states of the trainings: an interrupted run continues with
-the same command. Every network has its own initialisation and learns one target. Half of the
+FOLDER holds the generated ECGs and the states of the trainings: the same command resumes an
+interrupted run. Every network has its own initialisation and learns one target. Half of the
 training beats are variations of the other half (augmentation.py).
 """
 
@@ -47,7 +47,7 @@ DOCUMENT = HERE.parent / "docs" / "networks.md"
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where the data of the trainings lie, how much there is, and where networks are written."""
+    """The folder and the amount of the training data, and the folder of the networks."""
 
     folder: Path
     networks: Path = HERE
@@ -61,7 +61,7 @@ class Workshop:
         return self.folder / f"labels{LABELS_VERSION}"
 
     def generated(self, name: str) -> Medians:
-        """Generated ECGs with today's labels; name: ``train`` or ``test``."""
+        """Generated ECGs with the current labels; name: ``train`` or ``test``."""
         records = self.records if name == "train" else self.test_records
         return collected(self.data / name, "gan", records=records, seed=SEEDS[name])
 
@@ -161,7 +161,7 @@ def errors(network: StevenNet, data: Medians, target: str) -> dict[str, float]:
 
 
 def edit_slope(network: StevenNet, data: Medians, target: str) -> dict[str, float]:
-    """How far the prediction follows edits of the target: slope, its 95 % interval, n ECGs."""
+    """The response of the prediction to edits of the target: slope, 95 % interval, n ECGs."""
     table = effects_table(
         network, data.medians, data.fiducials, target, rate=data.target("VentRate")
     )
@@ -171,7 +171,7 @@ def edit_slope(network: StevenNet, data: Medians, target: str) -> dict[str, floa
 
 
 def card(trainer: training.Trainer, records: int) -> dict[str, object]:
-    """What a card says about the training; records: of the generator."""
+    """A card's description of the training; records: of the generator."""
     c, history = trainer.config, trainer.history
     return {
         "target": c.target,
@@ -223,9 +223,9 @@ def publish(shop: Workshop, network: StevenNet, content: dict) -> None:
 
 
 def measure_again(shop: Workshop, refit: bool) -> None:
-    """Measure the errors in the cards of all networks again.
+    """Recompute the errors in the cards of all networks.
 
-    refit: fit the last layer of networks that were trained on other labels to today's.
+    refit: fit the last layer of networks that were trained on other labels to the current ones.
     """
     for target in TARGETS:
         for model in pretrained.models(target, shop.networks):
@@ -282,7 +282,7 @@ def start_from(trainer: training.Trainer, network: StevenNet) -> None:
 
 
 def fine_tune(shop: Workshop, target: str, model: int, epochs: int) -> None:
-    """Train a published network further, on today's labels, and publish it."""
+    """Train a published network further, on the current labels, and publish it."""
     content = pretrained.read_card(target, model, shop.networks)
     config = config_for(target, epochs, learning_rate=FINE_TUNING_RATE, model=model)
     trainer = trainer_for(shop, config, shop.records)
@@ -301,7 +301,7 @@ def fine_tune(shop: Workshop, target: str, model: int, epochs: int) -> None:
 
 
 def is_published(shop: Workshop, target: str, model: int) -> bool:
-    """Whether a network of its own, trained on today's labels, is there already."""
+    """Whether a network of its own, trained on the current labels, exists already."""
     if model not in pretrained.models(target, shop.networks):
         return False
     content = pretrained.read_card(target, model, shop.networks)
@@ -352,9 +352,9 @@ def main() -> None:
         action="store_true",
         help="with --target: train the published network further",
     )
-    options.add_argument("--cards", action="store_true", help="only measure the errors again")
+    options.add_argument("--cards", action="store_true", help="only recompute the errors")
     options.add_argument(
-        "--refit", action="store_true", help="with --cards: fit last layers to today's labels first"
+        "--refit", action="store_true", help="with --cards: first fit last layers to current labels"
     )
     options.add_argument("--ludb", type=Path, help="folder of WFDB records of LUDB")
     options.add_argument("--networks", type=Path, default=HERE, help="where networks are written")

@@ -16,12 +16,12 @@ from ..runtime import generator
 
 ALPHA = 0.05
 CONFIDENCE = 0.95
-EXACT_UP_TO = 14  # groups: all their sign patterns are counted
-FLIPS = 20_000  # sign patterns drawn for more
-SIGNS_AT_ONCE = 2**24  # held in memory: thousands of records have more signs than fit
+EXACT_UP_TO = 14  # groups, up to which all sign patterns are counted
+FLIPS = 20_000  # sign patterns drawn for more groups
+SIGNS_AT_ONCE = 2**24  # held in memory: the signs of thousands of records would not fit
 LEAST = 6  # groups: with five, the smallest two-sided p is 2 / 2^5 > ALPHA
-HALVINGS = 32  # of the way in which an end of the interval is looked for
-STEADY = 3.0  # standard errors of a drawn p by which it must miss a limit to say anything
+HALVINGS = 32  # steps of bisection for an end of the interval
+STEADY = 3.0  # standard errors: a drawn p closer to a limit leaves the verdict unclear
 
 
 @dataclass(frozen=True)

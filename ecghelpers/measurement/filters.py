@@ -1,4 +1,4 @@
-"""Condition an ECG before beats are looked for: 500 Hz, no baseline wander, no mains hum."""
+"""Condition an ECG before beat detection: 500 Hz, no baseline wander, no mains hum."""
 
 from fractions import Fraction
 from functools import lru_cache

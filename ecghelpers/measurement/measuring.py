@@ -33,9 +33,9 @@ SECONDS = (5, 60)
 RATES_HZ = (250, 1000)
 RR_MS = (200, 3000)
 BAD_LEAD = 3.0  # a lead this many times noisier than usual is not delineated
-SMOOTH = 13  # samples (26 ms): what is faster counts as the noise of a ready median beat
+SMOOTH = 13  # samples (26 ms): faster changes count as the noise of a ready median beat
 TOGETHER = 16  # ECGs delineated at once: their arrays fit into the processor's cache
-APART_MS = 40  # where limb and chest leads place the onset of P further apart, it is unclear
+APART_MS = 40  # the onset of P is unclear if limb and chest leads place it further apart
 MISSING = {
     "p": "no measurable P wave: too few leads show one, or it overlaps the T wave before",
     "t": "no measurable T wave: too flat, or the next P wave overlaps it",
@@ -47,7 +47,7 @@ _EIGHT = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured on one ECG.
+    """The measurements of one ECG.
 
     median_uv: (12, 600) float32 µV at 500 Hz, zero at QRS onset, all NaN if there is none. targets
     (units as in ecg.TARGETS) and fiducials (samples in the median beat): NaN where not measurable,

@@ -1,6 +1,6 @@
 """From an ECG to its median beat: detect the beats, keep the dominant ones, align, take the median.
 
-Only the eight independent leads are looked at; the other four are linear in them.
+Only the eight independent leads are used; the other four are linear in them.
 """
 
 from dataclasses import dataclass
@@ -18,25 +18,25 @@ MIN_BEATS = 3
 FLAT_UV = 10  # a lead that spans less is flat
 BLOCK = 5  # samples averaged for detection: 10 ms
 QRS_HALF = 50  # samples to each side of R compared between beats: 100 ms
-REACH = 10  # samples by which detection may be out: 20 ms
-R_EDGE = 20  # samples at both ends of a compared QRS complex in which R is not looked for
+REACH = 10  # samples by which detection may be off: 20 ms
+R_EDGE = 20  # samples at both ends of a compared QRS complex that are not searched for R
 APART = 20  # blocks (200 ms) between two candidates
 SAME_SHAPE = 0.9  # correlation of two QRS complexes of one kind
-PREMATURE = 0.8  # of the usual RR interval: a beat that follows sooner is premature
+PREMATURE = 0.8  # times the usual RR interval: a beat that follows sooner is premature
 NOISY = 2.5  # a beat this many times further from the median than usual is noisy
-DETECT_KEEP = 0.98  # of a lead's slopes are smaller than the one that scales it
+DETECT_KEEP = 0.98  # quantile of a lead's slopes that scales the lead
 DETECT_MS = 130  # moving window over the squared slopes, with soft ends
-PART_BLOCKS = 200  # 2 s of blocks: at least a beat in each
-CANDIDATE, CERTAIN = 0.2, 0.4  # of the usual QRS energy: may be, and is, a beat
-REFRACTORY, T_WAVE = 24, 36  # blocks after a beat (240, 360 ms): no beat; a T wave if small
-T_WAVE_ENERGY = 0.6  # of the beat before: what follows soon with less energy is its T wave
-SEARCH_BACK = 1.66  # of the usual RR interval: so long a gap is searched again
-TYPICAL_SHARE = 0.6  # of like-shaped beats in time: fewer, and the rhythm itself is irregular
+PART_BLOCKS = 200  # 2 s of blocks, which contain at least one beat
+CANDIDATE, CERTAIN = 0.2, 0.4  # times the usual QRS energy: a possible, and a certain, beat
+REFRACTORY, T_WAVE = 24, 36  # blocks after a beat (240, 360 ms): no other beat; a T wave if small
+T_WAVE_ENERGY = 0.6  # times the previous beat's energy: a small peak soon after it is its T wave
+SEARCH_BACK = 1.66  # times the usual RR interval: a longer gap is searched again
+TYPICAL_SHARE = 0.6  # share of like-shaped beats in time; below it, the rhythm is irregular
 LEVEL_FROM, LEVEL_TO = 45, 30  # samples (90 to 60 ms) before R that give a beat's level
 QRS_FROM, QRS_TO = 30, 45  # samples before and after R in which a QRS complex is steepest
-GAP = 10  # samples between that and what counts as the rest of the beat
-STANDS_OUT = 6.0  # times the usual slope of the rest of the beat: a QRS complex is steeper
-REPEATS = 2.0  # times what differs between beats: so much of a QRS complex is the same
+GAP = 10  # samples between the QRS complex and the rest of the beat
+STANDS_OUT = 6.0  # times the usual slope of the rest of the beat: least steepness of a QRS complex
+REPEATS = 2.0  # times the difference between beats: least common part of a QRS complex
 
 
 @dataclass(frozen=True)

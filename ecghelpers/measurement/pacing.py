@@ -1,30 +1,30 @@
 """Pacing spikes: found by slopes that no heart has, and removed before anything is measured.
 
-A spike leaves the trace and returns to it within milliseconds, between two quiet stretches; about
-any sample of a QRS complex the trace changes as much beside it. The spikes of one electrode look
-alike. A large spike that a filter has spread rings for many milliseconds; at its centre the trace
-bends more sharply than in any heartbeat. Some recorders draw a wide pulse, two steps, that cannot
-be separated from the beat behind it.
+A spike leaves the trace and returns to it within milliseconds, between two quiet stretches; within
+a QRS complex the trace changes as much on both sides of any sample. The spikes of one electrode
+look alike. A large spike that a filter has spread rings for many milliseconds; at its centre the
+trace bends more sharply than in any heartbeat. Some recorders draw a wide pulse, two steps, that
+cannot be separated from the beat behind it.
 """
 
 import numpy as np
 
 NEAR_S, FAR_S = 0.006, 0.016  # half the width of a spike, and the reach of the stretches beside it
-LEAST_UV = 120  # root of the sum over leads of the squared size
-STANDS_OUT = 2.0  # times the change in the stretches beside it
+LEAST_UV = 120  # least size: root of the sum of squares over leads
+STANDS_OUT = 2.0  # least size, in multiples of the change in the stretches beside it
 WEAK = 1.2  # the same for a spike that looks like others
 ALIKE_SHAPE, ALIKE_SIZE = 0.8, 2.5  # cosine over leads, and ratio of the sizes
 LEAST_SPIKES, LONGEST_GAP_S = 3, 2.5  # their number, and the longest mean distance between two
 BEND_S = 0.002  # spacing of the second difference; heartbeats bend by less than 450 µV (all leads)
 BEND_UV, RINGING_UV = 3000, 900  # second difference at the centre of a large spike, and around it
-LONG_S, LONGEST_S = 0.024, 0.06  # ringing that hides waves; what lasts still longer is an artefact
+LONG_S, LONGEST_S = 0.024, 0.06  # ringing that hides waves; longer than that, an artefact
 RING_BEFORE_S, RING_AFTER_S = 0.01, 0.012  # around the ringing, also replaced by a straight line
 EDGE_S = 0.03  # at both ends of the record, where recorders' filters start
-APART_S = 0.03  # what lies closer belongs to one spike
-CUT_BEFORE_S, CUT_AFTER_S = 0.008, 0.014  # what is replaced by a straight line
-STEP_S = 0.004  # in which a step is made
+APART_S = 0.03  # peaks closer together belong to one spike
+CUT_BEFORE_S, CUT_AFTER_S = 0.008, 0.014  # around a spike, replaced by a straight line
+STEP_S = 0.004  # duration of a step
 STEP_BEFORE_R_S = (0.016, 0.2)  # where a wide pulse begins
-STEP_SHARE = 0.5  # of the beats must have it
+STEP_SHARE = 0.5  # least share of the beats with a step
 
 
 def remove_spikes(ecg_uv: np.ndarray, sampling_rate: float) -> tuple[np.ndarray, int]:

@@ -1,4 +1,4 @@
-"""The seven targets of a median beat, and what comes with every beat and so is a P wave."""
+"""The seven targets of a median beat, and tests whether its P and T waves are real."""
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
@@ -8,15 +8,15 @@ from .median_beat import Beats
 
 TIME = np.arange(600)
 LEVEL = np.arange(-6, -1)  # samples from QRS onset (12 to 4 ms before it) whose mean is zero
-T_FROM = 20  # samples (40 ms) after QRS from which T is looked for
-T_LEAST_UV = 30  # by which a T wave departs from the straight line between its two ends
+T_FROM = 20  # samples (40 ms) after QRS at which the search for T begins
+T_LEAST_UV = 30  # least distance of a T wave from the straight line between its two ends
 T_LOBES = 4  # power of a lobe's size by which the peaks of both signs are weighted
-P_REPEATS = 0.45  # correlation of a beat's P wave with the others' below which there is none
-RR_REGULAR = 0.12  # change of the RR interval from beat to beat that a sinus rhythm stays below
-P_REPEATS_IRREGULAR = 0.95  # what the correlation must be where the rhythm is not regular
+P_REPEATS = 0.45  # least correlation of a beat's P wave with the others'
+RR_REGULAR = 0.12  # largest change of the RR interval from beat to beat in a sinus rhythm
+P_REPEATS_IRREGULAR = 0.95  # the least correlation in an irregular rhythm
 SMOOTH = 13  # samples (26 ms) averaged before P waves are compared and T waves sized
 P_BEFORE, P_AFTER = 16, 12  # samples before P that are compared as well; those before QRS are not
-# Values outside are errors of the measurement, and become missing.
+# Values outside these ranges are measurement errors and become missing.
 PLAUSIBLE = {
     "VentRate": (20, 300),
     "pr": (60, 500),

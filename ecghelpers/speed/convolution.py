@@ -1,7 +1,7 @@
 """One-dimensional convolutions, long ones through the FFT.
 
-``FFTConv1d`` has the parameters and the result of ``nn.Conv1d``. benchmarks/NOTES.md reports what
-made it fast and what did not.
+``FFTConv1d`` has the parameters and the result of ``nn.Conv1d``. benchmarks/NOTES.md reports which
+optimisations made it fast.
 """
 
 import math
@@ -134,8 +134,8 @@ def _multiply(x: Tensor, products: Tensor) -> Tensor:
     records, frequencies, _ = x.shape
     # (1, frequency * channel * 2, 1, record), channels last: no number moves in memory.
     flat = torch.view_as_real(x).reshape(1, 1, records, -1).permute(0, 3, 1, 2)
-    # The transposed convolution takes the weights with less rearranging. A dilation means nothing
-    # to one tap, but without it torch keeps from oneDNN when it has one thread only.
+    # The transposed convolution rearranges the weights less. A dilation has no effect on one tap,
+    # but without it torch does not use oneDNN with a single thread.
     flat = F.conv_transpose2d(flat, products, groups=frequencies, dilation=2)
     return torch.view_as_complex(flat.permute(0, 2, 3, 1).reshape(records, frequencies, -1, 2))
 

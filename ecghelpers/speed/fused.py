@@ -1,8 +1,8 @@
 """A fused pass through StevenNet's residual blocks, for inference and gradients of the input.
 
-It gives the same numbers as the modules do one by one, and the same gradient with respect to the
-input. Between two products of spectra, a few records at a time are transformed back, rectified,
-added to the residual and transformed again, so that they stay in a core's cache.
+Its results, and its gradient with respect to the input, are the same as those of the modules.
+Between two products of spectra, a few records at a time are transformed back, rectified, added to
+the residual and transformed again, so that they stay in a core's cache.
 """
 
 from collections import deque
@@ -53,7 +53,7 @@ class _Blocks(torch.autograd.Function):
 
 
 class _Pass:
-    """What one pass needs: spectra of the weights, and the records in parts."""
+    """The state of one pass: spectra of the weights, and the records in parts."""
 
     def __init__(self, blocks: list[nn.Module], x: Tensor):
         self.time = x.shape[-1]

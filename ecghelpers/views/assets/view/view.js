@@ -52,7 +52,7 @@ export function showView(element, host) {
   };
   view.edit = editing(view, draw, notify);
 
-  // Calipers begin at the edges that define the target.
+  // The calipers start at the edges that define the target.
   function ownEdges() {
     const { edges, lead } = view.target(), { fiducials } = view.shown.cases[0];
     const at = edges.map((mark, k) => 2 * Math.round(fiducials[mark] ?? [200, 400][k]));
