@@ -1,1 +1,1 @@
-"""How fast the analysis is, side by side with the plain way: ``python -m benchmarks``."""
+"""The speed of the analysis, compared with plain implementations: ``python -m benchmarks``."""

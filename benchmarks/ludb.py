@@ -19,7 +19,8 @@ P_ON, P_OFF, Q_ON, Q_OFF, T_ON, T_OFF = range(6)
 
 
 def odd_records(folder: Path) -> list[dict]:
-    """The rows of reference.csv whose number is odd; nothing is ever chosen by the others."""
+    """The rows of reference.csv whose number is odd; the others are never used to choose
+    anything."""
     with open(folder / "reference.csv") as table:
         return [row for row in csv.DictReader(table) if int(row["record"]) % 2]
 

@@ -52,8 +52,8 @@ def literal_curves(
 ) -> Tensor:
     """The procedure as the original runs it: record by record, point by point.
 
-    The largest remaining |attribution| is looked up and struck out, noise is put on that point, and
-    the one beat is predicted again.
+    The point with the largest remaining |attribution| is removed from the list and gets noise, and
+    this one beat is predicted again.
     """
     curves = np.empty((len(beats), steps + 1), dtype=np.float32)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""What every row of the table runs on: networks, beats, and a check that results agree."""
+"""Shared by all rows of the table: networks, beats, and a check that results agree."""
 
 import copy
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def make_setting(device: torch.device, rounds: int) -> Setting:
 
 
 def made_up_beats(count: int, device: torch.device | None = None) -> Tensor:
-    """Fresh (record, 12, 600) µV: a smooth random wave in every lead."""
+    """Random beats (record, 12, 600) µV: a smooth random wave in every lead."""
     waves = torch.randn(count, 12, 24)
     return 300 * nn.functional.interpolate(waves, 600, mode="linear").to(device or "cpu")
 

@@ -16,8 +16,8 @@ class Row:
     """One line of the table.
 
     ratio: median over rounds of theirs / ours (or ours / floor, where less is better); spread: its
-    smallest and largest value. at_least and aim: what the ratio is to reach. details: everything
-    that was measured, seconds unless the name says otherwise.
+    smallest and largest value. at_least and aim: the ratio to be reached. details: all measured
+    values, in seconds unless the name says otherwise.
     """
 
     work: str
@@ -86,7 +86,7 @@ def ratios(slow: list[float], fast: list[float]) -> list[float]:
 
 
 def machine(device: torch.device) -> str:
-    """What computes, as part of a file name: the kind of processor, never the host's name."""
+    """The kind of processor, as part of a file name; never the host's name."""
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
     else:

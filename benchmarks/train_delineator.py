@@ -107,14 +107,14 @@ def outer_edges(marks: np.ndarray) -> np.ndarray:
 
 
 def above_line(beat: np.ndarray, first: int, last: int) -> np.ndarray:
-    """What (lead, time) holds between two samples above the straight line from one to the other."""
+    """The part of (lead, time) above the straight line between two samples."""
     ends = beat[:, [first, last - 1]]
     part = np.linspace(0, 1, last - first)
     return beat[:, first:last] - ends[:, :1] - (ends[:, 1:] - ends[:, :1]) * part
 
 
 def scale_waves(beat, marks, edges, rr, rng) -> None:
-    """Scale P or take it out, scale, flatten or bend T, in place, in this beat and beside it."""
+    """Scale or remove P; scale, flatten or bend T; in place, in this beat and its neighbours."""
     remove_p = rng.random() < 0.07
     p_gain = -1.0 if remove_p else np.exp(rng.uniform(-1.2, 0.5)) - 1
     if np.isfinite(edges[:2]).all() and (remove_p or rng.random() < 0.5):

@@ -220,7 +220,8 @@ def beat_rms_uv(theirs: np.ndarray, ours: np.ndarray) -> float:
 
 
 def validate_machines(folder: Path) -> None:
-    """Beside the values that electrocardiographs stored, and beside 12SL's edges on its beats."""
+    """Compare with the values that electrocardiographs stored, and with 12SL's edges on its
+    beats."""
     rows, apart, edges = [], [], []
     for path in sorted(folder.glob("*/*.*")):
         try:

@@ -10,7 +10,7 @@ from .measuring import (
     measure_medians,
 )
 
-# Stands in every network's card. Raise it by one whenever the same ECG may get other labels.
+# Part of every network's card. Increase it by one whenever the same ECG may get other labels.
 LABELS_VERSION = 3
 
 __all__ = [

@@ -23,14 +23,14 @@ CHANNELS = (12, 16, 24, 24)  # at 250, 125, 62.5 and 31.25 Hz
 STEP = 2  # samples of the beat to one of the network
 PAD = 2  # network samples on both sides, so that the length can be halved three times
 POINTS = BEAT_SAMPLES // STEP + 2 * PAD
-LINEAR_UV = 25  # about zero the network sees the voltage, beyond this its logarithm
+LINEAR_UV = 25  # the network reads the voltage up to this size, and its logarithm beyond
 QRS_UV = 1200  # the span of the QRS complex (median over leads) is scaled to this
 BESIDE_R = 30  # samples: decay of the marks at the neighbouring beats' R
-LEAST_LEADS = 4  # fewer leads with a wave, and there is none
+LEAST_LEADS = 4  # least number of leads that must show a wave
 POOLED = np.array([0.2, 0.85, 0.25, 0.85, 0.25, 0.85])  # quantile of the summed distributions
 SHIFT = np.array([8, -2, 6.9, -5.1, 0, -0.5])  # samples from the cardiologists' edges to 12SL's
 LIMB, CHEST = slice(0, 6), slice(6, 12)
-QRS = np.array([name.startswith("q") for name in FIDUCIALS])  # there always is one
+QRS = np.array([name.startswith("q") for name in FIDUCIALS])  # a QRS complex is always present
 
 
 class Block(nn.Module):
@@ -121,7 +121,7 @@ def pooled_quantile(chance: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def leads_that_show(usable: np.ndarray) -> np.ndarray:
-    """In how many of the usable leads (…, 12) a wave must be seen."""
+    """The number of usable leads (…, 12) that must show a wave."""
     return np.minimum(LEAST_LEADS, (usable.sum(axis=-1) + 1) // 2)
 
 
