@@ -220,8 +220,7 @@ def beat_rms_uv(theirs: np.ndarray, ours: np.ndarray) -> float:
 
 
 def validate_machines(folder: Path) -> None:
-    """Compare with the values that electrocardiographs stored, and with 12SL's edges on its
-    beats."""
+    """Compare with electrocardiographs' stored values, and with 12SL's edges on its beats."""
     rows, apart, edges = [], [], []
     for path in sorted(folder.glob("*/*.*")):
         try:
