@@ -40,8 +40,8 @@ def answer(table: pd.DataFrame) -> str:
         value = format_number(shared.value.iloc[0])
         said.append(f"Most of it is common to all ECGs: their mean map alone reaches {value}.")
     for test in (t for t in TESTS if t in found and t not in (*QUESTIONS, SPECIFIC)):
-        words = f"void, {_names(void[test])} passes" if test in void else _verdicts(found[test])
-        said += [f"{_title(test)}: {words}."] if words else []
+        words = f"void: {_names(void[test])} passes" if test in void else _verdicts(found[test])
+        said += [f"{_title(test)} – {words}."] if words else []
     return " ".join([*said, *CAVEATS])
 
 
@@ -49,9 +49,8 @@ def _verdicts(rows: pd.DataFrame) -> str:
     """The methods by verdict, empty where there is none."""
     if (rows.verdict == UNCLEAR).all():
         return "unclear for every method"
-    words = {PASSES: "pass", FAILS: "fail", UNCLEAR: "unclear"}
-    names = {word: rows.method[rows.verdict == verdict] for verdict, word in words.items()}
-    return "; ".join(f"{_names(part)} {word}" for word, part in names.items() if len(part))
+    names = {verdict: rows.method[rows.verdict == verdict] for verdict in (PASSES, FAILS, UNCLEAR)}
+    return "; ".join(f"{verdict}: {_names(part)}" for verdict, part in names.items() if len(part))
 
 
 def _nothing(rows: pd.DataFrame, test: str) -> str:
