@@ -115,7 +115,8 @@ def test_cards_that_are_none_are_refused(copied):
 def test_notebooks_take_a_pretrained_network_and_say_so(smoke, tmp_path):
     """02 to 04 of the profile reference, on the few records of the profile smoke."""
     (tmp_path / "data").mkdir()
-    shutil.copy(smoke.medians, tmp_path / "data")
+    for path in (smoke.medians, smoke.events):
+        shutil.copy(path, tmp_path / "data")
     few = {"heatmap_records": 2, "smoothgrad_draws": 2, "gradientshap_draws": 2}
     common = {"results": str(tmp_path), "target": "qt", "network": "pretrained"} | few
     process = forkserver().Process(target=_run_all, args=(common,))

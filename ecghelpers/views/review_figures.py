@@ -11,7 +11,7 @@ from ..attribution_methods import METHODS
 from ..evaluation.controls import AGAINST_MEAN, label
 from ..evaluation.review import ALL, NO_METHOD, TESTS, voided
 from ..formatting import format_number, interval
-from .picture import Picture
+from .picture import WIDTH_INCHES, Picture
 
 CELL_STYLES = {"passes": ("#0072B2", "✓"), "fails": ("#D55E00", "✗"), "unclear": ("#e8e8e8", "?")}
 VOID = "#c9c9c9"
@@ -34,7 +34,8 @@ def review_figure(table: pd.DataFrame) -> Picture:
     rows, void = table[table.target == ALL], voided(table)
     tests = [name for name in TESTS if name in set(rows.test)] or list(TESTS)
     methods = methods_of(rows)
-    figure = Picture(2.2 + 0.52 * max(1, len(methods)), max(8.0, 2.4 + 0.76 * len(tests)))
+    width = min(WIDTH_INCHES, max(8.0, 2.4 + 0.76 * len(tests)))
+    figure = Picture(2.2 + 0.52 * max(1, len(methods)), width)
     axes = figure.subplots()
     for test in void:
         axes.add_patch(Rectangle((tests.index(test), 0), 1, len(methods), facecolor=VOID, lw=0))

@@ -90,7 +90,7 @@ def test_a_case_is_what_the_files_hold(browser, results):
 def test_what_colours_mean_is_told_for_each_method(browser):
     told, _ = browser.ask("network", target="qt", model=1)
     assert told["meanings"]["saliency"].startswith("Sensitivity: a higher voltage")
-    assert told["meanings"]["deeplift"].startswith("Contribution: orange pushed")
+    assert told["meanings"]["deeplift"].startswith("Contribution: orange raised")
     assert "neither up nor down" in told["meanings"]["guided_backprop"]
     assert told["units"]["saliency"] == "ms/µV" and told["test_mae"] == 4.2
 
@@ -167,7 +167,7 @@ def test_an_edit_answers_with_beat_prediction_and_map(browser):
     told, arrays = browser.ask("edit", exact=False, **asked | {"method": "intervention"})
     assert len(arrays) == 1, "no map can be had so quickly"
     told, arrays = browser.ask("edit", exact=True, **asked | {"dose": -400})
-    assert "no room" in told["refused"] and not arrays
+    assert "does not fit" in told["refused"] and not arrays
 
 
 def test_where_nobody_can_use_it_the_explorer_is_a_picture(browser, monkeypatch):
