@@ -6,7 +6,7 @@ import statistics
 import torch
 from torch import nn
 
-from ecghelpers.model import RECORDS_PER_PASS, StevenNet
+from ecghelpers.network.model import RECORDS_PER_PASS, StevenNet
 
 from .setting import Setting, check_agreement, double, made_up_beats
 from .timing import Row, ratios, take_turns

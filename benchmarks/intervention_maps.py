@@ -5,7 +5,7 @@ import statistics
 import torch
 from torch import Tensor, nn
 
-from ecghelpers.intervention import intervention_effects, segment_windows
+from ecghelpers.perturbation.intervention import intervention_effects, segment_windows
 
 from .setting import Setting, check_agreement, made_up_beats
 from .timing import Row, ratios, take_turns

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ecghelpers.model import FusedStevenNet, StevenNet, fuse
+from ecghelpers.network.model import FusedStevenNet, StevenNet, fuse
 
 
 @dataclass(frozen=True)

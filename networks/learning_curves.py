@@ -11,8 +11,9 @@ from pathlib import Path
 
 import make
 
-from ecghelpers import files, training
+from ecghelpers import files
 from ecghelpers.ecg import TARGETS
+from ecghelpers.network import training
 
 SIZES, EPOCHS = (1_000, 3_000, 10_000), 5
 RECIPE_RECORDS, RECIPE_EPOCHS = 2_000, 3

@@ -20,15 +20,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from ecghelpers import files, pretrained, runtime, training
+from ecghelpers import files, runtime
 from ecghelpers.data import build
 from ecghelpers.data.medians import Medians, read_medians
 from ecghelpers.ecg import TARGETS
 from ecghelpers.evaluation.effects import SLOPE, effects_table
 from ecghelpers.evaluation.performance import model_errors
 from ecghelpers.measurement import LABELS_VERSION, measure_medians
-from ecghelpers.model import StevenNet, fold_scaling, fuse
-from ecghelpers.prediction import predict
+from ecghelpers.network import pretrained, training
+from ecghelpers.network.model import StevenNet, fold_scaling, fuse
+from ecghelpers.network.prediction import predict
 
 PLAN = [(target, 1) for target in ("qt", "VentRate", "pr", "R_PeakAmpl_v5")]
 PLAN += [(target, 1) for target in ("qrs", "T_PeakAmpl_v5", "STJ_v5")]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ecghelpers import attribution_methods
+from ecghelpers.attribution import methods
 from ecghelpers.data.maps_and_curves import (
     Attributions,
     Perturbation,
@@ -16,12 +16,12 @@ from ecghelpers.data.maps_and_curves import (
 )
 from ecghelpers.data.medians import Block, write_medians
 from ecghelpers.ecg import LEADS, TARGETS
-from ecghelpers.model import StevenNet, save_model
+from ecghelpers.network.model import StevenNet, save_model
+from ecghelpers.network.prediction import predict
 from ecghelpers.paths import Results
-from ecghelpers.prediction import predict
 
 ROOT = Path(__file__).resolve().parent.parent
-METHOD_LABELS = {name: row.label for name, row in attribution_methods.METHODS.items()}
+METHOD_LABELS = {name: row.label for name, row in methods.METHODS.items()}
 METHODS = tuple(METHOD_LABELS)
 HOSTILE_IDS = (
     "<script>window.hacked=1</script>",

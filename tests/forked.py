@@ -16,7 +16,7 @@ SLOW_IMPORTS = [
     "ecghelpers.evaluation.published",
     "ecghelpers.evaluation.performance",
     "ecghelpers.data.gan",
-    "ecghelpers.training",
+    "ecghelpers.network.training",
 ]
 
 

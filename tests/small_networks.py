@@ -5,7 +5,7 @@ import torch
 from fake_results import beat
 from torch import nn
 
-from ecghelpers.model import StevenNet
+from ecghelpers.network.model import StevenNet
 
 
 def steven_net(seed: int = 2, dtype: torch.dtype = torch.float64) -> StevenNet:

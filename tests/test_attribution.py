@@ -7,10 +7,10 @@ import torch
 from small_networks import Linear, beats, steven_net
 
 from ecghelpers.attribution import METHODS, attribute, completeness_error, kind, unit
-from ecghelpers.attribution_methods import AttributionConfig, AttributionContext
+from ecghelpers.attribution.methods import AttributionConfig, AttributionContext
 from ecghelpers.ecg import INDEPENDENT_LEADS, LEADS, twelve_leads
 from ecghelpers.evaluation.metrics import segment_sums
-from ecghelpers.prediction import predict
+from ecghelpers.network.prediction import predict
 from ecghelpers.runtime import generator
 
 FEW = {"smoothgrad_draws": 4, "gradientshap_draws": 4, "integrated_gradients_steps": 6}

@@ -19,7 +19,7 @@ from ecghelpers.data.medians import read_medians
 from ecghelpers.ecg import FIDUCIALS, LEADS, TARGETS
 from ecghelpers.evaluation.controls import CONTROLS
 from ecghelpers.evaluation.readouts import KINDS
-from ecghelpers.model import StevenNet, load_model
+from ecghelpers.network.model import StevenNet, load_model
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 

@@ -72,11 +72,11 @@ def test_curves_are_resumed_only_for_the_same_beats(tmp_path, monkeypatch):
 
 
 def test_code_counts_with_all_that_it_imports_and_nothing_else(package):
-    before = fingerprint.code_digest("training")
+    before = fingerprint.code_digest("network.training")
     (package / "views" / "heatmap.py").open("a").write("\nUNUSED = 1\n")
-    assert fingerprint.code_digest("training") == before
-    (package / "model.py").open("a").write("\nUNUSED = 1\n")  # through prediction too
-    assert fingerprint.code_digest("training") != before
+    assert fingerprint.code_digest("network.training") == before
+    (package / "network" / "model.py").open("a").write("\nUNUSED = 1\n")  # through prediction too
+    assert fingerprint.code_digest("network.training") != before
 
 
 def test_arrays_of_other_values_shapes_or_types_have_other_digests():

@@ -11,12 +11,12 @@ import torch
 from safetensors.torch import load_file
 from simulated_ecg import beat as simulated
 
-from ecghelpers import pretrained
 from ecghelpers.ecg import LEADS, twelve_leads
 from ecghelpers.measurement import measure_median
-from ecghelpers.model import StevenNet
-from ecghelpers.prediction import predict
-from ecghelpers.training import Trainer, TrainingConfig
+from ecghelpers.network import pretrained
+from ecghelpers.network.model import StevenNet
+from ecghelpers.network.prediction import predict
+from ecghelpers.network.training import Trainer, TrainingConfig
 
 NETWORKS = Path(__file__).resolve().parent.parent / "networks"
 sys.path.insert(0, str(NETWORKS))

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from small_networks import beats, steven_net
 from torch import nn
 
-from ecghelpers import model as model_module
-from ecghelpers.model import (
+from ecghelpers.network import model as model_module
+from ecghelpers.network.model import (
     StevenNet,
     fold_scaling,
     fuse,

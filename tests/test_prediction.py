@@ -6,7 +6,7 @@ import torch
 from small_networks import Linear
 
 from ecghelpers.lazy_rows import LazyRows
-from ecghelpers.prediction import predict
+from ecghelpers.network.prediction import predict
 
 WEIGHTS = np.random.default_rng(0).normal(size=(12, 40))
 BEATS = np.random.default_rng(1).normal(size=(37, 12, 40))

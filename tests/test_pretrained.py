@@ -14,15 +14,15 @@ import toy
 from forked import forkserver, run_notebook
 from safetensors.torch import load_file, save_file
 
-from ecghelpers import pretrained
 from ecghelpers.data.gan import record_ids, synthesize
 from ecghelpers.data.parallel import measured_block
 from ecghelpers.ecg import TARGETS
 from ecghelpers.evaluation import performance
 from ecghelpers.measurement import LABELS_VERSION
-from ecghelpers.model import StevenNet
+from ecghelpers.network import pretrained
+from ecghelpers.network.model import StevenNet
+from ecghelpers.network.prediction import predict
 from ecghelpers.paths import Results
-from ecghelpers.prediction import predict
 
 FIRST = 200
 NETWORKS = [(target, model) for target in TARGETS for model in pretrained.models(target)]
@@ -168,7 +168,7 @@ def test_the_readme_s_lines_run_from_an_installed_package_elsewhere(tmp_path):
         sys.executable,
         "-P",
         "-c",
-        "from ecghelpers import pretrained; print(pretrained.folder())",
+        "from ecghelpers.network import pretrained; print(pretrained.folder())",
     ]
     found = subprocess.run(where, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert found.stdout.startswith(str(installed))

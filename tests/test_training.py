@@ -11,9 +11,9 @@ from small_networks import beats
 
 from ecghelpers import files
 from ecghelpers.lazy_rows import LazyRows
-from ecghelpers.prediction import predict
-from ecghelpers.trainer import RECIPES
-from ecghelpers.training import Interrupted, Trainer, TrainingConfig, fit, save_state
+from ecghelpers.network.prediction import predict
+from ecghelpers.network.trainer import RECIPES
+from ecghelpers.network.training import Interrupted, Trainer, TrainingConfig, fit, save_state
 
 BEATS = beats(40, seed=9, dtype=np.int16)[..., 200:264].copy()
 VALUES = (400 + np.ptp(BEATS[:, 10], axis=1) / 10).astype(np.float32)

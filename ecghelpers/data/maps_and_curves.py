@@ -213,7 +213,7 @@ def _check_network(path: str | Path, file: h5py.File) -> None:
 
 
 def _checksum(network: Path) -> str:
-    from ..checkpoints import weights_digest  # torch, which most callers do not need
-    from ..model import load_model
+    from ..network.checkpoints import weights_digest  # torch, which most callers do not need
+    from ..network.model import load_model
 
     return weights_digest(load_model(network).state_dict())

@@ -11,11 +11,16 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from ..checkpoints import weights_digest
 from ..data.maps_and_curves import Intervention
 from ..data.medians import Medians
-from ..intervention import CROSSFADE_SAMPLES, SEGMENT_MS, coalition_effects, intervention_effects
-from ..prediction import predict
+from ..network.checkpoints import weights_digest
+from ..network.prediction import predict
+from ..perturbation.intervention import (
+    CROSSFADE_SAMPLES,
+    SEGMENT_MS,
+    coalition_effects,
+    intervention_effects,
+)
 from ..runtime import generator
 from . import metrics
 from .controls import mean_of_others

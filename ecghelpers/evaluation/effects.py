@@ -9,7 +9,7 @@ from torch import nn
 
 from ..formatting import format_number, interval
 from ..measurement import measure_medians
-from ..prediction import predict
+from ..network.prediction import predict
 from .edits import EDITS, edit_beats
 from .rr_interval import SAMPLES_A_MINUTE, rr_samples
 from .statistics import summary

@@ -15,19 +15,19 @@ import pandas as pd
 import torch
 from torch import nn
 
-from .. import pretrained
 from ..attribution import METHODS, AttributionConfig, typical_beat
-from ..attribution_maps import draw
-from ..checkpoints import weights_digest
+from ..attribution.maps import draw
 from ..data.maps_and_curves import Attributions, read_attributions, write_attributions
 from ..data.medians import Medians
 from ..ecg import SPLITS
 from ..files import write_json, write_table
-from ..model import StevenNet, load_model, save_model
-from ..prediction import predict
+from ..network import pretrained
+from ..network.checkpoints import weights_digest
+from ..network.model import StevenNet, load_model, save_model
+from ..network.prediction import predict
+from ..network.trainer import Trainer, TrainingConfig
+from ..network.training import fit
 from ..runtime import progress, resolve_device
-from ..trainer import Trainer, TrainingConfig
-from ..training import fit
 from . import metrics
 from .controls import AGAINST_MEAN, maps_and_controls
 from .performance import model_errors

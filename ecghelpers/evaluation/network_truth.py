@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from ..attribution import METHODS, attribute, kind
-from ..attribution_methods import CONTRIBUTION
+from ..attribution.methods import CONTRIBUTION
 from ..data.medians import Medians
-from ..model import ResModule, StevenNet
+from ..network.model import ResModule, StevenNet
 from ..runtime import generator, progress
 from . import metrics
 from .agreement import long_table

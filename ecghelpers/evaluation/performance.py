@@ -10,10 +10,10 @@ import pandas as pd
 from ..data.medians import Medians
 from ..ecg import SPLITS, TARGETS
 from ..files import provenance, sha256, write_json, write_table
-from ..model import load_model, read_metadata
+from ..network.model import load_model, read_metadata
+from ..network.prediction import predict
+from ..network.pretrained import other_data
 from ..paths import Results
-from ..prediction import predict
-from ..pretrained import other_data
 from ..runtime import resolve_device
 
 

@@ -17,14 +17,14 @@ from scipy.integrate import trapezoid
 from torch import nn
 
 from ..attribution import RANDOM
-from ..checkpoints import weights_digest
 from ..data.maps_and_curves import Perturbation, read_perturbation
 from ..data.medians import Medians
 from ..ecg import TARGETS
 from ..files import ResumeCache, array_digest, write_table
+from ..network.checkpoints import weights_digest
+from ..network.prediction import prepare_for_inference
 from ..paths import CURVES, Results
 from ..perturbation import OPERATORS, ORDERS, POINTS, perturbation_curve
-from ..prediction import prepare_for_inference
 from ..runtime import progress
 from .controls import label
 from .performance import check_predictions

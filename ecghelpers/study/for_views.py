@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..attribution_methods import METHODS
+from ..attribution.methods import METHODS
 from ..ecg import TARGETS
 from ..formatting import format_number, interval
 from . import results

@@ -11,7 +11,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from ..attribution_methods import METHODS
+from ..attribution.methods import METHODS
 from ..study import for_views
 from ..study.reading_study import Study
 from . import beat_edits, content

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..attribution_maps import training_beat
-from ..attribution_methods import METHODS
+from ..attribution.maps import training_beat
+from ..attribution.methods import METHODS
 from ..data.maps_and_curves import Attributions, read_attributions, read_intervention
 from ..data.medians import read_medians
 from ..data.rhythm_strips import Strip, read_strips
@@ -221,7 +221,7 @@ class Cases:
 
     def _intervention(self, case: Case, baseline: str) -> np.ndarray:
         """The intervention map (12, 600) of a record without a stored one, with a few donors."""
-        from ..intervention import intervention_effects
+        from ..perturbation.intervention import intervention_effects
 
         network, beat = self.network(case.target, case.model), np.float32(case.beat_uv)[None]
         if baseline == "mean":
@@ -255,7 +255,7 @@ class Cases:
 
     def predict_beats(self, target: str, model: int, beats_uv: np.ndarray) -> np.ndarray:
         """A network's predictions (record,) for any beats (record, 12, 600) µV, in target unit."""
-        from ..prediction import predict
+        from ..network.prediction import predict
 
         return predict(self.network(target, model), np.asarray(beats_uv, np.float32))
 
@@ -293,7 +293,7 @@ class Cases:
     # Files
 
     def _read_network(self, target: str, model: int):
-        from ..model import fuse, load_model
+        from ..network.model import fuse, load_model
         from ..runtime import resolve_device
 
         path = self.folder(target, model) / WEIGHTS

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from ..attribution_methods import METHODS
+from ..attribution.methods import METHODS
 from ..evaluation.controls import AGAINST_MEAN, label
 from ..evaluation.review import ALL, NO_METHOD, TESTS, voided
 from ..formatting import format_number, interval

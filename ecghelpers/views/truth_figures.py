@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from ..attribution_methods import METHODS
+from ..attribution.methods import METHODS
 from ..ecg import LEADS, MS_PER_SAMPLE
 from ..evaluation.controls import label
 from ..evaluation.effects import SLOPE

@@ -31,7 +31,7 @@ from ecghelpers.data.medians import (
     write_medians,
 )
 from ecghelpers.ecg import FIDUCIALS, SPLITS, TARGETS
-from ecghelpers.model import StevenNet, save_model
+from ecghelpers.network.model import StevenNet, save_model
 
 RNG = np.random.default_rng(1)
 

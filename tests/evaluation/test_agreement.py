@@ -10,7 +10,11 @@ from ecghelpers.data.maps_and_curves import Intervention
 from ecghelpers.data.medians import Medians
 from ecghelpers.evaluation import agreement, metrics
 from ecghelpers.evaluation.controls import control_maps
-from ecghelpers.intervention import coalition_effects, intervention_effects, segment_windows
+from ecghelpers.perturbation.intervention import (
+    coalition_effects,
+    intervention_effects,
+    segment_windows,
+)
 
 RNG = np.random.default_rng(3)
 IDS = [f"r{n}" for n in range(8)]

@@ -7,10 +7,10 @@ import torch
 from small_networks import beats, steven_net
 
 from ecghelpers.attribution import AttributionConfig, attribute
-from ecghelpers.attribution_maps import explain, options_of, stored_options
+from ecghelpers.attribution.maps import explain, options_of, stored_options
 from ecghelpers.data.medians import Medians
 from ecghelpers.evaluation import network_truth
-from ecghelpers.prediction import predict
+from ecghelpers.network.prediction import predict
 
 IDS = np.array(["a", "b", "c"])
 BEATS = beats(3, dtype=np.float32)

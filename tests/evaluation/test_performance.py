@@ -9,9 +9,9 @@ from small_networks import beats, steven_net
 from ecghelpers.data.medians import Medians
 from ecghelpers.ecg import FIDUCIALS, TARGETS
 from ecghelpers.evaluation.performance import origins, score_models, score_network
-from ecghelpers.model import save_model
+from ecghelpers.network.model import save_model
+from ecghelpers.network.prediction import predict
 from ecghelpers.paths import Results
-from ecghelpers.prediction import predict
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from small_networks import beats, steven_net
 from torch import nn
 
 from ecghelpers.evaluation import metrics
-from ecghelpers.intervention import coalition_effects, replaced, segment_windows
+from ecghelpers.perturbation.intervention import coalition_effects, replaced, segment_windows
 
 quantus = pytest.importorskip("quantus", reason="needs Quantus: pip install quantus")
 RNG = np.random.default_rng(0)

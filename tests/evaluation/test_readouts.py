@@ -10,7 +10,7 @@ from ecghelpers.data.medians import Medians
 from ecghelpers.evaluation import known_networks as known
 from ecghelpers.evaluation.controls import control_maps
 from ecghelpers.evaluation.readouts import KINDS, PLACES, readout
-from ecghelpers.model import save_model
+from ecghelpers.network.model import save_model
 
 IDS = [f"r{n}" for n in range(40)]
 BEATS = beats(40)

@@ -79,7 +79,7 @@ def test_changed_code_runs_the_steps_that_import_it(whole):
     body = "from ecghelpers import attribution"
     toy.write_notebook(whole, "06_perturbation", body=body)
     assert toy.run(whole, *QT, "--only", "06").returncode == 0
-    for module, runs in (("views/heatmap", False), ("attribution_methods", True)):
+    for module, runs in (("views/heatmap", False), ("attribution/methods", True)):
         with (whole / f"ecghelpers/{module}.py").open("a") as file:
             file.write("\nUNUSED = 1\n")
         assert ("06_perturbation qt model1" in planned(whole, "--only", "06")) == runs

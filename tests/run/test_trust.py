@@ -17,7 +17,7 @@ from ecghelpers.data.maps_and_curves import (
 )
 from ecghelpers.data.medians import Block, read_medians, write_medians
 from ecghelpers.ecg import FIDUCIALS, TARGETS
-from ecghelpers.model import load_model
+from ecghelpers.network.model import load_model
 from ecghelpers.paths import Results
 
 BEATS = (2, 12, 600)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from ecghelpers.speed import convolution
-from ecghelpers.speed.convolution import FFTConv1d, transform_length, uses_fft
+from ecghelpers.network import convolution
+from ecghelpers.network.convolution import FFTConv1d, transform_length, uses_fft
 
 
 def pair(taps, inputs=5, outputs=7, dtype=torch.float64):

@@ -4,9 +4,9 @@ import pytest
 import torch
 from small_networks import beats, steven_net
 
-from ecghelpers.model import fuse
-from ecghelpers.speed import convolution
-from ecghelpers.speed.fused import can_fuse, run_blocks
+from ecghelpers.network import convolution
+from ecghelpers.network.fused import can_fuse, run_blocks
+from ecghelpers.network.model import fuse
 
 
 @pytest.fixture

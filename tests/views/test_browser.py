@@ -16,7 +16,7 @@ from seen import SHADE, VIEW, captions, change, choose, drawn, part, pictures
 
 from ecghelpers.data.maps_and_curves import Attributions, write_attributions
 from ecghelpers.data.medians import read_medians
-from ecghelpers.model import StevenNet, save_model
+from ecghelpers.network.model import StevenNet, save_model
 from ecghelpers.paths import Results
 from ecghelpers.views import offline_page
 from ecghelpers.views.results_folder import Cases

@@ -13,8 +13,8 @@ from ecghelpers.data.maps_and_curves import read_attributions, write_interventio
 from ecghelpers.ecg import LEADS
 from ecghelpers.evaluation import agreement
 from ecghelpers.evaluation.edits import edit_beats
-from ecghelpers.model import StevenNet, load_model, save_model
-from ecghelpers.prediction import predict
+from ecghelpers.network.model import StevenNet, load_model, save_model
+from ecghelpers.network.prediction import predict
 from ecghelpers.views import explorer, results_folder
 from ecghelpers.views.content import as_stored
 from ecghelpers.views.explorer import Explorer

@@ -10,8 +10,8 @@ import pytest
 from matplotlib.text import Text
 
 from ecghelpers.attribution import METHODS, AttributionConfig, kind, unit
-from ecghelpers.attribution_maps import explain
-from ecghelpers.attribution_methods import Method
+from ecghelpers.attribution.maps import explain
+from ecghelpers.attribution.methods import Method
 from ecghelpers.data.maps_and_curves import (
     read_attributions,
     write_attributions,
@@ -19,7 +19,7 @@ from ecghelpers.data.maps_and_curves import (
 )
 from ecghelpers.data.medians import read_medians
 from ecghelpers.evaluation import agreement, published, review
-from ecghelpers.model import load_model
+from ecghelpers.network.model import load_model
 from ecghelpers.views import heatmap, method_rows, offline_page, review_figures
 from ecghelpers.views.explorer import Explorer
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecghelpers.attribution_methods import METHODS
+from ecghelpers.attribution.methods import METHODS
 from ecghelpers.data.maps_and_curves import read_attributions, write_attributions
 from ecghelpers.ecg import TARGETS
 from ecghelpers.evaluation import review

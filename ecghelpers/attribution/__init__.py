@@ -10,16 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .attribution_methods import (
-    CONTRIBUTION,
-    MEANINGS,
-    METHODS,
-    AttributionConfig,
-    AttributionContext,
-    Method,
-)
-from .ecg import INDEPENDENT_LEADS, LEADS, onto_independent_leads
-from .prediction import (
+from ..ecg import INDEPENDENT_LEADS, LEADS, onto_independent_leads
+from ..network.prediction import (
     batch_of,
     check_beats,
     check_record_ids,
@@ -27,7 +19,15 @@ from .prediction import (
     like,
     prepare_for_inference,
 )
-from .validation import check_choice
+from ..validation import check_choice
+from .methods import (
+    CONTRIBUTION,
+    MEANINGS,
+    METHODS,
+    AttributionConfig,
+    AttributionContext,
+    Method,
+)
 
 __all__ = ["MEANINGS", "METHODS", "AttributionConfig", "attribute", "completeness_error", "kind"]
 __all__ += ["typical_beat", "unit"]

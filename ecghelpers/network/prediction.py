@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..ecg import BEAT_SHAPE
+from ..lazy_rows import LazyRows
+from ..runtime import generator, progress
+from ..validation import check_number
 from .checkpoints import check_values
-from .ecg import BEAT_SHAPE
-from .lazy_rows import LazyRows
 from .model import RECORDS_PER_PASS, StevenNet, fuse
-from .runtime import generator, progress
-from .validation import check_number
 
 BATCH_SIZE = {"cpu": RECORDS_PER_PASS["cpu"], "cuda": 4096}
 

@@ -6,10 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .ecg import BEAT_SHAPE
-from .intervention import intervention_effects
-from .perturbation_operators import OPERATORS, Beats, interpolated
-from .prediction import (
+from ..ecg import BEAT_SHAPE
+from ..network.prediction import (
     batch_of,
     check_beats,
     check_record_ids,
@@ -17,8 +15,10 @@ from .prediction import (
     like,
     prepare_for_inference,
 )
-from .runtime import generator
-from .validation import check_choice, check_number
+from ..runtime import generator
+from ..validation import check_choice, check_number
+from .intervention import intervention_effects
+from .operators import OPERATORS, Beats, interpolated
 
 __all__ = [
     "OPERATORS",

@@ -7,13 +7,13 @@ from dataclasses import asdict
 import numpy as np
 from torch import nn
 
-from .attribution import METHODS, AttributionConfig, attribute, typical_beat, unit
-from .checkpoints import weights_digest
-from .data.maps_and_curves import Attributions
-from .data.medians import Medians
-from .ecg import TARGETS
-from .prediction import predict
-from .validation import check_choice
+from ..attribution import METHODS, AttributionConfig, attribute, typical_beat, unit
+from ..data.maps_and_curves import Attributions
+from ..data.medians import Medians
+from ..ecg import TARGETS
+from ..network.checkpoints import weights_digest
+from ..network.prediction import predict
+from ..validation import check_choice
 
 BASELINES = {"flat": "flat line", "mean": "average beat"}
 MOST_RECORDS = 4096  # that mean and SD of the voltage are taken over

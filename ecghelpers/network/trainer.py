@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .files import array_digest
+from ..files import array_digest
+from ..runtime import generator
+from ..validation import check_choice
 from .model import StevenNet, fold_scaling
 from .prediction import predict
-from .runtime import generator
-from .validation import check_choice
 
 MICROVOLT_TO_MILLIVOLT = 1e-3
 STATE_VERSION = 1  # to be raised when a saved state can no longer be continued

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .ecg import MS_PER_SAMPLE
-from .intervention import SEGMENT_MS
-from .runtime import generator
-from .validation import check_number
+from ..ecg import MS_PER_SAMPLE
+from ..perturbation.intervention import SEGMENT_MS
+from ..runtime import generator
+from ..validation import check_number
 
 
 @dataclass(frozen=True)

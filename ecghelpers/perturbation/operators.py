@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .ecg import MS_PER_SAMPLE
+from ..ecg import MS_PER_SAMPLE
 
 BLUR_MS = 100
 

@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from .files import remedy
+from ..files import remedy
 
 
 def load_weights(path: Path, model: nn.Module) -> None:

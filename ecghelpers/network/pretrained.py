@@ -10,11 +10,12 @@ import json
 from importlib import resources
 from pathlib import Path
 
-from .files import atomic_write, sha256, write_json
-from .runtime import resolve_device
-from .validation import check_target
+from ..files import atomic_write, sha256, write_json
+from ..paths import ROOT
+from ..runtime import resolve_device
+from ..validation import check_target
 
-BESIDE = Path(__file__).resolve().parent.parent / "networks"  # in a clone; else in the package
+BESIDE = ROOT / "networks"  # in a clone; else in the package
 PLANTED = "planted"
 HALF_FROM_TAPS = 50  # convolutions of at least this many taps are stored with 16 bits
 GET_BOTH = "take both from one version of the project (git checkout -- networks, or install again)"
@@ -22,7 +23,7 @@ GET_BOTH = "take both from one version of the project (git checkout -- networks,
 
 def folder() -> Path:
     """Where the pretrained networks are."""
-    return BESIDE if BESIDE.is_dir() else Path(str(resources.files(__package__) / "networks"))
+    return BESIDE if BESIDE.is_dir() else Path(str(resources.files("ecghelpers") / "networks"))
 
 
 def models(name: str, place: Path | None = None) -> list[int]:
@@ -98,7 +99,7 @@ def other_data(card: dict, attributes: dict) -> str:
 
     attributes: those of ``medians.h5``.
     """
-    from .measurement import LABELS_VERSION  # imports torch, which reading cards does without
+    from ..measurement import LABELS_VERSION  # imports torch, which reading cards does without
 
     source, version = attributes.get("source", "an unknown source"), card["data"]["labels_version"]
     if source != "gan":

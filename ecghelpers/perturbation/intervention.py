@@ -10,10 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .ecg import MS_PER_SAMPLE
-from .prediction import check_beats, check_record_ids, in_batches, predict, prepare_for_inference
-from .runtime import generator
-from .validation import check_number
+from ..ecg import MS_PER_SAMPLE
+from ..network.prediction import (
+    check_beats,
+    check_record_ids,
+    in_batches,
+    predict,
+    prepare_for_inference,
+)
+from ..runtime import generator
+from ..validation import check_number
 
 SEGMENT_MS = 40
 CROSSFADE_SAMPLES = 4  # around each border, so a replacement adds no step

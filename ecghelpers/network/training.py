@@ -13,9 +13,9 @@ from pathlib import Path
 
 import torch
 
-from .files import atomic_write, provenance, remove_temporaries, resume_folder, write_json
+from ..files import atomic_write, provenance, remove_temporaries, resume_folder, write_json
+from ..runtime import progress
 from .model import StevenNet, save_model
-from .runtime import progress
 from .trainer import RECIPES, Trainer, TrainingConfig
 
 __all__ = ["RECIPES", "Interrupted", "Trainer", "TrainingConfig", "fit", "write_network"]

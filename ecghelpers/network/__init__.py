@@ -1,0 +1,1 @@
+"""StevenNet: architecture, training, inference, checkpoints and pretrained networks."""
