@@ -68,4 +68,4 @@ class Beats:
 
 @pytest.fixture(scope="session")
 def gan_beats():
-    return Beats(gan.GanSource(48, seed=21, device="cpu").block(0))
+    return Beats(gan.GanSource(48, seed=21, device="cpu").block(0)[0])

@@ -14,7 +14,7 @@ from ecghelpers.data.maps_and_curves import (
     write_attributions,
     write_perturbation,
 )
-from ecghelpers.data.medians import Block, write_medians
+from ecghelpers.data.medians import Medians, split_of, write_medians
 from ecghelpers.ecg import LEADS, TARGETS
 from ecghelpers.network.model import StevenNet, save_model
 from ecghelpers.network.prediction import predict
@@ -69,7 +69,8 @@ def make(
         [rng.normal((t.published or (100, 40))[0], 10, len(ids)) for t in TARGETS.values()]
     ).astype(np.float32)
     marks = np.tile(np.array(FIDUCIALS, np.float32), (len(ids), 1))
-    block = Block(ids, beats, values, marks)
+    split = np.array(list(map(split_of, ids)))
+    block = Medians(np.array(ids), split, beats, values, marks)
     write_medians(results.medians, iter([block]), len(ids), source="made up")
     rows, count = [], len(record_ids)
     for target in targets:

@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -51,7 +52,14 @@ def write_table(path: Path, rows: list[dict], delimiter=";", columns=None, **how
 def only_block(name, *args, **kwargs):
     source = sources.FileSource(name, *args, **kwargs)
     assert source.block_count == 1
-    return source.block(0)
+    return with_lists(source.block(0))
+
+
+def with_lists(block):
+    """The records of a block, their ids as a list, and what it rejected."""
+    records, rejected = block
+    ids = {"record_id": records.record_id.tolist(), "program": records.machine_program}
+    return SimpleNamespace(**vars(records) | ids, rejected=rejected)
 
 
 def reason_of(block, record_id: str) -> str:

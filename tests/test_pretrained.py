@@ -15,7 +15,7 @@ from forked import forkserver, run_notebook
 from safetensors.torch import load_file, save_file
 
 from ecghelpers.data.gan import record_ids, synthesize
-from ecghelpers.data.parallel import measured_block
+from ecghelpers.data.reading import block_of, measured_readings
 from ecghelpers.ecg import TARGETS
 from ecghelpers.evaluation import performance
 from ecghelpers.measurement import LABELS_VERSION
@@ -33,7 +33,7 @@ def unseen():
     """The first test ECGs of the cards, made anew: median beats and targets."""
     ids = record_ids(0, FIRST, pretrained.read_card("qt")["data"]["test_seed"])
     eight = synthesize(ids)
-    block = measured_block(ids, eight, 500)
+    block, _ = block_of(ids, measured_readings(eight, 500))
     return block.medians, block.targets
 
 

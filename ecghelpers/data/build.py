@@ -3,9 +3,6 @@
 import hmac
 import json
 import secrets
-from collections import Counter
-from dataclasses import fields, replace
-from itertools import compress
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +15,7 @@ from ..measurement import LABELS_VERSION
 from ..paths import from_project
 from ..runtime import progress
 from ..validation import check_choice
-from .medians import Block, split_of, write_medians
+from .medians import Medians, write_medians
 
 SOURCES = ("gan", *sources.READERS)
 
@@ -33,7 +30,8 @@ class Source(Protocol):
     @property
     def block_count(self) -> int: ...
 
-    def block(self, number: int) -> Block: ...
+    # the records, and (record id, reason) of the rejected ones
+    def block(self, number: int) -> tuple[Medians, list[tuple[str, str]]]: ...
 
     def recording(self, record_id: str) -> np.ndarray | None: ...  # (8, time) µV at 500 Hz, if any
 
@@ -75,32 +73,34 @@ def collect(source: Source, path: str | Path) -> list[tuple[str, str]]:
     pieces = ResumeCache(path, settings)
     names = [f"block{number:06d}" for number in range(source.block_count)]
     key = _key(pieces)
-    kept: list[np.ndarray] = []
-    rejected: list[tuple[str, str]] = []
-    rules: Counter[str] = Counter()
-    seen: dict[str, str] = {}
+    tables, rejected = [], []
     with progress(len(names), f"records from {source.name}, blocks") as bar:
         for number, name in enumerate(names):
-            block = _load(pieces, name)
-            if block is None:
-                block = _without_ids(source.block(number), key)
-                _save(pieces, name, block)
-            again = _same_recordings(block, seen)
-            rejected += block.rejected + again
-            twice = {record for record, _ in again}
-            kept.append(np.array([i not in twice for i in block.record_id], bool))
-            rules.update(compress(block.rule, kept[-1]))
+            stored = pieces.load(name)
+            if stored is None:
+                block, unusable = source.block(number)
+                hashed = [who and _hash(key, who) for who in block.patient_id.tolist()]
+                stored = block.arrays | {"patient_id": np.array(hashed, str)}
+                stored["rejected"] = np.array(unusable, str).reshape(-1, 2)
+                pieces.save(name, **stored)
+            tables.append(pd.DataFrame({k: stored[k] for k in ("record_id", "digest", "rule")}))
+            rejected += [(str(record), str(reason)) for record, reason in stored["rejected"]]
             bar.update()
-    table = pd.DataFrame(rejected, columns=["record_id", "reason"])
-    write_table(table, path.with_name("rejected.csv"))
-    records = int(sum(mask.sum() for mask in kept))
-    if not records:
+    table = pd.concat(tables, keys=range(len(names)))
+    first = table.groupby("digest")["record_id"].transform("first")
+    again = (table["digest"] != "") & (first != table["record_id"])
+    same = "duplicate recording: the same samples as " + first[again]
+    rejected += zip(table["record_id"][again], same, strict=True)
+    reasons = pd.DataFrame(rejected, columns=["record_id", "reason"])
+    write_table(reasons, path.with_name("rejected.csv"))
+    if again.all():
         reason = f"; the first was rejected because: {rejected[0][1]}" if rejected else ""
         raise ValueError(f"source {source.name!r} has no usable record{reason}")
-    origins = {rule or "not known": count for rule, count in rules.items()}
+    origins = table["rule"][~again].replace("", "not known").value_counts().to_dict()
     attributes = {**source.attributes, "patients_from": json.dumps(origins)}
-    blocks = (_load(pieces, name).kept(mask) for name, mask in zip(names, kept, strict=True))
-    write_medians(path, blocks, records, source=source.name, **attributes)
+    filled = [(number, name) for number, name in enumerate(names) if number in again]
+    parts = (_load(pieces, name).subset(~again[number].to_numpy()) for number, name in filled)
+    write_medians(path, parts, int((~again).sum()), source=source.name, **attributes)
     pieces.path("key").unlink(missing_ok=True)  # so that nobody can test ids against the hashes
     return rejected
 
@@ -114,38 +114,11 @@ def _key(pieces: ResumeCache) -> bytes:
     return stored["key"].tobytes()
 
 
-def _without_ids(block: Block, key: bytes) -> Block:
-    """The block with the split of each record, and a keyed hash in place of each patient's id."""
-    patients = block.patient_id or [""] * len(block.record_id)
-    split = list(map(split_of, block.record_id, patients))
-    hashed = [who and hmac.digest(key, who.encode(), "sha256").hex()[:32] for who in patients]
-    return replace(block, split=split, patient_id=hashed)
+def _hash(key: bytes, patient: str) -> str:
+    return hmac.digest(key, patient.encode(), "sha256").hex()[:32]
 
 
-def _same_recordings(block: Block, seen: dict[str, str]) -> list[tuple[str, str]]:
-    """The records whose recording was seen before under another id; updates seen."""
-    again = []
-    for record, digest in zip(block.record_id, block.digest, strict=False):
-        if (first := seen.setdefault(digest, record)) != record:
-            again.append((record, f"duplicate recording: the same samples as {first}"))
-    return again
-
-
-def _save(pieces: ResumeCache, name: str, block: Block) -> None:
-    values = {each.name: getattr(block, each.name) for each in fields(block)}
-    values["rejected"] = np.array(block.rejected, dtype=str).reshape(-1, 2)
-    arrays = {
-        k: v if isinstance(v, np.ndarray) else np.array(v, dtype=str)
-        for k, v in values.items()
-        if v is not None
-    }
-    pieces.save(name, **arrays)
-
-
-def _load(pieces: ResumeCache, name: str) -> Block | None:
+def _load(pieces: ResumeCache, name: str) -> Medians:
     arrays = pieces.load(name)
-    if arrays is None:
-        return None
-    rejected = [(str(i), str(reason)) for i, reason in arrays.pop("rejected")]
-    words = {k: [str(word) for word in v] for k, v in arrays.items() if v.dtype.kind == "U"}
-    return Block(**(arrays | words), rejected=rejected)
+    del arrays["rejected"]
+    return Medians(**arrays)

@@ -29,26 +29,18 @@ def unreadable(error: OSError) -> str:
     return f"unreadable: {error.strerror}"
 
 
-def read_bytes(path: str | Path, most: int = MOST_BYTES) -> bytes:
+def read_bytes(path: str | Path) -> bytes:
     """The content of a regular file up to a size; raises Rejected for others."""
-    check_file(path, most)
     try:
+        status = os.stat(path)  # before it is opened, which would wait for a pipe
+        if not stat.S_ISREG(status.st_mode):
+            raise Rejected("unreadable: not a regular file")
+        if status.st_size > MOST_BYTES:
+            raise Rejected(f"too large: {status.st_size} bytes; allowed {MOST_BYTES}")
         with open(path, "rb") as file:
-            return file.read(most)
+            return file.read(MOST_BYTES)
     except OSError as error:
         raise Rejected(unreadable(error)) from None
-
-
-def check_file(path: str | Path, most: int = MOST_BYTES) -> None:
-    """Raise Rejected for a path that is no regular file or too large, before it is read."""
-    try:
-        status = os.stat(path)
-    except OSError as error:
-        raise Rejected(unreadable(error)) from None
-    if not stat.S_ISREG(status.st_mode):
-        raise Rejected("unreadable: not a regular file")
-    if status.st_size > most:
-        raise Rejected(f"too large: {status.st_size} bytes; allowed {most}")
 
 
 def text_encoding(start: bytes) -> str:

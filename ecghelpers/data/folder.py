@@ -2,12 +2,13 @@
 
 import os
 import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 import numpy as np
+import pandas as pd
 
 from .checks import bad_id, shown_id, unreadable
 
@@ -16,16 +17,15 @@ from .checks import bad_id, shown_id, unreadable
 class Entry:
     """One record before it is read.
 
-    member: its name within the ZIP file at path. labels: (13,) in the order of labels.LABELS, and
-    machine: values of the machine, if a table has them. reason: why it is unusable; patient and
-    rule: the patient and the origin of that id; each "" if unknown.
+    member: its name within the ZIP file at path. machine: values of the machine from a table, as
+    Recording.machine, if any. reason: why it is unusable; patient and rule: the patient and the
+    origin of that id; each "" if unknown.
     """
 
     record_id: str
     path: str
     member: str = ""
-    labels: np.ndarray | None = None
-    machine: dict | None = None
+    machine: Mapping[str, float] | None = None
     reason: str = ""
     patient: str = ""
     rule: str = ""
@@ -49,22 +49,17 @@ def list_files(
     if not os.path.isdir(folder):
         what = "is a file" if os.path.exists(folder) else "does not exist"
         raise FileNotFoundError(f"source_path {folder} {what}; give the folder of {kinds} files")
-    entries, pending = [], [os.path.abspath(folder)]
-    while pending:
-        place = pending.pop()
-        try:
-            children = list(os.scandir(place))
-        except OSError as error:
-            entries.append(Entry(os.path.basename(place), place, reason=unreadable(error)))
-            continue
-        for child in children:
-            if child.name.startswith("."):
-                continue
-            # os.path.isdir: the entry's own is_dir raises for a circle of links
-            if os.path.isdir(child.path):
-                pending += [child.path] if deep and not child.is_symlink() else []
-            elif child.name.lower().endswith(suffixes or ""):
-                entries.append(Entry(os.path.splitext(child.name)[0], child.path))
+    entries = []
+
+    def skip(error: OSError) -> None:
+        name = os.path.basename(error.filename)
+        entries.append(Entry(name, error.filename, reason=unreadable(error)))
+
+    for place, folders, names in os.walk(os.path.abspath(folder), onerror=skip):
+        folders[:] = [name for name in folders if deep and not name.startswith(".")]
+        for name in names:
+            if not name.startswith(".") and name.lower().endswith(suffixes or ""):
+                entries.append(Entry(os.path.splitext(name)[0], os.path.join(place, name)))
     if not entries:
         raise ValueError(f"source_path {folder} contains no {kinds} file; give the folder of them")
     return entries
@@ -87,20 +82,14 @@ def settle_ids(entries: list[Entry], key: Callable[[str], str] = str) -> list[En
 
 def ids_from_paths(entries: list[Entry], folder: str | Path) -> list[Entry]:
     """Name every record by its file without suffix, or by its path if that is not unique."""
-    root = os.path.abspath(folder)
-    relative = [PurePath(os.path.relpath(entry.full_path, root)) for entry in entries]
-    same = defaultdict(list)
-    for number, path in enumerate(relative):
-        same[unicodedata.normalize("NFC", _stem(path))].append(number)
-    named = {}
-    for stem, numbers in same.items():
-        stems = [str(relative[n].with_name(_stem(relative[n]))) for n in numbers]
-        times = Counter(stems)
-        for n, whole in zip(numbers, stems, strict=True):
-            longer = whole if times[whole] == 1 else str(relative[n])
-            named[n] = stem if len(numbers) == 1 else longer
-    return [replace(entry, record_id=named[n]) for n, entry in enumerate(entries)]
-
-
-def _stem(path: PurePath) -> str:
-    return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).stem
+    paths = [PurePath(os.path.relpath(entry.full_path, folder)) for entry in entries]
+    plain = [p.with_suffix("") if p.suffix.lower() == ".gz" else p for p in paths]
+    names = pd.DataFrame({
+        "stem": [unicodedata.normalize("NFC", path.stem) for path in plain],
+        "path": [str(path.with_suffix("")) for path in plain],
+        "file": list(map(str, paths)),
+    })  # fmt: skip
+    twice = names.apply(lambda column: column.duplicated(keep=False))
+    longer = np.where(twice["path"], names["file"], names["path"])
+    ids = np.where(twice["stem"], longer, names["stem"])
+    return [replace(entry, record_id=name) for entry, name in zip(entries, ids, strict=True)]

@@ -8,8 +8,9 @@ import torch
 
 from ..ecg import INDEPENDENT_LEADS, SAMPLING_RATE_HZ
 from ..runtime import generator, resolve_device
-from .medians import Block
-from .parallel import measured_block
+from .medians import Medians
+from .parallel import in_parts
+from .reading import block_of, measured_readings
 
 ECG_SAMPLES = 5000  # 10 s at 500 Hz
 MICROVOLT = 6000  # per unit of the generator's output
@@ -83,10 +84,11 @@ class GanSource:
     def block_count(self) -> int:
         return -(-len(self.ids) // self.block_size)
 
-    def block(self, number: int) -> Block:
+    def block(self, number: int) -> tuple[Medians, list[tuple[str, str]]]:
+        """The records of the number-th block, and (record id, reason) of the rejected ones."""
         ids = self.ids[number * self.block_size : (number + 1) * self.block_size]
         ecgs = synthesize(ids, network=self.network, device=self.device)
-        return measured_block(ids, ecgs, SAMPLING_RATE_HZ)
+        return block_of(ids, in_parts(measured_readings, ecgs, SAMPLING_RATE_HZ))
 
     def recording(self, record_id: str) -> np.ndarray:
         """The whole ECG of a record: (8, time) in µV at 500 Hz, leads as INDEPENDENT_LEADS."""

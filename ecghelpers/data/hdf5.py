@@ -4,7 +4,7 @@ The error for a damaged file names the file and the step that makes it again.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -46,14 +46,6 @@ def opened(path: str | Path) -> Iterator[h5py.File]:
     except (OSError, RuntimeError, LookupError, TypeError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:150]
         raise ValueError(f"{path} cannot be read ({reason}); {remedy(path)}") from None
-
-
-def record_columns(
-    path: str | Path, file: h5py.File, names: Sequence[str]
-) -> dict[str, h5py.Dataset]:
-    """The record ids, and the datasets with one number per record."""
-    ids = dataset_of(path, file, "record_id", (None,), TEXT)
-    return {"record_id": ids} | {name: dataset_of(path, file, name, ids.shape) for name in names}
 
 
 def dataset_of(

@@ -40,19 +40,16 @@ def parse_label(name: str, value) -> float:
 
 def parse_number(name: str, value) -> float:
     """A number from a table or an attribute, NaN for missing; raises Rejected."""
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    if isinstance(value, str):
-        text = value.strip()
-        if text.lower() in MISSING:
-            return math.nan
-        value = text if "." in text else text.replace(",", ".", 1)
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    text = text.strip()
+    if text.lower() in MISSING:
+        return math.nan
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        number = float(text if "." in text else text.replace(",", ".", 1))
+    except ValueError:
         number = math.inf
-    if math.isinf(number) or isinstance(value, bool | np.bool_) or "_" in str(value):
-        raise Rejected(f"label not a number: {name} is {str(value)[:40]!r}")
+    if math.isinf(number) or "_" in text:
+        raise Rejected(f"label not a number: {name} is {text[:40]!r}")
     return number
 
 

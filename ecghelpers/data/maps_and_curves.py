@@ -1,7 +1,7 @@
 """The HDF5 results of one network: maps, perturbation curves and intervention effects."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from ..ecg import BEAT_SHAPE
 from ..files import provenance, remedy
 from ..paths import WEIGHTS
-from .hdf5 import created, dataset_of, opened, record_columns, texts, write_texts
+from .hdf5 import TEXT, created, dataset_of, opened, texts, write_texts
 
 MEAN = "against_mean"  # a group beside the maps
 # Further datasets of a network with a known readout.
@@ -62,31 +62,24 @@ def write_attributions(path: str | Path, content: Attributions) -> None:
 
 def read_attributions(path: str | Path, methods: Sequence[str] | None = None) -> Attributions:
     """Read ``attributions.h5``, or only the maps of some methods, with the details of all."""
-    with opened(path) as file:
-        _check_network(path, file)
-        beside = record_columns(path, file, ("prediction", "truth"))
-        shape = (len(beside["record_id"]), *BEAT_SHAPE)
-        stored = [name for name in file if name not in (*beside, *PLANTED, MEAN)]
-        chosen = [m for m in stored if methods is None or m in methods]
-        maps = {m: dataset_of(path, file, m, shape)[:] for m in chosen}
-        against_mean = {
-            m: dataset_of(path, file[MEAN], m, shape)[:]
-            for m in file.get(MEAN, ())
-            if methods is None or m in methods
-        }
+    with _reading(path) as (file, ids, values):
+        stored = [n for n in file if n not in ("record_id", "prediction", "truth", *PLANTED, MEAN)]
+        wanted = stored if methods is None else methods
         details = {name: dict(file[name].attrs) for name in stored}
         for row in details.values():
             row["parameters"] = json.loads(row["parameters"])
-        planted = {n: dataset_of(path, file, n, shape)[:] for n in PLANTED if n in file}
+        against_mean = [method for method in file.get(MEAN, ()) if method in wanted]
         return Attributions(
-            texts(beside["record_id"][:]),
-            beside["prediction"][:],
-            beside["truth"][:],
-            maps,
+            ids,
+            values("prediction"),
+            values("truth"),
+            {method: values(method, *BEAT_SHAPE) for method in stored if method in wanted},
             details,
             dict(file.attrs),
-            **planted,
-            against_mean=against_mean,
+            **{name: values(name, *BEAT_SHAPE) for name in PLANTED if name in file},
+            against_mean={
+                method: values(f"{MEAN}/{method}", *BEAT_SHAPE) for method in against_mean
+            },
         )
 
 
@@ -122,27 +115,20 @@ def write_perturbation(path: str | Path, content: Perturbation) -> None:
 
 def read_perturbation(path: str | Path) -> Perturbation:
     """Read ``perturbation.h5``."""
-    with opened(path) as file:
-        _check_network(path, file)
-        beside = record_columns(path, file, ("truth",))
-        points = dataset_of(path, file, "points", (None,))
-        records, columns = len(beside["record_id"]), file.attrs.get("columns", [])
-        shapes = {1: (records, len(points)), 3: (records, len(columns))}
+    with _reading(path) as (file, ids, values):
+        points = dataset_of(path, file, "points", (None,))[:]
+        columns = np.array(file.attrs.get("columns", []), int)
         names: list[str] = []
-        file.visit(lambda name: names.append(name) if name.endswith("/prediction") else None)
-        keys = {name: tuple(name.split("/")[:-1]) for name in names}
-        curves = {
-            key: dataset_of(path, file, name, shapes.get(len(key), ()))[:]
-            for name, key in keys.items()
-        }
+        file.visit(names.append)
+        keys = [tuple(n.split("/")[:-1]) for n in names if n.endswith("/prediction")]
         return Perturbation(
-            texts(beside["record_id"][:]),
-            beside["truth"][:],
-            points[:],
-            {key[0]: curve for key, curve in curves.items() if len(key) == 1},
+            ids,
+            values("truth"),
+            points,
+            {key[0]: values(f"{key[0]}/prediction", len(points)) for key in keys if len(key) == 1},
             dict(file.attrs),
-            {key: curve for key, curve in curves.items() if len(key) == 3},
-            np.array(columns, int),
+            {k: values(f"{'/'.join(k)}/prediction", len(columns)) for k in keys if len(k) == 3},
+            columns,
         )
 
 
@@ -177,16 +163,16 @@ def write_intervention(path: str | Path, content: Intervention) -> None:
 
 def read_intervention(path: str | Path) -> Intervention:
     """Read ``intervention.h5``."""
-    with opened(path) as file:
-        _check_network(path, file)
-        beside = record_columns(path, file, ("prediction",))
-        count, leads = len(beside["record_id"]), BEAT_SHAPE[0]
-        effects = {"effect": dataset_of(path, file, "effect", (count, None, leads, None))}
-        for name in ("effect_flat", "effect_mean"):
-            effects[name] = dataset_of(path, file, name, (count, leads, None))
-        ids = texts(beside.pop("record_id")[:])
-        rest = {name: dataset[:] for name, dataset in (beside | effects).items()}
-        return Intervention(ids, **rest, attributes=dict(file.attrs))
+    with _reading(path) as (file, ids, values):
+        leads = BEAT_SHAPE[0]
+        return Intervention(
+            ids,
+            values("prediction"),
+            values("effect", None, leads, None),
+            values("effect_flat", leads, None),
+            values("effect_mean", leads, None),
+            dict(file.attrs),
+        )
 
 
 @contextmanager
@@ -202,14 +188,22 @@ def _writing(path: str | Path, content) -> Iterator[h5py.File]:
         yield file
 
 
-def _check_network(path: str | Path, file: h5py.File) -> None:
-    """Raise ValueError if the network beside the file has been replaced since."""
-    network, about = Path(path).with_name(WEIGHTS), file.attrs.get("network")
-    if about and network.is_file() and about != _checksum(network):
-        raise ValueError(
-            f"{path} belongs to another network than {network.name} beside it, which has been "
-            f"replaced since; {remedy(path)}"
-        )
+@contextmanager
+def _reading(path: str | Path) -> Iterator[tuple[h5py.File, np.ndarray, Callable]]:
+    """The file, its record ids, and a function (name, *shape of a record) → the stored values.
+
+    Raises ValueError if the network beside the file has been replaced since.
+    """
+    network = Path(path).with_name(WEIGHTS)
+    with opened(path) as file:
+        about = file.attrs.get("network")
+        if about and network.is_file() and about != _checksum(network):
+            raise ValueError(
+                f"{path} belongs to another network than {network.name} beside it, which has been "
+                f"replaced since; {remedy(path)}"
+            )
+        ids = texts(dataset_of(path, file, "record_id", (None,), TEXT)[:])
+        yield file, ids, lambda name, *shape: dataset_of(path, file, name, (len(ids), *shape))[:]
 
 
 def _checksum(network: Path) -> str:

@@ -3,12 +3,11 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
-from itertools import compress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import h5py
 import numpy as np
+import pandas as pd
 
 from ..ecg import BEAT_SHAPE, FIDUCIALS, LEADS, SAMPLING_RATE_HZ, SPLITS, TARGETS
 from ..files import provenance, read_table, remedy
@@ -17,54 +16,21 @@ from ..runtime import generator
 from .hdf5 import TEXT, created, dataset_of, opened, texts, write_texts
 
 COLUMNS = {"targets": TARGETS, "fiducials": FIDUCIALS, "machine": TARGETS, "measured": TARGETS}
-WORDS = ("patient_id", "machine_program")
-PER_RECORD = ("record_id", "split", "targets", "fiducials")
+WORDS = ("record_id", "split", "patient_id", "machine_program")
 OPTIONAL = ("patient_id", "machine_program", "machine", "measured")
 LEAST_VALUES = 2  # different values of a target in each split
 ENOUGH_RECORDS = 40  # so that the smallest split gets two of them
 
 
-@dataclass
-class Block:
-    """Some measured records on their way into ``medians.h5``.
-
-    medians: (record, 12, 600) int16 µV. targets: (record, 7) and fiducials: (record, 6), NaN =
-    missing. rejected: (record id, reason) of unusable records. Per record, if the source has them:
-    patient_id and the rule that found it, "" if unknown; machine: (record, 7) the targets measured
-    by a program; measured: (record, 7) those measured here; digest: equal for equal recordings;
-    split, by default split_of its id.
-    """
-
-    record_id: list[str]
-    medians: np.ndarray
-    targets: np.ndarray
-    fiducials: np.ndarray
-    rejected: list[tuple[str, str]] = field(default_factory=list)
-    patient_id: list[str] = field(default_factory=list)
-    rule: list[str] = field(default_factory=list)
-    machine: np.ndarray | None = None
-    program: list[str] = field(default_factory=list)
-    measured: np.ndarray | None = None
-    digest: list[str] = field(default_factory=list)
-    split: list[str] = field(default_factory=list)
-
-    def kept(self, mask: np.ndarray) -> "Block":
-        """The records that a mask (record,) selects, with all of rejected."""
-        names = {each.name for each in fields(self)} - {"rejected"}
-        given = {n: v for n in names if (v := getattr(self, n)) is not None and len(v)}
-        changed = {
-            name: values[mask] if isinstance(values, np.ndarray) else list(compress(values, mask))
-            for name, values in given.items()
-        }
-        return replace(self, **changed)
-
-
 @dataclass(frozen=True)
 class Medians:
-    """The contents of ``medians.h5``: arrays as in Block, the split of every record, attributes.
+    """The contents of ``medians.h5``, or some records on their way into it.
 
-    patient_id: (record,) a number for each patient, "" if unknown; machine, measured: (record, 7)
-    and machine_program: (record,) text. Each is None if the file does not contain it.
+    medians: (record, 12, 600) int16 µV. targets: (record, 7) and fiducials: (record, 6), NaN =
+    missing. patient_id: (record,) text, in the file a running number, "" if unknown. machine and
+    measured: (record, 7) the targets measured by the machine and here; machine_program: (record,)
+    text. Each is None if unknown for all records. Before records are written also rule: (record,)
+    the origin of patient_id, and digest: (record,) equal for equal recordings.
     """
 
     record_id: np.ndarray
@@ -72,11 +38,18 @@ class Medians:
     medians: np.ndarray
     targets: np.ndarray
     fiducials: np.ndarray
-    attributes: dict
+    attributes: dict = field(default_factory=dict)
     patient_id: np.ndarray | None = None
     machine: np.ndarray | None = None
     machine_program: np.ndarray | None = None
     measured: np.ndarray | None = None
+    rule: np.ndarray | None = None
+    digest: np.ndarray | None = None
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything known per record."""
+        return {k: v for k, v in vars(self).items() if k != "attributes" and v is not None}
 
     @property
     def groups(self) -> np.ndarray:
@@ -94,11 +67,8 @@ class Medians:
 
         copied: False leaves the beats in place, as a LazyRows, which takes no memory.
         """
-        given = {name: getattr(self, name) for name in (*PER_RECORD, *OPTIONAL)}
-        rows = {name: values[chosen] for name, values in given.items() if values is not None}
-        if copied:
-            rows["medians"] = self.medians[chosen]
-        else:
+        rows = {k: v[chosen] for k, v in self.arrays.items() if copied or k != "medians"}
+        if not copied:
             rows["medians"] = LazyRows(self.medians, np.arange(len(self.medians))[chosen])
         return replace(self, **rows)
 
@@ -115,21 +85,18 @@ class Medians:
         parts = tuple(self.labelled(target, split, copied=False) for split in SPLITS)
         if all(len(np.unique(part.target(target))) >= LEAST_VALUES for part in parts):
             return parts
-        labelled, records = int(np.isfinite(self.target(target)).sum()), len(self.record_id)
-        if not labelled:
-            others = [name for name in TARGETS if np.isfinite(self.target(name)).any()]
+        known = [name for name in TARGETS if np.isfinite(self.target(name)).any()]
+        if target not in known:
             raise ValueError(
-                f"{target} is missing in all {records} records; known in some: "
-                f"{', '.join(others) or 'none'} (choose with --target)"
+                f"{target} is missing in all {len(self.record_id)} records; known in some: "
+                f"{', '.join(known) or 'none'} (choose with --target)"
             )
-        counts = ", ".join(
-            f"{len(part.record_id)} {part_name}"
-            for part, part_name in zip(parts, SPLITS, strict=True)
-        )
+        sizes = [len(part.record_id) for part in parts]
+        counts = ", ".join(f"{size} {split}" for size, split in zip(sizes, SPLITS, strict=True))
         raise ValueError(
-            f"{target} is known in {labelled} of {records} records: {counts}; each needs at least "
-            f"{LEAST_VALUES} with different values. A hash of the patient or record assigns them: "
-            f"use more records ({ENOUGH_RECORDS} are almost always enough)"
+            f"{target} is known in {sum(sizes)} of {len(self.record_id)} records: {counts}; each "
+            f"needs at least {LEAST_VALUES} with different values. A hash of the patient or record "
+            f"assigns them: use more records ({ENOUGH_RECORDS} are almost always enough)"
         )
 
 
@@ -144,42 +111,37 @@ def split_of(record_id: str, patient_id: str = "") -> str:
     return SPLITS[0] if fraction < 0.6 else SPLITS[1] if fraction < 0.8 else SPLITS[2]
 
 
-def write_medians(path: str | Path, blocks: Iterable[Block], records: int, **attributes) -> None:
-    """Write ``medians.h5`` from blocks of `records` records in total.
+def write_medians(path: str | Path, parts: Iterable[Medians], records: int, **attributes) -> None:
+    """Write ``medians.h5`` from parts with `records` records in total.
 
     attributes: at least ``source``; stored with sampling rate, leads and units. Of patients only a
     number is stored. Raises ValueError for a duplicate record id.
     """
     from ..measurement import LABELS_VERSION  # imports what readers of the file do not need
 
-    words: dict[str, list[str]] = {name: [] for name in ("record_id", "split", *WORDS)}
+    columns: dict[str, list] = {name: [] for name in (*WORDS, *COLUMNS)}
     with created(path) as file:
-        for block in blocks:
-            rows = slice(len(words["record_id"]), len(words["record_id"]) + len(block.record_id))
-            for name in ("medians", *COLUMNS):
-                values = getattr(block, name)
-                if values is None:
-                    continue
-                if name not in file:
-                    dtype = "int16" if name == "medians" else "float32"
-                    file.create_dataset(name, (records, *values.shape[1:]), dtype)
-                file[name][rows] = values
-            unknown = [""] * len(block.record_id)
-            patients = block.patient_id or unknown
-            words["record_id"] += block.record_id
-            words["split"] += block.split or map(split_of, block.record_id, patients)
-            words["patient_id"] += patients
-            words["machine_program"] += block.program or unknown
-        seen: set[str] = set()
-        if twice := [i for i in words["record_id"] if i in seen or seen.add(i)]:
-            raise ValueError(f"duplicate record id {twice[0]!r}; ids must differ")
-        words["patient_id"] = _numbered(words["patient_id"])
-        for name, values in words.items():
-            if name not in WORDS or any(values):
+        beats, row = file.create_dataset("medians", (records, *BEAT_SHAPE), "int16"), 0
+        for part in parts:
+            beats[row : row + len(part.record_id)] = part.medians
+            row += len(part.record_id)
+            for name, values in columns.items():
+                values.append(getattr(part, name))
+        stored = {name: np.concatenate(v) for name, v in columns.items() if v[0] is not None}
+        ids = pd.Series(stored["record_id"])
+        if ids.duplicated().any():
+            twice = ids[ids.duplicated()].iloc[0]
+            raise ValueError(f"duplicate record id {str(twice)!r}; ids must differ")
+        if "patient_id" in stored:  # in order of appearance, so that nothing of the id is stored
+            numbers = pd.factorize(pd.Series(stored["patient_id"]).replace("", None))[0] + 1
+            stored["patient_id"] = np.where(numbers > 0, numbers.astype(str), "")
+        by_machine = "machine" in stored and np.isfinite(stored["machine"]).any()
+        for name, values in stored.items():
+            if name in WORDS and (name not in OPTIONAL or (values != "").any()):
                 write_texts(file, name, values)
-        for name, columns in COLUMNS.items():
-            if name in file:
-                file[name].attrs["columns"] = list(columns)
+            if name in COLUMNS and (name not in OPTIONAL or by_machine):
+                file[name] = values.astype(np.float32)
+                file[name].attrs["columns"] = list(COLUMNS[name])
         file.attrs.update(
             sampling_rate=SAMPLING_RATE_HZ,
             leads=list(LEADS),
@@ -190,12 +152,6 @@ def write_medians(path: str | Path, blocks: Iterable[Block], records: int, **att
         )
 
 
-def _numbered(patients: list[str]) -> list[str]:
-    """A number for each patient in order of appearance, so that nothing of the id is stored."""
-    numbers = {who: str(n) for n, who in enumerate(dict.fromkeys(filter(None, patients)), 1)}
-    return [numbers.get(who, "") for who in patients]
-
-
 def read_medians(path: str | Path, mapped: bool = False) -> Medians:
     """Read ``medians.h5``. Raises ValueError naming a missing dataset or a wrong shape.
 
@@ -203,37 +159,28 @@ def read_medians(path: str | Path, mapped: bool = False) -> Medians:
     little memory.
     """
     with opened(path) as file:
-        held = _checked_medians(path, file)
-        beats = held["medians"]
+        beats = dataset_of(path, file, "medians", (None, *BEAT_SHAPE))
+        if beats.dtype != np.int16:
+            raise ValueError(f"{path}: 'medians' is {beats.dtype}; allowed: int16, in µV")
         place = beats.id.get_offset() if mapped else None  # None for chunked data as well
-        arrays = {name: held[name][:] for name in COLUMNS if name in held}
-        arrays["medians"] = (
-            beats[:]
-            if place is None
-            else np.memmap(path, beats.dtype, "r", offset=place, shape=beats.shape)
-        )
-        ids, split = texts(held["record_id"][:]), texts(held["split"][:])
-        if unknown := set(split) - set(SPLITS):
+        if place is None:
+            held = {"medians": beats[:]}
+        else:
+            held = {"medians": np.memmap(path, beats.dtype, "r", place, beats.shape)}
+        for name in (*WORDS, *COLUMNS):
+            if name in OPTIONAL and name not in file:
+                continue
+            if name in WORDS:
+                held[name] = texts(dataset_of(path, file, name, (len(beats),), TEXT)[:])
+                continue
+            columns = list(COLUMNS[name])
+            dataset = dataset_of(path, file, name, (len(beats), len(columns)))
+            if (stored := list(texts(dataset.attrs.get("columns", [])))) != columns:
+                raise ValueError(f"{path}: {name!r} has columns {stored}; allowed: {columns}")
+            held[name] = dataset[:]
+        if unknown := set(held["split"]) - set(SPLITS):
             raise ValueError(f"{path}: split {min(unknown)!r}; allowed: {', '.join(SPLITS)}")
-        arrays |= {name: texts(held[name][:]) for name in WORDS if name in held}
-        return Medians(ids, split, **arrays, attributes=dict(file.attrs))
-
-
-def _checked_medians(path: str | Path, file: h5py.File) -> dict[str, h5py.Dataset]:
-    """The datasets of ``medians.h5``, after checking all but the values."""
-    beats = dataset_of(path, file, "medians", (None, *BEAT_SHAPE))
-    if beats.dtype != np.int16:
-        raise ValueError(f"{path}: 'medians' is {beats.dtype}; allowed: int16, in µV")
-    held = {"medians": beats}
-    for name in (*PER_RECORD, *(name for name in OPTIONAL if name in file)):
-        if name not in COLUMNS:
-            held[name] = dataset_of(path, file, name, (len(beats),), TEXT)
-            continue
-        columns = list(COLUMNS[name])
-        held[name] = dataset_of(path, file, name, (len(beats), len(columns)))
-        if (stored := list(texts(held[name].attrs.get("columns", [])))) != columns:
-            raise ValueError(f"{path}: {name!r} has columns {stored}; allowed: {columns}")
-    return held
+        return Medians(**held, attributes=dict(file.attrs))
 
 
 def choose_records(
@@ -243,7 +190,7 @@ def choose_records(
     seed: int,
     *,
     complete_first: bool = False,
-    table: "pandas.DataFrame | None" = None,  # noqa: F821
+    table: pd.DataFrame | None = None,
 ) -> Medians:
     """Test records with a known target, in an order that depends on seed and record id only.
 
@@ -274,10 +221,8 @@ def is_complete(data: Medians) -> np.ndarray:
     return known[:, known.any(axis=0)].all(axis=1)
 
 
-def events(data: Medians) -> "pandas.DataFrame":  # noqa: F821
+def events(data: Medians) -> pd.DataFrame:
     """A row per record: its id and split, every target and fiducial, and whether all are known."""
-    import pandas as pd  # not needed for reading medians.h5
-
     numbers = np.hstack([data.targets, data.fiducials])
     table = pd.DataFrame(numbers, columns=[*TARGETS, *FIDUCIALS])
     table.insert(0, "record_id", data.record_id)
@@ -285,7 +230,7 @@ def events(data: Medians) -> "pandas.DataFrame":  # noqa: F821
     return table.assign(complete=is_complete(data))
 
 
-def read_events(path: str | Path) -> "pandas.DataFrame":  # noqa: F821
+def read_events(path: str | Path) -> pd.DataFrame:
     """Read ``events.csv``, as ``events`` makes it. Raises ValueError for another table."""
     table = read_table(path, ("record_id", "split", "complete"), (*TARGETS, *FIDUCIALS))
     if table["complete"].dtype != bool:

@@ -1,21 +1,19 @@
 """One record from any source, its measurement, and blocks of records."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 
 from ..ecg import BEAT_SHAPE, INDEPENDENT_LEADS, LEADS, TARGETS
-from ..measurement import Measurement, measure, measure_median
+from ..measurement import Measurement, measure, measure_many, measure_median
 from .checks import Rejected, as_int16
 from .labels import LABELS
-from .medians import Block
+from .medians import Medians, split_of
 from .recording import Recording
 
 UNKNOWN_RR_MS = 1000  # assumed when searching for waves in a beat without a known rate
-Item = TypeVar("Item")
 
 
 def _unknown() -> np.ndarray:
@@ -27,8 +25,9 @@ class Reading:
     """A record as it goes into ``medians.h5``.
 
     median: (12, 600) int16 µV. labels: (13,) in the order of labels.LABELS, NaN = missing. patient
-    and rule: the patient's id and its origin, both "" if unknown. machine and own: (7,) the targets
-    measured by the file's program and by us, NaN if unknown. digest: equal for equal recordings.
+    and rule: the patient's id and its origin, both "" if unknown. machine and measured: (7,) the
+    targets measured by the file's program and by us, NaN if unknown. digest: equal for equal
+    recordings.
     """
 
     median: np.ndarray
@@ -37,7 +36,7 @@ class Reading:
     rule: str = ""
     machine: np.ndarray = field(default_factory=_unknown)
     program: str = ""
-    own: np.ndarray = field(default_factory=_unknown)
+    measured: np.ndarray = field(default_factory=_unknown)
     digest: str = ""
 
 
@@ -55,7 +54,7 @@ def reading_of(measurement: Measurement) -> Reading:
         raise Rejected(f"not measurable: {reason}")
     values = measurement.targets | measurement.fiducials
     labels = np.array([values[name] for name in LABELS], np.float32)
-    return Reading(as_int16(measurement.median_uv), labels, own=labels[: len(TARGETS)])
+    return Reading(as_int16(measurement.median_uv), labels, measured=labels[: len(TARGETS)])
 
 
 def measured(recording: Recording) -> Measurement:
@@ -63,75 +62,62 @@ def measured(recording: Recording) -> Measurement:
 
     The rate of a median beat is the machine's, or missing.
     """
-    if recording.ecg_uv is None:
-        return _measured_beat(recording.median_uv, recording.targets["VentRate"])
     try:
-        return measure(recording.ecg_uv, recording.rate_hz)
-    except ValueError as error:
-        raise Rejected(f"not measurable: {error}") from None
-
-
-def _measured_beat(median_uv: np.ndarray, rate: float) -> Measurement:
-    """Measure a median beat (12, 600) at a rate in beats/min, NaN if unknown."""
-    rr_ms = 60000 / rate if np.isfinite(rate) else UNKNOWN_RR_MS
-    try:
-        beat, targets, *rest = measure_median(median_uv.astype(float), rr_ms)
+        if recording.ecg_uv is not None:
+            return measure(recording.ecg_uv, recording.rate_hz)
+        rate = recording.targets["VentRate"]
+        rr_ms = 60000 / rate if np.isfinite(rate) else UNKNOWN_RR_MS
+        beat, targets, *rest = measure_median(recording.median_uv.astype(float), rr_ms)
+        return Measurement(beat, targets | {"VentRate": rate}, *rest, 0, 0)
     except (ValueError, IndexError, ZeroDivisionError) as error:
         raise Rejected(f"not measurable: {error}") from None
-    return Measurement(beat, targets | {"VentRate": float(rate)}, *rest, 0, 0)
 
 
-def own_targets(recording: Recording) -> np.ndarray:
-    """(7,) our targets of a recording, NaN if it cannot be measured."""
+def measured_labels(recording: Recording) -> np.ndarray:
+    """(13,) our labels of a recording, NaN if it cannot be measured."""
     try:
-        return reading_of(measured(recording)).own
+        return reading_of(measured(recording)).labels
     except Rejected:
-        return _unknown()
+        return np.full(len(LABELS), np.nan, np.float32)
 
 
-def filled(median_uv: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Labels (13,), the missing ones measured on the median beat (12, 600) if possible."""
-    if not np.isnan(labels).any():
-        return labels
-    try:
-        found = reading_of(_measured_beat(median_uv, labels[LABELS.index("VentRate")])).labels
-    except Rejected:
-        return labels
-    return np.where(np.isnan(labels), found, labels)
-
-
-def attempted(read: Callable[[Item], Reading], item: Item) -> Reading | Rejected:
-    """The record of an item, or the reason why it is rejected."""
-    try:
-        return read(item)
-    except Rejected as reason:
-        return reason
+def measured_readings(ecgs_uv: np.ndarray, sampling_rate: float) -> list[Reading | Rejected]:
+    """The measured record, or the reason why there is none, of each ECG (8 or 12, time) in µV."""
+    found: list[Reading | Rejected] = []
+    for measurement in measure_many(ecgs_uv, sampling_rate):
+        try:
+            found.append(reading_of(measurement))
+        except Rejected as reason:
+            found.append(reason)
+    return found
 
 
 def block_of(
-    record_id: Sequence[str], results: Iterable[Reading | Rejected], by_machine: bool = False
-) -> Block:
-    """The results of ``attempted`` for some records. by_machine: keep the machine's values too."""
-    found = list(zip(record_id, results, strict=True))
-    ids = [record for record, result in found if isinstance(result, Reading)]
-    readings = [result for _, result in found if isinstance(result, Reading)]
-    rejected = [(record, str(result)) for record, result in found if isinstance(result, Rejected)]
+    record_id: Sequence[str], results: Iterable[Reading | Rejected]
+) -> tuple[Medians, list[tuple[str, str]]]:
+    """Those of some records that were read, and (record id, reason) of the rejected ones."""
+    found = dict(zip(record_id, results, strict=True))
+    readings = {i: result for i, result in found.items() if isinstance(result, Reading)}
+    rejected = [(i, str(result)) for i, result in found.items() if isinstance(result, Rejected)]
 
-    def table(name: str, shape: tuple, dtype: type = np.float32) -> np.ndarray:
-        return np.array([getattr(r, name) for r in readings], dtype).reshape(-1, *shape)
+    def column(name: str, dtype: type = str, shape: tuple = ()) -> np.ndarray:
+        values = [getattr(reading, name) for reading in readings.values()]
+        return np.array(values, dtype).reshape(-1, *shape)
 
-    labels = table("labels", (len(LABELS),))
-    targets = (len(TARGETS),)
-    return Block(
-        ids,
-        table("median", BEAT_SHAPE, np.int16),
+    labels = column("labels", np.float32, (len(LABELS),))
+    targets = (np.float32, (len(TARGETS),))
+    patients = column("patient")
+    records = Medians(
+        np.array(list(readings), str),
+        np.array(list(map(split_of, readings, patients)), str),
+        column("median", np.int16, BEAT_SHAPE),
         labels[:, : len(TARGETS)],
         labels[:, len(TARGETS) :],
-        rejected,
-        patient_id=[r.patient for r in readings],
-        rule=[r.rule for r in readings],
-        machine=table("machine", targets) if by_machine else None,
-        program=[r.program for r in readings],
-        measured=table("own", targets) if by_machine else None,
-        digest=[r.digest for r in readings if r.digest],
+        patient_id=patients,
+        machine=column("machine", *targets),
+        machine_program=column("program"),
+        measured=column("measured", *targets),
+        rule=column("rule"),
+        digest=column("digest"),
     )
+    return records, rejected

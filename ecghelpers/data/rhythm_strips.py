@@ -1,6 +1,5 @@
 """Rhythm strips: 10 s of leads II and V5 behind the median beats of displayed records."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,26 +47,20 @@ def keep_strips(source: Source, data: Medians, path: str | Path, seed: int) -> d
     test = data.subset(data.split == "test")
     draw = [generator(seed, "choice", record).random() for record in test.record_id]
     strips = {}
-    for row in np.lexsort((draw, ~is_complete(test)))[:KEPT]:
+    for record in test.record_id[np.lexsort((draw, ~is_complete(test)))[:KEPT]]:
         try:
-            recording = source.recording(test.record_id[row])
+            recording = source.recording(record)
         except ValueError:  # a file that was removed meanwhile
             continue
-        if recording is None:
-            continue
-        strips[str(test.record_id[row])] = strip_of(recording, SAMPLING_RATE_HZ)
-    write_strips(path, strips)
-    return strips
-
-
-def write_strips(path: str | Path, strips: Mapping[str, Strip]) -> None:
-    """Write ``strips.h5``: record ids, and a dataset with its rate for each record."""
+        if recording is not None:
+            strips[record] = strip_of(recording, SAMPLING_RATE_HZ)
     with created(path) as file:
         write_texts(file, "record_id", strips)
         file.attrs["leads"], file.attrs["units"] = list(STRIP_LEADS), "µV"
         for number, strip in enumerate(strips.values()):
-            file.create_dataset(f"strips/{number}", data=strip.leads_uv)
+            file[f"strips/{number}"] = strip.leads_uv
             file[f"strips/{number}"].attrs["rate"] = strip.rate
+    return strips
 
 
 def read_strips(path: str | Path) -> dict[str, Strip]:

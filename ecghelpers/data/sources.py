@@ -4,28 +4,128 @@ FileSource is a build.Source: numbered blocks of the records in the order of the
 interrupted import can resume.
 """
 
+import contextlib
 import hashlib
+import os
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from itertools import chain, starmap
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import NamedTuple
 
 import numpy as np
 
-from ..ecg import INDEPENDENT_LEADS, LEADS
+from ..ecg import INDEPENDENT_LEADS, LEADS, SAMPLING_RATE_HZ, TARGETS
 from ..files import directory_digest
 from ..measurement.filters import to_500_hz
 from ..validation import check_choice
-from . import exports, ge12sl, hdf5_folder
-from .checks import Rejected
-from .folder import Entry
-from .labels import check_order
-from .medians import Block
-from .parallel import PART, gather, processors, submit
-from .reading import Reading, attempted, block_of, filled
+from . import tables
+from .checks import Rejected, as_int16, bad_id, check_signal, read_bytes
+from .folder import Entry, ids_from_paths, list_files, settle_ids
+from .labels import check_order, label_row, parse_label
+from .medians import Medians
+from .parallel import in_parts
+from .readers import ge12sl, read_member, read_source, zip_members
+from .reading import Reading, block_of, digest_of, measured, measured_labels, reading_of
+from .recording import GE_12SL, Recording, Source
 
-READERS = {"files": exports, "12sl": ge12sl, "hdf5": hdf5_folder, "wfdb": exports}
+LABELS_OF = ("measured", "12sl")
+GIVEN = "given"  # labels of the sources 12sl and hdf5: those of the table or the file
+# Files that data sets have beside their ECGs; they are skipped silently.
+BESIDE = ("records", "sha256sums.txt", "license.txt", "license", "readme.md", "readme.txt")
+BESIDE += (tables.FEATURES, *tables.PATIENT_TABLES)
+IN_TABLE = "the label table"
+
+
+def index_files(folder: str | Path) -> list[Entry]:
+    """All files of a folder and its subfolders that may contain an ECG, sorted by record id.
+
+    Signal and annotation files of WFDB records belong to their headers and are no entries.
+    """
+    entries = [e for e in list_files(folder, deep=True) if not _is_beside(e.path)]
+    entries = [part for entry in entries for part in _members(entry)]
+    paths = {(e.full_path).lower() for e in entries}
+    headers = {path[:-4] for path in paths if path.endswith(".hea")}
+    kept = [e for e in entries if not _is_companion(e.full_path.lower(), headers)]
+    if not kept:
+        raise ValueError(f"source_path {folder} contains no ECG file; give the folder of them")
+    named = ids_from_paths(kept, folder)
+    return settle_ids(_with_tables(named, folder), partial(unicodedata.normalize, "NFC"))
+
+
+def _is_beside(path: str) -> bool:
+    return os.path.basename(path).lower() in BESIDE
+
+
+def _is_companion(path: str, headers: set[str]) -> bool:
+    """Whether a file belongs to a WFDB header: a.dat, a.atr, and a.mat of a.hea or a.mat.hea."""
+    return not path.endswith(".hea") and (path in headers or os.path.splitext(path)[0] in headers)
+
+
+def _members(entry: Entry) -> list[Entry]:
+    """The files in a ZIP file; any other file unchanged."""
+    if entry.reason or not entry.path.lower().endswith(".zip"):
+        return [entry]
+    try:
+        names = zip_members(entry.path)
+    except Rejected as reason:
+        return [replace(entry, reason=str(reason))]
+    if not names:
+        return [replace(entry, reason="empty: a ZIP file without files")]
+    return [replace(entry, member=name) for name in names if not _is_beside(name)]
+
+
+def _with_tables(entries: list[Entry], folder: str | Path) -> list[Entry]:
+    """Add patients and 12SL's features from the tables of data sets."""
+    patients = tables.tables_beside(folder)
+    places = [p / sub / tables.FEATURES for p in tables.above(folder) for sub in ("", "features")]
+    features = next((tables.read_features(p) for p in places if p.is_file()), {})
+    found = []
+    for entry in entries:
+        who, rule = tables.patient_of(entry.full_path, patients)
+        key = tables.id_key(PurePath(entry.full_path).stem.removesuffix("_medians"))
+        found.append(replace(entry, patient=who, rule=rule, machine=features.get(key)))
+    return found
+
+
+def index_12sl(folder: str | Path, labels_path: str | Path) -> list[Entry]:
+    """All records of a folder of CSV files and a label table, sorted by id.
+
+    Files are found by listing the folder: no id of the table becomes a path.
+    """
+    table, patients = tables.read_label_table(labels_path)
+    entries, used = [], set()
+    for entry in list_files(folder, (".csv",)):
+        if os.path.realpath(entry.path) == os.path.realpath(labels_path):
+            continue
+        key = tables.id_key(entry.record_id)
+        used.add(key)
+        labels = table.get(key, "no label row: this id is not in the label table")
+        given = {"reason" if isinstance(labels, str) else "machine": labels}
+        who = patients.get(key, "")
+        entries.append(replace(entry, **given, patient=who, rule=IN_TABLE if who else ""))
+    no_file = "no file: this id is in the label table, but not in the folder"
+    for key in table.keys() - used:
+        why = table[key] if isinstance(table[key], str) else no_file
+        entries.append(Entry(key, "", reason=bad_id(key) or why))
+    return settle_ids(entries, tables.id_key)
+
+
+class Kind(NamedTuple):
+    """A source of files: how its records are found and read; labels: the only choice, if any."""
+
+    index: Callable[..., list[Entry]]
+    read: Callable[[Source], Recording] = read_source
+    labels: str = ""
+
+
+READERS = {
+    "files": Kind(index_files),
+    "12sl": Kind(index_12sl, ge12sl.read, GIVEN),
+    "hdf5": Kind(lambda folder: settle_ids(list_files(folder, (".h5", ".hdf5"))), labels=GIVEN),
+    "wfdb": Kind(index_files),
+}
 
 
 class FileSource:
@@ -47,89 +147,144 @@ class FileSource:
         labels: str = "measured",
     ):
         self.name = check_choice("source", name, READERS)
-        reader = READERS[name]
-        self._read: Callable[[Entry], Reading] = reader.read
-        if reader is exports:
-            check_choice("labels", labels, exports.LABELS_OF)
-            self._read = partial(exports.read, labels=labels)
-        self.entries = reader.index(path, labels_path)
+        self.kind = READERS[name]
+        if name == "12sl" and not labels_path:
+            raise ValueError("source 12sl needs labels_path, the table with the 12SL labels")
+        if name != "12sl" and labels_path:
+            raise ValueError(f"source {name} reads labels from its files; leave labels_path empty")
+        self.entries = self.kind.index(path, *([labels_path] if labels_path else []))
+        self.labels = self.kind.labels or check_choice("labels", labels, LABELS_OF)
         self.measure_missing = bool(measure_missing)
-        self.by_machine = reader is not hdf5_folder  # whose labels name no program
+        self.attributes = {"measure_missing": self.measure_missing, "labels": labels}
+        entries = hashlib.sha256(repr(self.entries).encode(errors="backslashreplace")).hexdigest()
         self.settings = {
             "records": len(self.entries),
             "block_size": self.block_size,
-            "measure_missing": self.measure_missing,
-            "labels": labels,
-            "files": f"{directory_digest(path)}; {_fingerprint(self.entries)}",
+            "files": f"{directory_digest(path)}; {entries}",
+            **self.attributes,
         }
-        self.attributes = {"measure_missing": self.measure_missing, "labels": labels}
-
-    @property
-    def record_ids(self) -> list[str]:
-        """Ids of all records, including those that turn out to be unusable."""
-        return [entry.record_id for entry in self.entries]
 
     @property
     def block_count(self) -> int:
         return -(-len(self.entries) // self.block_size)
 
-    def block(self, number: int) -> Block:
-        """The number-th block; processes read it if there are several blocks."""
-        first = number * self.block_size
-        entries = self.entries[first : first + self.block_size]
-        starts = range(0, len(entries), PART)
-        jobs = [(self._read, entries[s : s + PART], self.measure_missing) for s in starts]
-        alone = self.block_count == 1 or processors() == 1
-        parts = starmap(read_entries, jobs) if alone else gather(submit(read_entries, jobs))
-        ids = [entry.record_id for entry in entries]
-        return block_of(ids, chain.from_iterable(parts), self.by_machine)
+    def block(self, number: int) -> tuple[Medians, list[tuple[str, str]]]:
+        """The records of the number-th block, and (record id, reason) of the rejected ones."""
+        entries = self.entries[number * self.block_size : (number + 1) * self.block_size]
+        results = in_parts(read_entries, entries, self.kind.read, self.labels, self.measure_missing)
+        return block_of([entry.record_id for entry in entries], results)
 
     def recording(self, record_id: str) -> np.ndarray | None:
         """The whole ECG of a record: (8, time) in µV at 500 Hz, leads as INDEPENDENT_LEADS.
 
         None if the source contains its median beat only. Raises ValueError if it cannot be read.
         """
-        if READERS[self.name] is not exports:
-            return None
         entry = next(entry for entry in self.entries if entry.record_id == record_id)
-        recording = exports.recording_of(entry)
+        recording = recording_of(entry, self.kind.read)
         if recording.ecg_uv is None:
             return None
         eight = recording.ecg_uv[[LEADS.index(lead) for lead in INDEPENDENT_LEADS]]
         return to_500_hz(eight, recording.rate_hz)
 
 
-def read_entries(
-    read: Callable[[Entry], Reading], entries: list[Entry], measure_missing: bool
-) -> list[Reading | Rejected]:
-    """Each record, or the reason why it is rejected, in the order of the entries."""
-    return [attempted(partial(_read_entry, read, measure_missing), entry) for entry in entries]
-
-
-def _read_entry(read: Callable[[Entry], Reading], measure_missing: bool, entry: Entry) -> Reading:
-    """One record; raises Rejected for any fault.
+def read_entries(entries: list[Entry], *how) -> list[Reading | Rejected]:
+    """Each record, or the reason why it is rejected. how: the further arguments of read.
 
     A damaged file can raise any error, whose message could contain patient data.
     """
+    found: list[Reading | Rejected] = []
+    for entry in entries:
+        try:
+            found.append(read(entry, *how))
+        except Rejected as reason:
+            found.append(reason)
+        except MemoryError:
+            raise
+        except Exception as error:
+            found.append(Rejected(f"unreadable: {type(error).__name__}"))
+    return found
+
+
+def recording_of(entry: Entry, reader: Callable[[Source], Recording]) -> Recording:
+    """The recording of an entry; a table's values of a 12SL median beat are the machine's."""
+    path = PurePath(entry.full_path)
+    if entry.member:
+        within = PurePath(entry.member).parent
+        data = read_member(entry.path, entry.member)
+        beside = lambda name: read_member(entry.path, str(within / name))  # noqa: E731
+    else:
+        data = read_bytes(entry.path)
+        beside = lambda name: read_bytes(path.parent / name)  # noqa: E731
+    recording = reader(Source(path.name, data, beside, entry.full_path))
+    if recording.ecg_uv is None and entry.machine and recording.program == GE_12SL:
+        return replace(recording, machine=entry.machine)
+    return recording
+
+
+def read(
+    entry: Entry, reader: Callable[[Source], Recording], labels: str, measure_missing: bool
+) -> Reading:
+    """One record; raises Rejected.
+
+    labels: ``measured`` here on the recording; GIVEN: those of the file or its table, with its
+    median beat; ``12sl``: the same, if 12SL made them.
+    """
     if entry.reason:
         raise Rejected(entry.reason)
-    try:
-        reading = read(entry)
-        check_order(reading.labels)
-    except (Rejected, MemoryError):
-        raise
-    except Exception as error:
-        raise Rejected(f"unreadable: {type(error).__name__}") from None
-    if measure_missing:
-        return replace(reading, labels=filled(reading.median, reading.labels))
-    return reading
+    recording = recording_of(entry, reader)
+    whole = recording.ecg_uv is not None
+    signal_uv = recording.ecg_uv if whole else recording.median_uv
+    check_signal(signal_uv, recording.rate_hz if whole else SAMPLING_RATE_HZ)
+    if labels == "measured":
+        reading = reading_of(measured(recording))
+    else:
+        if labels == "12sl":
+            _check_12sl(recording)
+        if recording.median_uv is None:
+            raise Rejected("no medians: the file contains no median beat")
+        reading = Reading(as_int16(recording.median_uv), label_row(recording.machine))
+        if recording.program:
+            reading = replace(reading, measured=measured_labels(recording)[: len(TARGETS)])
+    check_order(reading.labels)
+    if measure_missing and np.isnan(reading.labels).any():
+        reading = replace(reading, labels=_filled(reading))
+    who, rule = entry.patient, entry.rule
+    if rule not in tables.PATIENT_TABLES and (in_file := tables.patient_key(recording.patient)):
+        who, rule = in_file, tables.IN_FILE
+    return replace(
+        reading,
+        patient=who,
+        rule=rule,
+        machine=_machine(recording) if recording.program else reading.machine,
+        program=recording.program,
+        digest=digest_of(signal_uv),
+    )
 
 
-def _fingerprint(entries: list[Entry]) -> str:
-    """A digest that changes with the records, their labels, patients and reasons."""
-    digest = hashlib.sha256()
-    for entry in entries:
-        labels = b"" if entry.labels is None else entry.labels.tobytes()
-        described = (entry.record_id, entry.reason, labels, entry.patient, entry.machine)
-        digest.update(repr(described).encode())
-    return digest.hexdigest()
+def _check_12sl(recording: Recording) -> None:
+    """Raise Rejected unless a file contains a median beat and values of 12SL."""
+    why = ""
+    if "12SL" not in recording.program:
+        why = f"measured by {recording.program or 'no program'}"
+    elif recording.median_uv is None:
+        why = "the file contains no median beat"
+    elif not np.isfinite(list(recording.targets.values())).any():
+        why = f"no values beside the median beat; of PTB-XL+ put {tables.FEATURES} into the folder"
+    if why:
+        raise Rejected(f"no labels of 12SL: {why}; or use labels: measured")
+
+
+def _filled(reading: Reading) -> np.ndarray:
+    """(13,) the labels, the missing ones measured on the median beat if possible."""
+    machine = {"VentRate": reading.labels[0]}
+    beat = Recording("", None, median_uv=reading.median, machine=machine)
+    return np.where(np.isnan(reading.labels), measured_labels(beat), reading.labels)
+
+
+def _machine(recording: Recording) -> np.ndarray:
+    """(7,) the machine's targets; impossible values count as missing."""
+    row = np.full(len(TARGETS), np.nan, np.float32)
+    for place, (name, value) in enumerate(recording.targets.items()):
+        with contextlib.suppress(Rejected):
+            row[place] = parse_label(name, value)
+    return row

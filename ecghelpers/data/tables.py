@@ -1,12 +1,12 @@
 """Tables beside records: 12SL's labels, PTB-XL+'s features, and patients."""
 
 import csv
+import io
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-import numpy as np
 import pandas as pd
 
 from ..ecg import MS_PER_SAMPLE, TARGETS
@@ -16,7 +16,6 @@ from .labels import LABELS, MISSING, RATE_COLUMN, check_sampling_rate, label_row
 ID_COLUMN = "patid"
 PATIENT_COLUMN = "patient_id"
 DELIMITERS = ";\t,"
-LONGEST_ROW = 100_000  # characters
 HEADER_WITHIN = 10  # lines: a title or a spreadsheet's "sep=;" may precede it
 PLACEHOLDER = re.compile(r"x+|0{2,}|[\W_]+|anonym\w*|unknown|deidentified", re.IGNORECASE)
 # Tables of patients: name → the columns that name records, the one that names patients.
@@ -62,30 +61,54 @@ def patient_key(text: str) -> str:
     return shown_id(id_key(plain))
 
 
-def read_table(path: str | Path, id_columns: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """The column names and the rows of a table, as text.
+def read_table(path: str | Path, id_columns: Sequence[str], wanted: Sequence[str]) -> pd.DataFrame:
+    """Those columns of a text table that are wanted and exist, as text, and its faulty rows.
 
-    The heading is the first row that has one of id_columns, in any case, or else the first row.
-    Empty rows are left out. Raises ValueError for a file that is no text.
+    The heading is the first row that has one of id_columns, or else the first row; an exact name
+    wins over another case. Column ``fault``: why a row has too many or too few cells, or "". Raises
+    ValueError for a file that is no table, or has a wanted column twice.
     """
     try:
         with open(path, "rb") as file:
             encoding = text_encoding(file.read(4))
-        text = Path(path).read_text(encoding=encoding, errors="surrogateescape")
-        lines = [line[:LONGEST_ROW] for line in text.split("\n")]
-        headings = [_cells(line) for line in lines[:HEADER_WITHIN]]
-        named = (n for n, cells in enumerate(headings) if set(_folded(cells)) & set(id_columns))
+        lines = Path(path).read_text(encoding=encoding, errors="surrogateescape").split("\n")
+        cells = [_cells(line) for line in lines[:HEADER_WITHIN]]
+        named = (n for n, row in enumerate(cells) if {c.casefold() for c in row} & set(id_columns))
         start = next(named, 0)
-        names = headings[start]
-        while names and not names[-1]:
-            names.pop()
-        body = [f"{line}\n" for line in lines[start + 1 :]]
-        if sum(line.count('"') for line in body) % 2:  # an unclosed quote would swallow the rest
-            body = [line.replace('"', "") for line in body]
-        rows = list(csv.reader(body, delimiter=_delimiter(lines[start])))
-    except (UnicodeError, csv.Error) as error:
+        names = pd.Series(cells[start], dtype=str).str.strip()
+        width = len(names)
+        text = "\n".join(lines[start:])
+        table = pd.read_csv(
+            io.StringIO(text),
+            sep=_delimiter(lines[start]),
+            header=None,
+            names=range(width + 1),
+            dtype=str,
+            keep_default_na=False,
+            engine="python",
+            on_bad_lines=lambda row: [*row[:width], "".join(row[width:])],
+            # an unclosed quote would swallow the rest
+            quoting=csv.QUOTE_NONE if text.count('"') % 2 else csv.QUOTE_MINIMAL,
+        )
+    except (UnicodeError, csv.Error, ValueError) as error:
         raise ValueError(f"{path} is no readable table ({one_line(error)})") from None
-    return names, [row for row in rows if any(map(str.strip, row))] if names else []
+    table = table.iloc[1:].apply(lambda column: column.str.strip())
+    table = table[table.fillna("").ne("").any(axis=1)]
+    fault = pd.Series("", table.index)
+    filled = table.notna().sum(axis=1).astype(str)
+    fault[table[width - 1].isna()] = "label row truncated: " + filled + f" of {width} cells"
+    fault[table[width].fillna("") != ""] = f"label row too long: more than {width} cells"
+    found = {}
+    for column in wanted:
+        exact, folded = names == column, names.str.casefold() == column.casefold()
+        places = names.index[exact if exact.any() else folded]
+        if len(places) > 1:
+            raise ValueError(f"{path} has {len(places)} columns {column!r}; rename all but one")
+        if len(places):
+            found[column] = table[places[0]].fillna("")
+    result = pd.DataFrame(found | {"fault": fault}, table.index)
+    result.attrs["heading"] = ", ".join(map(shown_id, names[:8])) or "none"
+    return result
 
 
 def _delimiter(line: str) -> str:
@@ -93,31 +116,13 @@ def _delimiter(line: str) -> str:
 
 
 def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in next(csv.reader([line], delimiter=_delimiter(line)), [])]
+    """The cells of a line, without empty ones at its end."""
+    delimiter = _delimiter(line)
+    return next(csv.reader([line.rstrip(f"{delimiter} ")], delimiter=delimiter), [""]) or [""]
 
 
-def _folded(names: Sequence[str]) -> list[str]:
-    return [name.casefold() for name in names]
-
-
-def _columns(path: str | Path, names: list[str], wanted: Iterable[str]) -> dict[str, int]:
-    """The positions of those wanted columns that exist; an exact name wins over another case.
-
-    Raises ValueError for a column that occurs twice.
-    """
-    places = {}
-    for column in wanted:
-        found = [i for i, name in enumerate(names) if name == column]
-        found = found or [i for i, n in enumerate(names) if n.casefold() == column.casefold()]
-        if len(found) > 1:
-            raise ValueError(f"{path} has {len(found)} columns {column!r}; rename all but one")
-        if found:
-            places[column] = found[0]
-    return places
-
-
-def read_label_table(path: str | Path) -> tuple[dict[str, np.ndarray | str], dict[str, str]]:
-    """A 12SL table by id_key: labels (13,) or the reason why a row is unusable; known patients.
+def read_label_table(path: str | Path) -> tuple[dict[str, dict | str], dict[str, str]]:
+    """A 12SL table by id_key: values under LABELS, or why a row is unusable; known patients.
 
     Columns are found by name, in any order and case. Raises FileNotFoundError or ValueError if the
     table cannot be used.
@@ -125,32 +130,27 @@ def read_label_table(path: str | Path) -> tuple[dict[str, np.ndarray | str], dic
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"labels_path {path} is no file; give the 12SL label table")
-    names, rows = read_table(path, (ID_COLUMN,))
-    places = _columns(path, names, (ID_COLUMN, PATIENT_COLUMN, RATE_COLUMN, *LABELS))
-    if ID_COLUMN not in places or not places.keys() & TARGETS.keys():
+    table = read_table(path, (ID_COLUMN,), (ID_COLUMN, PATIENT_COLUMN, RATE_COLUMN, *LABELS))
+    if ID_COLUMN not in table or not set(table) & TARGETS.keys():
         needed = f"{ID_COLUMN!r} and at least one of {', '.join(TARGETS)}"
-        beginning = ", ".join(map(shown_id, names[:8])) or "none"
-        raise ValueError(f"{path} lacks a column; needed: {needed}; its columns begin: {beginning}")
-    labels: dict[str, np.ndarray | str] = {}
+        begin = table.attrs["heading"]
+        raise ValueError(f"{path} lacks a column; needed: {needed}; its columns begin: {begin}")
+    labels: dict[str, dict | str] = {}
     patients: dict[str, str] = {}
-    for cells in rows:
-        row = {column: cells[place] for column, place in places.items() if place < len(cells)}
-        if not any(map(str.strip, row.values())):
-            continue
-        key = id_key(row.get(ID_COLUMN, ""))
+    known = table.drop(columns="fault").ne("").any(axis=1)
+    for row in table[known].to_dict("records"):
+        key = id_key(row[ID_COLUMN])
         if not key:
             labels[f"(row {len(labels) + 1})"] = "bad id: empty in the label table"
-        elif any(map(str.strip, cells[len(names) :])):
-            labels[key] = f"label row too long: {len(cells)} cells; header {len(names)}"
         elif key in labels:
             labels[key] = "duplicate id: twice in the label table"
-        elif len(cells) < len(names):
-            labels[key] = f"label row truncated: {len(cells)} of {len(names)} cells"
+        elif row["fault"]:
+            labels[key] = row["fault"]
         else:
             patients[key] = patient_key(row.get(PATIENT_COLUMN, ""))
             try:
                 check_sampling_rate(row.get(RATE_COLUMN, ""))
-                labels[key] = label_row(row)
+                labels[key] = dict(zip(LABELS, label_row(row), strict=True))
             except Rejected as reason:
                 labels[key] = str(reason)
     return labels, patients
@@ -161,17 +161,13 @@ def read_features(path: Path) -> dict[str, dict[str, float]]:
 
     Raises ValueError for a table without record ids.
     """
-    wanted = {"ecg_id", *(column for column, _ in FEATURE_COLUMNS.values())}
-    try:
-        table = pd.read_csv(path, usecols=lambda name: name in wanted)
-    except (pd.errors.ParserError, ValueError) as error:  # empty, cut, or no text
-        raise ValueError(f"{path} is no readable table ({one_line(error)})") from None
+    columns = {column: name for name, (column, _) in FEATURE_COLUMNS.items()}
+    table = read_table(path, ("ecg_id",), ("ecg_id", *columns)).drop(columns="fault")
     if "ecg_id" not in table:
         raise ValueError(f"{path} has no column 'ecg_id'")
-    columns = {k: v for k, v in FEATURE_COLUMNS.items() if v[0] in table}
-    numbers = {k: pd.to_numeric(table[c], errors="coerce") * f for k, (c, f) in columns.items()}
-    rows = pd.DataFrame(numbers).to_dict("records")
-    return dict(zip(map(id_key, table["ecg_id"].astype(str)), rows, strict=True))
+    table.index = table.pop("ecg_id").map(id_key)
+    table = table.rename(columns=columns).apply(pd.to_numeric, errors="coerce")
+    return table.mul({n: FEATURE_COLUMNS[n][1] for n in table}).T.to_dict()
 
 
 def tables_beside(folder: str | Path) -> dict[str, dict[str, str]]:
@@ -191,15 +187,13 @@ def above(folder: str | Path) -> list[Path]:
 
 def _read_patients(path: Path, id_columns: Sequence[str], patient_column: str) -> dict[str, str]:
     """By id_key of a table's records, whose columns contain names or paths, the patient of each."""
-    names, rows = read_table(path, id_columns)
-    places = _columns(path, names, (*id_columns, patient_column))
-    place = places.pop(patient_column, None)
+    table = read_table(path, id_columns, (*id_columns, patient_column)).drop(columns="fault")
     patients: dict[str, str] = {}
-    for cells in rows if place is not None else ():
-        who = patient_key(cells[place]) if place < len(cells) else ""
-        for column in places.values() if who else ():
-            if column < len(cells):
-                patients[id_key(PurePath(cells[column]).name)] = who
+    if patient_column in table:
+        table.index = table.pop(patient_column).map(patient_key)
+        for column in table:
+            keys = table[column].map(lambda cell: id_key(PurePath(cell).name))
+            patients |= {key: who for who, key in keys.items() if who}
     return patients
 
 

@@ -23,7 +23,7 @@ def test_an_ecg_depends_on_its_id_alone():
 def test_medians_lie_in_the_published_population():
     source = gan.GanSource(64, seed=11, device="cpu")
     assert source.block_count == 1
-    found = source.block(0)
+    found, _ = source.block(0)
     assert len(found.record_id) >= 62
     again = measure(source.recording(found.record_id[5])).median_uv
     np.testing.assert_allclose(again, found.medians[5], atol=1)  # whole µV

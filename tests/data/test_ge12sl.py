@@ -20,7 +20,7 @@ from source_files import (
 )
 
 from ecghelpers.data import sources
-from ecghelpers.data.ge12sl import parse_median
+from ecghelpers.data.readers.ge12sl import parse_median
 from ecghelpers.data.tables import read_label_table
 from ecghelpers.ecg import FIDUCIALS, LEADS, TARGETS
 
@@ -167,8 +167,8 @@ def test_table_formats_make_no_difference(
     )  # fmt: skip
     table, _ = read_label_table(path)
     expected = [np.nan if name in missing else value for name, value in values.items()]
-    np.testing.assert_array_equal(table["7"], np.float32(expected))
-    assert np.isnan(table["8"]).all()
+    np.testing.assert_array_equal(list(table["7"].values()), np.float32(expected))
+    assert np.isnan(list(table["8"].values())).all()
 
 
 def test_zero_intervals_and_fiducials_are_missing_but_zero_amplitudes_are_not(export):

@@ -24,7 +24,6 @@ from ecghelpers.data.maps_and_curves import (
 from ecghelpers.data.medians import (
     ENOUGH_RECORDS,
     LEAST_VALUES,
-    Block,
     Medians,
     read_medians,
     split_of,
@@ -36,12 +35,15 @@ from ecghelpers.network.model import StevenNet, save_model
 RNG = np.random.default_rng(1)
 
 
-def block(ids, rejected=()) -> Block:
+def block(ids) -> Medians:
     count = len(ids)
     targets = RNG.normal(400, 20, (count, len(TARGETS))).astype(np.float32)
     fiducials = RNG.uniform(100, 400, (count, len(FIDUCIALS))).astype(np.float32)
     medians = RNG.integers(-900, 900, (count, 12, 600)).astype(np.int16)
-    return Block(list(ids), medians, targets, fiducials, list(rejected))
+    ids, empty = np.array(list(ids), str), np.full(count, "")
+    split = np.array(list(map(split_of, ids)), str)
+    origin = {"patient_id": empty, "rule": empty, "digest": empty}
+    return Medians(ids, split, medians, targets, fiducials, **origin)
 
 
 class Listed:
@@ -60,7 +62,7 @@ class Listed:
         self.asked.append(number)
         if self.blocks[number] is None:
             raise KeyboardInterrupt
-        return self.blocks[number]
+        return self.blocks[number], [("x", "flat")] * (number == 0)
 
 
 @pytest.fixture
@@ -238,7 +240,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_collecting_goes_on_where_it_was_killed(tmp_path):
-    blocks = [block("ab", [("x", "flat")]), block("c"), block("d")]
+    blocks = [block("ab"), block("c"), block("d")]
     path, whole = tmp_path / "a" / "medians.h5", tmp_path / "b" / "medians.h5"
     with pytest.raises(KeyboardInterrupt):
         build.collect(Listed([blocks[0], None, blocks[2]]), path)
@@ -273,7 +275,7 @@ def test_blocks_of_other_settings_or_damaged_ones_are_made_again(tmp_path):
 
 def test_a_source_without_a_usable_record_is_named(tmp_path):
     with pytest.raises(ValueError, match="no usable record; the first was rejected because: flat"):
-        build.collect(Listed([block("", [("x", "flat")])]), tmp_path / "medians.h5")
+        build.collect(Listed([block("")]), tmp_path / "medians.h5")
     assert not (tmp_path / "medians.h5").exists()
 
 

@@ -24,13 +24,30 @@ import time
 
 from ecghelpers.data import parallel
 
-parallel.gather(parallel.submit(time.sleep, [(120,), (120,)]))
+parallel.WORTH_A_POOL = parallel.PART = 1
+
+
+def wait(seconds):
+    time.sleep(seconds[0])
+
+
+parallel.in_parts(wait, [120, 120])
 """
 
 
 @pytest.fixture
 def two_processes(monkeypatch):
     monkeypatch.setattr(parallel, "processors", lambda: 2)
+    monkeypatch.setattr(parallel, "WORTH_A_POOL", 1)
+    monkeypatch.setattr(parallel, "PART", 1)
+
+
+def numbers(texts):
+    return list(map(int, texts))
+
+
+def die(_):
+    os._exit(9)
 
 
 @pytest.mark.skipif(cores() < 2, reason="needs two processors")
@@ -71,12 +88,12 @@ def test_ctrl_c_ends_the_script_and_its_processes(tmp_path):
 
 def test_an_error_in_a_process_comes_back_and_the_next_call_works(two_processes):
     with pytest.raises(ValueError, match="invalid literal"):
-        parallel.gather(parallel.submit(int, [("1",), ("one",), ("2",)]))
-    assert parallel.gather(parallel.submit(int, [("1",), ("2",)])) == [1, 2]
+        parallel.in_parts(numbers, ["1", "one", "2"])
+    assert parallel.in_parts(numbers, ["1", "2"]) == [1, 2]
 
 
 def test_a_process_that_dies_is_told_in_one_line_and_the_next_call_works(two_processes):
     with pytest.raises(RuntimeError, match="a process died while .* run again") as error:
-        parallel.gather(parallel.submit(os._exit, [(9,), (9,)]))
+        parallel.in_parts(die, [9, 9])
     assert "\n" not in str(error.value)
-    assert parallel.gather(parallel.submit(int, [("1",), ("2",)])) == [1, 2]
+    assert parallel.in_parts(numbers, ["1", "2"]) == [1, 2]

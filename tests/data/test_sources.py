@@ -11,6 +11,7 @@ from source_files import (
     csv_text,
     ecg_mv,
     only_block,
+    with_lists,
     write_export,
     write_hdf5,
     write_hdf5_folder,
@@ -18,7 +19,7 @@ from source_files import (
     write_wfdb,
 )
 
-from ecghelpers.data import sources
+from ecghelpers.data import parallel, sources
 from ecghelpers.data.build import collect
 from ecghelpers.data.medians import read_medians
 
@@ -60,22 +61,13 @@ def test_wrong_use_is_refused_in_one_line(export):
 
 def test_blocks_do_not_depend_on_the_order_of_the_listing(export, monkeypatch):
     plain = sources.FileSource("12sl", *export)
-    scan = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: Reversed(scan(path)))
+    walk = os.walk
+    monkeypatch.setattr(
+        os, "walk", lambda *of, **how: [(*r[:2], r[2][::-1]) for r in walk(*of, **how)]
+    )
     backwards = sources.FileSource("12sl", *export)
     assert backwards.settings == plain.settings
-    assert backwards.block(0).record_id == plain.block(0).record_id == ["1", "10", "2"]
-
-
-class Reversed(list):
-    def __init__(self, entries):
-        super().__init__(reversed(list(entries)))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
+    assert [list(s.block(0)[0].record_id) for s in (backwards, plain)] == [["1", "10", "2"]] * 2
 
 
 def test_settings_change_with_the_files_and_the_labels(export):
@@ -101,10 +93,13 @@ def test_processes_read_what_one_would(hdf5_folder, monkeypatch):
     (hdf5_folder / "33.h5").write_text("not HDF5")
     whole = only_block("hdf5", hdf5_folder)
     monkeypatch.setattr(sources.FileSource, "block_size", 16)
+    monkeypatch.setattr(parallel, "WORTH_A_POOL", 8)
+    monkeypatch.setattr(parallel, "PART", 8)
+    monkeypatch.setattr(parallel, "processors", lambda: 2)
     source = sources.FileSource("hdf5", hdf5_folder)
     assert source.block_count == 3
     again = source.block(2)  # an import that goes on starts in the middle
-    blocks = [source.block(0), source.block(1), again]
+    blocks = list(map(with_lists, [source.block(0), source.block(1), again]))
     assert [i for b in blocks for i in b.record_id] == whole.record_id
     np.testing.assert_array_equal(np.concatenate([b.medians for b in blocks]), whole.medians)
     np.testing.assert_array_equal(np.concatenate([b.targets for b in blocks]), whole.targets)

@@ -15,7 +15,7 @@ from ecghelpers.data.maps_and_curves import (
     write_attributions,
     write_perturbation,
 )
-from ecghelpers.data.medians import Block, read_medians, write_medians
+from ecghelpers.data.medians import Medians, read_medians, write_medians
 from ecghelpers.ecg import FIDUCIALS, TARGETS
 from ecghelpers.network.model import load_model
 from ecghelpers.paths import Results
@@ -42,7 +42,12 @@ def test_a_pickled_payload_is_refused_and_not_run(tmp_path, name):
 
 def make_medians(path):
     arrays = (np.zeros(BEATS, np.int16), np.zeros((2, len(TARGETS))), np.zeros((2, len(FIDUCIALS))))
-    write_medians(path, iter([Block(["a", "b"], *arrays)]), 2, source="gan")
+    write_medians(
+        path,
+        iter([Medians(np.array(["a", "b"]), np.array(["train"] * 2), *arrays)]),
+        2,
+        source="gan",
+    )
 
 
 def make_attributions(path):

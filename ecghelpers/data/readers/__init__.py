@@ -4,26 +4,18 @@ A reader takes a ``Source`` (for XML also its root) and returns a ``Recording`` 
 ``Rejected``. To add a format, add a module and a row.
 """
 
+import contextlib
 import gzip
 import io
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from ..checks import MOST_BYTES, Rejected, read_bytes
-from ..ge12sl import MARK, parse_median
-from ..recording import GE_12SL, Recording, Source
-from . import aecg, cardiosoft, dicom, edf, muse, philips, schiller, scp, wfdb, xml
-
-__all__ = ["FORMATS", "XML_FORMATS", "read_recording", "read_source"]
-
-
-def _read_12sl(source: Source) -> Recording:
-    beat_uv = parse_median(source.data).astype(float)
-    return Recording("12SL CSV", None, median_uv=beat_uv, program=GE_12SL)
-
+from ..recording import Recording, Source
+from . import aecg, cardiosoft, dicom, edf, ge12sl, hdf5, muse, philips, schiller, scp, wfdb, xml
 
 XML_FORMATS: dict[str, Callable] = {  # by the last part of the root's name
     "RestingECG": muse.read,
@@ -37,14 +29,14 @@ FORMATS: tuple[tuple[str, Callable[[Source], bool], Callable[[Source], Recording
     ("SCP-ECG", lambda source: scp.is_scp(source.data), scp.read),
     ("EDF", lambda source: edf.is_edf(source.data), edf.read),
     ("XML", lambda source: xml.looks_like_xml(source.data), lambda source: _read_xml(source)),
-    ("12SL CSV", lambda source: _holds_mark(source.data), _read_12sl),
+    ("HDF5", lambda source: hdf5.is_hdf5(source.data), hdf5.read),
+    ("12SL CSV", lambda source: ge12sl.is_csv(source.data), ge12sl.read),
     ("WFDB", wfdb.is_header, wfdb.read),
 )
 OTHER_KINDS = {
     b"%PDF": "a PDF",
     b"\x89PNG": "an image",
     b"\xff\xd8\xff": "an image",
-    b"\x89HDF": "an HDF5 file; use source hdf5",
     b"\xd0\xcf\x11\xe0": "an Office file, or an encrypted one",
     b"version https://git-lfs": "a Git LFS pointer; fetch the file itself",
 }
@@ -110,11 +102,6 @@ def _read_xml(source: Source) -> Recording:
     raise Rejected(f"not a resting ECG: {kind}; known roots: {', '.join(XML_FORMATS)}")
 
 
-def _holds_mark(data: bytes) -> bool:
-    encodings = ("utf-8", "utf-16-le", "utf-16-be")
-    return any(MARK.encode(encoding) in data.lower() for encoding in encodings)
-
-
 def _unpacked(source: Source) -> Source:
     """The file inside a gzip file, or the only ECG inside a ZIP file; other files unchanged."""
     if source.data.startswith(b"\x1f\x8b"):
@@ -147,21 +134,29 @@ def _bounded(data: bytes) -> bytes:
 
 def zip_members(file) -> list[str]:
     """Names of the files in a ZIP file, without hidden files; raises Rejected."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            names = [info.filename for info in archive.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        raise Rejected("damaged: ZIP file; truncated?") from None
+    with _open_zip(file) as archive:
+        names = [info.filename for info in archive.infolist() if not info.is_dir()]
     parts = {name: name.split("/") for name in names}
     return [n for n, p in parts.items() if not any(x.startswith((".", "__MACOSX")) for x in p)]
 
 
 def read_member(file, name: str) -> bytes:
     """A member of a ZIP file; raises Rejected, or KeyError if it is missing."""
+    with _open_zip(file) as archive, archive.open(name) as member:
+        return _bounded(member.read(MOST_BYTES + 1))
+
+
+@contextlib.contextmanager
+def _open_zip(file) -> Iterator[zipfile.ZipFile]:
+    """Open a ZIP file; raises Rejected for its faults, here or in the block."""
     try:
-        with zipfile.ZipFile(file) as archive, archive.open(name) as member:
-            return _bounded(member.read(MOST_BYTES + 1))
-    except (RuntimeError, NotImplementedError):  # needs a password, or another compression
-        raise Rejected("encrypted: ZIP file") from None
-    except (zipfile.BadZipFile, OSError, EOFError, zlib.error):
+        with zipfile.ZipFile(file) as archive:
+            yield archive
+    except Rejected:
+        raise
+    except RuntimeError as error:  # NotImplementedError is one
+        if "encrypt" in str(error):
+            raise Rejected("encrypted: ZIP file") from None
+        raise Rejected("not supported: compression of the ZIP file; unpack it") from None
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, zlib.error):
         raise Rejected("damaged: ZIP file; truncated?") from None

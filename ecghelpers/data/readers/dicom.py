@@ -2,7 +2,6 @@
 
 import io
 import re
-from functools import partial
 
 import numpy as np
 
@@ -10,8 +9,7 @@ from ..checks import Rejected
 from ..recording import SCP_LEADS, Leads, Recording, Source, lead_of_name, microvolts, waveforms
 
 ECG_CLASSES = "1.2.840.10008.5.1.4.1.1.9."  # SOP classes of waveforms
-BIG_ENDIAN = "1.2.840.10008.1.2.2"
-DEFLATED = "1.2.840.10008.1.2.1.99"
+UNSUPPORTED = {"1.2.840.10008.1.2.2": "big-endian", "1.2.840.10008.1.2.1.99": "deflated"}
 SAMPLES = {"SS": "i", "SL": "i", "SB": "i", "US": "u", "UL": "u", "UB": "u"}
 DERIVED = re.compile("median|beat|average|template", re.IGNORECASE)
 MEANINGS = {
@@ -26,11 +24,10 @@ MEANINGS = {
 def read(source: Source) -> Recording:
     """The first rhythm group with twelve (or eight) leads; raises Rejected."""
     dataset = _dataset(source.data)
-    big_endian = dataset.file_meta.get("TransferSyntaxUID") == BIG_ENDIAN
     groups = dataset.get("WaveformSequence") or []
     strips = [group for group in groups if not _is_derived(group)]
     beats = [group for group in groups if _is_derived(group)]
-    waves = waveforms(strips, beats, partial(_leads, big_endian=big_endian), _rate, "rhythm group")
+    waves = waveforms(strips, beats, _leads, _rate, "rhythm group")
     return Recording(
         "DICOM",
         **waves,
@@ -49,8 +46,8 @@ def _dataset(data: bytes):
         syntax = dataset.file_meta.get("TransferSyntaxUID", "")
     except Exception as error:  # a malformed file can raise anything
         raise Rejected(f"damaged: DICOM, {type(error).__name__}") from None
-    if syntax == DEFLATED:
-        raise Rejected("not supported: deflated DICOM; export it uncompressed")
+    if syntax in UNSUPPORTED:
+        raise Rejected(f"not supported: {UNSUPPORTED[syntax]} DICOM; export it as little-endian")
     if not str(dataset.get("SOPClassUID", "")).startswith(ECG_CLASSES):
         raise Rejected("no waveforms: a DICOM file of another kind, such as an image or a report")
     return dataset
@@ -65,12 +62,12 @@ def _is_derived(group) -> bool:
     return bool(DERIVED.search(label)) or (not label and group.WaveformOriginality == "DERIVED")
 
 
-def _leads(group, big_endian: bool) -> Leads:
+def _leads(group) -> Leads:
     """Every channel in µV: (sample × sensitivity × correction) + baseline, padding as NaN."""
     kind = str(group.WaveformSampleInterpretation)
     if kind not in SAMPLES:
         raise Rejected(f"not supported: samples of kind {kind[:4]!r}")
-    dtype = np.dtype(f"{'<>'[big_endian]}{SAMPLES[kind]}{int(group.WaveformBitsAllocated) // 8}")
+    dtype = np.dtype(f"<{SAMPLES[kind]}{int(group.WaveformBitsAllocated) // 8}")
     channels = group.ChannelDefinitionSequence
     raw, count = group.WaveformData, int(group.NumberOfWaveformSamples)
     if len(raw) < (claimed := count * len(channels) * dtype.itemsize):
@@ -79,23 +76,21 @@ def _leads(group, big_endian: bool) -> Leads:
     padding = bytes(group.get("WaveformPaddingValue") or b"")[: dtype.itemsize]
     if len(padding) == dtype.itemsize and any(padding):  # zero is an ordinary sample
         table[table == np.frombuffer(padding, dtype)[0]] = np.nan
-    leads = [_lead(channel) for channel in channels]
-    scaled = (_scaled(c, s, n) for c, s, n in zip(channels, table.T, leads, strict=True))
-    return list(zip(leads, scaled, strict=True))
+    return [_scaled(channel, samples) for channel, samples in zip(channels, table.T, strict=True)]
 
 
-def _scaled(channel, samples: np.ndarray, lead: str | None) -> np.ndarray:
+def _scaled(channel, samples: np.ndarray) -> tuple[str | None, np.ndarray]:
+    lead = _lead(channel)
     if lead is None:
-        return samples
+        return None, samples
     units = channel.get("ChannelSensitivityUnitsSequence")
     if not channel.get("ChannelSensitivity") or not units:
         raise Rejected(f"not calibrated: no sensitivity for lead {lead}")
     factor = channel.get("ChannelSensitivityCorrectionFactor")
     factor = float(channel.ChannelSensitivity) * (1.0 if factor in (None, "") else float(factor))
     baseline = float(channel.get("ChannelBaseline") or 0)
-    return (samples * factor + baseline) * microvolts(
-        str(units[0].CodeValue), f"lead {lead} is in "
-    )
+    unit_uv = microvolts(str(units[0].CodeValue), f"lead {lead} is in ")
+    return lead, (samples * factor + baseline) * unit_uv
 
 
 def _lead(channel) -> str | None:

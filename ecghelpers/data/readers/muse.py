@@ -1,8 +1,6 @@
 """GE MUSE: ``RestingECG`` XML with 12SL's median beat, fiducials, intervals and matrix."""
 
-import binascii
 import zlib
-from base64 import b64decode
 from functools import partial
 from xml.etree.ElementTree import Element
 
@@ -20,7 +18,7 @@ from ..recording import (
     numbers,
     waveforms,
 )
-from .xml import number_of, text_of
+from .xml import base64_of, number_of, text_of
 
 INTERVALS = {
     "VentRate": "VentricularRate",
@@ -65,10 +63,7 @@ def _leads(waveform: Element) -> Leads:
 def _lead(element: Element) -> tuple[str | None, np.ndarray]:
     """One lead in µV; raises Rejected if its bytes are damaged."""
     name = text_of(element, "LeadID")
-    try:
-        raw = b64decode(text_of(element, "WaveFormData"))
-    except binascii.Error:
-        raise Rejected(f"damaged: the samples of lead {name} are not base64") from None
+    raw = base64_of(text_of(element, "WaveFormData"), f"lead {name}")
     if (size := number_of(element, "LeadSampleSize", 2)) != 2:
         raise Rejected(f"not supported: samples of {size:g} bytes; allowed 2")
     claimed = int(number_of(element, "LeadByteCountTotal", len(raw)))
@@ -99,10 +94,7 @@ def _intervals(root: Element) -> dict[str, float]:
 
 def _amplitudes(matrix: str) -> dict[str, float]:
     """R, J and T in V5 from the measurement matrix, as far as given."""
-    try:
-        raw = b64decode(matrix)[MATRIX_HEADER:]
-    except binascii.Error:
-        return {}
+    raw = base64_of(matrix, "MeasurementMatrix")[MATRIX_HEADER:]
     cells = np.frombuffer(raw[: len(raw) // MATRIX.itemsize * MATRIX.itemsize], MATRIX)
     v5 = {c["index"]: float(c["value"]) for c in cells[cells["lead"] == MATRIX_V5]}
     found = {name: v5.get(place, NOT_MEASURED) for name, place in AMPLITUDES.items()}

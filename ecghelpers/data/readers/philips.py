@@ -1,7 +1,5 @@
 """Philips Sierra XML (PageWriter, HeartStart): samples packed as XLI, representative beats."""
 
-import binascii
-from base64 import b64decode
 from xml.etree.ElementTree import Element
 
 import numpy as np
@@ -9,7 +7,7 @@ import numpy as np
 from ...ecg import LEADS
 from ..checks import MOST_BYTES, Rejected
 from ..recording import Recording, Source, lead_of_name, median_beat, numbers, rhythm
-from .xml import number_of, text_of
+from .xml import base64_of, number_of, text_of
 
 XLI_BITS = 10
 INTERVALS = {"VentRate": "heartrate", "pr": "print", "qrs": "qrsdur", "qt": "qtint"}
@@ -47,7 +45,7 @@ def _given(waves: Element, attribute: str, signal: Element | None, *tags: str) -
 def _channels(waves: Element, labels: list[str | None]) -> np.ndarray:
     """(channel, time) integer samples."""
     count = len(labels)
-    raw = _base64(waves.text, "parsedwaveforms")
+    raw = base64_of(waves.text, "parsedwaveforms")
     how = waves.get("compressmethod") or waves.get("compression") or ""
     if how.upper() == "XLI":
         channels = _xli(raw, count)
@@ -59,13 +57,6 @@ def _channels(waves: Element, labels: list[str | None]) -> np.ndarray:
     if len(raw) % (2 * count):
         raise Rejected(f"truncated: {len(raw)} bytes do not make {count} leads")
     return np.frombuffer(raw, "<i2").astype(int).reshape(count, -1)
-
-
-def _base64(text: str | None, where: str) -> bytes:
-    try:
-        return b64decode(text or "")
-    except binascii.Error:
-        raise Rejected(f"damaged: {where} is not base64") from None
 
 
 def _xli(raw: bytes, count: int) -> np.ndarray:
@@ -134,7 +125,7 @@ def _beat(beats: Element | None) -> np.ndarray | None:
     rate, scale = float(beats.get("samplespersec")), float(beats.get("resolution", "1"))
     leads = []
     for beat in beats.iter("repbeat"):
-        raw = _base64(text_of(beat, "waveform", beat.text or ""), "repbeat")
+        raw = base64_of(text_of(beat, "waveform", beat.text or ""), "repbeat")
         samples = np.frombuffer(raw[: len(raw) // 2 * 2], "<i2") * scale
         leads.append((lead_of_name(beat.get("leadname", "")), samples))
     return median_beat(leads, rate)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...ecg import BEAT_SAMPLES, SAMPLING_RATE_HZ
-from ..checks import MOST_BYTES, Rejected, one_line
+from ..checks import Rejected, one_line
 from ..recording import (
     GE_12SL,
     Leads,
@@ -30,16 +30,15 @@ BITS = {"8": 8, "80": 8, "212": 12, "16": 16, "61": 16, "160": 16, "24": 24, "32
 SPARE_BYTES = 1024  # padding at the end of a file
 MOST_SIGNALS, MOST_A_FRAME, LONGEST_SKEW_S = 64, 100, 5
 MOST_HEADER_BYTES = 2**18
-LONGEST_LINE = 1000
-RATE = re.compile(r"\d+\.?\d*(/.*)?", re.ASCII)  # the counter's follows, and is ignored
-SAMPLES = re.compile(r"\d{1,18}", re.ASCII)
-SEGMENTS = re.compile(r"[^/]+/\d+", re.ASCII)
+# The record's name, number of signals, rate (the counter's follows, and is ignored) and length.
+RECORD = re.compile(r"(\S+)\s+(\d+)\s+(\d+\.?\d*)(?:/\S*)?(?:\s+(\d{1,18}))?(?:\s.*)?", re.ASCII)
+GAIN = re.compile(r"\s*\S+\s+\S+\s+-?(\d*\.?\d*)", re.ASCII)  # after a signal's file and format
 GE_MEDIANS = re.compile(r"\b(12sl|ge_median\w*)(/|$)", re.IGNORECASE)  # the folders of PTB-XL+
 LFS_POINTER = b"version https://git-lfs"
 PATIENT_COMMENT = re.compile(
-    r"#\s*<?(?:patient|subject)(?:[ _-]?(?:id|number|no))?>?"
+    r"^\s*#\s*<?(?:patient|subject)(?:[ _-]?(?:id|number|no))?>?"
     r"(?:\s*[:=]\s*([^\s:=]\S*)|\s+(\d+)\s*$)",
-    re.IGNORECASE,
+    re.IGNORECASE | re.MULTILINE,
 )
 
 
@@ -55,14 +54,8 @@ class Header(NamedTuple):
 
 
 def is_header(source: Source) -> bool:
-    """Whether a file is a WFDB header: by its suffix, or its number of signal lines."""
-    if source.name.lower().endswith(".hea"):
-        return True
-    if b"\0" in source.data[:1000] or len(source.data) > MOST_HEADER_BYTES:
-        return False
-    lines = _lines(source.data.decode("utf-8", "replace"))
-    first = lines[0].split() if lines else []
-    return len(first) > 2 and first[1].isdigit() and int(first[1]) == len(lines) - 1 > 0
+    """Whether a file is a WFDB header, by its suffix."""
+    return source.name.lower().endswith(".hea")
 
 
 def read(source: Source) -> Recording:
@@ -72,7 +65,7 @@ def read(source: Source) -> Recording:
 
     with TemporaryDirectory() as folder:
         for name in set(header.files):
-            (Path(folder) / name).write_bytes(_signal(source, name))
+            (Path(folder) / name).write_bytes(_beside(source, name))
         (Path(folder) / "record.hea").write_text(header.text)
         path = str(Path(folder) / "record")
         try:
@@ -100,41 +93,36 @@ def _lines(text: str) -> list[str]:
 
 
 def _clean(source: Source) -> Header:
-    """A header in the form that the library reads; raises Rejected unless it is one ECG's."""
+    """A header in the form that the library reads; raises Rejected unless it is one ECG's.
+
+    The library would replace a missing or odd rate by 250 Hz, and an odd length by the file's.
+    """
     text = source.data.decode("utf-8", "backslashreplace")  # keeps other encodings distinct
-    lines = _lines(text)
-    if len(source.data) > MOST_HEADER_BYTES or any(len(line) > LONGEST_LINE for line in lines):
-        size = len(source.data)
-        raise Rejected(f"unreadable: header of {size} bytes, or with a line of {LONGEST_LINE}")
-    first = lines[0].split() if lines else []
-    if len(first) < 2 or not re.fullmatch(r"\d+", first[1], re.ASCII):
-        raise Rejected("unreadable: the header's first line names no record and number of signals")
-    if SEGMENTS.fullmatch(first[0]):
-        raise Rejected("multi-segment: give one WFDB record an ECG")
-    if len(first) < 3:  # the library would assume 250 Hz
+    first, *lines = _lines(text) or [""]
+    if len(first.split()) == 2:
         raise Rejected("sampling rate: the header gives none; write it after the number of signals")
-    if not 1 <= int(first[1]) <= MOST_SIGNALS or len(lines) - 1 != int(first[1]):
+    found = RECORD.fullmatch(first.strip())
+    if not found or len(source.data) > MOST_HEADER_BYTES:
         raise Rejected(
-            f"unreadable: header of {first[1]} signals has {len(lines) - 1} signal lines"
+            "unreadable: the header's sampling rate or length is no number, or its first line is "
+            "not the record's name, number of signals, rate and length"
         )
-    # The library would replace other text by 250 Hz and the file's length.
-    if not RATE.fullmatch(first[2]) or (len(first) > 3 and not SAMPLES.fullmatch(first[3])):
-        raise Rejected("unreadable: the header's sampling rate or length is no number")
-    folder = PurePosixPath(first[0]).parent
-    names, rest = [], []
-    for line in lines[1:]:
-        path, *others = line.split(maxsplit=1)
-        names.append(_plain(path, folder))
-        rest.append(" ".join([names[-1], *others]))
-    gains = (re.match(r"\s*\S+\s+\S+\s+-?(\d*\.?\d*)", line, re.ASCII) for line in lines[1:])
-    comments = (PATIENT_COMMENT.match(line.strip()) for line in text.splitlines())
+    name, count, rate_hz, length = found.groups()
+    if "/" in name and name.rpartition("/")[2].isdecimal():
+        raise Rejected("multi-segment: give one WFDB record an ECG")
+    if not 1 <= int(count) <= MOST_SIGNALS or len(lines) != int(count):
+        raise Rejected(f"unreadable: header of {count} signals has {len(lines)} signal lines")
+    folder = PurePosixPath(name).parent
+    signals = [(_plain(line.split()[0], folder), *line.split(maxsplit=1)[1:]) for line in lines]
+    gains = [GAIN.match(line) for line in lines]
+    comment = PATIENT_COMMENT.search(text)
     return Header(
-        first[0],
-        "\n".join([" ".join(["record", *first[1:4]]), *rest, ""]),
-        names,
+        name,
+        "\n".join([f"record {count} {rate_hz} {length or ''}", *map(" ".join, signals), ""]),
+        [signal[0] for signal in signals],
         [bool(gain and gain[1].strip("0.")) for gain in gains],
-        first[3:4] == [str(BEAT_SAMPLES)] and float(first[2].split("/")[0]) == SAMPLING_RATE_HZ,
-        next((match[1] or match[2] for match in comments if match), ""),
+        length == str(BEAT_SAMPLES) and float(rate_hz) == SAMPLING_RATE_HZ,
+        comment[1] or comment[2] if comment else "",
     )
 
 
@@ -145,16 +133,6 @@ def _plain(path: str, folder: PurePosixPath) -> str:
     if not re.fullmatch(r"[\w.+-]+", plain) or plain.startswith(".") or ".." in path:
         raise Rejected(f"unreadable: signal file {path[:40]!r} is no name in the same folder")
     return plain
-
-
-def _signal(source: Source, name: str) -> bytes:
-    """A signal file, also where a system without lower case has renamed it (A.DAT for a.dat)."""
-    try:
-        return _beside(source, name)
-    except Rejected:
-        if source.name != source.name.upper():
-            raise
-        return _beside(source, name.upper())
 
 
 def _beside(source: Source, name: str) -> bytes:
@@ -168,32 +146,26 @@ def _beside(source: Source, name: str) -> bytes:
 
 def _check_claims(header, folder: Path, median: bool) -> None:
     """Raise Rejected, from the header as the library parsed it, if the signals cannot be used."""
-    rate, samples = float(header.fs), header.sig_len
-    check_rate(rate)
+    rate_hz, samples = float(header.fs), header.sig_len
+    check_rate(rate_hz)
     if samples and not median:
-        check_seconds(samples / rate)
+        check_seconds(samples / rate_hz)
     frame, skew = max(header.samps_per_frame), max(value or 0 for value in header.skew)
-    if not 1 <= min(header.samps_per_frame) <= frame <= MOST_A_FRAME or (
-        skew > LONGEST_SKEW_S * rate
-    ):
+    if not 1 <= frame <= MOST_A_FRAME or skew > LONGEST_SKEW_S * rate_hz:
         raise Rejected(f"unreadable: header claims {frame} samples a frame, {skew} of skew")
-    sizes = {name: (folder / name).stat().st_size for name in set(header.file_name)}
-    if sum(sizes.values()) > MOST_BYTES:
-        total = sum(sizes.values())
-        raise Rejected(f"too large: signal files of {total} bytes; allowed {MOST_BYTES}")
-    for name, size in sizes.items():
+    for name in set(header.file_name):
+        size = (folder / name).stat().st_size
         signals = [place for place, other in enumerate(header.file_name) if other == name]
-        formats = {header.fmt[place] for place in signals}
-        if samples and len(formats) == 1 and (bits := BITS.get(formats.pop())):
-            frame = sum(header.samps_per_frame[place] for place in signals)
-            claimed = (header.byte_offset[signals[0]] or 0) + samples * frame * bits // 8
-            if not claimed <= size <= claimed + SPARE_BYTES:
-                pointer = (folder / name).read_bytes()[: len(LFS_POINTER)] == LFS_POINTER
-                why = "; a Git LFS pointer: fetch the file itself" if pointer else ""
-                raise Rejected(
-                    f"{'truncated' if size < claimed else 'unreadable'}: {name} has {size} bytes, "
-                    f"the header claims {claimed}{why}"
-                )
+        bits = {BITS.get(header.fmt[place]) for place in signals}
+        if not samples or len(bits) != 1 or None in bits:
+            continue
+        frame = sum(header.samps_per_frame[place] for place in signals)
+        claimed = (header.byte_offset[signals[0]] or 0) + samples * frame * bits.pop() // 8
+        if not claimed <= size <= claimed + SPARE_BYTES:
+            kind = "truncated" if size < claimed else "unreadable"
+            pointer = (folder / name).read_bytes().startswith(LFS_POINTER)
+            why = "; a Git LFS pointer: fetch the file itself" if pointer else ""
+            raise Rejected(f"{kind}: {name} has {size} bytes, the header claims {claimed}{why}")
 
 
 def _leads(record, calibrated: list[bool]) -> Leads:

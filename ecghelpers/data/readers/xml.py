@@ -1,6 +1,8 @@
 """XML files of any encoding, without entities: shared by the readers of XML formats."""
 
+import binascii
 import re
+from base64 import b64decode
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
@@ -67,3 +69,11 @@ def samples_of(text: str | None, lead: str | None, separator: str | None = ",") 
         return np.array(values, dtype=float)
     except ValueError:
         raise Rejected(f"damaged: the samples of lead {lead} are no numbers") from None
+
+
+def base64_of(text: str | None, where: str) -> bytes:
+    """Bytes from base64; raises Rejected naming where they are."""
+    try:
+        return b64decode(text or "")
+    except binascii.Error:
+        raise Rejected(f"damaged: {where} is not base64") from None
