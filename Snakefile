@@ -60,7 +60,6 @@ rule all:
     localrule: True
     input:
         [made for step, made in RESULTS.items() if run.makes(step)],
-        [] if run.only else "logs/first_page.done",
 
 
 rule data:
@@ -72,7 +71,6 @@ rule data:
         notebook=update("notebooks/01_data.ipynb"),
     log: "logs/01_data.log"
     params: *run.settings("01_data"), run.own_files
-    threads: run.cores
     resources: mem_mb=16_000, runtime=240
     shell: NOTEBOOK
 
@@ -88,7 +86,6 @@ rule train:
     log: "logs/02_train.{target}.model{model}.log"
     params: *run.settings("02_train")
     priority: 1  # the longest chains start first, so that no core waits at the end
-    threads: run.threads
     resources: mem_mb=12_000, runtime=240
     shell: NOTEBOOK
 
@@ -103,7 +100,6 @@ rule evaluate:
         notebook=update("notebooks/03_evaluate.ipynb"),
     log: "logs/03_evaluate.log"
     params: *run.settings("03_evaluate")
-    threads: run.threads
     resources: mem_mb=16_000, runtime=480
     shell: NOTEBOOK
 
@@ -121,8 +117,6 @@ rule heatmaps:
     log: "logs/04_heatmaps.{target}.model{model}.log"
     params: *run.settings("04_heatmaps", draws=True)
     priority: 2  # so that the first maps can be seen before every network is trained
-    threads: run.threads
-    resources: mem_mb=8_000, runtime=120
     shell: NOTEBOOK
 
 
@@ -134,8 +128,6 @@ rule explore:
         notebook=update("notebooks/05_explore.ipynb"),
     log: "logs/05_explore.log"
     params: *run.settings("05_explore", draws=True)
-    threads: run.threads
-    resources: mem_mb=8_000, runtime=120
     shell: NOTEBOOK
 
 
@@ -152,8 +144,7 @@ rule perturbation:
         notebook=update("notebooks/06_perturbation.{target}.model{model}.ipynb"),
     log: "logs/06_perturbation.{target}.model{model}.log"
     params: *run.settings("06_perturbation")
-    threads: run.threads
-    resources: mem_mb=8_000, runtime=600
+    resources: runtime=600
     shell: NOTEBOOK
 
 
@@ -167,8 +158,7 @@ rule known_readouts:
     log: "logs/07_known_readouts.log"
     params: *run.settings("07_known_readouts")
     priority: 1  # as for train
-    threads: run.threads
-    resources: mem_mb=8_000, runtime=1440
+    resources: runtime=1440
     shell: NOTEBOOK
 
 
@@ -184,8 +174,7 @@ rule network_truth:
         notebook=update("notebooks/08_network_truth.{target}.model{model}.ipynb"),
     log: "logs/08_network_truth.{target}.model{model}.log"
     params: *run.settings("08_network_truth")
-    threads: run.threads
-    resources: mem_mb=8_000, runtime=240
+    resources: runtime=240
     shell: NOTEBOOK
 
 
@@ -203,20 +192,7 @@ rule review:
         notebook=update("notebooks/09_review.ipynb"),
     log: "logs/09_review.log"
     params: *run.settings("09_review", draws=True), run.readings
-    threads: run.threads
-    resources: mem_mb=8_000, runtime=120
     shell: NOTEBOOK
-
-
-rule first_page:
-    """A page of the first maps, to look at until the page of everything replaces it."""
-    input:
-        attributions=f"{run.first}/model1/attributions.h5",
-    output: touch("logs/first_page.done")
-    log: "logs/first_page.log"
-    threads: run.threads
-    resources: mem_mb=8_000, runtime=120
-    shell: PAGE
 
 
 rule page:
@@ -232,6 +208,4 @@ rule page:
         page=update("site/index.html"),
     log: "logs/page.log"
     params: page_code()
-    threads: run.threads
-    resources: mem_mb=8_000, runtime=120
     shell: PAGE

@@ -6,14 +6,13 @@ papermill passes. Its defaults are the profile ``quick``; the other profiles hol
     python -m ecghelpers.parameters > docs/parameters.md
 """
 
-import ast
 import dataclasses
 import difflib
 import json
 from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .ecg import BEAT_SHAPE, TARGETS
 from .paths import ROOT
@@ -92,6 +91,20 @@ class Parameters(BaseModel):
         6, ge=1, le=100_000, description="ECGs whose maps of randomised networks are compared"
     )
 
+    @model_validator(mode="after")
+    def _paths_fit_the_source(self):
+        needed = {"gan": (), "12sl": ("source_path", "labels_path")}
+        for name in ("source_path", "labels_path"):
+            wanted = name in needed.get(self.source, ("source_path",))
+            if wanted != bool(getattr(self, name)):
+                need = (
+                    f"needs {name}"
+                    if wanted
+                    else f"takes no {name}; change source or leave it empty"
+                )
+                raise ValueError(f"source {self.source} {need}")
+        return self
+
 
 class NotebookParameters(Parameters):
     """The parameters of a notebook: those of a profile, and those that a run sets."""
@@ -114,34 +127,11 @@ RUN_TIME = NotebookParameters.model_fields.keys() - PROFILE.keys()
 def check(namespace: dict) -> NotebookParameters:
     """The checked parameters of the notebook that passes its ``globals()``.
 
-    Raises ValueError, in one line, for a value that is not allowed, for a name that papermill was
-    given and the notebook does not know, and if the cell with the parameters has lost its tag,
-    since its defaults would then replace the given values.
+    Raises ValueError, in one line, for a value that is not allowed.
     """
-    cells = [source for source in namespace.get("In", []) if isinstance(source, str)]
-    injected = [n for n, source in enumerate(cells) if source.startswith("# Parameters\n")]
-    if injected and not any(_assigned(source) for source in cells[: injected[-1]]):
-        raise ValueError(
-            "no cell has the tag 'parameters', so the values that were given came too early; tag "
-            "the cell with the parameters again"
-        )
-    if injected:
-        known = {name for source in cells[: injected[-1]] for name in _assigned(source)}
-        for name in set(_assigned(cells[injected[-1]])) - known:
-            raise ValueError(f"unknown parameter {name!r}; {_closest(name, known)}")
     fields = NotebookParameters.model_fields
     given = {name: value for name, value in namespace.items() if name in fields}
     return _validated(NotebookParameters, given, "parameters")
-
-
-def _assigned(source: str) -> list[str]:
-    """The parameters that a cell assigns."""
-    try:
-        body = ast.parse(source).body
-    except SyntaxError:  # a magic command
-        return []
-    targets = [node.targets[0] for node in body if isinstance(node, ast.Assign)]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def profiles() -> list[str]:
@@ -159,7 +149,6 @@ def load(profile: str, targets: list[str]) -> dict[str, Parameters]:
     path = FOLDER / f"{profile}.yaml"
     common = read_yaml(path)
     loaded = {"": _validated(Parameters, common, _short(path))}
-    check_source(loaded[""], _short(path))
     for target in targets:
         path = FOLDER / f"{check_choice('target', target, TARGETS)}.yaml"
         own = read_yaml(path) if path.exists() else {}
@@ -181,21 +170,6 @@ def read_yaml(path: Path) -> dict:
     return values or {}
 
 
-def check_source(values: Parameters, where: str) -> None:
-    """Raise ValueError where source and its paths do not fit each other."""
-    source, path, labels = values.source, values.source_path, values.labels_path
-    if source == "gan" and (path or labels):
-        raise ValueError(
-            f"{where}: source_path {path or labels!r} is set, but source is gan, which generates "
-            "its ECGs; set source to files, 12sl or hdf5, or leave the paths empty"
-        )
-    if source != "gan" and not path:
-        raise ValueError(f"{where}: source {source} needs source_path, the folder of its files")
-    if (source == "12sl") != bool(labels):
-        needs = "needs labels_path, the table of its labels" if not labels else "has no labels_path"
-        raise ValueError(f"{where}: source {source} {needs}")
-
-
 def _short(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
@@ -205,7 +179,9 @@ def _validated(model: type[Parameters], values: dict, where: str) -> Parameters:
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        name = first["loc"][0] if first["loc"] else None
+        if not first["loc"]:  # several fields do not fit each other
+            raise ValueError(f"{where}: {first['ctx']['error']}") from None
+        name = first["loc"][0]
         if name not in model.model_fields:
             known = model.model_fields.keys()
             raise ValueError(

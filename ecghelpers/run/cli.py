@@ -18,9 +18,8 @@ from ..ecg import TARGETS
 from ..parameters import FOLDER, profiles
 from ..paths import ROOT, Results, from_project
 from ..runtime import DEVICES, cores, resolve_device
-from ..validation import check_choice
 from . import slurm
-from .lock import UsageError, await_steps, die_with_parent, display_path, lock
+from .lock import UsageError, die_with_parent, display_path, lock
 from .notebook import STARTED
 from .progress import TERMINAL
 from .workflow import NOTEBOOKS, Workflow, parameter_names
@@ -39,7 +38,6 @@ STEPS = [
 ]
 RULES = [step.split("_", 1)[-1] for step in STEPS]  # of the Snakefile
 SUMMARIES = ("evaluate", "explore", "review", "page")  # of all targets together
-SNAKEFILE = ROOT / "Snakefile"
 OWN_FOLDERS = (".git", ".venv", "benchmarks", "docs", "ecghelpers", "networks", "tests")
 STOPPED = "Stopped: the same command continues"
 STEPS_PER_GPU = 4  # a network of this size leaves most of a GPU idle
@@ -61,11 +59,11 @@ class _Parser(argparse.ArgumentParser):
         if unknown != message:
             flags = [flag for action in self._actions for flag in action.option_strings[-1:]]
             raise UsageError(f"unknown flag {unknown!r}; choose from {', '.join(flags)}")
-        raise UsageError(message)
+        raise UsageError(message.removeprefix("argument "))
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """Parse the flags of run_all.sh. Raises UsageError for unknown ones."""
+    """Parse the flags of run_all.sh. Raises UsageError for unknown flags and values."""
     parser = _Parser(
         prog="run_all.sh",
         description="Train networks that measure ECGs, draw heatmaps of what they look at, "
@@ -75,17 +73,49 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    names = ", ".join(profiles())
+    names, steps = ", ".join(profiles()), ", ".join(STEPS)
     add("--profile", default="quick", metavar="NAME", help=f"{names} (default: quick)")
-    add("--target", metavar="A,B", help=f"some of {', '.join(TARGETS)} (default: all)")
-    add("--only", metavar="04,06", help=f"only these steps: {', '.join(STEPS)}")
+    add(
+        "--target",
+        metavar="A,B",
+        type=_names,
+        default=[],
+        help=f"some of {', '.join(TARGETS)} (default: all)",
+    )
+    add("--only", metavar="04,06", type=_rules, default=[], help=f"only these steps: {steps}")
     add("--results", metavar="DIR", help="default: results/<profile>")
-    add("--jobs", metavar="N", help="steps at a time (default: one per core, or 4 per GPU)")
-    add("--device", default="auto", metavar="NAME", help=f"{', '.join(DEVICES)} (default: auto)")
+    default = "steps at a time (default: one per core, or 4 per GPU)"
+    add("--jobs", metavar="N", type=_whole_number, help=default)
+    add("--device", default="auto", choices=DEVICES, help="default: auto")
     add("--force", action="store_true", help="run the chosen steps again")
     add("--dry-run", action="store_true", help="list what would run, and why; run nothing")
     add("--slurm", action="store_true", help="run the steps as Slurm jobs (profiles/slurm/)")
     return parser.parse_args(arguments)
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError("it is empty; give names with commas between them")
+    return list(dict.fromkeys(names))
+
+
+def _rules(text: str) -> list[str]:
+    """The rules of steps, each given by its number, name or both."""
+    known = {}
+    for step, rule in zip(STEPS, RULES, strict=True):
+        number = step.partition("_")[0]
+        known |= dict.fromkeys((number, number.lstrip("0"), step, rule), rule)
+    if unknown := [name for name in _names(text) if name not in known]:
+        choices = ", ".join(STEPS)
+        raise argparse.ArgumentTypeError(f"unknown step {unknown[0]!r}; choose from {choices}")
+    return [known[name] for name in _names(text)]
+
+
+def _whole_number(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", text):
+        raise argparse.ArgumentTypeError(f"{text!r}; allowed: a whole number from 1 to 9999")
+    return int(text)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -94,10 +124,9 @@ def main(arguments: list[str] | None = None) -> int:
         options = parse(sys.argv[1:] if arguments is None else arguments)
         config, results = check(options)
         if options.dry_run:
-            return _dry_run(snakemake(options, config, results), results)
+            return _dry_run(options, config, results)
         with lock(results):
             slurm.cancel_leftovers(results)
-            await_steps(results)
             for failed in results.glob("notebooks/*.failed.ipynb"):
                 failed.unlink()
             began = time.monotonic()
@@ -146,19 +175,9 @@ def _run_all(options: argparse.Namespace, config: dict, results: Path) -> int:
 def check(options: argparse.Namespace) -> tuple[dict, Path]:
     """Snakemake's configuration and the results folder. Raises UsageError before anything runs."""
     config = {"profile": options.profile, "device": options.device}
+    config |= {"target": ",".join(options.target), "only": ",".join(options.only)}
     try:
-        if options.target is not None:
-            config["target"] = ",".join(_list(options.target, "--target"))
-        only = (
-            [_rule(name) for name in _list(options.only, "--only")]
-            if options.only is not None
-            else []
-        )
-        config["only"] = ",".join(only)
-        jobs = _jobs(options)
-        check_choice("device", options.device, DEVICES)
         run = Workflow(config)
-        config["only"] = ",".join(run.only)
         for path in NOTEBOOKS.glob("*.ipynb"):
             parameter_names(path)
         if options.device == "cuda" and not options.slurm:
@@ -169,38 +188,7 @@ def check(options: argparse.Namespace) -> tuple[dict, Path]:
         raise UsageError(" ".join(str(error).split())) from error
     results = _results(options)
     _check_own_files(run, results)
-    if not options.slurm:
-        # All cores for the data, which everything waits for; then as many steps at a time as there
-        # are networks. More threads than cores would wait for each other at every operation.
-        here, chains = cores(), len(run.targets) * run.common.models + 1
-        config["cores"] = here
-        config["threads"] = here // min(jobs, chains) if jobs <= here else 1
-    return config | {"results": str(results)}, results
-
-
-def _list(text: str, flag: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise UsageError(f"{flag} is empty; give names with commas between them")
-    return list(dict.fromkeys(names))
-
-
-def _rule(name: str) -> str:
-    for step, rule in zip(STEPS, RULES, strict=True):
-        number = step.partition("_")[0]
-        if name in (number, number.lstrip("0"), step, rule):
-            return rule
-    raise UsageError(f"unknown step {name!r}; choose from {', '.join(STEPS)}")
-
-
-def _jobs(options: argparse.Namespace) -> int:
-    """How many steps run at a time."""
-    if options.jobs is None:
-        graphics = len(list(Path("/dev").glob("nvidia[0-9]*"))) if options.device != "cpu" else 0
-        return min(cores(), graphics * STEPS_PER_GPU or cores())
-    if not re.fullmatch(r"[1-9][0-9]{0,3}", options.jobs):
-        raise UsageError(f"--jobs is {options.jobs!r}; allowed: a whole number from 1 to 9999")
-    return int(options.jobs)
+    return config | {"only": ",".join(run.only), "results": str(results)}, results
 
 
 def _results(options: argparse.Namespace) -> Path:
@@ -238,42 +226,50 @@ def _check_own_files(run: Workflow, results: Path) -> None:
             )
 
 
-def snakemake(options: argparse.Namespace, config: dict, results: Path) -> list[str]:
+def snakemake(options: argparse.Namespace, config: dict) -> list[str]:
     """The command line of Snakemake."""
-    progress = "dry-run" if options.dry_run else "run"
-    config = {"progress": progress} | config  # results stand last, see _dry_run
-    pairs = [f"{key}={value}" for key, value in config.items() if value]
-    command = [sys.executable, "-P", "-m", "snakemake", "--snakefile", str(SNAKEFILE)]
+    run = Workflow(config)
+    config = {"progress": "dry-run" if options.dry_run else "run"} | config
+    command = [sys.executable, "-P", "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     command += ["--nolock", "--rerun-incomplete", "--keep-going", "--nocolor"]
     # Newer inputs with the same content rerun nothing, as in a copy of a results folder.
     command += ["--rerun-triggers", "mtime", "params", "input", "code"]
     command += ["--max-checksum-file-size", str(10**12), "--scheduler", "greedy"]
     if options.slurm:
         command += ["--workflow-profile", str(slurm.PROFILE)]
-        command += [] if options.dry_run else slurm.flags(results)
-        command += ["--jobs", options.jobs] if options.jobs else []
+        command += [] if options.dry_run else slurm.flags(Path(config["results"]))
+        command += ["--jobs", str(options.jobs)] if options.jobs else []
     else:
-        jobs, shared = _jobs(options), config["threads"]
-        used = jobs if jobs > cores() else shared * min(jobs, cores() // shared)
-        command += ["--workflow-profile", "none", "--cores", str(used)]
+        command += ["--workflow-profile", "none", *_threads(options, run)]
     if options.dry_run:
         command += ["--dry-run"]
-    rules = config["only"].split(",") if config["only"] else []
-    if rules:
-        command += ["--allowed-rules", "all", *rules]
-    if not rules:
-        command += ["--prioritize", "first_page"]
+    if run.only:
+        command += ["--allowed-rules", "all", *run.only]
     if options.force:
-        command += ["--forcerun", *(rules or RULES)]
-    return [*command, "--config", *pairs]
+        command += ["--forcerun", *(run.only or RULES)]
+    return [*command, "--config", *(f"{key}={value}" for key, value in config.items() if value)]
 
 
-def _dry_run(command: list[str], results: Path) -> int:
+def _threads(options: argparse.Namespace, run: Workflow) -> list[str]:
+    """All cores for the data, which everything waits for; then as many steps at a time as networks.
+
+    More threads than cores would wait for each other at every operation.
+    """
+    here, jobs = cores(), options.jobs
+    if not jobs:
+        graphics = len(list(Path("/dev").glob("nvidia[0-9]*"))) if options.device != "cpu" else 0
+        jobs = min(here, graphics * STEPS_PER_GPU or here)
+    each = max(1, here // min(jobs, len(run.targets) * run.common.models + 1))
+    used = jobs if jobs > here else each * min(jobs, here // each)
+    threads = dict.fromkeys(RULES, each) | {"data": here}
+    return ["--cores", str(used), "--set-threads", *(f"{rule}={n}" for rule, n in threads.items())]
+
+
+def _dry_run(options: argparse.Namespace, config: dict, results: Path) -> int:
     """Let Snakemake list what it would do, without making the results folder."""
     with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile("w+") as log:
-        if not results.exists():
-            command, results = [*command[:-1], f"results={scratch}"], Path(scratch)
-        errors = _call(command, results, log)
+        folder = results if results.exists() else Path(scratch)
+        errors = _call(snakemake(options, config | {"results": str(folder)}), folder, log)
     print(errors, end="", file=sys.stderr)
     return int(bool(errors))
 
@@ -281,7 +277,7 @@ def _dry_run(command: list[str], results: Path) -> int:
 def _run(options: argparse.Namespace, config: dict, results: Path) -> str:
     """Run Snakemake; return the errors, one a line."""
     with (results / "logs" / "snakemake.log").open("w+") as log:
-        return _call(snakemake(options, config, results), results, log)
+        return _call(snakemake(options, config), results, log)
 
 
 def _call(command: list[str], results: Path, log: IO) -> str:
@@ -364,10 +360,10 @@ def _where_to_look(results: Results) -> None:
     with results.review.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             if row.get("target") == "all" and row["verdict"] in ("passes", "fails"):
-                tests = verdicts.setdefault(row["method"], {}).setdefault(row["verdict"], [])
-                tests.append(row["test"].replace("_", " "))
+                tests = verdicts.setdefault(row["method"], {"passes": [], "fails": []})
+                tests[row["verdict"]].append(row["test"].replace("_", " "))
     for method, tests in verdicts.items():
-        said = (f"{verdict}: {', '.join(tests[verdict])}" for verdict in sorted(tests)[::-1])
+        said = (f"{verdict}: {', '.join(names)}" for verdict, names in tests.items() if names)
         print(f"  {method:26} {'; '.join(said)}")
 
 

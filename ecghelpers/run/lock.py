@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-LOCK, STEPS = ".lock", ".lock.steps"
+LOCK = ".lock"
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
@@ -44,24 +44,6 @@ def lock(results: Path) -> Iterator[None]:
             raise UsageError(f"{folder} is in use by another run: {owner}") from None
         except OSError as error:
             raise UsageError(f"{folder} cannot be written: {error.strerror}") from error
-        yield
-
-
-def await_steps(results: Path) -> None:
-    """Wait for the steps of an earlier run that was killed, which may be saving their state."""
-    with open(results / STEPS, "a+") as steps:
-        try:
-            fcntl.flock(steps, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("Waiting for the steps of an earlier run to end", flush=True)
-            fcntl.flock(steps, fcntl.LOCK_EX)
-
-
-@contextlib.contextmanager
-def working_in(results: Path) -> Iterator[None]:
-    """Make the next run in a results folder wait for the end of this step."""
-    with open(results / STEPS, "a+") as steps:
-        fcntl.flock(steps, fcntl.LOCK_SH)
         yield
 
 

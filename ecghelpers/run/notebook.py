@@ -25,7 +25,7 @@ import psutil
 
 from ..files import remove_resume_cache
 from ..paths import ROOT
-from .lock import die_with_parent, working_in
+from .lock import die_with_parent
 from .slurm import time_left
 
 GRACE_S = 100
@@ -47,8 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"not tried again: {_error_in(failed)}", file=sys.stderr)
         return 1
     try:
-        with working_in(Path.cwd()):
-            _execute(options, executed, running)
+        _execute(options, executed, running)
     except Exception as error:
         print(summary(error, stop.is_set()), file=sys.stderr)
         if running.exists():

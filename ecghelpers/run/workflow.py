@@ -20,7 +20,7 @@ class Workflow:
     """One run of the Snakefile, from Snakemake's ``config``.
 
     config: ``profile``, ``target`` ("qt,pr"; empty for all), ``results``, ``device``, ``only``
-    (names of rules), ``threads`` per step and ``cores`` of the machine; all may be absent.
+    (names of rules); all may be absent.
     """
 
     def __init__(self, config: dict):
@@ -30,7 +30,6 @@ class Workflow:
         self.parameters = load(self.profile, self.targets)
         self.results = ROOT / config.get("results", f"results/{self.profile}")
         self.device = config.get("device", "auto")
-        self.threads, self.cores = config.get("threads", 1), config.get("cores", 1)
         self.only = list(filter(None, str(config.get("only") or "").split(",")))
         if self.common.known_places and not self.only:
             self.only = ["data", "known_readouts"]
@@ -39,11 +38,6 @@ class Workflow:
         self.finds_targets = not named and self.common.source != "gan"
         if self.finds_targets:
             self.targets = self._found_targets()
-
-    @property
-    def first(self) -> str:
-        """The target whose maps are made before the others are trained: QT, if chosen."""
-        return "qt" if "qt" in self.targets else self.targets[0]
 
     def makes(self, step: str) -> bool:
         """Whether a rule is part of this run."""
