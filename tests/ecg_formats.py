@@ -8,8 +8,10 @@ import io
 import struct
 import zlib
 
+import edfio
 import numpy as np
 import pydicom
+import simulated_ecg
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -22,22 +24,16 @@ PERSONAL = (PERSON, "19481231", "MRN0055512")
 MACHINE = {"VentRate": 71, "pr": 158, "qrs": 92, "qt": 396}
 
 
-def ecg(seconds=10, rate: int = 500, heart_rate: float = 72, start=0.0) -> np.ndarray:
-    """(12, n) µV in steps of 10, so that every lead is whole: three bells a beat, and noise.
-
-    start: seconds after the R peak of a beat.
-    """
-    time = np.arange(int(seconds * rate)) / rate + start
-    since = (time + 0.3) % (60 / heart_rate) - 0.3
-    bells = ((120, -0.16, 0.02), (1100, 0.0, 0.012), (300, 0.28, 0.045))
-    beat = sum(height * np.exp(-0.5 * ((since - at) / sd) ** 2) for height, at, sd in bells)
-    noise = np.random.default_rng(3).normal(0, 4, (8, len(time)))
-    return twelve_leads(np.rint((np.linspace(0.5, 1.4, 8)[:, None] * beat + noise) / 10) * 10)
+def ecg(seconds=10, rate: int = 500, heart_rate: float = 72) -> np.ndarray:
+    """(12, n) µV in steps of 10, so that every lead is whole: simulated beats, and noise."""
+    eight = simulated_ecg.ecg(seconds=seconds, rate_hz=rate, rr=60_000 / heart_rate)
+    return twelve_leads(np.rint((eight + simulated_ecg.noise(eight.shape, 4)) / 10) * 10)
 
 
 def median() -> np.ndarray:
-    """(12, 600) µV of the machine's own beat, not equal to the ECG's."""
-    return twelve_leads(ecg(1.2, start=-0.48)[EIGHT] + 20 * np.hanning(600).round())
+    """(12, 600) µV of the machine's own beat, whose QRS begins at sample 210."""
+    beat = simulated_ecg.beat(2.0 * np.arange(600) - 420)
+    return twelve_leads(np.rint(beat / 10) * 10)
 
 
 def _muse_wave(kind: str, leads: np.ndarray, rate: float, spoil) -> str:
@@ -329,18 +325,11 @@ def scp(differences=2, huffman=True, own_table=False) -> bytes:
 
 
 def edf(labels=LEADS, leads=None, unit: str = "mV") -> bytes:
-    leads = ecg() if leads is None else leads
-    count, scale = len(labels), {"mV": 1000, "uV": 1}[unit]
-    fields = [
-        [f"ECG {label}" for label in labels], [""] * count, [unit] * count,
-        [f"{-32768 / scale:g}"] * count, [f"{32767 / scale:g}"] * count, ["-32768"] * count,
-        ["32767"] * count, [""] * count, [str(500)] * count, [""] * count,
-    ]  # fmt: skip
-    sizes = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)
-    seconds = leads.shape[1] // 500
-    top = (("0", 8), (PERSON, 80), ("", 80), ("31.12.48", 8), ("00.00.00", 8))
-    top += ((256 * (count + 1), 8), ("", 44), (seconds, 8), ("1", 8), (count, 4))
-    head = "".join(str(text).ljust(size) for text, size in top)
-    head += "".join(c.ljust(s) for column, s in zip(fields, sizes, strict=True) for c in column)
-    table = leads.reshape(count, seconds, 500).transpose(1, 0, 2)
-    return head.encode("latin-1") + np.rint(table).astype("<i2").tobytes()
+    leads, scale = ecg() if leads is None else leads, {"mV": 1000, "uV": 1}[unit]
+    how = {"physical_dimension": unit, "digital_range": (-32768, 32767)}
+    how |= {"physical_range": (-32768 / scale, 32767 / scale)}
+    signals = [
+        edfio.EdfSignal(samples / scale, 500, label=f"ECG {label}", **how)
+        for label, samples in zip(labels, leads, strict=True)
+    ]
+    return edfio.Edf(signals, patient=edfio.Patient(name=PERSON)).to_bytes()

@@ -20,11 +20,35 @@ SLOW_IMPORTS = [
 ]
 
 
+# Parameters with which every notebook takes seconds.
+SMALL = {
+    "epochs": 1,
+    "batch_size": 8,
+    "heatmap_records": 2,
+    "smoothgrad_draws": 2,
+    "gradientshap_draws": 2,
+    "integrated_gradients_steps": 32,
+    "perturbation_records": 3,
+    "perturbation_steps": 4,
+    "intervention_donors": 2,
+    "target": "qt",
+}
+
+
 def forkserver():
     """A multiprocessing context whose processes begin with everything imported."""
+    os.environ |= {"MPLBACKEND": "Agg", "TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(SLOW_IMPORTS)
     return context
+
+
+def start(name: str, **parameters):
+    """Start a notebook with few records and these parameters in a process of its own."""
+    given = SMALL | parameters
+    process = forkserver().Process(target=run_notebook, args=(name, given))
+    process.start()
+    return process
 
 
 def run_notebook(name: str, parameters: dict) -> None:

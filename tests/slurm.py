@@ -5,37 +5,27 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from pathlib import Path
+
+import toy
 
 CONFIGURATION = """
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
-SlurmctldPort={controller_port}
-SlurmdPort={node_port}
-SlurmUser={user}
-SlurmdUser={user}
-AuthType=auth/munge
+SlurmUser=root
 AuthInfo=socket={folder}/munge.socket
-CredType=cred/munge
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
 SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.pid
-SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
-SwitchType=switch/none
-MpiDefault=none
-ReturnToService=2
 SlurmdParameters=config_overrides
 SchedulerParameters=sched_interval=1,batch_sched_delay=0,requeue_delay=1
-MinJobAge=300
 KillWait=10
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=64000 State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=64000 State=UNKNOWN
 PartitionName=cpu Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -58,39 +48,27 @@ def _program(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextlib.contextmanager
-def cluster(folder: Path, cpus: int = 4):
+def cluster(folder: Path):
     """Start a cluster, and stop it at the end; yields nothing. See ``missing`` first."""
     host = socket.gethostname().split(".")[0]
     for name in ("state", "spool"):
         (folder / name).mkdir(parents=True)
-    os.chmod(folder, 0o755)
-    text = CONFIGURATION.format(
-        host=host,
-        folder=folder,
-        cpus=cpus,
-        user="root",
-        controller_port=_free_port(),
-        node_port=_free_port(),
-    )
+    folder.chmod(0o755)
+    PLACE.parent.mkdir(exist_ok=True)
+    PLACE.write_text(CONFIGURATION.format(host=host, folder=folder))
     key = folder / "munge.key"
     key.write_bytes(os.urandom(128))
     key.chmod(0o600)
-    PLACE.parent.mkdir(exist_ok=True)
-    PLACE.write_text(text)
+    munge = ["--foreground", "--force", f"--key-file={key}"]
+    for kind in ("socket", "pid-file", "log-file", "seed-file"):
+        munge.append(f"--{kind}={folder}/munge.{kind.removesuffix('-file')}")
     started = []
     try:
-        started.append(_munged(folder, key))
-        for name in ("slurmctld", "slurmd"):
-            command = [_program(name), "-D"]
-            started.append(_start([*command, "-N", host] if name == "slurmd" else command))
-        _wait_until_idle()
+        started.append(_start("munged", *munge))
+        toy.wait_for((folder / "munge.socket").exists, 10)
+        started += [_start("slurmctld", "-D"), _start("slurmd", "-D", "-N", host)]
+        toy.wait_for(lambda: _state() == "idle", 30)
         yield
     finally:
         subprocess.run(["scancel", "--user=root"], check=False)
@@ -100,35 +78,11 @@ def cluster(folder: Path, cpus: int = 4):
         PLACE.unlink()
 
 
-def _munged(folder: Path, key: Path) -> subprocess.Popen:
-    options = {
-        "key-file": key,
-        "socket": folder / "munge.socket",
-        "pid-file": folder / "munge.pid",
-        "log-file": folder / "munge.log",
-        "seed-file": folder / "munge.seed",
-    }
-    command = [_program("munged"), "--foreground", "--force"]
-    process = _start([*command, *(f"--{name}={value}" for name, value in options.items())])
-    for _ in range(100):
-        if (folder / "munge.socket").exists():
-            return process
-        time.sleep(0.1)
-    raise RuntimeError(f"munged did not start: {(folder / 'munge.log').read_text()}")
+def _start(name: str, *options: str) -> subprocess.Popen:
+    quiet = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
+    return subprocess.Popen([_program(name), *options], **quiet)
 
 
-def _start(command: list) -> subprocess.Popen:
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def _wait_until_idle() -> None:
-    for _ in range(300):
-        state = subprocess.run(
-            ["sinfo", "--noheader", "--format=%T"],
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
-        if state == "idle":
-            return
-        time.sleep(0.1)
-    raise RuntimeError(f"the cluster's node did not come up: it is {state!r}")
+def _state() -> str:
+    command = ["sinfo", "--noheader", "--format=%T"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()

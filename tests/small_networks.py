@@ -1,10 +1,12 @@
-"""Networks and beats that several test modules share."""
+"""Networks, beats and records that several test modules share."""
 
 import numpy as np
 import torch
 from fake_results import beat
 from torch import nn
 
+from ecghelpers.data.medians import Medians
+from ecghelpers.ecg import FIDUCIALS, TARGETS
 from ecghelpers.network.model import StevenNet
 
 
@@ -28,6 +30,18 @@ def beats(count: int, seed: int = 0, dtype=np.float64) -> np.ndarray:
     """(record, 12, 600) µV, made up."""
     rng = np.random.default_rng(seed)
     return np.stack([beat(rng) for _ in range(count)]).astype(dtype)
+
+
+def medians_of(beats_uv, ids=None, split="test", targets=np.nan, fiducials=np.nan) -> Medians:
+    """Records of these beats; the tables and splits may be one value for all of them."""
+    count = len(beats_uv)
+    ids = [f"r{number}" for number in range(count)] if ids is None else ids
+    tables = (
+        np.broadcast_to(values, (count, len(names))).astype(np.float32)
+        for values, names in ((targets, TARGETS), (fiducials, FIDUCIALS))
+    )
+    splits = np.broadcast_to(split, count).astype(object)
+    return Medians(np.array(ids, object), splits, beats_uv, *tables, {})
 
 
 class Linear(nn.Module):

@@ -4,28 +4,16 @@ import csv
 from pathlib import Path
 from types import SimpleNamespace
 
+import ecg_formats
 import h5py
 import numpy as np
 import wfdb
 
 from ecghelpers.data import sources
-from ecghelpers.ecg import LEADS, twelve_leads
+from ecghelpers.ecg import FIDUCIALS, LEADS, TARGETS
 
-VALUES = {
-    "VentRate": 71,
-    "pr": 158,
-    "qrs": 92,
-    "qt": 396,
-    "STJ_v5": -14,
-    "T_PeakAmpl_v5": 312,
-    "R_PeakAmpl_v5": 1105,
-    "ponset": 120,
-    "poffset": 170,
-    "qonset": 210,
-    "qoffset": 256,
-    "tonset": 300,
-    "toffset": 408,
-}
+NUMBERS = (71, 158, 92, 396, -14, 312, 1105, 120, 170, 210, 256, 300, 408)
+VALUES = dict(zip((*TARGETS, *FIDUCIALS), NUMBERS, strict=True))
 
 
 def beat(seed: int = 0) -> np.ndarray:
@@ -82,24 +70,9 @@ def write_hdf5(path: Path, data, labels: dict, **how) -> None:
         file.create_dataset("median", data=data, **how).attrs.update(labels)
 
 
-def write_hdf5_folder(tmp_path: Path) -> Path:
-    """The original's folder of three whole records."""
-    folder = tmp_path / "hdf5"
-    folder.mkdir()
-    for number in (1, 2, 10):
-        write_hdf5(folder / f"{number}.h5", beat(number).T, VALUES)
-    return folder
-
-
 def ecg_mv(seconds=10, rate=500, heart_rate=72) -> np.ndarray:
-    """(n, 12) mV: a beat of three bells a lead, of another size in each; Einthoven's law holds."""
-    time = np.arange(int(seconds * rate)) / rate
-    since = (time + 0.3) % (60 / heart_rate) - 0.3
-    bells = ((0.12, -0.16, 0.02), (1.1, 0.0, 0.012), (0.3, 0.28, 0.045))
-    beat_mv = sum(height * np.exp(-0.5 * ((since - at) / sd) ** 2) for height, at, sd in bells)
-    noise = np.random.default_rng(3).normal(0, 0.002, (8, len(time)))
-    eight = np.linspace(0.5, 1.4, 8)[:, None] * beat_mv + noise
-    return twelve_leads(eight).T
+    """(n, 12) mV."""
+    return ecg_formats.ecg(seconds, rate, heart_rate).T / 1000
 
 
 def write_wfdb(folder: Path, name: str, signal, leads=LEADS, rate=500, unit="mV", gain=1000.0):

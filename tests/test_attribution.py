@@ -92,22 +92,16 @@ def test_gradient_shap_multiplies_by_the_noisy_copy(network):
 def test_smoothgrad_without_noise_is_saliency(network):
     found = maps_of(network, "smoothgrad", attribution_noise=0.0)
     assert_same(found, maps_of(network, "saliency"))
-    assert np.abs(maps_of(network, "smoothgrad") - found).max() > 1e-3 * np.abs(found).max()
+    noisy = maps_of(network, "smoothgrad")
+    assert np.abs(noisy - found).max() > 1e-3 * np.abs(found).max()
+    assert (noisy < 0).any(), "the sign is kept"
 
 
-def test_smoothgrad_keeps_the_sign(network):
-    assert (maps_of(network, "smoothgrad") < 0).any()
-
-
-@pytest.mark.parametrize("method", ["deconvolution", "guided_backprop"])
-def test_the_relu_rules_change_the_gradient(network, method):
-    saliency = maps_of(network, "saliency")
-    assert np.abs(maps_of(network, method) - saliency).max() > 0.1 * np.abs(saliency).max()
-
-
-def test_deconvolution_is_not_guided_backprop(network):
-    one, other = maps_of(network, "deconvolution"), maps_of(network, "guided_backprop")
-    assert np.abs(one - other).max() > 0.1 * np.abs(one).max()
+def test_the_relu_rules_change_the_gradient_each_in_its_way(network):
+    methods = ("saliency", "deconvolution", "guided_backprop")
+    plain, one, other = (maps_of(network, method) for method in methods)
+    for first, second in ((plain, one), (plain, other), (one, other)):
+        assert np.abs(first - second).max() > 0.1 * np.abs(first).max()
 
 
 def test_guided_gradcam_is_guided_backprop_weighted_by_a_map_in_time(network):
@@ -136,27 +130,10 @@ def test_our_draws_give_what_captum_gives_with_them(network, method, monkeypatch
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_batch_equals_single_calls(network, method):
-    together = maps_of(network, method, BEATS)
-    singly = [maps_of(network, method, BEATS[i : i + 1]) for i in range(8)]
-    assert_same(together, np.concatenate(singly))
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_the_batch_size_changes_nothing(network, method):
-    assert_same(maps_of(network, method, batch_size=3), maps_of(network, method))
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_scaling_one_record_leaves_the_others_alone(network, method):
-    ids = ["a", "b", "c"]
-    scaled = BEATS[:3].copy()
-    scaled[0] *= 7
-    before = maps_of(network, method, BEATS[:3], record_id=ids)
-    after = maps_of(network, method, scaled, record_id=ids)
-    assert_same(after[1:], before[1:])
-    if method not in ("random", "deconvolution"):  # neither looks at the beat's own activations
-        assert np.abs(after[0] - before[0]).max() > 1e-6 * np.abs(before[0]).max()
+def test_a_map_does_not_depend_on_its_batch(network, method):
+    together = maps_of(network, method, BEATS[:3])
+    assert_same(maps_of(network, method, BEATS[2:3]), together[2:])
+    assert_same(maps_of(network, method, BEATS[:3], batch_size=2), together)
 
 
 @pytest.mark.parametrize("method", ["random", "smoothgrad", "gradientshap"])
@@ -205,10 +182,8 @@ def test_units():
     assert unit("saliency", "ms") == "ms/µV"
     assert unit("integrated_gradients", "ms") == "ms"
     assert unit("integrated_gradients", "ms", multiply_by_inputs=False) == "ms/µV"
-    assert unit("saliency", "beats/min") == "(beats/min)/µV"
     assert unit("random", "ms") == ""
-    assert unit("guided_gradcam", "ms") == "ms²/µV"  # gradient times a map in target unit
-    assert unit("guided_gradcam", "beats/min") == "(beats/min)²/µV"
+    assert unit("guided_gradcam", "beats/min") == "(beats/min)²/µV"  # gradient times a map
 
 
 @pytest.mark.parametrize(
@@ -218,15 +193,13 @@ def test_units():
         ({"beats_uv": np.full((1, 12, 600), np.nan)}, "NaN or infinity in record 0"),
         ({"beats_uv": np.zeros((12, 600))}, "(record, lead, time)"),
         ({"record_id": ["a", "b", "c"]}, "3 record ids for 2 records"),
-        ({"smoothgrad_draws": 0}, "smoothgrad_draws is 0"),
-        ({"attribution_noise": -1}, "attribution_noise is -1"),
         ({"attribution_noise": np.nan}, "attribution_noise is nan"),
-        ({"smoothgrad_draws": np.inf}, "smoothgrad_draws is inf; allowed: a whole number"),
+        ({"smoothgrad_draws": np.inf}, "smoothgrad_draws is inf"),
         ({"batch_size": -1}, "batch_size is -1"),
+        ({"leads": "eight"}, "choose one of twelve"),
         ({"stdev": 1}, "unknown attribution parameter 'stdev'"),
         ({"beats_uv": np.zeros((1, 8, 600))}, "12"),
         ({"baseline": np.zeros((8, 600))}, "baseline has shape (8, 600)"),
-        ({"baseline": np.full(SHAPE, np.nan)}, "baseline holds NaN"),
     ],
 )
 def test_wrong_input_is_named(network, wrong, message):
@@ -245,11 +218,6 @@ def test_the_gpu_gives_the_map_of_the_cpu(method):
     assert_same(found, wanted, 1e-4)
 
 
-def random_change(seed):
-    """A change of an ECG that keeps the limb leads' equations: (12, time)."""
-    return twelve_leads(np.random.default_rng(seed).normal(size=(8, BEATS.shape[-1])))
-
-
 @pytest.mark.parametrize("method", [m for m in METHODS if m not in ("random", "occlusion")])
 def test_folding_onto_eight_leads_keeps_what_a_map_says_of_a_change(method):
     network, x = steven_net(), twelve_leads(BEATS[:2, [0, 1, 6, 7, 8, 9, 10, 11]])
@@ -259,30 +227,13 @@ def test_folding_onto_eight_leads_keeps_what_a_map_says_of_a_change(method):
     twelve = attribute(network, x, gradient, **options)
     eight = attribute(network, x, gradient, leads="independent", **options)
     assert eight.shape == (2, 8, x.shape[-1])
-    change = random_change(1)
+    change = twelve_leads(np.random.default_rng(1).normal(size=(8, x.shape[-1])))
     rows = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
     np.testing.assert_allclose(
         (twelve * change).sum((1, 2)), (eight * change[rows]).sum((1, 2)), rtol=1e-8
     )
-    whole = {"deeplift", "inputxgradient", "integrated_gradients"}
-    if method in whole:  # contributions: the sum over all points is kept
+    if method in ("deeplift", "inputxgradient", "integrated_gradients"):
         options["multiply_by_inputs"] = True
         total = attribute(network, x, method, **options).sum((1, 2))
         folded = attribute(network, x, method, leads="independent", **options).sum((1, 2))
         np.testing.assert_allclose(folded, total, rtol=1e-7)
-
-
-def test_folded_gradients_are_those_of_the_eight_leads():
-    """Against autograd through the equations themselves."""
-    network = steven_net()
-    eight = torch.from_numpy(BEATS[:2, [0, 1, 6, 7, 8, 9, 10, 11]].copy()).requires_grad_()
-    one, two = eight[:, :1], eight[:, 1:2]
-    limb = (one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2)
-    network(torch.cat((*limb, eight[:, 2:]), 1)).sum().backward()
-    beats = twelve_leads(eight.detach().numpy())
-    found = attribute(network, beats, "saliency", leads="independent", progress=False)
-    np.testing.assert_allclose(found, eight.grad.numpy(), rtol=1e-7, atol=1e-12)
-    with pytest.raises(ValueError, match="unknown leads 'eight'; choose one of twelve"):
-        attribute(network, beats, "saliency", leads="eight")
-    drawn = attribute(network, beats, "random", leads="independent", record_id=["a", "b"])
-    assert drawn.shape == (2, 8, beats.shape[-1])

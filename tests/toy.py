@@ -4,15 +4,16 @@ Its notebooks write the files that the Snakefile names, with their parameters as
 that tests of the machinery (order, skipping, failures, kills) need neither data nor training.
 """
 
-import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
@@ -43,15 +44,14 @@ page.write_text("page")
 
 def real_cells(name: str) -> list[dict]:
     """The code cells of one of the project's notebooks."""
-    path = ROOT / "notebooks" / f"{name}.ipynb"
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return [cell for cell in cells if cell["cell_type"] == "code"]
+    cells = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4).cells
+    return [cell for cell in cells if cell.cell_type == "code"]
 
 
 def parameters_cell(name: str) -> str:
     """The source of its cell with the tag ``parameters``."""
-    cells = [c for c in real_cells(name) if "parameters" in c["metadata"].get("tags", [])]
-    return "".join(cells[0]["source"])
+    (cell,) = (c for c in real_cells(name) if "parameters" in c.metadata.get("tags", []))
+    return cell.source
 
 
 def makes(name: str) -> list[str]:
@@ -71,26 +71,10 @@ def write_notebook(project: Path, name: str, body: str = "", tags: tuple = ("par
     names = re.findall(r"^(\w+) =", parameters, re.M)
     label = " ".join([name, *(f"{{{n}}}" for n in ("target", "model", "plant") if n in names)])
     code = CODE.format(names=names, label=repr(label), body=body, files=makes(name))
-    notebook = {
-        "cells": [
-            {
-                "cell_type": "code",
-                "id": f"cell-{number}",
-                "execution_count": None,
-                "metadata": {"tags": list(given)},
-                "outputs": [],
-                "source": source,
-            }
-            for number, (source, given) in enumerate([(parameters, tags), (code, ())])
-        ],
-        "metadata": {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}
-        },
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
-    path = project / "notebooks" / f"{name}.ipynb"
-    path.write_text(json.dumps(notebook), encoding="utf-8")
+    cells = [new_code_cell(parameters, metadata={"tags": list(tags)}), new_code_cell(code)]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook = new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.write(notebook, project / "notebooks" / f"{name}.ipynb")
 
 
 def make_project(folder: Path) -> Path:
@@ -116,28 +100,22 @@ def environment(**changes: str) -> dict:
     return os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"} | changes
 
 
+def _call(project: Path, flags: tuple, changes: dict) -> dict:
+    """./run_all.sh with flags, for subprocess."""
+    command = ["bash", project / "run_all.sh", *flags]
+    return {"args": command, "cwd": project, "env": environment(**changes), "text": True}
+
+
 def run(project: Path, *flags: str, timeout: float = 600, **changes: str):
     """Run ./run_all.sh to its end."""
-    return subprocess.run(
-        ["bash", project / "run_all.sh", *flags],
-        cwd=project,
-        env=environment(**changes),
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
+    return subprocess.run(**_call(project, flags, changes), capture_output=True, timeout=timeout)
 
 
 def start(project: Path, *flags: str, start_new_session=False, **changes: str) -> subprocess.Popen:
     """Start ./run_all.sh and do not wait."""
+    pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
     return subprocess.Popen(
-        ["bash", project / "run_all.sh", *flags],
-        cwd=project,
-        env=environment(**changes),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=start_new_session,
+        **_call(project, flags, changes), **pipes, start_new_session=start_new_session
     )
 
 
@@ -161,9 +139,3 @@ def wait_for(condition, seconds: float = 120) -> None:
     while not condition():
         assert time.monotonic() < limit, "waited in vain"
         time.sleep(0.05)
-
-
-def kill(process: subprocess.Popen, number: int = signal.SIGKILL) -> None:
-    """Send a signal to the process that ./run_all.sh has become, and to it alone."""
-    process.send_signal(number)
-    process.communicate(timeout=120)

@@ -29,25 +29,19 @@ def refusal(capsys):
     return line
 
 
-def test_a_port_or_a_path_that_cannot_be_used(results, refusal):
+def test_what_cannot_be_served_is_refused(results, refusal, monkeypatch, tmp_path):
+    given = ("--results", results.root)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert f"port {port}: Address already in use" in refusal(
-            "--results", results.root, "--port", port
-        )
-    for port in (0, -1, 65536, 10**12):
-        assert "allowed are 1 to 65535" in refusal("--results", results.root, "--port", port)
-    for path in ("/a b/", "/ä/", "/?x", "/a#b", "/%2e/", "\n"):
-        assert "--base-url" in refusal("--results", results.root, "--base-url", path)
-
-
-def test_a_token_that_no_address_can_hold(results, refusal, monkeypatch):
-    for token in ("a b", "Größe", "a\nb", " "):
+        assert f"port {port}: Address already in use" in refusal(*given, "--port", port)
+    for port in (0, 65536):
+        assert "1 to 65535" in refusal(*given, "--port", port)
+    for path in ("/a b/", "/ä/", "/?x", "/%2e/", "\n"):
+        assert "--base-url" in refusal(*given, "--base-url", path)
+    for token in ("a b", "Größe", " "):
         monkeypatch.setenv(web_app.TOKEN, token)
-        assert web_app.TOKEN in refusal("--results", results.root)
-
-
-def test_results_that_are_none(results, refusal, tmp_path):
-    assert "holds no trained network" in refusal("--results", tmp_path)
+        assert web_app.TOKEN in refusal(*given)
+    monkeypatch.delenv(web_app.TOKEN, raising=False)
+    assert "no trained network" in refusal("--results", tmp_path)
     results.medians.write_bytes(b"nonsense")
-    assert "medians.h5" in refusal("--results", results.root)
+    assert "medians.h5" in refusal(*given)

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from small_networks import medians_of
 
-from ecghelpers.data.medians import Medians, choose_records, events, read_events
-from ecghelpers.ecg import BEAT_SHAPE, FIDUCIALS, TARGETS
+from ecghelpers.data.medians import choose_records, events, read_events
+from ecghelpers.ecg import BEAT_SHAPE, TARGETS
 from ecghelpers.files import write_table
 
 IDS = ["007", "NA", "a b", "1e5"]
@@ -12,23 +13,17 @@ IDS = ["007", "NA", "a b", "1e5"]
 
 @pytest.fixture
 def data():
-    targets = np.ones((4, len(TARGETS)), np.float32)
+    targets = np.ones((4, len(TARGETS)))
     targets[2, list(TARGETS).index("pr")] = np.nan
     beats = np.arange(4, dtype=np.int16)[:, None, None] * np.ones(BEAT_SHAPE, np.int16)
-    fiducials = np.ones((4, len(FIDUCIALS)), np.float32)
-    return Medians(np.array(IDS, object), np.array(["test"] * 4), beats, targets, fiducials, {})
+    return medians_of(beats, IDS, targets=targets, fiducials=1)
 
 
-def test_the_table_comes_back_with_ids_as_text(data, tmp_path):
+def test_records_are_chosen_from_the_table_and_ids_stay_text(data, tmp_path):
     write_table(events(data), tmp_path / "events.csv")
     table = read_events(tmp_path / "events.csv")
     assert list(table.record_id) == IDS and list(table.complete) == [True, True, False, True]
     assert table.pr.isna().tolist() == [False, False, True, False]
-
-
-def test_records_are_chosen_from_the_table(data, tmp_path):
-    write_table(events(data), tmp_path / "events.csv")
-    table = read_events(tmp_path / "events.csv")
     chosen = choose_records(data, "qt", 4, 1, complete_first=True, table=table)
     assert chosen.record_id[3] == "a b" and chosen.medians[3, 0, 0] == 2
     default = choose_records(data, "qt", 4, 1, complete_first=True)

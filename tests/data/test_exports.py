@@ -1,22 +1,20 @@
 """A folder of exports in any format: records, or a reason for each rejected file."""
 
-import csv
 import zipfile
-from pathlib import Path
 
 import ecg_formats
 import numpy as np
 import pytest
-from source_files import ecg_mv, only_block, reason_of, with_lists, write_wfdb
+from simulated_ecg import R_UV
+from source_files import ecg_mv, only_block, reason_of, write_wfdb
 
 from ecghelpers.data import sources
 from ecghelpers.data.build import collect
 from ecghelpers.data.medians import events, read_medians
-from ecghelpers.data.readers import read_recording
 from ecghelpers.ecg import FIDUCIALS, INDEPENDENT_LEADS, LEADS, TARGETS
 
-LUDB = Path(__file__).parents[3] / "shared" / "ludb" / "data"
 QONSET = FIDUCIALS.index("qonset")
+TARGETS_AT = {name: place for place, name in enumerate(TARGETS)}
 
 
 @pytest.fixture
@@ -41,18 +39,12 @@ def test_a_mixture_is_read_whatever_its_folders_and_endings(mixture):
     block = only_block("files", mixture)
     assert block.record_id == ["a", "b", "c", "many.zip/x/a", "w"]
     np.testing.assert_allclose(block.targets[:, 0], [60, 72, 72, 80, 66], atol=0.5)
-    assert dict(block.rejected) == {
-        "broken": "damaged: ZIP file; truncated?",
-        "letter": "not an ECG: a PDF",
-    }
+    assert set(dict(block.rejected)) == {"broken", "letter"}
     assert block.program[0] == "GE 12SL" and block.machine[0, TARGETS_AT["VentRate"]] == 71
     assert block.program[4] == "" and np.isnan(block.machine[4]).all()
     source = sources.FileSource("files", mixture)
     eight = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
     np.testing.assert_allclose(source.recording("b"), ecg_formats.ecg()[eight], atol=5)
-
-
-TARGETS_AT = {name: place for place, name in enumerate(TARGETS)}
 
 
 def test_labels_of_12sl_come_with_its_median_beat(mixture, tmp_path):
@@ -72,19 +64,15 @@ def test_labels_of_12sl_come_with_its_median_beat(mixture, tmp_path):
     assert table["qt"].tolist() == [396, 396] and table["tonset"].isna().all()
 
 
-def write_medians_of_ptb_xl_plus(folder):
-    """The layout of PTB-XL+: records in folders of median_beats, a table in features."""
-    beats = folder / "median_beats" / "12sl" / "00000"
+def test_medians_of_ptb_xl_plus_have_their_table_beside_them(tmp_path):
+    """Records lie in folders of median_beats, the table in features."""
+    beats = tmp_path / "median_beats" / "12sl" / "00000"
     path = write_wfdb(beats, "00001_medians", ecg_formats.median().T / 1000)
     path.write_text(path.read_text().replace("00001", "ge_median_beats_wfdb/00001"))
-    (folder / "features").mkdir()
-    (folder / "features" / "12sl_features.csv").write_text(
+    (tmp_path / "features").mkdir()
+    (tmp_path / "features" / "12sl_features.csv").write_text(
         "P_Area_I,ecg_id,HR__Global,QT_Int_Global,R_Amp_V5,QRS_On_Global\n1,1,71,396,1.105,420\n"
     )
-
-
-def test_medians_of_ptb_xl_plus_have_their_table_beside_them(tmp_path):
-    write_medians_of_ptb_xl_plus(tmp_path)
     block = only_block("files", tmp_path / "median_beats", labels="12sl")
     np.testing.assert_allclose(block.medians[0], ecg_formats.median(), atol=1)
     values = block.targets[0]
@@ -92,51 +80,21 @@ def test_medians_of_ptb_xl_plus_have_their_table_beside_them(tmp_path):
     assert values[TARGETS_AT["R_PeakAmpl_v5"]] == 1105 and block.fiducials[0, QONSET] == 210
     ours = only_block("files", tmp_path / "median_beats").targets[0]
     assert ours[0] == 71 and abs(ours[TARGETS_AT["qrs"]] - 80) < 40
-
-
-def test_a_table_that_cannot_be_read_is_named(tmp_path):
-    write_medians_of_ptb_xl_plus(tmp_path)
     (tmp_path / "features" / "12sl_features.csv").write_text("")
-    with pytest.raises(ValueError, match="12sl_features.csv has no column 'ecg_id'"):
+    with pytest.raises(ValueError, match="12sl_features.csv"):
         sources.FileSource("files", tmp_path / "median_beats")
-
-
-def test_georgia_of_2020_has_an_ending_in_its_record_names(tmp_path):
-    path = write_wfdb(tmp_path, "E1", ecg_mv())
-    signal = path.with_suffix(".dat").rename(tmp_path / "E1.mat")
-    text = path.read_text().replace("E1.dat", "E1.mat").replace("E1 12", "E1.mat 12")
-    path.write_text(text)
-    block = only_block("files", tmp_path)
-    assert block.record_id == ["E1"] and not block.rejected and signal.exists()
-
-
-def test_a_pulse_for_calibration_is_cut_off(tmp_path):
-    signal = ecg_mv(11)
-    signal[5300:] = 0
-    signal[5350:5450, [LEADS.index(lead) for lead in INDEPENDENT_LEADS]] = 1
-    write_wfdb(tmp_path, "a", signal)
-    assert only_block("files", tmp_path).record_id == ["a"]
-    np.testing.assert_allclose(
-        read_recording(tmp_path / "a.hea").ecg_uv, signal[:5300].T * 1000, atol=1
-    )
 
 
 def test_folder_is_searched_and_measured(tmp_path):
     write_wfdb(tmp_path / "x" / "deep", "b", ecg_mv(rate=1000), rate=1000)
     write_wfdb(tmp_path / "y", "a", ecg_mv(heart_rate=60))
+    write_wfdb(tmp_path / "z", "a", ecg_mv(heart_rate=66))
     (tmp_path / "y" / "circle").symlink_to(tmp_path)
     block = only_block("wfdb", tmp_path)
-    assert block.record_id == ["a", "b"] and not block.rejected
-    np.testing.assert_allclose(block.targets[:, 0], [60, 72], atol=0.5)
-    v5 = block.medians[:, LEADS.index("V5")].astype(float)
-    expected = 1100 * np.linspace(0.5, 1.4, 8)[INDEPENDENT_LEADS.index("V5")]
-    np.testing.assert_allclose(np.ptp(v5, axis=1), expected, rtol=0.05)
-
-
-def test_one_name_in_two_folders_is_told_apart_by_the_folders(tmp_path):
-    for number, folder in enumerate(("x", "y")):
-        write_wfdb(tmp_path / folder, "1", ecg_mv(heart_rate=60 + 9 * number))
-    assert only_block("wfdb", tmp_path).record_id == ["x/1", "y/1"]
+    assert block.record_id == ["b", "y/a", "z/a"] and not block.rejected
+    np.testing.assert_allclose(block.targets[:, 0], [72, 60, 66], atol=0.5)
+    v5 = block.medians[:, LEADS.index("V5")]
+    np.testing.assert_allclose(v5.max(axis=1), R_UV[INDEPENDENT_LEADS.index("V5")], rtol=0.05)
 
 
 def test_what_is_wrong_with_a_wfdb_record_is_told(tmp_path):
@@ -147,21 +105,7 @@ def test_what_is_wrong_with_a_wfdb_record_is_told(tmp_path):
     write_wfdb(tmp_path, "4", np.clip(ecg_mv(), -0.4, 0.4))
     write_wfdb(tmp_path, "5", ecg_mv()[:, :11], LEADS[:11])
     block = only_block("files", tmp_path)
-    assert block.record_id == ["1"] and reason_of(block, "4").startswith("saturated: lead")
-    assert reason_of(block, "5") == f"lead missing: V6 (found: {', '.join(LEADS[:11])})"
-    expected = f"2.dat has {len(pointer)} bytes, the header claims 120000; a Git LFS pointer"
-    assert expected in reason_of(block, "2")
-    assert reason_of(block, "3").endswith("of PTB-XL give the folder records500")
-
-
-@pytest.mark.skipif(not LUDB.is_dir(), reason="needs LUDB in ../shared/ludb beside the repository")
-def test_ludb_records_are_all_usable():
-    source = sources.FileSource("wfdb", LUDB)
-    assert len(source.entries) == 100 and len({e.record_id for e in source.entries}) == 100
-    source.entries = source.entries[::5]
-    block = with_lists(source.block(0))
-    assert not block.rejected and len(block.record_id) == 20
-    with open(LUDB.parent / "reference.csv", newline="") as file:
-        truth = {row["record"]: float(row["VentRate"] or "nan") for row in csv.DictReader(file)}
-    error = [abs(r - truth[i]) for i, r in zip(block.record_id, block.targets[:, 0], strict=True)]
-    assert np.nanmedian(error) < 1
+    assert block.record_id == ["1"]
+    said = {"2": "Git LFS pointer", "3": "records500", "4": "saturated: lead", "5": "missing: V6"}
+    for record, reason in said.items():
+        assert reason in reason_of(block, record)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from ecghelpers.data import build, gan
-from ecghelpers.ecg import TARGETS
 from ecghelpers.measurement import measure
 
 
@@ -20,21 +19,12 @@ def test_an_ecg_depends_on_its_id_alone():
     assert 500 < np.abs(together).max() < 20_000  # µV
 
 
-def test_medians_lie_in_the_published_population():
-    source = gan.GanSource(64, seed=11, device="cpu")
+def test_a_recording_is_that_of_its_median_beat():
+    source = gan.GanSource(8, seed=11, device="cpu")
     assert source.block_count == 1
     found, _ = source.block(0)
-    assert len(found.record_id) >= 62
     again = measure(source.recording(found.record_id[5])).median_uv
     np.testing.assert_allclose(again, found.medians[5], atol=1)  # whole µV
-    for column, target in enumerate(TARGETS.values()):
-        values = found.targets[:, column]
-        assert np.isfinite(values).mean() > 0.95, target.name
-        if target.published:
-            mean, sd, low, high = target.published
-            assert abs(np.nanmean(values) - mean) < sd, target.name
-            inside = (values > low - 2 * sd) & (values < high + 2 * sd)
-            assert inside[np.isfinite(values)].mean() > 0.95, target.name
 
 
 def test_no_records_and_unknown_sources_are_refused():

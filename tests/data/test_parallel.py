@@ -35,21 +35,6 @@ parallel.in_parts(wait, [120, 120])
 """
 
 
-@pytest.fixture
-def two_processes(monkeypatch):
-    monkeypatch.setattr(parallel, "processors", lambda: 2)
-    monkeypatch.setattr(parallel, "WORTH_A_POOL", 1)
-    monkeypatch.setattr(parallel, "PART", 1)
-
-
-def numbers(texts):
-    return list(map(int, texts))
-
-
-def die(_):
-    os._exit(9)
-
-
 @pytest.mark.skipif(cores() < 2, reason="needs two processors")
 def test_a_plain_script_collects_generated_records(tmp_path):
     (tmp_path / "plain.py").write_text(COLLECT)
@@ -86,14 +71,28 @@ def test_ctrl_c_ends_the_script_and_its_processes(tmp_path):
     assert not any(child.is_running() for child in started)
 
 
-def test_an_error_in_a_process_comes_back_and_the_next_call_works(two_processes):
-    with pytest.raises(ValueError, match="invalid literal"):
-        parallel.in_parts(numbers, ["1", "one", "2"])
-    assert parallel.in_parts(numbers, ["1", "2"]) == [1, 2]
+def numbers(texts):
+    return list(map(int, texts))
 
 
-def test_a_process_that_dies_is_told_in_one_line_and_the_next_call_works(two_processes):
-    with pytest.raises(RuntimeError, match="a process died while .* run again") as error:
-        parallel.in_parts(die, [9, 9])
-    assert "\n" not in str(error.value)
+def die(_):
+    os._exit(9)
+
+
+@pytest.mark.parametrize(
+    ("work", "error", "said"),
+    [
+        (numbers, ValueError, "invalid literal"),
+        (die, RuntimeError, "a process died while .* run again"),
+    ],
+)
+def test_an_error_or_a_death_in_a_process_is_told_and_the_next_call_works(
+    monkeypatch, work, error, said
+):
+    monkeypatch.setattr(parallel, "processors", lambda: 2)
+    for name in ("WORTH_A_POOL", "PART"):
+        monkeypatch.setattr(parallel, name, 1)
+    with pytest.raises(error, match=said) as told:
+        parallel.in_parts(work, ["1", "one", "2"])
+    assert "\n" not in str(told.value)
     assert parallel.in_parts(numbers, ["1", "2"]) == [1, 2]

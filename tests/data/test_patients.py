@@ -4,13 +4,12 @@ import json
 
 import ecg_formats
 import h5py
-import numpy as np
 import pytest
 from source_files import VALUES, beat, csv_text, ecg_mv, write_hdf5, write_table, write_wfdb
 
 from ecghelpers.data import sources
 from ecghelpers.data.build import collect
-from ecghelpers.data.medians import choose_records, is_complete, read_medians, split_of
+from ecghelpers.data.medians import read_medians, split_of
 
 
 def collected(tmp_path, *source):
@@ -75,39 +74,35 @@ def test_mimic_s_record_list_names_patients(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "comment",
-    ["# patient_id: 7", "#Patient ID = 7", "# <patient id>: 007", "# <subject_id>: 7",
-     "# patient: 7", "#subject: 7", "# Patient number: 7", "#subject 7"],
+    ("comment", "who"),
+    [("# patient_id: 7", "7"), ("#Patient ID = 7", "7"), ("# <subject_id>: 007", "7"),
+     ("#subject 7", "7"), ("# patient: -", ""), ("# patient_id: unknown", ""),
+     ("# patient 7 years old", "")],
 )  # fmt: skip
-def test_a_comment_of_a_wfdb_header_names_the_patient(tmp_path, comment):
+def test_a_comment_of_a_wfdb_header_names_the_patient_and_a_placeholder_none(
+    tmp_path, comment, who
+):
     for header in write_different(tmp_path / "wfdb", "abc")[:2]:
         header.write_text(header.read_text() + comment + "\n")
     data = collected(tmp_path, "wfdb", tmp_path / "wfdb")
-    check(data, {"a": "7", "b": "7", "c": ""}, "the file itself")
+    if who:
+        check(data, {"a": who, "b": who, "c": ""}, "the file itself")
+    else:
+        assert data.patient_id is None and list(data.groups) == ["a", "b", "c"]
+        assert list(data.split) == [split_of(record) for record in "abc"]
 
 
 @pytest.mark.parametrize(
-    "comment",
-    ["# patient: -", "# patient_id: unknown", "# patient: ***", "# patient 7 years old"],
-)
-def test_a_placeholder_is_no_patient(tmp_path, comment):
-    for header in write_different(tmp_path / "wfdb", "ab"):
-        header.write_text(header.read_text() + comment + "\n")
-    assert collected(tmp_path, "wfdb", tmp_path / "wfdb").patient_id is None
-
-
-@pytest.mark.parametrize(
-    "first, second",
-    [("patient001", "patient002"), ("Patient001", "Patient002"),
-     ("p1000/p10000032/s1", "p1000/p10000117/s3")],
+    ("first", "second", "people"),
+    [("Patient001", "Patient002", ("patient001", "patient002")),
+     ("p1000/p10000032/s1", "p1000/p10000117/s3", ("10000032", "10000117"))],
 )  # fmt: skip
-def test_folders_of_ptb_db_and_mimic_name_patients(tmp_path, first, second):
-    names = ("a", "b", "c")
-    for n, (folder, name) in enumerate(zip((first, first, second), names, strict=True)):
+def test_folders_of_ptb_db_and_mimic_name_patients(tmp_path, first, second, people):
+    for n, (folder, name) in enumerate(((first, "a"), (first, "b"), (second, "c"))):
         write_wfdb(tmp_path / "wfdb" / folder, name, ecg_mv(heart_rate=60 + 5 * n))
-    people = [f.split("/")[1][1:] if "/" in f else f.lower() for f in (first, first, second)]
     data = collected(tmp_path, "files", tmp_path / "wfdb")
-    check(data, dict(zip(names, people, strict=True)), "the folder's name")
+    one, other = people
+    check(data, {"a": one, "b": one, "c": other}, "the folder's name")
 
 
 def test_one_recording_under_two_ids_counts_as_one(tmp_path):
@@ -132,25 +127,3 @@ def test_nothing_personal_of_an_export_is_kept(tmp_path):
         assert text.encode() not in written and text.encode("utf-32-le") not in written
     with h5py.File(tmp_path / "data" / "medians.h5") as file:
         assert "patient_id" in file
-
-
-def test_without_patients_nothing_changes(tmp_path):
-    for number in (1, 2):
-        write_hdf5(tmp_path / f"{number}.h5", beat(number).T, VALUES)
-    data = collected(tmp_path, "hdf5", tmp_path)
-    assert data.patient_id is None and list(data.groups) == ["1", "2"]
-    assert list(data.split) == [split_of("1"), split_of("2")]
-
-
-def test_who_has_no_p_wave_is_judged_by_but_looked_at_last(tmp_path):
-    for number in range(40):
-        labels = VALUES if number % 2 else {k: v for k, v in VALUES.items() if k[0] != "p"}
-        write_hdf5(tmp_path / f"{number}.h5", beat(number).T, labels)
-    data = collected(tmp_path, "hdf5", tmp_path)
-    tested = (data.split == "test").sum()
-    looked_at = choose_records(data, "VentRate", tested, 1, complete_first=True)
-    complete = is_complete(looked_at)
-    assert complete.any() and not complete.all()
-    assert (np.diff(complete.astype(int)) <= 0).all()
-    judged = choose_records(data, "VentRate", tested, 1)
-    assert (np.diff(is_complete(judged).astype(int)) > 0).any()

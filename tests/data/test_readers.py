@@ -132,24 +132,19 @@ BAD = {
     "empty": (b"", "empty: 0 bytes"),
     "a PDF": (b"%PDF-1.7\n%", "not an ECG: a PDF"),
     "noise": (np.random.default_rng(1).bytes(5000), "not an ECG: none of the formats"),
-    "other XML": (b"<html><body/></html>", "not a resting ECG: XML of another kind"),
     "exercise": (b"<StressECG/>", "not a resting ECG: an exercise or Holter ECG"),
     "CardioSoft exercise": (ecg_formats.cardiosoft("Ergometry"), "not a resting ECG: Ergometry"),
     "entities": (BOMB, "refused: the XML declares entities"),
     "external entity": (THIEF, "refused: the XML declares entities"),
-    "truncated XML": (ecg_formats.muse()[:-500], "damaged: not well-formed XML"),
     "bits lost": (ecg_formats.muse(spoil=lambda raw: raw[:-4]), "truncated: lead I has 9996"),
     "bit flipped": (
         ecg_formats.muse(spoil=lambda raw: b"\1" + raw[1:]),
         "damaged: the checksum of lead I",
     ),
     "three seconds": (ecg_formats.muse(ecg(3)), "length: 3 s; allowed 5 to 60"),
-    "a Holter": (ecg_formats.edf(leads=ecg(90)), "length: 90 s"),
     "one lead": (ecg_formats.edf(["II"], ecg()[1:2]), r"lead missing: I, V1, .* \(found: II\)"),
     "gap": (ecg_formats.aecg(slice(100, 120)), "invalid samples: 20 of"),
     "another DICOM": (ecg_formats.dicom(kind="104.1"), "no waveforms: a DICOM file of another"),
-    "DICOM cut": (ecg_formats.dicom()[:40_000], "damaged: DICOM|truncated: "),
-    "SCP cut": (ecg_formats.scp()[:9000], "truncated: 9000 bytes of"),
     "EDF cut": (ecg_formats.edf()[:30_000], "truncated: 2 whole records"),
     "two in a ZIP": (zipped(("a", b"x"), ("b", b"y")), "a ZIP file of 2 ECGs"),
     "ZIP by another method": (
@@ -157,9 +152,14 @@ BAD = {
         "not supported: compression of the ZIP file",
     ),
     "ZIP with a password": (with_bytes(zipped(("a", b"x")), 6, 8, b"\1\0"), "encrypted: ZIP file"),
-    "gzip cut": (gzip.compress(ecg_formats.muse())[:900], "damaged: gzip"),
     "gzip bomb": (gzip.compress(bytes(70 * 2**20)), "too large: more than 67108864 bytes"),
 }
+
+
+def one_line(error: ValueError) -> None:
+    """Nothing of the file's content may be in it."""
+    text = str(error)
+    assert "\n" not in text and not any(personal in text for personal in PERSONAL)
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -167,8 +167,10 @@ def test_what_is_no_resting_ecg_is_refused_in_one_line(name):
     raw, reason = BAD[name]
     with pytest.raises(ValueError, match=reason) as error:
         read_recording(raw, "a")
-    text = str(error.value)
-    assert "\n" not in text and not any(personal in text for personal in PERSONAL)
+    one_line(error.value)
+
+
+FILES = {name: write() for name, write in WRITERS.items()}
 
 
 @settings(max_examples=60, deadline=None)
@@ -183,13 +185,9 @@ def test_damage_anywhere_is_a_line_and_never_another_error(name, data):
     try:
         recording = read_recording(bytes(raw), "a")
     except ValueError as reason:
-        text = str(reason)
-        assert "\n" not in text and not any(personal in text for personal in PERSONAL)
+        one_line(reason)
     else:
         assert recording.ecg_uv is None or np.isfinite(recording.ecg_uv).all()
-
-
-FILES = {name: write() for name, write in WRITERS.items()}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Common to all sources: order, blocks, rejections, and the resulting file."""
 
 import csv
-import os
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from source_files import (
     with_lists,
     write_export,
     write_hdf5,
-    write_hdf5_folder,
     write_table,
     write_wfdb,
 )
@@ -22,6 +20,7 @@ from source_files import (
 from ecghelpers.data import parallel, sources
 from ecghelpers.data.build import collect
 from ecghelpers.data.medians import read_medians
+from ecghelpers.ecg import FIDUCIALS, TARGETS
 
 
 @pytest.fixture
@@ -31,7 +30,12 @@ def export(tmp_path):
 
 @pytest.fixture
 def hdf5_folder(tmp_path):
-    return write_hdf5_folder(tmp_path)
+    """The original's folder of three whole records."""
+    folder = tmp_path / "hdf5"
+    folder.mkdir()
+    for number in (1, 2, 10):
+        write_hdf5(folder / f"{number}.h5", beat(number).T, VALUES)
+    return folder
 
 
 @pytest.mark.parametrize("name, kind", [("12sl", "*.csv"), ("hdf5", "*.h5"), ("files", "ECG")])
@@ -48,54 +52,54 @@ def test_a_missing_or_empty_folder_is_refused_in_one_line(tmp_path, name, kind):
 
 def test_wrong_use_is_refused_in_one_line(export):
     folder, table = export
-    with pytest.raises(ValueError, match="unknown source 'csv'; choose one of files, 12sl, hdf5"):
-        sources.FileSource("csv", folder)
-    with pytest.raises(ValueError, match="needs labels_path"):
-        sources.FileSource("12sl", folder)
-    with pytest.raises(FileNotFoundError, match="labels_path .*nowhere.csv is no file"):
-        sources.FileSource("12sl", folder, folder / "nowhere.csv")
-    for name in ("hdf5", "wfdb"):
-        with pytest.raises(ValueError, match="leave labels_path empty"):
-            sources.FileSource(name, folder, table)
-
-
-def test_blocks_do_not_depend_on_the_order_of_the_listing(export, monkeypatch):
-    plain = sources.FileSource("12sl", *export)
-    walk = os.walk
-    monkeypatch.setattr(
-        os, "walk", lambda *of, **how: [(*r[:2], r[2][::-1]) for r in walk(*of, **how)]
-    )
-    backwards = sources.FileSource("12sl", *export)
-    assert backwards.settings == plain.settings
-    assert [list(s.block(0)[0].record_id) for s in (backwards, plain)] == [["1", "10", "2"]] * 2
+    for given, said in (
+        (("csv", folder), "choose one of files, 12sl, hdf5"),
+        (("12sl", folder), "needs labels_path"),
+        (("12sl", folder, folder / "nowhere.csv"), "nowhere.csv"),
+        (("wfdb", folder, table), "leave labels_path empty"),
+    ):
+        with pytest.raises((ValueError, FileNotFoundError), match=said):
+            sources.FileSource(*given)
 
 
 def test_settings_change_with_the_files_and_the_labels(export):
     folder, table = export
-
-    def files():
-        return sources.FileSource("12sl", folder, table).settings["files"]
-
-    seen = [files(), files()]
-    assert seen[0] == seen[1]
-    write_table(table, [{"patid": n, **VALUES, "qt": 397} for n in (1, 2, 10)])
-    seen.append(files())
-    (folder / "2.csv").write_text(csv_text(beat(2)) + "\n")
-    seen.append(files())
-    (folder / "3.csv").write_text(csv_text(beat(3)))
-    seen.append(files())
+    seen = []
+    for change in (
+        lambda: None,
+        lambda: table.write_text(table.read_text().replace("396", "397")),
+        lambda: (folder / "2.csv").write_text(csv_text(beat(2)) + "\n"),
+        lambda: (folder / "3.csv").write_text(csv_text(beat(3))),
+    ):
+        change()
+        seen.append(sources.FileSource("12sl", folder, table).settings["files"])
+        assert sources.FileSource("12sl", folder, table).settings["files"] == seen[-1]
     assert len(set(seen)) == 4
 
 
+def test_an_hdf5_folder_comes_back_exactly_with_missing_labels(hdf5_folder):
+    labels = {k: v for k, v in VALUES.items() if k not in ("qt", "tonset")}
+    labels |= {"pr": "158.5", "qrs": "", "VentRate": np.int16(71), "isNormal": True}
+    write_hdf5(hdf5_folder / "2.h5", beat(2).T, labels)
+    block = only_block("hdf5", hdf5_folder)
+    assert block.record_id == ["1", "10", "2"] and not block.rejected
+    for record_id, median in zip(block.record_id, block.medians, strict=True):
+        np.testing.assert_array_equal(median, beat(int(record_id)))
+    expected = VALUES | {"qt": np.nan, "tonset": np.nan, "qrs": np.nan, "pr": 158.5}
+    for found, names in ((block.targets, TARGETS), (block.fiducials, FIDUCIALS)):
+        np.testing.assert_array_equal(found[0], [VALUES[name] for name in names])
+        np.testing.assert_array_equal(found[2], [expected[name] for name in names])
+
+
 def test_processes_read_what_one_would(hdf5_folder, monkeypatch):
-    for number in range(20, 60):
+    for number in range(20, 50):
         write_hdf5(hdf5_folder / f"{number}.h5", beat(number).T, VALUES)
     (hdf5_folder / "33.h5").write_text("not HDF5")
     whole = only_block("hdf5", hdf5_folder)
     monkeypatch.setattr(sources.FileSource, "block_size", 16)
-    monkeypatch.setattr(parallel, "WORTH_A_POOL", 8)
-    monkeypatch.setattr(parallel, "PART", 8)
     monkeypatch.setattr(parallel, "processors", lambda: 2)
+    for name in ("WORTH_A_POOL", "PART"):
+        monkeypatch.setattr(parallel, name, 8)
     source = sources.FileSource("hdf5", hdf5_folder)
     assert source.block_count == 3
     again = source.block(2)  # an import that goes on starts in the middle

@@ -1,13 +1,14 @@
 """Interventions on networks whose effects are known, and what agreement with them may say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from small_networks import Linear, beats, steven_net
+from small_networks import Linear, beats, medians_of, steven_net
 from torch import nn
 
 from ecghelpers.data.maps_and_curves import Intervention
-from ecghelpers.data.medians import Medians
 from ecghelpers.evaluation import agreement, metrics
 from ecghelpers.evaluation.controls import control_maps
 from ecghelpers.perturbation.intervention import (
@@ -18,13 +19,8 @@ from ecghelpers.perturbation.intervention import (
 
 RNG = np.random.default_rng(3)
 IDS = [f"r{n}" for n in range(8)]
-BEATS = beats(8)
+BEATS, POOL = beats(8), beats(20, seed=5)
 WEIGHT = RNG.normal(size=(12, 600))
-
-
-def _medians(medians=BEATS, ids=IDS):
-    tables = np.full((len(ids), 7), np.nan), np.full((len(ids), 6), np.nan)
-    return Medians(np.array(ids), np.array(["test"] * len(ids)), medians, *tables, {})
 
 
 def test_a_linear_networks_effects_equal_their_closed_form():
@@ -46,22 +42,22 @@ def test_coalitions_of_a_linear_network_are_sums_of_single_effects():
 
 
 def test_donors_belong_to_the_record_and_not_to_the_call():
-    network, pool = steven_net(dtype=torch.float32), beats(20, seed=5)
-    given = {"donors": 2, "seed": 4}
-    two = intervention_effects(network, BEATS[:2], pool, record_id=["a", "b"], **given)
-    one = intervention_effects(network, BEATS[1:2], pool, record_id=["b"], **given)
-    np.testing.assert_allclose(two[1], one[0], atol=1e-4 * np.abs(two).max())
-    other = intervention_effects(network, BEATS[:2], pool, record_id=["a", "c"], **given)
-    assert np.abs(other[1] - two[1]).max() > 0.01 * np.abs(two).max()
+    network, given = steven_net(dtype=torch.float32), {"donors": 1, "seed": 4}
+
+    def effects(rows, ids):
+        return intervention_effects(network, BEATS[rows], POOL, record_id=ids, **given)
+
+    two = effects([0, 1], ["a", "b"])
+    np.testing.assert_allclose(two[1], effects([1], ["b"])[0], atol=1e-4 * np.abs(two).max())
+    assert np.abs(effects([1], ["c"])[0] - two[1]).max() > 0.01 * np.abs(two).max()
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"donors_uv": BEATS[:1], "donors": 2}, "at least 2 beats"),
-        ({"donors_uv": BEATS[:, :8]}, "of shape (12, 600)"),
+        ({"donors_uv": BEATS[:, :8]}, "(12, 600)"),
         ({"donors_uv": BEATS, "segment_ms": 50.5}, "segment_ms is 50.5"),
-        ({"donors_uv": BEATS, "segment_ms": 2}, "at least 8"),
         ({"donors_uv": np.full((1, 12, 600), np.nan)}, "NaN or infinity"),
     ],
 )
@@ -85,7 +81,7 @@ def measured():
     peaks = 900 * np.exp(-(((time - at[:, None]) / 12) ** 2))
     shaped = RNG.normal(0, 5, BEATS.shape)
     shaped[:, 3] += peaks
-    records, pool = _medians(shaped.astype(np.float32)), RNG.normal(0, 30, (40, 12, 600))
+    records, pool = medians_of(shaped.astype(np.float32)), RNG.normal(0, 30, (40, 12, 600))
     found = agreement.measure(
         ReadsWhereItsOwnPeakIs(), records, pool, np.zeros((12, 600)), donors=4, progress=False
     )
@@ -112,24 +108,18 @@ def test_another_ecgs_map_is_not_this_ecgs_own(measured):
     assert own["right"] > 0.02 and own["another"] < own["right"] - 0.02
     over_another = table[table.score == "own_over_another"].groupby("method").value.mean()
     assert over_another["right"] > 0.02 and over_another["another"] < over_another["right"] - 0.02
-    alone = Intervention(
-        found.record_id[:1], found.prediction[:1], found.effect[:1],
-        found.effect_flat[:1], found.effect_mean[:1], {},
-    )  # fmt: skip
+
+
+def test_one_record_has_no_other_and_one_donor_no_reliability(measured):
+    records, found, truth = measured
+    arrays = (found.effect, found.effect_flat, found.effect_mean)
+    alone = Intervention(found.record_id[:1], found.prediction[:1], *(a[:1] for a in arrays), {})
     single = agreement.agreement({"right": truth[:1]}, alone)
     single = single[single.method == "right"].set_index("score").value
     assert np.isnan(single["own"]) and np.isfinite(single["donors"])
-
-
-def test_one_donor_gives_no_reliability_but_effects(measured):
-    records, *_ = measured
-    pool = RNG.normal(0, 30, (5, 12, 600))
-    once = agreement.measure(
-        ReadsWhereItsOwnPeakIs(), records, pool, np.zeros((12, 600)), donors=1, progress=False
-    )
-    table = agreement.agreement({"right": np.abs(records.medians)}, once)
-    assert table[table.method == "ceiling"].value.isna().all()
-    assert np.isfinite(table[table.score == "signed_flat"].value).all()
+    once = agreement.agreement({"right": truth}, replace(found, effect=found.effect[:, :1]))
+    assert once[once.method == "ceiling"].value.isna().all()
+    assert np.isfinite(once[once.score == "signed_flat"].value).all()
 
 
 def test_sums_over_coalitions_tell_what_single_segments_cannot():
@@ -137,7 +127,7 @@ def test_sums_over_coalitions_tell_what_single_segments_cannot():
     mean = np.zeros((12, 600), np.float32)
     exact = WEIGHT * BEATS
     maps = {"exact": exact, "unsigned": np.abs(exact)}
-    table = agreement.coalitions(Linear(WEIGHT), _medians(), maps, mean, count=12)
+    table = agreement.coalitions(Linear(WEIGHT), medians_of(BEATS), maps, mean, count=12)
     found = table.groupby("method").value.mean()
     assert found["exact"] > 0.9 and found["unsigned"] < 0.5
     assert set(table.score) == {"coalition_5", "coalition_20", "coalition_50"}

@@ -46,16 +46,11 @@ def test_slopes_of_networks_that_read_all_and_half_of_the_definition(gan_beats):
 
 
 def test_no_records_one_record_and_no_fiducials_give_empty_cells(gan_beats):
-    none = _table(gan_beats, ReadsR(1.0), rows=slice(0, 0))
-    assert (none["n"] == 0).all() and none["predicted"].isna().all()
-    assert follows_definition(none) == (
-        False,
-        "no record could be edited, so the definition cannot be tested",
-    )
-    one = _table(gan_beats, ReadsR(1.0), rows=slice(0, 1))
-    assert (one["n"] == 1).all() and one["predicted_low"].isna().all()
-    follows, sentence = follows_definition(one)
-    assert not follows and sentence.startswith("1 edited ECGs are too few to decide")
+    none, one = (_table(gan_beats, ReadsR(1.0), rows=slice(0, count)) for count in (0, 1))
+    for table, count, said in ((none, 0, "no record"), (one, 1, "too few")):
+        assert (table["n"] == count).all() and table["predicted_low"].isna().all()
+        follows, sentence = follows_definition(table)
+        assert not follows and said in sentence
     missing = np.full_like(gan_beats.fiducials, np.nan)
     for target in EDITS:
         table = effects_table(ReadsR(1.0), gan_beats.medians, missing, target, measured_records=2)

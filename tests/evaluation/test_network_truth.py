@@ -4,23 +4,18 @@ from dataclasses import asdict
 
 import numpy as np
 import torch
-from small_networks import beats, steven_net
+from small_networks import beats, medians_of, steven_net
 
 from ecghelpers.attribution import AttributionConfig, attribute
 from ecghelpers.attribution.maps import explain, options_of, stored_options
-from ecghelpers.data.medians import Medians
 from ecghelpers.evaluation import network_truth
 from ecghelpers.network.prediction import predict
 
 IDS = np.array(["a", "b", "c"])
 BEATS = beats(3, dtype=np.float32)
+RECORDS = medians_of(BEATS, IDS)
 OPTIONS = options_of(asdict(AttributionConfig()))
 METHODS = ("saliency", "guided_backprop", "random")
-
-
-def _records():
-    tables = np.full((3, 7), np.nan), np.full((3, 6), np.nan)
-    return Medians(IDS, np.array(["test"] * 3), BEATS, *tables, {})
 
 
 def _maps(network):
@@ -32,7 +27,7 @@ def test_stored_options_draw_the_stored_maps_again():
     few = AttributionConfig(seed=3, smoothgrad_draws=2, integrated_gradients_steps=3)
     methods = ["smoothgrad", "integrated_gradients", "saliency_sd"]
     given = {"methods": methods, "baseline": "mean", "reference": reference}
-    stored = explain(network, _records(), "qt", few, **given)
+    stored = explain(network, RECORDS, "qt", few, **given)
     again = stored_options(stored, reference) | {"record_id": IDS, "progress": False}
     for method in methods:
         np.testing.assert_array_equal(
@@ -60,7 +55,7 @@ def test_the_cascade_shuffles_from_the_output_down_and_keeps_the_values():
 
 def test_controls_stay_alike_and_gradients_do_not_when_all_layers_are_shuffled():
     network = steven_net(dtype=torch.float32)
-    table = network_truth.randomisation(network, _records(), _maps(network), OPTIONS, BEATS)
+    table = network_truth.randomisation(network, RECORDS, _maps(network), OPTIONS, BEATS)
     mean = table.groupby(["method", "score"]).value.mean()
     for stage in ("last_layer", "upper_half", "all_layers"):
         assert mean["voltage", stage] == mean["slope", stage] == 1
@@ -84,7 +79,7 @@ def test_maps_times_the_same_beat_are_alike_by_chance_alone():
 def test_a_steady_map_is_stable_and_trainings_are_compared_in_pairs():
     network = steven_net(dtype=torch.float32)
     maps = _maps(network)
-    table = network_truth.stability(network, _records(), maps, OPTIONS)
+    table = network_truth.stability(network, RECORDS, maps, OPTIONS)
     mean = table.groupby("method").value.mean()
     assert mean["random"] > 0.999 and mean["voltage"] > 0.3
     one = network_truth.consistency([maps], IDS)

@@ -4,10 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from small_networks import beats, steven_net
+from small_networks import beats, medians_of, steven_net
 
-from ecghelpers.data.medians import Medians
-from ecghelpers.ecg import FIDUCIALS, TARGETS
+from ecghelpers.ecg import TARGETS
 from ecghelpers.evaluation.performance import origins, score_models, score_network
 from ecghelpers.network.model import save_model
 from ecghelpers.network.prediction import predict
@@ -16,11 +15,10 @@ from ecghelpers.paths import Results
 
 @pytest.fixture
 def data():
-    split = np.array(["train", "validation", "test"] * 3)
-    ids = np.array([f"r{number}" for number in range(9)])
-    targets = np.random.default_rng(0).normal(400, 20, (9, len(TARGETS))).astype(np.float32)
-    medians = beats(9, dtype=np.int16)
-    return Medians(ids, split, medians, targets, np.full((9, len(FIDUCIALS)), np.nan), {})
+    targets = np.random.default_rng(0).normal(400, 20, (9, len(TARGETS)))
+    return medians_of(
+        beats(9, dtype=np.int16), split=["train", "validation", "test"] * 3, targets=targets
+    )
 
 
 def test_errors_are_computed_once_per_network(tmp_path, data):

@@ -1,20 +1,13 @@
 """Errors, curves, intervals and verdicts, against figures worked out by hand."""
 
 import numpy as np
-import pandas as pd
 import pytest
+from small_networks import medians_of
 
-from ecghelpers.data.medians import Medians
-from ecghelpers.ecg import BEAT_SHAPE, FIDUCIALS, TARGETS
+from ecghelpers.ecg import BEAT_SHAPE
 from ecghelpers.evaluation import performance
 from ecghelpers.evaluation.performance import model_errors
-from ecghelpers.evaluation.published import (
-    aopc,
-    area,
-    error_curves,
-    perturbation_table,
-    verdict_sentence,
-)
+from ecghelpers.evaluation.published import aopc, area, perturbation_table
 from ecghelpers.evaluation.statistics import mean_interval
 from ecghelpers.evaluation.waves import wave_mass
 
@@ -39,12 +32,9 @@ def test_nan_gives_no_verdict_but_an_error(place):
         perturbation_table(truth, {"saliency": curve, "random": np.ones((8, 4))}, "qt", 1.0)
 
 
-def test_area_is_the_mean_height():
+def test_area_and_aopc_by_hand():
     assert area(np.array([0.0, 2.0, 4.0]), 2) == 2
     assert area(np.array([[5.0] * 11]), 10)[0] == 5
-
-
-def test_aopc_by_hand():
     assert aopc(np.array([[10.0, 12, 7]]))[0] == pytest.approx(2.5)
 
 
@@ -59,15 +49,6 @@ def curves(rise: float, n: int = 60, steps: int = 30) -> tuple[np.ndarray, np.nd
     return np.zeros(n), np.abs(spread) + rise * np.arange(steps + 1)[None]
 
 
-def test_error_curves_start_together_and_hold_the_mean():
-    truth, steep = curves(2.0)
-    found = error_curves(truth, {"saliency": steep, "random": curves(1.0)[1]})
-    mean, low, high = found["saliency"]
-    np.testing.assert_allclose(mean, np.abs(steep).mean(0))
-    assert (low <= mean).all() and (mean <= high).all()
-    assert found["random"][0][0] == mean[0]
-
-
 def test_an_interval_over_patients_is_wider_than_one_over_their_records():
     values = np.repeat(RNG.normal(0, 1, 10), 8)
     records = mean_interval(values)
@@ -76,9 +57,9 @@ def test_an_interval_over_patients_is_wider_than_one_over_their_records():
 
 
 def test_two_records_give_no_verdict_and_one_has_no_sd():
-    parts = np.array(["train", "train", "test"])
-    tables = np.arange(3.0)[:, None] * np.ones(len(TARGETS)), np.ones((3, len(FIDUCIALS)))
-    alone = performance.test_sd(Medians(parts, parts, np.zeros((3, *BEAT_SHAPE)), *tables, {}))
+    values, splits = np.arange(3.0)[:, None], ["train", "train", "test"]
+    records = medians_of(np.zeros((3, *BEAT_SHAPE)), split=splits, targets=values)
+    alone = performance.test_sd(records)
     assert np.isnan(list(alone.values())).all()
     for records, sd in ((2, 1.0), (1, alone["qt"])):
         truth, level = curves(1.0, n=records)
@@ -107,18 +88,6 @@ def test_the_verdict_is_paired_against_random():
     assert {f"auc{k}_low" for k in (5, 10, 15, 25)} <= set(found)
 
 
-def test_the_sentence_names_every_method_once():
-    table = pd.DataFrame(
-        {
-            "target": "qt",
-            "method": ["saliency", "deeplift", "random"],
-            "beats_random": ["yes", "unclear", ""],
-        }
-    )
-    expected = "QT interval: better than random: Saliency; unclear: DeepLIFT."
-    assert verdict_sentence(table) == expected
-
-
 def test_wave_mass_by_hand():
     maps = np.zeros((2, 12, 600))
     maps[:, 0, 110], maps[:, 5, 230], maps[:, 7, 400], maps[:, 8, 10] = 1, -2, 4, 1
@@ -129,6 +98,8 @@ def test_wave_mass_by_hand():
     )
     np.testing.assert_allclose(found.loc[0, ["time_P", "time_T"]], [50 / 600, 100 / 600])
     assert np.isnan(found.loc[1, "P"]) and found.loc[1, "QRS"] == 2 / 8
+    nothing = wave_mass(0 * maps, fiducials)
+    assert nothing[["P", "QRS", "T", "elsewhere"]].isna().all(None)
 
 
 def test_neighbouring_beats_have_a_share_of_their_own():
@@ -144,8 +115,3 @@ def test_neighbouring_beats_have_a_share_of_their_own():
     assert faster["elsewhere"] == pytest.approx(1 / 5)
     total = faster[["P", "QRS", "T", "neighbouring beats", "elsewhere"]].sum()
     assert total == pytest.approx(1)
-
-
-def test_a_map_of_zeros_has_no_shares():
-    found = wave_mass(np.zeros((1, 12, 600)), np.array([[100, 149, 210, 259, 350, 449]]))
-    assert found[["P", "QRS", "T", "elsewhere"]].isna().all(None)

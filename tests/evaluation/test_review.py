@@ -7,7 +7,7 @@ import pytest
 from ecghelpers.evaluation import review, review_words
 from ecghelpers.evaluation.agreement import long_table
 from ecghelpers.evaluation.known_networks import SCORE_COLUMNS
-from ecghelpers.evaluation.statistics import sign_flip_test, t_interval
+from ecghelpers.evaluation.statistics import t_interval
 
 RNG = np.random.default_rng(0)
 IDS = [f"r{n}" for n in range(12)]
@@ -45,13 +45,6 @@ def test_a_control_that_passes_voids_the_column_visibly():
     found = _verdicts(table, "change matters")
     assert found["voltage"] == "passes" and found["saliency"] == ""
     assert "No method passes" in review_words.answer(table)
-
-
-def test_passing_what_a_control_passes_too_is_no_verdict():
-    found = _verdicts(
-        _table({"saliency": 0.9, "deeplift": 0.1}, "stability", "stable"), "stable under noise"
-    )
-    assert found == {"saliency": "", "deeplift": "fails"}
 
 
 def test_small_is_good_where_weights_are_shuffled():
@@ -122,22 +115,15 @@ def test_verdicts_are_confirmed_at_the_places_held_back_or_not():
 
 def test_intervals_over_networks_cover_the_true_mean():
     """Places differ, initialisations at a place less so: 95 of 100 intervals hold the mean."""
-    inside = 0
-    for _ in range(2000):
-        place = np.repeat(RNG.normal(0.5, 0.15, 8), 2)
-        values = place + RNG.normal(0, 0.05, 16)
-        found = t_interval(values, np.repeat(np.arange(8), 2))
+    inside, places = 0, np.repeat(np.arange(8), 2)
+    for _ in range(1000):
+        values = RNG.normal(0.5, 0.15, 8)[places] + RNG.normal(0, 0.05, 16)
+        found = t_interval(values, places)
         inside += found["low"] <= 0.5 <= found["high"]
-    assert 0.93 < inside / 2000 < 0.97
+    assert 0.93 < inside / 1000 < 0.97
     alone = t_interval(np.array([0.4, np.nan]))
     assert alone["n"] == 1 and alone["value"] == 0.4 and np.isnan(alone["low"])
     assert t_interval(np.array([np.nan]))["n"] == 0
-
-
-def test_p_values_are_uniform_where_there_is_no_effect():
-    p = np.array([sign_flip_test(RNG.normal(size=10)).p for _ in range(400)])
-    for level in (0.05, 0.2, 0.5):
-        assert abs((p <= level).mean() - level) < 0.06
 
 
 def test_the_words_say_which_map_to_use_and_no_test_no_answer():

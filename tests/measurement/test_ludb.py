@@ -67,33 +67,22 @@ def test_every_record_has_a_median_beat_or_a_reason(measured):
         assert missing <= set(found.reasons), row["record"]
 
 
-@needs_ludb
-@pytest.mark.parametrize("name", ["VentRate", "pr", "qrs", "qt"])
-def test_measured_in_98_percent(errors, name):
-    assert np.isfinite(errors[name]).mean() >= 0.98
+ALLOWED = {  # of the errors: mean, mean size, median size, standard deviation
+    "VentRate": (np.inf, np.inf, 0.4, np.inf),
+    "pr": (4, 6, np.inf, np.inf),
+    "qrs": (np.inf, np.inf, np.inf, 8),
+    "qt": (4, 8.5, 7, np.inf),
+}
 
 
 @needs_ludb
-def test_rate(errors):
-    assert np.nanmedian(np.abs(errors["VentRate"])) <= 0.4
-
-
-@needs_ludb
-def test_pr(errors):
-    assert np.nanmean(np.abs(errors["pr"])) <= 6 and abs(np.nanmean(errors["pr"])) <= 4
-
-
-@needs_ludb
-def test_qrs(errors):
-    assert np.nanstd(errors["qrs"]) <= 8
-
-
-@needs_ludb
-def test_qt(errors):
-    error = errors["qt"]
-    assert np.nanmean(np.abs(error)) <= 8.5
-    assert np.nanmedian(np.abs(error)) <= 7
-    assert abs(np.nanmean(error)) <= 4
+@pytest.mark.parametrize("name", ALLOWED)
+def test_errors_are_small_and_98_percent_are_measured(errors, name):
+    error = errors[name]
+    assert np.isfinite(error).mean() >= 0.98
+    size = np.abs(error)
+    found = abs(np.nanmean(error)), np.nanmean(size), np.nanmedian(size), np.nanstd(error)
+    assert (np.array(found) <= ALLOWED[name]).all(), found
 
 
 @needs_ludb
@@ -139,7 +128,7 @@ def test_generator_lies_in_the_published_population(generated):
 def test_a_monitor_s_high_pass_does_not_stretch_qt(generated, hz, allowed):
     """The undershoot of a first-order filter after T is no second lobe of T."""
     b, a = butter(1, hz, "highpass", fs=500)
-    few = generated[:60]
+    few = generated[:30]
     filtered = lfilter(b, a, few - few[..., :1], axis=-1)
     plain, moved = (
         np.array([m.targets["qt"] for m in measure_many(ecgs)]) for ecgs in (few, filtered)

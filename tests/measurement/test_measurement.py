@@ -35,23 +35,12 @@ def test_known_intervals_and_rate(pr, qrs, qt, rr):
     assert not measured.reasons
 
 
-def test_longer_interval_measures_longer(plain):
-    base = intervals(measure(plain))
-    for changed, name in (({"pr": 190}, 0), ({"qrs": 122}, 1), ({"qt": 430}, 2)):
-        longer = intervals(measure(ecg(**changed) + noise((8, 5000))))
-        assert longer[name] - base[name] == pytest.approx(30, abs=6)
-
-
-def test_known_amplitudes(plain):
-    targets = measure(plain).targets
+@pytest.mark.parametrize("t", [1, -1])
+def test_known_amplitudes(t):
+    targets = measure(ecg(t=t) + noise((8, 5000))).targets
     assert targets["R_PeakAmpl_v5"] == pytest.approx(R_UV[V5], rel=0.03)
-    assert targets["T_PeakAmpl_v5"] == pytest.approx(T_UV[V5], rel=0.05)
+    assert targets["T_PeakAmpl_v5"] == pytest.approx(t * T_UV[V5], rel=0.05)
     assert targets["STJ_v5"] == pytest.approx(0, abs=30)
-
-
-def test_negative_t_wave_has_a_negative_peak():
-    targets = measure(ecg(t=-1.0) + noise((8, 5000))).targets
-    assert targets["T_PeakAmpl_v5"] == pytest.approx(-T_UV[V5], rel=0.05)
 
 
 def test_median_beat_is_the_beat(plain):
@@ -77,11 +66,15 @@ def test_limb_leads_follow_einthoven(plain):
     np.testing.assert_allclose(median, derived, atol=1e-3)
 
 
-def test_twelve_leads_measure_like_eight(plain):
-    assert measure(twelve_leads(plain)).targets == measure(plain).targets
+def test_leads_and_number_types_make_no_difference_and_the_input_stays(plain):
+    whole = np.rint(plain).astype(np.int16)
+    before = whole.copy()
+    expected = measure(whole.astype(float)).targets
+    assert measure(whole).targets == measure(twelve_leads(whole)).targets == expected
+    np.testing.assert_array_equal(whole, before)
 
 
-@pytest.mark.parametrize("delay", [1, 5, 137])
+@pytest.mark.parametrize("delay", [1, 137])
 def test_delay_keeps_intervals(plain, delay):
     later = np.concatenate((np.repeat(plain[:, :1], delay, axis=1), plain[:, :-delay]), axis=1)
     np.testing.assert_allclose(intervals(measure(later)), intervals(measure(plain)), atol=2)
@@ -95,13 +88,6 @@ def test_scale_and_polarity_keep_intervals_and_scale_amplitudes(plain, scale):
     if scale > 0:
         for name in AMPLITUDES:
             assert scaled.targets[name] == pytest.approx(scale * base.targets[name], abs=3)
-
-
-@pytest.mark.parametrize("lead", range(8))
-def test_polarity_of_one_lead_keeps_intervals(plain, lead):
-    flipped = plain.copy()
-    flipped[lead] *= -1
-    np.testing.assert_allclose(intervals(measure(flipped)), intervals(measure(plain)), atol=6)
 
 
 @pytest.mark.parametrize("rate_hz", [250, 360, 1000])
@@ -119,7 +105,7 @@ def test_shortest_and_longest_record(seconds):
     np.testing.assert_allclose(intervals(measured), [160, 92, 400], atol=14)
 
 
-@pytest.mark.parametrize("lead", range(8))
+@pytest.mark.parametrize("lead", [0, 4, V5])
 @pytest.mark.parametrize("kind", ["noise", "flat", "saturated"])
 def test_one_bad_lead_does_no_harm(plain, lead, kind):
     bad = plain.copy()
@@ -140,7 +126,6 @@ def test_amplitudes_are_withheld_where_v5_is_bad(plain, kind):
     measured = measure(bad)
     for name in AMPLITUDES:
         assert np.isnan(measured.targets[name]) and f"V5 is {kind}" in measured.reasons[name]
-    assert np.isfinite(intervals(measured)).all()
 
 
 def test_ectopic_beat_stays_out_of_the_median():
@@ -159,26 +144,12 @@ def test_bigeminy_measures_the_normal_beats():
     np.testing.assert_allclose(intervals(measured)[1:], [92, 400], atol=14)
 
 
-def test_noisy_beat_stays_out_of_the_median(plain):
-    noisy = plain.copy()
-    noisy[:, 2300:2800] += noise((8, 500), 250)
-    measured = measure(noisy)
-    assert measured.beats_rejected > measure(plain).beats_rejected
-    assert abs(measured.median_uv - measure(plain).median_uv).mean() < 4
-
-
-@pytest.mark.parametrize("hz", [50, 60, 49.8])
-def test_mains_hum_does_not_move_the_intervals(plain, hz):
-    hum = 150 * np.sin(2 * np.pi * hz * np.arange(5000) / 500 + np.arange(8)[:, None])
-    np.testing.assert_allclose(intervals(measure(plain + hum)), intervals(measure(plain)), atol=4)
-
-
-@pytest.mark.parametrize("hz", [0.1, 0.3, 0.5])
-def test_baseline_wander_does_not_move_the_intervals(plain, hz):
-    wander = 400 * np.sin(2 * np.pi * hz * np.arange(5000) / 500 + np.arange(8)[:, None])
-    wandering = measure(plain + wander)
-    np.testing.assert_allclose(intervals(wandering), intervals(measure(plain)), atol=8)
-    assert wandering.targets["R_PeakAmpl_v5"] == pytest.approx(R_UV[V5], rel=0.03)
+@pytest.mark.parametrize(("hz", "size"), [(60, 150), (49.8, 150), (0.1, 400), (0.5, 400)])
+def test_mains_hum_and_baseline_wander_do_not_move_the_intervals(plain, hz, size):
+    added = size * np.sin(2 * np.pi * hz * np.arange(5000) / 500 + np.arange(8)[:, None])
+    measured = measure(plain + added)
+    np.testing.assert_allclose(intervals(measured), intervals(measure(plain)), atol=8)
+    assert measured.targets["R_PeakAmpl_v5"] == pytest.approx(R_UV[V5], rel=0.03)
 
 
 def fibrillation(seed):
@@ -190,7 +161,7 @@ def fibrillation(seed):
     return ecg(onsets, p=0.0, qt=360) + waves + noise((8, 5000))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_no_pr_in_atrial_fibrillation(seed):
     measured = measure(fibrillation(seed))
     for name in ("ponset", "poffset"):
@@ -199,17 +170,18 @@ def test_no_pr_in_atrial_fibrillation(seed):
     assert np.isfinite(measured.targets["qrs"])
 
 
-def test_no_pr_without_p_wave_in_a_regular_rhythm():
-    measured = measure(ecg(p=0.0) + noise((8, 5000)))
-    assert np.isnan(measured.targets["pr"]) and "P wave" in measured.reasons["pr"]
-
-
-def test_no_qt_without_t_wave():
-    measured = measure(ecg(t=0) + noise((8, 5000)))
-    for name in ("qt", "T_PeakAmpl_v5", "toffset"):
-        assert "no T wave" in measured.reasons[name]
-    assert np.isnan([measured.targets["qt"], measured.targets["T_PeakAmpl_v5"]]).all()
-    assert np.isfinite([measured.targets["qrs"], measured.targets["pr"]]).all()
+@pytest.mark.parametrize(
+    ("shape", "wave", "missing", "whole"),
+    [
+        ({"p": 0}, "P wave", ("pr", "ponset", "poffset"), ("qrs", "qt")),
+        ({"t": 0}, "no T wave", ("qt", "T_PeakAmpl_v5", "toffset"), ("qrs", "pr")),
+    ],
+)
+def test_nothing_is_measured_of_a_wave_that_is_not_there(shape, wave, missing, whole):
+    measured = measure(ecg(**shape) + noise((8, 5000)))
+    values = measured.targets | measured.fiducials
+    assert all(np.isnan(values[name]) and wave in measured.reasons[name] for name in missing)
+    assert all(np.isfinite(values[name]) for name in whole)
 
 
 def test_sinus_arrhythmia_keeps_its_pr():
@@ -228,12 +200,6 @@ def test_too_few_beats(onsets):
     assert np.isnan(measured.median_uv).all() and measured.median_uv.shape == (12, 600)
     assert set(measured.reasons) == {*TARGETS, *FIDUCIALS}
     assert "at least 3 needed" in measured.reasons["qt"]
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_noise_alone_is_never_called_whole(seed):
-    measured = measure(noise((8, 5000), 200, seed))
-    assert np.isnan(measured.targets["pr"]) and measured.reasons["pr"]
 
 
 def test_median_measured_alone_agrees(plain):
@@ -256,70 +222,38 @@ def test_many_measure_like_one(plain):
         assert one[1] == pytest.approx(other[1], abs=0.02)
 
 
-def test_input_is_left_as_it_was(plain):
-    before = plain.copy()
-    measure(plain)
-    np.testing.assert_array_equal(plain, before)
-
-
-def test_integers_measure_like_floats(plain):
-    whole = np.rint(plain).astype(np.int16)
-    assert measure(whole).targets == measure(whole.astype(float)).targets
-
-
 @pytest.mark.parametrize(
-    ("array", "rate", "message"),
+    ("function", "array", "rate_or_rr", "message"),
     [
-        (np.zeros((3, 5000)), 500, r"shape \(3, 5000\); allowed: \(8, time\) or \(12, time\)"),
-        (np.zeros(5000), 500, r"shape \(5000,\)"),
-        (np.zeros((8, 2499)), 500, "4.998 s .* allowed: 5 to 60 s"),
-        (np.zeros((8, 30001)), 500, "allowed: 5 to 60 s"),
-        (np.zeros((8, 5000)), 200, "200 Hz; allowed: 250 to 1000 Hz"),
-        (np.zeros((8, 5000)), 1001, "allowed: 250 to 1000 Hz"),
-        (np.zeros((8, 5000)), np.nan, "allowed: 250 to 1000 Hz"),
-        (np.full((8, 5000), np.nan), 500, "40000 samples that are NaN or infinite"),
-        (np.full((12, 5000), np.inf), 500, "finite µV"),
+        (measure, np.zeros((3, 5000)), 500, r"\(3, 5000\); allowed: \(8, time\) or \(12, time\)"),
+        (measure, np.zeros((8, 2499)), 500, "4.998 s .* 5 to 60 s"),
+        (measure, np.zeros((8, 5000)), 200, "200 Hz; .* 250 to 1000 Hz"),
+        (measure, np.full((8, 5000), np.nan), 500, "40000 samples"),
+        (measure_median, np.zeros((8, 600)), 800, r"\(12, 600\)"),
+        (measure_median, np.full((12, 600), np.nan), 800, "7200 values"),
+        (measure_median, np.zeros((12, 600)), 800, "flat"),
+        (measure_median, np.eye(12, 600) * 100, np.nan, "200 to 3000 ms"),
     ],
 )
-def test_bad_input_is_named(array, rate, message):
+def test_bad_input_is_named(function, array, rate_or_rr, message):
     with pytest.raises(ValueError, match=message):
-        measure(array, rate)
-
-
-@pytest.mark.parametrize(
-    ("array", "rr", "message"),
-    [
-        (np.zeros((8, 600)), 800, r"allowed: \(12, 600\)"),
-        (np.full((12, 600), np.nan), 800, "7200 values that are not finite"),
-        (np.zeros((12, 600)), 800, "median_uv is flat"),
-        (np.eye(12, 600) * 100, np.nan, "allowed: 200 to 3000 ms"),
-    ],
-)
-def test_bad_median_is_named(array, rr, message):
-    with pytest.raises(ValueError, match=message):
-        measure_median(array, rr)
+        function(array, rate_or_rr)
 
 
 # Shape, true PR, true QRS; where P and T overlap, an interval may be missing, but not wrong.
 DIFFICULT = {
     "complete bundle branch block": ({"qrs": 140, "slow": 70, "qt": 430}, 160, 140),
-    "slow terminal part": ({"qrs": 160, "slow": 90, "qt": 440}, 160, 160),
     "incomplete bundle branch block": ({"qrs": 112, "slow": 45}, 160, 112),
-    "long PR": ({"pr": 226}, 226, 92),
     "very long PR": ({"pr": 340, "rr": 1000}, 340, 92),
     "notched P": ({"pr": 180, "p_ms": 130, "notch": True}, 180, 92),
-    "atrial T wave": ({"ta": 0.3}, 160, 92),
     "low voltage": ({"scale": 0.25}, 160, 92),
     "small P": ({"p": 0.35}, 160, 92),
     "no PR segment": ({"pr": 110, "p_ms": 105}, 110, 92),
-    "103 beats/min": ({"rr": 583, "qt": 330, "pr": 140}, 140, 92),
     "120 beats/min": ({"rr": 500, "qt": 300, "pr": 125}, 125, 92),
     "flat T": ({"t": 0.1}, 160, 92),
 }
 OVERLAP = {
     "150 beats/min": ({"rr": 400, "qt": 265, "pr": 110, "p_ms": 80}, 110, 92),
-    "P at the end of T": ({"pr": 280, "rr": 640, "qt": 360}, 280, 92),
-    "P in the fall of T": ({"pr": 300, "rr": 620, "qt": 360}, 300, 92),
     "P in the top of T": ({"pr": 360, "rr": 620, "qt": 360}, 360, 92),
 }
 
@@ -364,18 +298,12 @@ def _beatless(kind, seed):
     if kind == "artefact":
         quiet[:, 2000:2060] += 3000 * size * np.hanning(60)
         return quiet
-    if kind == "mains":
-        return 200 * np.sin(2 * np.pi * 50 * time_s + phase) + quiet
-    if kind == "drift":
-        return 20 * np.cumsum(random.normal(0, 1, (8, 5000)), axis=1) + quiet
     return random.normal(0, 100, (8, 5000))
 
 
-@pytest.mark.parametrize(
-    "kind", ["wander", "fibrillation", "artefact", "mains", "drift", "white noise"]
-)
+@pytest.mark.parametrize("kind", ["wander", "fibrillation", "artefact", "white noise"])
 def test_without_a_heartbeat_nothing_is_measured(kind):
-    for seed in range(10):
+    for seed in range(5):
         measured = measure(_beatless(kind, seed))
         assert np.isnan(list(measured.targets.values())).all(), (seed, measured.targets)
         assert np.isnan(measured.median_uv).all()
@@ -385,14 +313,3 @@ def test_without_a_heartbeat_nothing_is_measured(kind):
 def test_implausible_values_are_missing():
     wide = measure(ecg(qrs=320, qt=600, rr=1400, pr=200))
     assert np.isnan(wide.targets["qrs"]) and "limits 30 to 250" in wide.reasons["qrs"]
-
-
-def test_little_noise_moves_edges_little():
-    """As in generated ECGs: 20 µV of white noise, and the median of about ten beats."""
-    shapes = [{"pr": 140 + 4 * k, "qt": 380 + 5 * k, "rr": 820 + 10 * k} for k in range(12)]
-    apart = [
-        intervals(measure(ecg(**shape) + noise((8, 5000), 20, seed)))
-        - intervals(measure(ecg(**shape)))
-        for seed, shape in enumerate(shapes)
-    ]
-    assert (np.percentile(np.abs(apart), 90, axis=0) <= 6).all()

@@ -29,16 +29,15 @@ def spikes(samples, rate_hz, at_s, amplitude_uv, width_ms, low_pass_hz=None):
 
 @pytest.fixture(scope="module")
 def generated():
-    return synthesize(record_ids(0, 24, 11)).astype(float)
+    return synthesize(record_ids(0, 16, 11)).astype(float)
 
 
-@pytest.mark.parametrize("low_pass_hz", [None, 150])
-@pytest.mark.parametrize("width_ms", [0.5, 1, 2])
-@pytest.mark.parametrize(("amplitude_uv", "rate_hz"), [(600, 1000), (-600, 1000), (4000, 1000)])
+@pytest.mark.parametrize(("width_ms", "low_pass_hz"), [(0.5, None), (1, 150), (2, 150)])
+@pytest.mark.parametrize("amplitude_uv", [-600, 4000])
 @pytest.mark.parametrize("before_ms", [54, 200])
-def test_spikes_are_all_found(amplitude_uv, rate_hz, width_ms, low_pass_hz, before_ms):
+def test_spikes_are_all_found(amplitude_uv, width_ms, low_pass_hz, before_ms):
     """Ventricular (at the beginning of QRS) and atrial."""
-    onsets = np.arange(300, 9800, 850)
+    onsets, rate_hz = np.arange(300, 9800, 850), 1000
     plain = ecg(onsets, rate_hz=rate_hz) + noise((8, 10 * rate_hz))
     at_s = (onsets + 46 - before_ms) / 1000
     added = spikes(10 * rate_hz, rate_hz, at_s, amplitude_uv, width_ms, low_pass_hz)
@@ -62,28 +61,6 @@ def test_targets_are_those_without_spikes(generated, amplitude_uv, before_ms):
     assert np.isfinite(apart).mean() > 0.95
 
 
-@pytest.mark.parametrize(
-    ("order", "low_pass_hz", "withheld"), [(2, 150, False), (4, 150, False), (8, 150, True)]
-)
-def test_large_spikes_that_ring_are_cut_out_or_the_ecg_is_withheld(
-    generated, order, low_pass_hz, withheld
-):
-    """5 mV, 2 ms in each direction, spread by a low-pass filter of an order."""
-    apart = []
-    for eight in generated[:12]:
-        at = find_beats(eight).r - 35
-        pulse = np.zeros(5000)
-        pulse[at[at > 50]], pulse[at[at > 50] + 1] = 1, -1
-        pulse = sosfilt(butter(order, low_pass_hz, fs=500, output="sos"), pulse)
-        paced = measure(eight + 5000 * PAIRS * pulse)
-        assert paced.spikes_removed >= 5
-        assert ("paced" in paced.reasons.get("qrs", "")) == withheld
-        names = ("pr", "qrs", "qt")
-        apart.append([paced.targets[n] - measure(eight).targets[n] for n in names])
-    if not withheld:
-        assert np.nanmax(np.abs(apart)) < 16 and np.isfinite(apart).mean() > 0.9
-
-
 def test_a_median_beat_with_a_large_spike_is_withheld(generated):
     found = measure(generated[0])
     beat, rr_ms = found.median_uv.copy(), 60000 / found.targets["VentRate"]
@@ -97,9 +74,6 @@ def test_unpaced_ecgs_stay_as_they_are(generated):
     for eight in generated:
         assert remove_spikes(eight, 500)[0] is eight
         assert not wide_pulses(eight, 500, find_beats(eight).r)
-
-
-def test_steep_tall_qrs_is_no_spike():
     steep = 2.5 * ecg(qrs=60) + noise((8, 5000))
     assert remove_spikes(steep, 500) == (pytest.approx(steep), 0)
 

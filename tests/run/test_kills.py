@@ -1,56 +1,26 @@
 """kill -9 at any moment costs only the piece it hit: the next run ends with the same results."""
 
-import os
 import random
-import sys
 import time
 
+import forked
 import h5py
 import numpy as np
 import pytest
-import toy
 
 from ecghelpers.data.hdf5 import opened
 
-sys.path.insert(0, str(toy.ROOT / "tests"))
-import forked
-
 pytestmark = pytest.mark.long
 KILLS = {"01_data": 5, "02_train": 7, "04_heatmaps": 4, "06_perturbation": 7}
-SMALL = {
-    "records": 40,
-    "epochs": 2,
-    "batch_size": 8,
-    "heatmap_records": 2,
-    "smoothgrad_draws": 2,
-    "gradientshap_draws": 2,
-    "integrated_gradients_steps": 32,
-    "perturbation_records": 3,
-    "perturbation_steps": 4,
-    "intervention_donors": 2,
-    "target": "qt",
-}
 MADE = ("data/medians.h5", "qt/model1/attributions.h5", "qt/model1/perturbation.h5")
 
 
-@pytest.fixture(scope="module")
-def start(tmp_path_factory):
-    """A function that starts a notebook for a results folder in a process of its own."""
-    os.environ |= {"MPLBACKEND": "Agg", "TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
-    context = forked.forkserver()
-
-    def run(name, results):
-        process = context.Process(
-            target=forked.run_notebook, args=(name, SMALL | {"results": str(results)})
-        )
-        process.start()
-        return process
-
-    return run
+def start(name, results):
+    return forked.start(name, results=str(results), records=40, epochs=2)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(start, tmp_path_factory):
+def undisturbed(tmp_path_factory):
     """The results of a run that nothing disturbs, and how long each of its steps took."""
     results, seconds = tmp_path_factory.mktemp("undisturbed"), {}
     for name in KILLS:
@@ -72,20 +42,16 @@ def _whole(results):
 def _contents(path):
     """Every dataset of an HDF5 file by name."""
     found = {}
-    with h5py.File(path, "r") as file:
-        file.visititems(
-            lambda name, item: (
-                found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
-            )
-        )
-    return found
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: item}))
+        return {name: item[()] for name, item in found.items() if isinstance(item, h5py.Dataset)}
 
 
 def _names(results):
     return sorted(str(path.relative_to(results)) for path in results.rglob("*") if path.is_file())
 
 
-def test_kills_end_in_the_results_of_an_undisturbed_run(start, undisturbed, tmp_path):
+def test_kills_end_in_the_results_of_an_undisturbed_run(undisturbed, tmp_path):
     expected, seconds = undisturbed
     chance = random.Random(20)
     for name, kills in KILLS.items():

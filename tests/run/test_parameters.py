@@ -1,6 +1,5 @@
 """The schema of all parameters: what profiles, targets' files and notebooks may hold."""
 
-import numpy as np
 import pytest
 import toy
 from hypothesis import given, settings
@@ -69,21 +68,15 @@ def test_a_targets_file_wins_over_the_profile(folder):
         ("epohcs: 4", "do you mean epochs?"),
         ("target: pr", "unknown key 'target'"),
         ("epochs: 0", "epochs is 0; allowed: a whole number from 1 to 10000"),
-        ("epochs: 1.5", "epochs is 1.5"),
         ("epochs: true", "epochs is True"),
-        ("epochs: '4'", "epochs is '4'"),
         ("epochs: 1:30", "epochs is '1:30'"),
         ("attribution_noise: .nan", "attribution_noise is nan"),
-        ("attribution_noise: .inf", "from 0 to 10"),
-        ("perturbation_steps: 7201", "from 1 to 7200"),
         ("multiply_by_inputs: yes", "true or false"),
         ("source: edf", "gan, "),
         ("epochs: 4\nepochs: 5", "duplicate key"),
-        ("- epochs", "key: value"),
         ("epochs: [", "cannot be read"),
         ("!!python/object/apply:os.system [true]", "quick.yaml"),
         ("source: wfdb", "needs source_path"),
-        ("source_path: x", "source gan takes no source_path"),
         ("source: 12sl\nsource_path: x", "labels_path"),
     ],
 )
@@ -103,29 +96,6 @@ def test_any_file_is_read_or_refused_in_one_line(tmp_path_factory, content):
         parameters._validated(Parameters, values, "odd.yaml")
     except ValueError as error:
         assert "\n" not in str(error) and "odd.yaml" in str(error)
-
-
-NUMBERS = [name for name, field in PROFILE.items() if field.annotation in (int, float)]
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    st.sampled_from(NUMBERS),
-    st.one_of(st.integers(), st.floats(), st.booleans(), st.none(), st.text(), st.lists(st.none())),
-)
-def test_a_number_is_accepted_within_its_limits_alone(name, value):
-    field = PROFILE[name]
-    low, high = (
-        [getattr(m, end) for m in field.metadata if hasattr(m, end)] for end in ("ge", "le")
-    )
-    kinds = (int,) if field.annotation is int else (int, float)
-    right = type(value) in kinds and low[0] <= value <= high[0]
-    try:
-        checked = parameters._validated(Parameters, {name: value}, "here")
-    except ValueError as error:
-        assert not right and f"{name} is " in str(error)
-    else:
-        assert right and np.isclose(getattr(checked, name), value)
 
 
 def test_a_notebook_takes_its_parameters_and_refuses_others():

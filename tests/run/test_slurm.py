@@ -13,19 +13,22 @@ pytestmark = [
     pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing() or "a Slurm can be started"),
 ]
 
-# pr waits until it is told to stop, takes its time to save that, and ends at once the next time; qt
-# fails after it.
+# A training that waits until it is told to stop, takes its time to save that, and ends at once the
+# next time.
 STOPPABLE = """
 import signal
 state = root / f"{target}.state"
 def leave(*_):
     time.sleep(3)
-    state.write_text("half")
+    state.write_text(os.environ.get("WORD", ""))
     raise RuntimeError("saved the state")
-if target == "pr" and not state.exists():
+if not state.exists():
     signal.signal(signal.SIGTERM, leave)
-    (root / "waits").write_text(os.environ["SLURM_JOB_ID"])
+    (root / f"{target}.waits").write_text(os.environ["SLURM_JOB_ID"])
     time.sleep(200)
+"""
+# Before it: qt fails, after pr.
+FAILS = """
 if target == "qt":
     while not (root / "pr/model1/model.safetensors").exists():
         time.sleep(0.2)
@@ -44,36 +47,30 @@ def cluster(tmp_path_factory):
 @pytest.fixture
 def on_slurm(cluster, project):
     """A small project and a function that changes its profile for the cluster of one node."""
-    path = project / "profiles" / "slurm" / "config.yaml"
-    profile = YAML(typ="safe").load(path.read_text())
+    path, yaml = project / "profiles" / "slurm" / "config.yaml", YAML(typ="safe")
+    profile = yaml.load(path.read_text())
     del profile["set-resources"], profile["set-threads"]
     profile |= {"seconds-between-status-checks": 1}
     profile |= {"slurm-init-seconds-before-status-checks": 1, "latency-wait": 5}
     profile["default-resources"] = {"cpus_per_task": 1}
 
     def change(**changed):
-        with path.open("w") as file:
-            YAML(typ="safe").dump(profile | changed, file)
+        yaml.dump(profile | changed, path)
 
     change()
     return project, change
 
 
-def _queue(*columns: str) -> list[str]:
-    command = ["squeue", "--noheader", "--states=all", f"--format={' '.join(columns)}"]
-    return subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
-
-
 def _running_tasks() -> list[str]:
-    rows = [row.split() for row in _queue("%i", "%T")]
-    return [job for job, state in rows if state == "RUNNING"]
+    command = ["squeue", "--noheader", "--states=RUNNING", "--format=%i"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.split()
 
 
 def test_a_failing_job_a_signal_and_only_what_is_missing_again(on_slurm):
     project, _ = on_slurm
-    toy.write_notebook(project, "02_train", body=STOPPABLE)
+    toy.write_notebook(project, "02_train", body=FAILS + STOPPABLE)
     run = toy.start(project, "--slurm", "--target", "qt,pr", "--only", "01,02,04")
-    task = project / "results/quick/waits"
+    task = project / "results/quick/pr.waits"
     toy.wait_for(lambda: task.exists() and task.read_text(), 300)
     subprocess.run(["scancel", "--full", "--signal=TERM", task.read_text()], check=True)
     output, errors = run.communicate(timeout=600)
@@ -89,29 +86,14 @@ def test_a_failing_job_a_signal_and_only_what_is_missing_again(on_slurm):
     assert ran.count("02_train pr 1") == 2
     assert ran.count("02_train qt 1") == 1, "an error that was raised is not tried again"
 
-    toy.write_notebook(project, "02_train", body=STOPPABLE.replace("raise ValueError", "print"))
+    toy.write_notebook(project, "02_train", body=STOPPABLE)
     plan = toy.run(project, "--slurm", "--target", "qt", "--only", "01,02", "--dry-run").stdout
     assert "02_train qt" in plan and "01_data" not in plan
 
 
-# A training that leaves a mark when it is told to stop, and ends at once when it finds the mark.
-GOES_ON = """
-import signal
-state = root / f"{target}.state"
-def leave(*_):
-    time.sleep(3)
-    state.write_text(os.environ["WORD"])
-    raise RuntimeError("saved the state")
-if not state.exists():
-    signal.signal(signal.SIGTERM, leave)
-    (root / f"{target}.waits").touch()
-    time.sleep(200)
-"""
-
-
 def test_time_limit_and_requeueing_cost_nothing_and_jobs_have_their_setup(on_slurm):
     project, change = on_slurm
-    toy.write_notebook(project, "02_train", body=GOES_ON)
+    toy.write_notebook(project, "02_train", body=STOPPABLE)
     setup = "trap '' TERM USR1; export WORD='two words'"
     change(**{"set-resources": {"train": {"runtime": 1}}, "precommand": setup})
     run = toy.start(project, "--slurm", "--target", "qt,pr", "--only", "01,02")
@@ -135,7 +117,8 @@ def test_what_a_killed_run_left_is_cancelled_and_a_small_batch_job_steers_the_ne
     first = toy.start(project, "--slurm", "--target", "qt", "--only", "01")
     toy.wait_for(lambda: toy.has_run(project, "01_data"), 120)
     left = set(_running_tasks())
-    toy.kill(first)
+    first.kill()
+    first.communicate(timeout=120)
     toy.write_notebook(project, "01_data")
     wrapped = f"{project}/run_all.sh --slurm --target qt --only 01"
     command = ["sbatch", "--wait", "--cpus-per-task=1", "--mem=500", "--output=steer.log"]
