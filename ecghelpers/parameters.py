@@ -27,68 +27,81 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    models: int = Field(1, ge=1, le=1000, description="trainings per target, each with its seed")
-    seed: int = Field(1, ge=0, le=2**31 - 1, description="decides everything that is random")
+    models: int = Field(1, ge=1, le=1000, description="networks per target, with different seeds")
+    seed: int = Field(1, ge=0, le=2**31 - 1, description="seed of all random numbers")
 
     source: Literal["gan", "files", "12sl", "hdf5", "wfdb"] = Field(
         "gan",
-        description="where the ECGs come from: the generator, or in `source_path` files of any "
-        "format in docs/formats.md (`files` or `wfdb`), a 12SL export, or HDF5 files",
+        description="origin of the ECGs: generated (`gan`), or read from `source_path`: files of "
+        "any format in docs/formats.md (`files` or `wfdb`), a 12SL export, or HDF5 files",
     )
     source_path: str = Field("", description="folder of your own ECGs")
-    labels_path: str = Field("", description="table of 12SL labels, for source `12sl`")
+    labels_path: str = Field("", description="table of labels, for source `12sl`")
     labels: Literal["measured", "12sl"] = Field(
-        "measured", description="for source `files`: measured here, or 12SL's own from the files"
+        "measured", description="for source `files`: measured here, or stored there by 12SL"
     )
-    measure_missing: bool = Field(False, description="measure what a file has no label for")
-    records: int = Field(1600, ge=1, le=10_000_000, description="ECGs that the generator makes")
+    measure_missing: bool = Field(False, description="measure targets without a stored label")
+    records: int = Field(1600, ge=1, le=10_000_000, description="number of ECGs to generate")
 
     network: Literal["trained", "pretrained"] = Field(
-        "trained", description="train networks, or read the pretrained ones of `networks/`"
+        "trained", description="train networks, or use the pretrained ones in `networks/`"
     )
     recipe: Literal["default", "original"] = Field(
-        "default", description="training recipe: ours, or the published one"
+        "default", description="training recipe of this project, or the published one"
     )
     epochs: int = Field(9, ge=1, le=10_000, description="passes over the training records")
     batch_size: int = Field(32, ge=2, le=65_536, description="records per training step")
-    learning_rate: float = Field(0.0, ge=0, le=1, description="0 takes the recipe's own")
+    learning_rate: float = Field(0.0, ge=0, le=1, description="0: that of the recipe")
 
     heatmap_records: int = Field(12, ge=1, le=100_000, description="test ECGs with heatmaps")
     multiply_by_inputs: bool = Field(
-        True, description="DeepLIFT, integrated gradients, gradient SHAP in the target's unit"
+        True,
+        description="DeepLIFT, integrated gradients, gradient SHAP: multiply by the input, "
+        "which gives maps in the target's unit",
     )
-    smoothgrad_draws: int = Field(25, ge=1, le=10_000, description="noisy copies per ECG")
-    gradientshap_draws: int = Field(50, ge=1, le=10_000, description="noisy copies per ECG")
+    smoothgrad_draws: int = Field(
+        25, ge=1, le=10_000, description="SmoothGrad: noisy copies per ECG"
+    )
+    gradientshap_draws: int = Field(
+        50, ge=1, le=10_000, description="gradient SHAP: noisy copies per ECG"
+    )
     integrated_gradients_steps: int = Field(
-        50, ge=1, le=10_000, description="points on the path from the baseline to the ECG"
+        50, ge=1, le=10_000, description="integrated gradients: steps on the path"
     )
     attribution_noise: float = Field(
-        0.02, ge=0, le=10, description="SD of the copies' noise, as a share of the ECG's range"
+        0.02,
+        ge=0,
+        le=10,
+        description="SmoothGrad, gradient SHAP: SD of the noise as a fraction of the ECG's range",
     )
 
     baseline: Literal["flat", "mean"] = Field(
-        "flat", description="what contributions are explained against: a flat line, the mean beat"
+        "flat", description="reference input of contributions: flat line, or mean beat"
     )
     intervention_donors: int = Field(
-        3, ge=1, le=1000, description="training ECGs that lend each segment to an ECG"
+        3, ge=1, le=1000, description="training ECGs whose segments replace those of an ECG"
     )
-    perturbation_records: int = Field(8, ge=1, le=1_000_000, description="test ECGs perturbed")
+    perturbation_records: int = Field(
+        8, ge=1, le=1_000_000, description="test ECGs in the published perturbation procedure"
+    )
     perturbation_steps: int = Field(
         25, ge=1, le=BEAT_SHAPE[0] * BEAT_SHAPE[1], description="single points perturbed per ECG"
     )
     perturbation_noise: float = Field(
-        0.2, ge=0, le=10, description="SD of the noise, as a share of the ECG's range"
+        0.2, ge=0, le=10, description="SD of the added noise as a fraction of the ECG's range"
     )
-    operators: bool = Field(False, description="perturb in five ways and both orders as well")
+    operators: bool = Field(False, description="all five perturbation operators, both orders")
 
     known_places: int = Field(
-        0, ge=0, le=16, description="places at which known readouts are trained; 0: pretrained ones"
+        0, ge=0, le=16, description="placements of known readouts to train; 0: pretrained ones"
     )
-    known_initialisations: int = Field(2, ge=1, le=100, description="trainings at each place")
-    known_maps: int = Field(12, ge=1, le=100_000, description="test ECGs of each known readout")
-    truth_records: int = Field(48, ge=1, le=1_000_000, description="test ECGs that are edited")
+    known_initialisations: int = Field(2, ge=1, le=100, description="networks per placement")
+    known_maps: int = Field(4, ge=1, le=100_000, description="test ECGs of each known readout")
+    truth_records: int = Field(
+        48, ge=1, le=1_000_000, description="test ECGs edited to test the network's definition"
+    )
     shuffled_records: int = Field(
-        6, ge=1, le=100_000, description="ECGs whose maps of randomised networks are compared"
+        6, ge=1, le=100_000, description="test ECGs in the randomisation and stability tests"
     )
 
     @model_validator(mode="after")
@@ -110,8 +123,8 @@ class NotebookParameters(Parameters):
     """The parameters of a notebook: those of a profile, and those that a run sets."""
 
     results: str = Field("results/quick", description="results folder")
-    device: Literal[DEVICES] = Field("auto", description="where networks compute")
-    target: Literal[tuple(TARGETS)] = Field("qt", description="what the network measures")
+    device: Literal[DEVICES] = Field("auto", description="device for computations")
+    target: Literal[tuple(TARGETS)] = Field("qt", description="the measured quantity")
     model: int = Field(1, ge=1, le=1000, description="number of the training")
 
     def fill(self, settings: type):

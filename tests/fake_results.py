@@ -16,6 +16,7 @@ from ecghelpers.data.maps_and_curves import (
 )
 from ecghelpers.data.medians import Medians, split_of, write_medians
 from ecghelpers.ecg import LEADS, TARGETS
+from ecghelpers.evaluation.review import COLUMNS
 from ecghelpers.network.model import StevenNet, save_model
 from ecghelpers.network.prediction import predict
 from ecghelpers.paths import Results
@@ -116,3 +117,8 @@ def perturbation(ids, truth, predictions, attributes):
     """The content of a perturbation.h5 with nothing but the original's procedure."""
     points = np.arange(next(iter(predictions.values())).shape[1])
     return Perturbation(ids, truth, points, predictions, attributes)
+
+
+def judged(target: str, method: str, test: str, *values) -> dict:
+    """A row of review.csv; values: value, low, high, chance, verdict."""
+    return dict(zip(COLUMNS, (target, method, test, *values, 0, "ECG"), strict=True))

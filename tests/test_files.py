@@ -5,38 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
-from small_networks import beats, medians_of, steven_net
+from small_networks import beats
 
 from ecghelpers import files
-from ecghelpers.evaluation import published
 from ecghelpers.paths import Results
 
 BEATS = beats(2, seed=3, dtype=np.int16)
-
-
-def perturbed(path, medians=BEATS):
-    """The curves of two records by one method, with two steps."""
-    data = medians_of(medians, targets=1)
-    maps = {"random": np.random.default_rng(0).normal(size=medians.shape)}
-    procedure = published.Procedure(steps=2)
-    return published.perturb(steven_net(), data, "qt", maps, path, procedure)
-
-
-def test_curves_are_resumed_only_for_the_same_beats(tmp_path, monkeypatch):
-    computed, compute = [], published.perturbation_curve
-
-    def counted(*given, **options):
-        computed.append(given)
-        return compute(*given, **options)
-
-    monkeypatch.setattr(published, "perturbation_curve", counted)
-    path = tmp_path / "perturbation.h5"
-    first = perturbed(path)
-    np.testing.assert_array_equal(perturbed(path).prediction["random"], first.prediction["random"])
-    assert len(computed) == 1
-    other = perturbed(path, BEATS[::-1].copy())
-    assert len(computed) == 2
-    assert (other.prediction["random"] != first.prediction["random"]).any()
 
 
 def test_arrays_of_other_values_shapes_or_types_have_other_digests():

@@ -155,12 +155,6 @@ def test_a_state_of_another_training_is_not_used(tmp_path, monkeypatch, capsys, 
     assert len(steps) == 6 and f"other {part}" in capsys.readouterr().err
 
 
-def flip_bit(path):
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1  # among the weights: torch alone would not notice
-    path.write_bytes(content)
-
-
 class Malicious:
     def __reduce__(self):
         return exec, ("raise SystemExit('code in a state was run')",)
@@ -177,7 +171,6 @@ def without_best(path):
 
 
 DAMAGE = {
-    "flipped bit": flip_bit,
     "truncated": lambda path: path.write_bytes(path.read_bytes()[:-1]),
     "a missing part": without_best,
     "code": with_code,
@@ -215,12 +208,6 @@ def test_a_last_batch_of_one_is_left_out():
     mine = trainer(epochs=1, batch_size=29)
     fit(mine)
     assert mine.batches == 1 and np.isfinite(mine.history[0]["train_loss"])
-
-
-@pytest.mark.parametrize("wrong", [{"recipe": "fast"}, {"epochs": 0}, {"batch_size": 1}])
-def test_wrong_configurations_are_refused(wrong):
-    with pytest.raises(ValueError, match=str(*wrong.values())):
-        TrainingConfig("qt", **wrong)
 
 
 def test_too_few_records_are_named():

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from .methods import (
     Method,
 )
 
-__all__ = ["MEANINGS", "METHODS", "AttributionConfig", "attribute", "completeness_error", "kind"]
+__all__ = ["MEANINGS", "METHODS", "AttributionConfig", "attribute", "factor", "kind"]
 __all__ += ["typical_beat", "unit"]
 LEAD_CHOICES = ("twelve", "independent")
 RANDOM = "random"  # a control, though it is among the methods
@@ -52,6 +52,22 @@ def unit(method: str, target_unit: str, multiply_by_inputs: bool = True) -> str:
     return f"{whole}{'²' if row.squared else ''}/µV"
 
 
+def factor(
+    method: str,
+    beats: np.ndarray | Tensor,
+    *,
+    multiply_by_inputs: bool = True,
+    baseline: np.ndarray | Tensor | None = None,
+    voltage_sd: np.ndarray | Tensor | None = None,
+) -> np.ndarray | Tensor | float:
+    """What a method multiplies by: the difference from the baseline, the voltage's SD, or 1."""
+    if METHODS[method].per_sd:
+        return voltage_sd
+    if kind(method, multiply_by_inputs) != CONTRIBUTION:
+        return 1.0
+    return beats if baseline is None else beats - baseline
+
+
 def attribute(
     model: nn.Module,
     beats_uv: np.ndarray | Tensor,
@@ -71,8 +87,8 @@ def attribute(
 
     beats_uv: (record, lead, time) in µV. Returns the same shape on the CPU, array or tensor as it
     was given, in the unit that unit() names. A record's map depends on seed and record_id (by
-    default on the beat itself), not on the other records. baseline: (lead, time) µV, what
-    contributions are explained against, by default a flat line; voltage_sd: (lead, time) µV, for
+    default on the beat itself), not on the other records. baseline: (lead, time) µV, the reference
+    input of contributions, by default a flat line; voltage_sd: (lead, time) µV, for
     ``saliency_sd``, by default that of generated ECGs. batch_size: beats in the network at once.
     parameters: of AttributionConfig. leads: ``independent`` folds III, aVR, aVL and aVF onto I and
     II, (record, 8, time), see docs/methods.md. Raises ValueError for unknown names and values that
@@ -84,43 +100,41 @@ def attribute(
         check_choice("attribution parameter", name, allowed)
     config = AttributionConfig(multiply_by_inputs, seed, **parameters)
     beats = check_beats(beats_uv)
-    sd = _typical_sd(beats) if row.per_sd and voltage_sd is None else voltage_sd
-    if check_choice("leads", leads, LEAD_CHOICES) == "independent":
-        options = asdict(config) | {"record_id": record_id, "batch_size": batch_size}
-        options |= {"baseline": baseline, "voltage_sd": sd, "progress": progress}
-        return like(_on_independent_leads(model, beats, method, options), beats_uv)
+    if row.per_sd and voltage_sd is None:
+        voltage_sd = typical_beat()[1]
+    references = {
+        "baseline": _one_beat("baseline", baseline, beats),
+        "voltage_sd": _one_beat("voltage_sd", voltage_sd, beats),
+    }
+    if fold := check_choice("leads", leads, LEAD_CHOICES) == "independent":
+        row, config = _foldable(method), replace(config, multiply_by_inputs=False)
     ids = check_record_ids(record_id, beats)
     model, device, dtype = prepare_for_inference(model)
-    one = {"baseline": baseline, "voltage_sd": sd}
-    one = {name: _one_beat(name, v, beats, device, dtype) for name, v in one.items()}
+    on_device = {n: None if v is None else v.to(device, dtype) for n, v in references.items()}
     size = batch_of(batch_size, device)
     out = torch.empty_like(beats)
 
     def compute(start: int, stop: int) -> None:
-        context = AttributionContext(model, ids[start:stop], config, size, **one)
-        part = beats[start:stop].to(device, dtype)
-        out[start:stop] = _computed(row, context, part).cpu()
+        context = AttributionContext(model, ids[start:stop], config, size, **on_device)
+        out[start:stop] = _computed(row, context, beats[start:stop].to(device, dtype)).cpu()
 
     records = max(1, size // getattr(config, row.rows)) if row.rows else size
     in_batches(compute, len(beats), records, method, quiet=not progress)
+    if fold:
+        times = factor(method, beats, multiply_by_inputs=multiply_by_inputs, **references)
+        out = _on_independent_leads(method, out, times)
     return like(out, beats_uv)
 
 
-def _one_beat(name: str, values, beats: Tensor, device, dtype) -> Tensor | None:
-    """A beat that is the same for all records, as (lead, time); (lead, 1) is spread over time."""
+def _one_beat(name: str, values: np.ndarray | Tensor | None, beats: Tensor) -> Tensor | None:
+    """A beat (lead, time) that is the same for all records, or ValueError."""
     if values is None:
         return None
     beat = check_beats(torch.as_tensor(values)[None], name)[0]
-    if beat.shape not in (beats.shape[1:], (beats.shape[1], 1)):
+    if beat.shape != beats.shape[1:]:
         allowed = tuple(beats.shape[1:])
         raise ValueError(f"{name} has shape {tuple(beat.shape)}; allowed: {allowed}")
-    return beat.to(device, dtype).expand(beats.shape[1:])
-
-
-def _typical_sd(beats: Tensor) -> np.ndarray:
-    """The voltage's SD over generated ECGs; of each lead where beats are not 1.2 s long."""
-    sd = typical_beat()[1]
-    return sd if sd.shape == beats.shape[1:] else sd[: beats.shape[1]].mean(1, keepdims=True)
+    return beat.to(beats.dtype)
 
 
 @cache
@@ -140,8 +154,16 @@ def _computed(row: Method, context: AttributionContext, beats: Tensor) -> Tensor
     return maps
 
 
-def _on_independent_leads(model: nn.Module, beats: Tensor, method: str, options: dict) -> Tensor:
-    """attribute with leads="independent": (record, 12, time) → (record, 8, time).
+def _foldable(method: str) -> Method:
+    """The method whose map is folded onto eight leads and multiplied afterwards, or ValueError."""
+    row = METHODS[method]
+    if row.baseline and not (row.gradient or row.switchable):
+        raise ValueError(f"{method} has no gradient to fold onto eight leads; use leads='twelve'")
+    return METHODS[row.gradient or method]
+
+
+def _on_independent_leads(method: str, maps: Tensor, times: Tensor | float) -> Tensor:
+    """Fold gradients on twelve leads onto the eight independent ones: (record, 8, time).
 
     III, aVR, aVL and aVF are linear in I and II, so the data do not determine how relevance is
     divided among the six, but they determine its total on I and II. Gradients (saliency,
@@ -150,31 +172,8 @@ def _on_independent_leads(model: nn.Module, beats: Tensor, method: str, options:
     or multiplier and multiply by the voltages afterwards, which keeps the sum over all points
     (gradient SHAP: without the noise in that factor). Random keeps its numbers in those leads.
     """
-    row, rows = METHODS[method], [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
-    if row.baseline and not (row.gradient or row.switchable):
-        raise ValueError(f"{method} has no gradient to fold onto eight leads; use leads='twelve'")
-    gradient = options | {"multiply_by_inputs": False}
-    maps = attribute(model, beats, row.gradient or method, **gradient)
-    if row.kind == RANDOM:
+    rows = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
+    if METHODS[method].kind == RANDOM:
         return maps[:, rows]
     folded = torch.from_numpy(onto_independent_leads(maps.numpy()))
-    if row.per_sd:
-        return (
-            folded * _one_beat("voltage_sd", options["voltage_sd"], beats, "cpu", beats.dtype)[rows]
-        )
-    if kind(method, options["multiply_by_inputs"]) != CONTRIBUTION:
-        return folded
-    baseline = _one_beat("baseline", options["baseline"], beats, "cpu", beats.dtype)
-    return folded * (beats if baseline is None else beats - baseline)[:, rows]
-
-
-def completeness_error(
-    maps: np.ndarray, prediction: np.ndarray, prediction_at_baseline: float
-) -> np.ndarray:
-    """|Σ map - (f(x) - f(baseline))| of each record, in target unit.
-
-    Zero for an exact integrated-gradients or DeepLIFT map with multiply_by_inputs (Sundararajan et
-    al., proposition 1).
-    """
-    total = maps.reshape(len(maps), -1).sum(1, dtype=np.float64)
-    return np.abs(total - (prediction.astype(np.float64) - prediction_at_baseline))
+    return folded * (times[..., rows, :] if isinstance(times, Tensor) else times)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
+import pandas as pd
 from torch import nn
 
 from ..attribution import METHODS, AttributionConfig, attribute, typical_beat, unit
@@ -12,7 +13,7 @@ from ..data.maps_and_curves import Attributions
 from ..data.medians import Medians
 from ..ecg import TARGETS
 from ..network.checkpoints import weights_digest
-from ..network.prediction import predict
+from ..network.prediction import predict, prepare_for_inference
 from ..validation import check_choice
 
 BASELINES = {"flat": "flat line", "mean": "average beat"}
@@ -33,28 +34,16 @@ def explain(
     data: Medians,
     target: str,
     settings: AttributionConfig | None = None,
-    *,
-    methods: Iterable[str] = METHODS,
-    baseline: str = "flat",
-    reference: tuple[np.ndarray, np.ndarray] | None = None,
+    **options,
 ) -> Attributions:
-    """The maps of the records by every method, with their settings, units and seconds.
-
-    baseline: what contributions are explained against, a key of BASELINES; where it is ``flat``,
-    they are also explained against the mean beat. reference: mean and SD (12, 600) µV over the
-    training records, of ``training_beat``.
-    """
-    given = (model, data.medians, data.record_id, TARGETS[target].unit)
-    maps = draw(*given, settings, methods=methods, baseline=baseline, reference=reference)
+    """The maps of the records by every method; options: those of ``draw``."""
+    maps = draw(model, data.medians, data.record_id, TARGETS[target].unit, settings, **options)
+    network = weights_digest(model.state_dict())
     return Attributions(
         record_id=data.record_id,
         prediction=predict(model, data.medians),
         truth=data.target(target),
-        attributes={
-            "target": target,
-            "split": "test",
-            "network": weights_digest(model.state_dict()),
-        },
+        attributes={"target": target, "split": "test", "network": network},
         **maps,
     )
 
@@ -70,10 +59,16 @@ def draw(
     baseline: str = "flat",
     reference: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> dict[str, dict]:
-    """``maps``, ``details`` and ``against_mean`` of Attributions, each by method; see explain."""
+    """``maps``, ``details`` (settings, unit, seconds) and ``against_mean`` of Attributions.
+
+    baseline: the reference input of contributions, a key of BASELINES; where it is ``flat``, they
+    are also computed against the mean beat. reference: mean and SD (12, 600) µV over the training
+    records, of ``training_beat``.
+    """
     parameters = asdict(settings or AttributionConfig()) | {"baseline": baseline}
     maps, details, against_mean = {}, {}, {}
     options = options_of(parameters, reference) | {"record_id": record_id}
+    model, *_ = prepare_for_inference(model)  # once for all methods
     for method in methods:
         began = time.perf_counter()
         maps[method] = attribute(model, beats_uv, method, **options)
@@ -109,9 +104,8 @@ def maps_of(
     reference: tuple[np.ndarray, np.ndarray],
 ) -> dict[str, np.ndarray]:
     """Method → maps of the records: those stored where all are there, else drawn anew."""
-    place = {str(record): row for row, record in enumerate(stored.record_id)}
-    rows = [place.get(str(record), -1) for record in records.record_id]
-    if min(rows, default=0) >= 0:
+    rows = pd.Index(stored.record_id).get_indexer(records.record_id)
+    if (rows >= 0).all():
         return {method: values[rows] for method, values in stored.maps.items()}
     options = stored_options(stored, reference) | {"record_id": records.record_id}
     return {method: attribute(model, records.medians, method, **options) for method in stored.maps}

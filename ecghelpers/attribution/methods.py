@@ -5,6 +5,7 @@ sentence for users, and give it a row in METHODS. Notebooks, page, explorer and 
 table.
 """
 
+import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
@@ -12,8 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..ecg import MS_PER_SAMPLE
-from ..perturbation.intervention import SEGMENT_MS
+from ..perturbation.intervention import intervention_effects
 from ..runtime import generator
 from ..validation import check_number
 
@@ -41,12 +41,10 @@ class AttributionConfig:
 
 
 class _Captum:
-    """Captum's methods, imported on first use: drawing maps does not need them."""
+    """captum.attr, imported on first use: most steps need the table METHODS alone."""
 
     def __getattr__(self, name: str):
-        from captum import attr
-
-        return getattr(attr, name)
+        return getattr(importlib.import_module("captum.attr"), name)
 
 
 attr = _Captum()
@@ -56,8 +54,7 @@ attr = _Captum()
 class AttributionContext:
     """What a method needs besides the beats.
 
-    baseline: (lead, time) µV, what contributions are explained against; voltage_sd: (lead, time)
-    or (lead, 1) µV.
+    baseline: (lead, time) µV, the reference input of contributions; voltage_sd: (lead, time) µV.
     """
 
     model: nn.Module
@@ -111,21 +108,13 @@ def input_x_gradient(context: AttributionContext, beats: Tensor) -> Tensor:
 def occlusion(context: AttributionContext, beats: Tensor) -> Tensor:
     """How the prediction changes when 40 ms of one lead are set to the baseline.
 
-    Occlusion of Zeiler and Fergus (arXiv 1311.2901) on segments of 40 ms that do not overlap,
-    divided equally among their samples: the sum over a segment is the effect of replacing it.
+    Occlusion of Zeiler and Fergus (arXiv 1311.2901) with the segments of the intervention maps,
+    divided equally among their samples: the sum over a segment is minus the effect of replacing it.
     """
-    _, leads, time = beats.shape
-    samples = round(SEGMENT_MS / MS_PER_SAMPLE)
-    segments = -(-time // samples)
-    number = torch.arange(time, device=beats.device) // samples
-    mask = torch.arange(leads, device=beats.device)[:, None] * segments + number
-    effects = attr.FeatureAblation(context.model).attribute(
-        beats.detach(),
-        baselines=context.against(beats),
-        feature_mask=mask[None],
-        perturbations_per_eval=max(1, context.batch_size // len(beats)),
-    )
-    return effects / torch.bincount(number)[number]
+    given = {"donors_uv": context.against(beats), "batch_size": context.batch_size}
+    effects = torch.from_numpy(intervention_effects(context.model, beats, **given)[:, 0]).to(beats)
+    samples = beats.shape[-1] // effects.shape[-1]
+    return -effects.repeat_interleave(samples, dim=-1) / samples
 
 
 def deconvolution(context: AttributionContext, beats: Tensor) -> Tensor:
@@ -158,7 +147,7 @@ def deeplift(context: AttributionContext, beats: Tensor) -> Tensor:
 
     Rescale rule (Shrikumar et al., arXiv 1704.02685).
     """
-    method = attr.DeepLift(context.model, multiply_by_inputs=context.config.multiply_by_inputs)
+    method = attr.DeepLift(context.model, context.config.multiply_by_inputs)
     return method.attribute(beats, baselines=context.against(beats).expand_as(beats).contiguous())
 
 
@@ -167,13 +156,14 @@ def integrated_gradients(context: AttributionContext, beats: Tensor) -> Tensor:
 
     Sundararajan et al., arXiv 1703.01365.
     """
-    method = attr.IntegratedGradients(
-        context.model, multiply_by_inputs=context.config.multiply_by_inputs
+    config = context.config
+    method = attr.IntegratedGradients(context.model, config.multiply_by_inputs)
+    return method.attribute(
+        beats,
+        baselines=context.against(beats),
+        n_steps=config.integrated_gradients_steps,
+        internal_batch_size=max(context.batch_size, len(beats)),
     )
-    steps = context.config.integrated_gradients_steps
-    rows = max(context.batch_size, len(beats))
-    baseline = context.against(beats)
-    return method.attribute(beats, baselines=baseline, n_steps=steps, internal_batch_size=rows)
 
 
 def smoothgrad(context: AttributionContext, beats: Tensor) -> Tensor:
@@ -190,13 +180,10 @@ def gradient_shap(context: AttributionContext, beats: Tensor) -> Tensor:
 
     Captum's GradientShap (Lundberg and Lee, arXiv 1705.07874), each record with its own draws.
     """
-    draws = context.config.gradientshap_draws
+    draws, seed = context.config.gradientshap_draws, context.config.seed
     baseline = context.against(beats)[:, None]
     away = beats[:, None] + context.noise("gradientshap", draws, beats) - baseline
-    along = [
-        generator(context.config.seed, "gradientshap path", i).random(draws)
-        for i in context.record_id
-    ]
+    along = [generator(seed, "gradientshap path", i).random(draws) for i in context.record_id]
     along = torch.from_numpy(np.stack(along)).to(beats)[:, :, None, None]
     gradients = _gradients(context, baseline + along * away)
     return (gradients * away if context.config.multiply_by_inputs else gradients).mean(1)

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from ..data.maps_and_curves import Intervention
+from ..attribution import attribute
+from ..data.maps_and_curves import Attributions, Intervention
 from ..data.medians import Medians
 from ..network.checkpoints import weights_digest
-from ..network.prediction import predict
+from ..network.prediction import predict, prepare_for_inference
 from ..perturbation.intervention import (
     CROSSFADE_SAMPLES,
     SEGMENT_MS,
@@ -27,14 +28,14 @@ from .controls import mean_of_others
 
 COALITION_SHARES = (0.05, 0.2, 0.5)  # of all segments, replaced together
 COLUMNS = ["part", "method", "score", "record_id", "value"]
-CEILING = "ceiling"
+CEILING, OCCLUSION = "ceiling", "occlusion"
 
 
 def measure(
     model: nn.Module,
     records: Medians,
+    maps: Attributions,
     pool_uv: np.ndarray,
-    mean_beat_uv: np.ndarray,
     *,
     donors: int = 3,
     seed: int = 0,
@@ -42,20 +43,30 @@ def measure(
 ) -> Intervention:
     """The effects of all three replacements on some records, as ``intervention.h5`` stores them.
 
-    pool_uv: (pool, 12, 600) µV of training records that donors are drawn from; mean_beat_uv:
-    (12, 600). Costs records × 360 × (donors + 2) predictions.
+    maps: of the same records; their occlusion holds the effects of the flat line and of the mean
+    beat. pool_uv: (pool, 12, 600) µV of training records that donors are drawn from. Costs
+    records × 360 × donors predictions.
     """
     beats = np.asarray(records.medians, np.float32)
-    given = {"progress": progress, "record_id": list(records.record_id), "seed": seed}
-    fixed = np.stack([np.zeros_like(mean_beat_uv), mean_beat_uv]).astype(np.float32)
-    flat_and_mean = intervention_effects(model, beats, fixed, **given)
-    pool = np.asarray(pool_uv, np.float32)
+    flat = maps.maps[OCCLUSION]
+    mean = maps.against_mean.get(OCCLUSION, flat)
+    if maps.details[OCCLUSION]["parameters"]["baseline"] == "mean":
+        flat = attribute(model, beats, OCCLUSION, progress=progress)
+    effect = intervention_effects(
+        model,
+        beats,
+        np.asarray(pool_uv, np.float32),
+        donors=donors,
+        seed=seed,
+        record_id=list(records.record_id),
+        progress=progress,
+    )
     return Intervention(
         record_id=np.asarray(records.record_id),
         prediction=predict(model, beats),
-        effect=intervention_effects(model, beats, pool, donors=donors, **given),
-        effect_flat=flat_and_mean[:, 0],
-        effect_mean=flat_and_mean[:, 1],
+        effect=effect,
+        effect_flat=-metrics.segment_sums(flat),
+        effect_mean=-metrics.segment_sums(mean),
         attributes={
             "segment_ms": SEGMENT_MS,
             "crossfade_samples": CROSSFADE_SAMPLES,
@@ -84,33 +95,27 @@ def agreement(
     """
     wanted = np.abs(measured.effect).mean(1)
     groups = np.asarray(measured.record_id if groups is None else groups)
-    other = np.where(groups[:, None] == groups, np.nan, 1.0)  # (record, record) of another patient
+    same = groups[:, None] == groups  # (record, record) of one patient
     values: dict[tuple[str, str], np.ndarray] = {}
     for method, given in maps.items():
         signed = metrics.segment_sums(given)
         absolute = metrics.segment_sums(np.abs(given))
         donors = metrics.spearman(absolute, wanted)
         others = metrics.spearman(mean_of_others(absolute), wanted)
-        crossed = metrics.spearman_of_pairs(wanted, absolute) * other
+        crossed = metrics.spearman_of_pairs(wanted, absolute)
+        crossed = np.ma.masked_array(crossed, same | np.isnan(crossed)).mean(1).filled(np.nan)
         values |= {
             (method, "donors"): donors,
             (method, "top"): metrics.top_overlap(absolute, wanted),
             (method, "signed_flat"): metrics.pearson(signed, -measured.effect_flat),
             (method, "signed_mean"): metrics.pearson(signed, -measured.effect_mean),
             (method, "own"): donors - others,
-            (method, "own_over_another"): donors - _mean_of_known(crossed),
+            (method, "own_over_another"): donors - crossed,
         }
     reliable = metrics.reliability(np.abs(measured.effect))
     values[CEILING, "reliability"] = reliable
     values[CEILING, "donors"] = np.sqrt(reliable.clip(0))
     return long_table("agreement", values, measured.record_id)
-
-
-def _mean_of_known(values: np.ndarray) -> np.ndarray:
-    """(record, record) → (record,), NaN for a record without any finite value."""
-    known = np.isfinite(values)
-    count = known.sum(1)
-    return np.where(count, np.where(known, values, 0).sum(1) / np.maximum(count, 1), np.nan)
 
 
 def coalitions(
@@ -129,14 +134,15 @@ def coalitions(
     map's sum with minus the effect (Ancona et al., arXiv 1711.06104). It does not favour maps that
     are right for single segments only. A map's sign counts.
     """
+    model, *_ = prepare_for_inference(model)  # once for all coalitions
     sums = {method: metrics.segment_sums(given) for method, given in maps.items()}
+    shape = next(iter(sums.values())).shape[1:]
     values: dict[tuple[str, str], list] = {}
     for row, record in enumerate(records.record_id):
         beat = np.asarray(records.medians[row], np.float32)
         for share in COALITION_SHARES:
             draw = generator(seed, "coalitions", record, str(share))
-            shape = next(iter(sums.values())).shape[1:]
-            chosen = np.zeros((count, int(np.prod(shape))), bool)
+            chosen = np.zeros((count, np.prod(shape)), bool)
             size = round(share * chosen.shape[1])
             for members in chosen:
                 members[draw.choice(len(members), size, replace=False)] = True
@@ -145,14 +151,14 @@ def coalitions(
             for method, total in sums.items():
                 summed = (chosen * total[row]).sum((1, 2))
                 found = metrics.pearson(summed[None], -effect[None])[0]
-                values.setdefault((method, f"coalition_{share:.0%}".rstrip("%")), []).append(found)
+                values.setdefault((method, f"coalition_{100 * share:.0f}"), []).append(found)
     return long_table("coalitions", {k: np.array(v) for k, v in values.items()}, records.record_id)
 
 
 def long_table(part: str, values: Mapping[tuple[str, str], np.ndarray], record_id) -> pd.DataFrame:
     """(method, score) → (record,) as rows of COLUMNS."""
-    tables = [
-        pd.DataFrame(dict(zip(COLUMNS, (part, method, score, record_id, found), strict=True)))
-        for (method, score), found in values.items()
-    ]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+    tables = [pd.DataFrame(columns=COLUMNS)]
+    for (method, score), found in values.items():
+        row = {"part": part, "method": method, "score": score, "record_id": record_id}
+        tables.append(pd.DataFrame(row | {"value": found}))
+    return pd.concat(tables[1:] or tables, ignore_index=True)

@@ -202,10 +202,14 @@ def edit_beats(
     """
     edit = EDITS[check_target(target)]
     beats, fiducials = np.asarray(beats_uv), np.asarray(fiducials, float)
-    _check(beats, fiducials)
-    doses = np.broadcast_to(np.asarray(dose, float), len(beats))
+    if beats.shape[1:] != BEAT_SHAPE or fiducials.shape != (len(beats), len(FIDUCIALS)):
+        raise ValueError(
+            f"got beats of shape {beats.shape} with fiducials of shape {fiducials.shape}; allowed: "
+            f"(record, {BEAT_SHAPE[0]}, {BEAT_SHAPE[1]}) with (record, {len(FIDUCIALS)})"
+        )
+    doses = np.broadcast_to(dose, len(beats))
     rr = rr_samples(beats, fiducials, rate)
-    edited = np.full(beats.shape, np.nan, _floating(beats))
+    edited = np.full(beats.shape, np.nan, np.result_type(beats, np.float32))
     for record, marks in enumerate(fiducials):
         at = {n: m for n, m in zip(FIDUCIALS, marks, strict=True) if np.isfinite(m)}
         beat = beats[record, EIGHT].astype(float)
@@ -214,20 +218,8 @@ def edit_beats(
         if target == "VentRate" and not np.isfinite(rr[record]):
             continue
         # Where it cannot be estimated, the neighbours lie outside the beat.
-        away = rr[record] if np.isfinite(rr[record]) else float(BEAT_SAMPLES)
+        away = np.nan_to_num(rr[record], nan=BEAT_SAMPLES)
         changed = edit.apply(beat, at, doses[record], away)
         if changed is not None:
             edited[record] = twelve_leads(changed.astype(edited.dtype))
     return edited
-
-
-def _floating(beats: np.ndarray) -> np.dtype:
-    return beats.dtype if np.issubdtype(beats.dtype, np.floating) else np.dtype(np.float32)
-
-
-def _check(beats: np.ndarray, fiducials: np.ndarray) -> None:
-    if beats.shape[1:] != BEAT_SHAPE or fiducials.shape != (len(beats), len(FIDUCIALS)):
-        raise ValueError(
-            f"got beats of shape {beats.shape} with fiducials of shape {fiducials.shape}; allowed: "
-            f"(record, {BEAT_SHAPE[0]}, {BEAT_SHAPE[1]}) with (record, {len(FIDUCIALS)})"
-        )

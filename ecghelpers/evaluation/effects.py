@@ -1,7 +1,6 @@
 """Does the network follow its target's definition? Its response to edits with a known effect."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -16,12 +15,9 @@ from .statistics import summary
 
 SLOPE = "slope"
 MEASURED_RECORDS = 32
-USUAL_RATE = 70.0  # beats/min, for measuring a beat that does not show its neighbours
+USUAL_RATE = 70.0  # beats/min, for measuring a beat whose rate is unknown
 RATES = 20.0, 300.0  # beats/min that a beat can be measured with
-COLUMNS = (
-    *("edit", "dose", "n", "true", "measured"),
-    *("predicted", "predicted_low", "predicted_high"),
-)
+COLUMNS = ["edit", "dose", "n", "true", "measured", "predicted", "predicted_low", "predicted_high"]
 
 
 def effects_table(
@@ -29,32 +25,30 @@ def effects_table(
     beats_uv: np.ndarray,
     fiducials: np.ndarray,
     target: str,
-    doses: Sequence[float] | None = None,
+    rate: np.ndarray,
     *,
-    rate: np.ndarray | None = None,
     groups: Sequence | None = None,
     measured_records: int = MEASURED_RECORDS,
 ) -> pd.DataFrame:
     """What edits of the target do to the label, to its measurement and to the prediction.
 
-    beats_uv: (record, 12, 600) µV; fiducials: (record, 6); doses: in target unit, by default those
-    of EDITS; rate: (record,) beats/min where known; groups: (record,) patients. One row per dose,
-    in the target's unit: true (the dose), measured (median change of measure_median over the first
-    measured_records, since single beats jump; the rate as estimated from the beat), predicted (mean
-    change of the model's output, with its 95 % interval over records). In the last row, edit
-    ``slope``, these columns hold the slope through zero against the dose: 1 if the network follows
-    the definition, less if it reads part of the label elsewhere. Rows without a record (n = 0: no
-    fiducials, or the edit does not fit) hold NaN. Raises ValueError for a dose of 0.
+    beats_uv: (record, 12, 600) µV; fiducials: (record, 6); rate: (record,) beats/min, NaN where
+    unknown; groups: (record,) patients. One row per dose of EDITS, in the target's unit: true (the
+    dose), measured (median change of measure_median over the first measured_records, since single
+    beats jump; the rate as estimated from the beat), predicted (mean change of the model's output,
+    with its 95 % interval over records). In the last row, edit ``slope``, these columns hold the
+    slope through zero against the dose: 1 if the network follows the definition, less if it reads
+    part of the label elsewhere. Rows without a record (n = 0: no fiducials, or the edit does not
+    fit) hold NaN.
     """
-    doses = tuple(float(d) for d in (EDITS[target].doses if doses is None else doses))
-    if 0 in doses:
-        raise ValueError(f"got doses {doses}; allowed: any but 0, which changes nothing")
-    beats = np.asarray(beats_uv, np.float32)
-    rate = None if rate is None else np.asarray(rate, float)
-    targets = partial(_targets_of, model, fiducials, target, rate, slice(0, measured_records))
-    before, edit = targets(beats), partial(edit_beats, beats, fiducials, target, rate=rate)
-    after = [targets(edit(dose)) for dose in doses]
-    measured, predicted = (np.stack([a[k] - before[k] for a in after], 1) for k in (0, 1))
+    beats, few = np.asarray(beats_uv, np.float32), slice(measured_records)
+    doses = np.array(EDITS[target].doses, float)
+    edited = [edit_beats(beats, fiducials, target, dose, rate=rate) for dose in doses]
+    measured, predicted = [], []
+    for version in (beats, *edited):
+        measured.append(_measured(version[few], fiducials[few], target, rate[few]))
+        predicted.append(_predicted(model, version))
+    measured, predicted = (np.transpose(v[1:] - v[0]) for v in map(np.array, (measured, predicted)))
     rows = [
         {"edit": EDITS[target].label, "dose": dose, "true": dose}
         | _means(measured[:, column], predicted[:, column], groups)
@@ -62,23 +56,15 @@ def effects_table(
     ]
     slopes = _slopes(measured, doses), _slopes(predicted, doses)
     rows.append({"edit": SLOPE, "dose": np.nan, "true": 1.0} | _means(*slopes, groups))
-    return pd.DataFrame(rows)[list(COLUMNS)]
+    return pd.DataFrame(rows)[COLUMNS]
 
 
-def _targets_of(
-    model: nn.Module,
-    fiducials: np.ndarray,
-    target: str,
-    rate: np.ndarray | None,
-    few: slice,
-    beats: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The target as measured on the first few beats, and as predicted on all, NaN where missing."""
+def _predicted(model: nn.Module, beats: np.ndarray) -> np.ndarray:
+    """(record,) predictions, NaN for beats that are NaN."""
     valid = np.isfinite(beats).all((1, 2))
-    outputs = predict(model, beats[valid])
-    predicted = np.full(len(beats), np.nan, outputs.dtype)
-    predicted[valid] = outputs
-    return _measured(beats[few], fiducials[few], target, _part(rate, few)), predicted
+    predicted = np.full(len(beats), np.nan, np.float32)
+    predicted[valid] = predict(model, beats[valid])
+    return predicted
 
 
 def _means(measured: np.ndarray, predicted: np.ndarray, groups: Sequence | None) -> dict:
@@ -92,36 +78,24 @@ def _means(measured: np.ndarray, predicted: np.ndarray, groups: Sequence | None)
     }
 
 
-def _slopes(changes: np.ndarray, doses: Sequence[float]) -> np.ndarray:
+def _slopes(changes: np.ndarray, doses: np.ndarray) -> np.ndarray:
     """(record,) least-squares slope through zero over the doses that fit, else NaN."""
-    valid, doses = np.isfinite(changes), np.array(doses)
-    square = (valid * doses**2).sum(1)
-    return np.where(
-        square > 0,
-        (np.where(valid, changes, 0) * doses).sum(1) / np.where(square > 0, square, 1),
-        np.nan,
-    )
+    square = (np.isfinite(changes) * doses**2).sum(1)
+    return np.nansum(changes * doses, axis=1) / np.where(square > 0, square, np.nan)
 
 
 def _measured(
-    beats: np.ndarray, fiducials: np.ndarray, target: str, rate: np.ndarray | None
+    beats: np.ndarray, fiducials: np.ndarray, target: str, rate: np.ndarray
 ) -> np.ndarray:
     """(record,) the target measured on each beat alone, NaN where it cannot be."""
-    if target == "VentRate":
-        valid = np.isfinite(beats).all((1, 2))
-        rates = np.full(len(beats), np.nan)
-        rates[valid] = SAMPLES_A_MINUTE / rr_samples(beats[valid], fiducials[valid])
-        return rates
-    rates = np.full(len(beats), USUAL_RATE) if rate is None else rate
-    rates = np.where((rates >= RATES[0]) & (rates <= RATES[1]), rates, USUAL_RATE)
     valid = np.isfinite(beats).all((1, 2)) & (np.ptp(beats, axis=2) > 0).any(1)
     values = np.full(len(beats), np.nan)
+    if target == "VentRate":
+        values[valid] = SAMPLES_A_MINUTE / rr_samples(beats[valid], fiducials[valid])
+        return values
+    rates = np.nan_to_num(rate, nan=USUAL_RATE).clip(*RATES)
     values[valid] = [m[1][target] for m in measure_medians(beats[valid], 60000 / rates[valid])]
     return values
-
-
-def _part(values: np.ndarray | None, rows: slice) -> np.ndarray | None:
-    return None if values is None else values[rows]
 
 
 def follows_definition(table: pd.DataFrame, least: float = 0.8) -> tuple[bool, str]:
@@ -131,13 +105,10 @@ def follows_definition(table: pd.DataFrame, least: float = 0.8) -> tuple[bool, s
     crosses a limit, or is missing for too few records, the sentence says that it is unclear.
     """
     slope = table[table["edit"] == SLOPE].iloc[0]
+    low, high = slope["predicted_low"], slope["predicted_high"]
     if not slope["n"]:
         return False, "no record could be edited, so the definition cannot be tested"
-    low, high, value = (
-        slope["predicted_low"],
-        slope["predicted_high"],
-        format_number(slope["predicted"]),
-    )
+    value = format_number(slope["predicted"])
     if not np.isfinite([low, high]).all():
         few = f"{slope['n']:.0f} edited ECGs are too few to decide whether"
         return False, f"{few} the network follows the definition: slope {value} of 1"

@@ -15,15 +15,15 @@ import pandas as pd
 import torch
 from torch import nn
 
-from ..attribution import METHODS, AttributionConfig, typical_beat
+from ..attribution import typical_beat
 from ..attribution.maps import draw
 from ..data.maps_and_curves import Attributions, read_attributions, write_attributions
 from ..data.medians import Medians
-from ..ecg import SPLITS
 from ..files import write_json, write_table
+from ..fingerprint import code_digest
 from ..network import pretrained
 from ..network.checkpoints import weights_digest
-from ..network.model import StevenNet, load_model, save_model
+from ..network.model import load_model, save_model
 from ..network.prediction import predict
 from ..network.trainer import Trainer, TrainingConfig
 from ..network.training import fit
@@ -87,6 +87,11 @@ class Effort:
     batch_size: int = 32
     maps: int = 12
 
+    @property
+    def tests(self) -> int:
+        """Records for validation, and for test."""
+        return -(-self.records // 3)
+
 
 def records_for(data: Medians, kind: str, split: str, most: int) -> Medians:
     """The first records of a split that a kind can be made from."""
@@ -106,8 +111,7 @@ def made(known: Known, records: Medians, shift_ms: float = 0.0) -> Readout:
 def train(known: Known, data: Medians, effort: Effort, state: Path, device: torch.device):
     """Train a network; an interrupted training resumes from its state."""
     parts = []
-    for split in SPLITS[:2]:
-        most = effort.records if split == "train" else -(-effort.records // 3)
+    for split, most in (("train", effort.records), ("validation", effort.tests)):
         planted = made(known, records_for(data, known.kind, split, most))
         parts.append((planted.beats, planted.values))
     settings = TrainingConfig(
@@ -127,16 +131,20 @@ def admission(network: nn.Module, known: Known, records: Medians) -> dict:
     ``marker_slope`` (ms of the prediction per ms by which the marker of ``shortcut`` or ``decoy``
     is moved), ``admitted`` and ``reason``.
     """
+    needs_qt = KINDS[known.kind].needs_qt
     if len(records.record_id) < 2:
-        reason = "too few test records" + (" with a known QT" if KINDS[known.kind].needs_qt else "")
+        reason = "too few test records" + " with a known QT" * needs_qt
         return {"n": len(records.record_id), "admitted": False, "reason": reason}
     planted = made(known, records)
     errors = model_errors(planted.values, predict(network, planted.beats))
     row = {"n": int(errors["n"]), "r2": float(errors["r2"]), "rmse": float(errors["rmse"])}
     least = LEAST_R2_DECOY if known.kind == "decoy" else LEAST_R2
     reasons = [] if row["r2"] >= least else [f"R² {row['r2']:.3f} is below {least:g}"]
-    if KINDS[known.kind].needs_qt:
-        row["marker_slope"] = slope = _marker_slope(network, known, records)
+    if needs_qt:
+        low, high = (
+            predict(network, made(known, records, shift).beats) for shift in (-MARKER_MS, MARKER_MS)
+        )
+        row["marker_slope"] = slope = float((high - low).mean() / (2 * MARKER_MS))
         if known.kind == "shortcut" and slope < READS_MARKER:
             reasons.append(f"it ignores most of its marker ({slope:.2f} ms per ms)")
         if known.kind == "decoy" and abs(slope) > IGNORES_MARKER:
@@ -154,13 +162,6 @@ def admission(network: nn.Module, known: Known, records: Medians) -> dict:
                 f"there {row['rmse_swapped']:.3g})"
             )
     return row | {"admitted": not reasons, "reason": "; ".join(reasons)}
-
-
-def _marker_slope(network: nn.Module, known: Known, records: Medians) -> float:
-    low, high = (
-        predict(network, made(known, records, shift).beats) for shift in (-MARKER_MS, MARKER_MS)
-    )
-    return float((high - low).mean() / (2 * MARKER_MS))
 
 
 def scores(
@@ -211,30 +212,20 @@ def draw_maps(
     records: Medians,
     path: Path,
     reference: tuple[np.ndarray, np.ndarray],
-    methods: Iterable[str] = METHODS,
 ) -> Attributions:
     """Write attributions.h5 with the maps of some test records by every method, and return it.
 
     Settings are the defaults, as in the table that comes with the project. reference: mean and SD
-    (12, 600) µV over training beats. Maps in the file of the same network, beats and settings are
-    kept, so a new method does not recompute the others.
+    (12, 600) µV over training beats. A file with the maps of the same beats by the same code is
+    kept.
     """
-    planted, digest = made(known, records), weights_digest(network.state_dict())
-    kept = read_attributions(path) if path.is_file() else None
-    options = asdict(AttributionConfig()) | {"baseline": "flat"}
-    if kept is not None and not (
-        kept.attributes.get("network") == digest
-        and np.array_equal(kept.beats, planted.beats)
-        and all(held["parameters"] == options for held in kept.details.values())
-    ):
-        kept = None
-    missing = [method for method in methods if kept is None or method not in kept.maps]
-    if not missing:
-        return kept
-    given = (network, planted.beats, records.record_id, KINDS[known.kind].unit)
-    drawn = draw(*given, methods=missing, reference=reference)
-    if kept is not None:
-        drawn = {name: getattr(kept, name) | new for name, new in drawn.items()}
+    planted, code = made(known, records), code_digest("attribution")
+    if path.is_file():
+        kept = read_attributions(path)
+        if kept.attributes.get("code") == code and np.array_equal(kept.beats, planted.beats):
+            return kept
+    unit = KINDS[known.kind].unit
+    drawn = draw(network, planted.beats, records.record_id, unit, reference=reference)
     content = Attributions(
         record_id=records.record_id,
         prediction=predict(network, planted.beats),
@@ -242,7 +233,8 @@ def draw_maps(
         attributes={
             "target": f"known readout {known.kind}",
             "model": known.name,
-            "network": digest,
+            "network": weights_digest(network.state_dict()),
+            "code": code,
         },
         beats=planted.beats,
         mask=planted.mask,
@@ -254,11 +246,6 @@ def draw_maps(
     return content
 
 
-def pretrained_network(known: Known, device: str = "auto") -> StevenNet:
-    """A network with a known readout from ``networks/planted``. Raises ValueError without it."""
-    return pretrained.network_of(pretrained.known_card(known.kind, known.number), device)
-
-
 def make(
     known: Known,
     data: Medians,
@@ -268,8 +255,8 @@ def make(
 ) -> pd.DataFrame:
     """Train, admit, draw and score one network in its folder; existing files are kept.
 
-    Writes model.safetensors, metrics.json, attributions.h5 and scores.csv, and returns the scores:
-    empty if the network is not admitted.
+    Writes model.safetensors, metrics.json and attributions.h5, and returns the scores: empty if the
+    network is not admitted.
     """
     folder = known.folder(root)
     weights = folder / "model.safetensors"
@@ -279,7 +266,7 @@ def make(
         save_model(weights, network)
         (folder / "training.state").unlink(missing_ok=True)
     network = load_model(weights, device)
-    records = records_for(data, known.kind, "test", -(-effort.records // 3))
+    records = records_for(data, known.kind, "test", effort.tests)
     admitted = admission(network, known, records)
     write_json(folder / "metrics.json", asdict(known) | admitted | {"effort": asdict(effort)})
     few = records.subset(slice(0, effort.maps))
@@ -288,12 +275,9 @@ def make(
     if len(training) > 1:
         reference = training.mean(0, dtype=np.float64), training.std(0, dtype=np.float64)
     drawn = draw_maps(known, network, few, folder / "attributions.h5", reference)
-    table = pd.DataFrame(columns=SCORE_COLUMNS)
-    if admitted["admitted"]:
-        maps = maps_and_controls(drawn, drawn.beats)
-        table = scores(known, made(known, few), maps, reference[0])
-    write_table(table, folder / "scores.csv")
-    return table
+    if not admitted["admitted"]:
+        return pd.DataFrame(columns=SCORE_COLUMNS)
+    return scores(known, made(known, few), maps_and_controls(drawn, drawn.beats), reference[0])
 
 
 def benchmark(

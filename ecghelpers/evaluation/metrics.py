@@ -1,7 +1,7 @@
 """Measures of maps (record, lead, time), a value for each record; no network is run here."""
 
 import numpy as np
-from scipy.stats import rankdata
+import pandas as pd
 
 from ..ecg import MS_PER_SAMPLE
 
@@ -20,33 +20,31 @@ def segment_sums(maps: np.ndarray, segment_ms: float = SEGMENT_MS) -> np.ndarray
 def spearman(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Spearman's rank correlation of each record: (record, ...) twice → (record,).
 
-    Chance: 0. It ignores how much larger the large values are. NaN where values are not finite
-    or all equal.
+    Chance: 0. It ignores how much larger the large values are. NaN where values are NaN or all
+    equal.
     """
-    a, b = (_flat(part) for part in (values, others))
-    finite = np.isfinite(a).all(1) & np.isfinite(b).all(1)
-    ranks = (rankdata(np.where(finite[:, None], part, 0), axis=1) for part in (a, b))
-    return _correlation(*ranks, finite)
+    return pearson(_ranks(values), _ranks(others))
 
 
 def spearman_of_pairs(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Spearman's correlation of each record of values with each of others: (record, record)."""
-    rows = [spearman(np.broadcast_to(one, np.shape(others)), others) for one in values]
-    return np.reshape(rows, (len(values), len(others)))
+    with np.errstate(invalid="ignore"):  # of values that are all equal
+        return np.corrcoef(_ranks(values), _ranks(others))[: len(values), len(values) :]
 
 
 def pearson(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Pearson's correlation of each record: (record, ...) twice → (record,); NaN as in spearman."""
-    a, b = (_flat(part) for part in (values, others))
-    finite = np.isfinite(a).all(1) & np.isfinite(b).all(1)
-    return _correlation(*(np.where(finite[:, None], part, 0) for part in (a, b)), finite)
+    a, b = _flat(values), _flat(others)
+    varies = (np.ptp(a, axis=1) > 0) & (np.ptp(b, axis=1) > 0)
+    found = cosine(*(part - part.mean(1, keepdims=True) for part in (a, b)))
+    return np.where(varies, found, np.nan)
 
 
 def cosine(maps: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Cosine between map and truth, signs included: (record,). Chance: 0; scale does not count."""
     a, b = _flat(maps), _flat(truth)
     size = np.sqrt((a**2).sum(1) * (b**2).sum(1))
-    return np.where(size > 0, (a * b).sum(1) / np.where(size > 0, size, 1), np.nan)
+    return (a * b).sum(1) / np.where(size > 0, size, np.nan)
 
 
 def share_found(maps: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -102,8 +100,6 @@ def _flat(values: np.ndarray) -> np.ndarray:
     return values.reshape(len(values), -1)
 
 
-def _correlation(a: np.ndarray, b: np.ndarray, finite: np.ndarray) -> np.ndarray:
-    finite = finite & (np.ptp(a, axis=1) > 0) & (np.ptp(b, axis=1) > 0)
-    a, b = (part - part.mean(1, keepdims=True) for part in (a, b))
-    spread = np.sqrt((a**2).sum(1) * (b**2).sum(1))
-    return np.where(finite, (a * b).sum(1) / np.where(finite, spread, 1), np.nan)
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """(record, ...) → (record, value) ranks; equal values share their mean rank."""
+    return pd.DataFrame(_flat(values)).rank(axis=1).to_numpy()

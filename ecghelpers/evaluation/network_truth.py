@@ -13,10 +13,9 @@ import pandas as pd
 import torch
 from torch import nn
 
-from ..attribution import METHODS, attribute, kind
-from ..attribution.methods import CONTRIBUTION
+from ..attribution import METHODS, attribute, factor
 from ..data.medians import Medians
-from ..network.model import ResModule, StevenNet
+from ..network.model import StevenNet, fuse
 from ..runtime import generator, progress
 from . import metrics
 from .agreement import long_table
@@ -31,15 +30,14 @@ def cascade(
     model: StevenNet,
     beats_uv: np.ndarray,
     seed: int = 0,
-    stages: Sequence[str] = tuple(STAGES),
     record: str = "",
 ) -> Iterator[tuple[str, StevenNet]]:
     """Copies of a network whose weights are shuffled from the output down, one more part at a time.
 
     Cascading randomisation of Adebayo et al., arXiv 1810.03292. Each weight tensor is permuted, so
     scales are kept. beats_uv: (record, 12, 600) µV to which the batch norms of shuffled parts are
-    fitted. record: its id; every record has its own shuffle. Yields (stage, copy); the given
-    network is not changed.
+    fitted. record: its id; every record has its own shuffle. Yields (name in STAGES, copy); the
+    given network is not changed.
     """
     copied = copy.deepcopy(model).eval()
     for number, part in enumerate(PARTS, 1):
@@ -48,27 +46,21 @@ def cascade(
             for weights in copied.get_submodule(part).parameters():
                 order = torch.from_numpy(draw.permutation(weights.numel())).to(weights.device)
                 weights.copy_(weights.flatten()[order].view_as(weights))
-        if part in stages:
+        if part in STAGES:
             _renew_statistics(copied, PARTS[:number], beats_uv)
-            yield part, copy.deepcopy(copied)
+            yield STAGES[part], copy.deepcopy(copied)
 
 
 @torch.no_grad()
 def _renew_statistics(model: StevenNet, parts: Sequence[str], beats_uv: np.ndarray) -> None:
     """Set mean and variance in the batch norms of these parts to those of the beats."""
-    blocks = (model.get_submodule(part) for part in parts)
-    norms = [n for b in blocks if isinstance(b, ResModule) for n in (b.bn1, b.bn2)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
+    modules = (module for part in parts for module in model.get_submodule(part).modules())
+    for norm in (module for module in modules if isinstance(module, nn.BatchNorm1d)):
         norm.reset_running_stats()
         norm.momentum = None  # the mean over all beats, not a running mean
         norm.train()
-    weight = model.fc1.weight
-    if norms:
-        model(torch.as_tensor(np.asarray(beats_uv)).to(weight.device, weight.dtype))
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-        norm.eval()
+    model(torch.as_tensor(np.asarray(beats_uv)).to(model.fc1.weight))
+    model.eval()
 
 
 def likeness(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -80,25 +72,16 @@ def likeness(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def beyond_chance(
-    method: str, likeness_found: np.ndarray, maps: np.ndarray, factor: np.ndarray, seed: int
+    method: str, found: np.ndarray, maps: np.ndarray, times: np.ndarray | float, seed: int
 ) -> np.ndarray:
     """(r - r₀) / (1 - r₀) of each record, r₀ for random numbers times the same factor.
 
-    Any two maps that are multiplied by the same beat are alike, whatever the networks. factor:
-    (record, lead, time), what the method multiplies by.
+    Any two maps that are multiplied by the same beat are alike, whatever the networks. found: the
+    likeness r; times: what the method multiplies by.
     """
     draw = generator(seed, "randomisation chance", method)
-    chance = likeness(maps, draw.standard_normal(maps.shape) * factor)
-    return (likeness_found - chance) / (1 - chance)
-
-
-def _factor(method: str, beats: np.ndarray, options: Mapping) -> np.ndarray:
-    """What a method's maps are multiplied by: the difference from the baseline, the SD, or 1."""
-    if METHODS[method].per_sd:
-        return np.broadcast_to(options["voltage_sd"], beats.shape)
-    if kind(method, options["multiply_by_inputs"]) != CONTRIBUTION:
-        return np.ones_like(beats)
-    return beats if options["baseline"] is None else beats - options["baseline"]
+    chance = likeness(maps, draw.standard_normal(maps.shape) * times)
+    return (found - chance) / (1 - chance)
 
 
 def randomisation(
@@ -107,8 +90,6 @@ def randomisation(
     maps: Mapping[str, np.ndarray],
     options: Mapping,
     calibration_uv: np.ndarray,
-    *,
-    stages: Mapping[str, str] = STAGES,
 ) -> pd.DataFrame:
     """Likeness of each method's maps to those of shuffled networks, beyond chance.
 
@@ -119,22 +100,24 @@ def randomisation(
     """
     methods, seed = [method for method in maps if method in METHODS], options["seed"]
     beats = np.asarray(records.medians, np.float32)
-    shuffled = {(m, stage): np.empty_like(maps[m]) for m in methods for stage in stages}
+    shuffled = {(m, s): np.empty_like(maps[m]) for s in STAGES.values() for m in methods}
     with progress(len(beats), "shuffled networks") as bar:
         for row, record in enumerate(map(str, records.record_id)):
             given = {**options, "record_id": [record], "progress": False}
-            for stage, network in cascade(model, calibration_uv, seed, tuple(stages), record):
+            for stage, network in cascade(model, calibration_uv, seed, record):
+                network = fuse(network)  # once for all methods
                 for method in methods:
                     one = attribute(network, beats[row : row + 1], method, **given)
                     shuffled[method, stage][row] = one[0]
             bar.update()
+    multiplied = {n: options[n] for n in ("multiply_by_inputs", "baseline", "voltage_sd")}
     values = {}
     for (method, stage), others in shuffled.items():
         found = likeness(maps[method], others)
-        factor = _factor(method, beats, options)
-        values[method, stages[stage]] = beyond_chance(method, found, maps[method], factor, seed)
+        times = factor(method, beats, **multiplied)
+        values[method, stage] = beyond_chance(method, found, maps[method], times, seed)
     same = np.ones(len(beats))
-    values |= {(c, name): same for name in stages.values() for c in control_maps(maps[methods[0]])}
+    values |= {(c, stage): same for stage in STAGES.values() for c in control_maps(beats)}
     return long_table("weights", values, records.record_id)
 
 
@@ -150,7 +133,7 @@ def stability(
     noise = np.stack([draw.normal(0, NOISE_UV, beats.shape[1:]) for draw in noise])
     noisy = (beats + noise).astype(np.float32)
     given = {**options, "progress": False, "record_id": records.record_id}
-    values = {}
+    model, values = fuse(model), {}
     for method in (m for m in maps if m in METHODS):
         values[method, "stable"] = likeness(maps[method], attribute(model, noisy, method, **given))
     before, after = control_maps(beats), control_maps(noisy)

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -20,12 +19,11 @@ from ..runtime import resolve_device
 def model_errors(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
     """n, MAE, RMSE (target unit) and R² of one model on one split.
 
-    Both (record,). Raises ValueError if empty, for other shapes, and for values that are not
-    finite.
+    Both (record,). Raises ValueError if empty, and for values that are not finite.
     """
     if not len(truth):
         raise ValueError("no records with a known target in this split; use more records")
-    check_predictions(truth, {"prediction": prediction}, ())
+    check_finite(truth=truth, prediction=prediction)
     error = prediction.astype(np.float64) - truth
     variance = np.square(truth - truth.mean(dtype=np.float64)).mean()
     mse = np.square(error).mean()
@@ -33,16 +31,9 @@ def model_errors(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
     return {"n": len(truth), "mae": np.abs(error).mean(), "rmse": mse**0.5, "r2": r2}
 
 
-def check_predictions(
-    truth: np.ndarray, predictions: Mapping[str, np.ndarray], more: tuple = (None,)
-) -> None:
-    """Raise ValueError unless all are finite, (record,) and (record, *more); None: any number."""
-    for name, values in {"truth": truth, **predictions}.items():
-        shape = (len(truth), *(more if name != "truth" else ()))
-        same = len(values.shape) == len(shape)
-        if not same or any(n not in (None, m) for n, m in zip(shape, values.shape, strict=True)):
-            allowed = str(shape).replace("None", "any")
-            raise ValueError(f"{name} has shape {values.shape}; allowed: {allowed}")
+def check_finite(**arrays: np.ndarray) -> None:
+    """Raise ValueError naming the first array with a value that is NaN or infinite."""
+    for name, values in arrays.items():
         if not np.isfinite(values).all():
             raise ValueError(f"{name} holds NaN or infinity; allowed: finite values")
 
@@ -78,58 +69,43 @@ def score_models(results: Results, data: Medians, device: str = "auto") -> pd.Da
 
     Columns as in score_network. Raises ValueError if there is no network.
     """
-    rows = [
-        row
-        for target, model in results.models()
-        for row in score_network(results, data, target, model, device)
-    ]
+    rows = [score_network(results, data, *network, device) for network in results.models()]
     if not rows:
         raise ValueError(f"no trained network in {results.root}; run 02_train first")
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(sum(rows, []))
     write_table(table, results.metrics)
     return table
 
 
 def origins(results: Results, data: Medians) -> list[str]:
     """Say for every network what it was trained on, and how these records differ."""
-    sentences = []
+    sentences, now = [], data.attributes.get("source")
     for target, number in results.models():
-        metadata = read_metadata(results.network(target, number))
-        settings, now = json.loads(metadata.get("settings", "{}")), data.attributes.get("source")
+        settings = json.loads(read_metadata(results.network(target, number)).get("settings", "{}"))
         card, source = settings.get("card"), settings.get("source", now)
-        sentence = f"{target} model {number}: trained on this run's training records"
-        if source != now:
-            sentence = (
-                f"{target} model {number}: trained on records of source {source}, and these are "
-                f"from {now}; run 02 again, or name another results folder"
-            )
         if card:
-            other = other_data(card, data.attributes)
-            sentence = (
-                f"{target} model {number}: pretrained on {card['data']['training']} other ECGs"
-                f"{'; ' + other if other else ', measured in the same way'}"
+            other = other_data(card, data.attributes) or "measured in the same way"
+            said = f"pretrained on {card['data']['training']} other ECGs; {other}"
+        elif source != now:
+            said = (
+                f"trained on records of source {source}, and these are from {now}; run 02 again, "
+                "or name another results folder"
             )
-        sentences.append(sentence)
+        else:
+            said = "trained on this run's training records"
+        sentences.append(f"{target} model {number}: {said}")
     return sentences
 
 
 def mean_predictor(data: Medians) -> pd.Series:
     """Test MAE of always predicting the mean of the training records, by target; NaN if missing."""
-    return pd.Series({target: _error_of_mean(data, target) for target in TARGETS})
-
-
-def _error_of_mean(data: Medians, target: str) -> float:
-    train, test = (
-        data.labelled(target, split, copied=False).target(target) for split in ("train", "test")
-    )
-    if not (len(train) and len(test)):
-        return float("nan")
-    return float(np.abs(test - train.mean(dtype=np.float64)).mean())
+    targets = pd.DataFrame(data.targets.astype(float), columns=list(TARGETS))
+    mean = targets[data.split == "train"].mean()
+    return (targets[data.split == "test"] - mean).abs().mean()
 
 
 def test_sd(data: Medians) -> dict[str, float]:
     """SD of every target over the test records; NaN if they do not differ or are all missing."""
-    parts = {target: data.labelled(target, "test", copied=False) for target in TARGETS}
-    values = {target: part.target(target) for target, part in parts.items()}
-    spread = {t: float(v.std(dtype=np.float64)) if len(v) else 0.0 for t, v in values.items()}
-    return {target: sd if sd > 0 else float("nan") for target, sd in spread.items()}
+    targets = pd.DataFrame(data.targets.astype(float), columns=list(TARGETS))
+    sd = targets[data.split == "test"].std(ddof=0)
+    return sd.where(sd > 0).to_dict()

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,22 +19,18 @@ from ..attribution import RANDOM
 from ..data.maps_and_curves import Perturbation, read_perturbation
 from ..data.medians import Medians
 from ..ecg import TARGETS
-from ..files import ResumeCache, array_digest, write_table
-from ..network.checkpoints import weights_digest
+from ..files import write_table
 from ..network.prediction import prepare_for_inference
 from ..paths import CURVES, Results
 from ..perturbation import OPERATORS, ORDERS, POINTS, perturbation_curve
 from ..runtime import progress
 from .controls import label
-from .performance import check_predictions
-from .statistics import mean_interval, sign_flip_test, verdicts
+from .performance import check_finite
+from .statistics import mean_interval, sign_flip_test, t_interval, verdicts
 
 AUC_STEPS = (5, 10, 15, 25)
 COLUMNS = (1, 3, 8, 20, 56, 283, 1428, POINTS)  # points perturbed under every operator
 EMPTY = ("target", "model", "method", "aopc", "gain", "beats_random")  # of a table without networks
-
-
-GAINS = ("method", "operator", "record_id", "gain")
 
 
 @dataclass(frozen=True)
@@ -54,37 +49,27 @@ def perturb(
     records: Medians,
     target: str,
     maps: Mapping[str, np.ndarray],
-    path: str | Path,
     procedure: Procedure,
     donors: np.ndarray | None = None,
 ) -> Perturbation:
     """Follow the published procedure with every map; ``perturbation.h5`` holds the result.
 
     maps: method or control → (record, 12, 600); donors: (donor, 12, 600) µV for the operator
-    ``other_record``. Finished maps are cached beside path; after an interruption they are reused if
-    settings, beats, maps and weights are the same.
+    ``other_record``.
     """
-    settings = {"target": target, **asdict(procedure)}
-    decides = {"beats": array_digest(records.medians), "maps": array_digest(*maps.values())}
-    decides |= {"weights": weights_digest(model.state_dict()), "methods": list(maps)}
-    cache = ResumeCache(path, settings | decides)
     model, *_ = prepare_for_inference(model)  # once, not for every curve
+    beats = np.asarray(records.medians, np.float32)
     common = {"noise_fraction": procedure.noise_fraction, "seed": procedure.seed}
     common |= {"record_id": list(records.record_id), "donors": donors}
-    prediction, operators = {}, {}
     ways = list(product(OPERATORS, ORDERS)) if procedure.operators else []
+    prediction, operators = {}, {}
     with progress(len(maps), f"perturbing {target}") as bar:
         for method, values in maps.items():
-            curves = cache.load(method)
-            if curves is None:
-                given = (model, np.asarray(records.medians, np.float32), values)
-                curves = {"": perturbation_curve(*given, steps=procedure.steps, **common)}
-                for operator, order in ways:
-                    how = {"operator": operator, "order": order, "steps": COLUMNS}
-                    curves[f"{operator} {order}"] = perturbation_curve(*given, **how, **common)
-                cache.save(method, **curves)
-            prediction[method] = curves[""]
-            operators |= {(method, *way): curves[" ".join(way)] for way in ways}
+            given = model, beats, values
+            prediction[method] = perturbation_curve(*given, steps=procedure.steps, **common)
+            for operator, order in ways:
+                how = {"operator": operator, "order": order, "steps": COLUMNS}
+                operators[method, operator, order] = perturbation_curve(*given, **how, **common)
             bar.update()
     return Perturbation(
         record_id=records.record_id,
@@ -93,7 +78,12 @@ def perturb(
         prediction=prediction,
         operators=operators,
         columns=np.array(COLUMNS if ways else ()),
-        attributes=settings | {"operator": "add_noise", "order": "morf"},
+        attributes={
+            "target": target,
+            **asdict(procedure),
+            "operator": "add_noise",
+            "order": "morf",
+        },
     )
 
 
@@ -137,49 +127,37 @@ def perturbation_table(
 ) -> pd.DataFrame:
     """One row per method or control: AOPC, areas under the error curve, verdict against random.
 
-    predictions: method → (record, step + 1), most relevant points first; sd: the target's SD;
-    groups: (record,) patients. Columns ending in ``_low`` and ``_high`` are 95 % intervals over
-    ECGs. gain: by how much the mean error over all steps lies above random's; p: of a sign-flip
-    test; beats_random: "yes", "no" or "unclear", corrected for all methods (Holm). Raises
-    ValueError for other shapes, and for values that are not finite.
+    predictions: method → (record, step + 1), most relevant points first, random among them; sd: the
+    target's SD; groups: (record,) patients. Columns ending in ``_low`` and ``_high`` are 95 %
+    intervals over ECGs. gain: by how much the mean error over all steps lies above random's; p: of
+    a sign-flip test; beats_random: "yes", "no" or "unclear", corrected for all methods (Holm).
+    Raises ValueError for values that are not finite.
     """
-    check_predictions(truth, predictions)
-    steps = next(iter(predictions.values())).shape[1] - 1
+    check_finite(truth=truth, **predictions)
     errors = {m: absolute_errors(truth, p) for m, p in predictions.items()}
-    rows = []
+    steps = errors[RANDOM].shape[1] - 1
+    chance, tests, rows = area(errors[RANDOM], steps), {}, []
     for method, predicted in predictions.items():
         row = {"target": target, "method": method, "n": len(truth), "steps": steps, "sd": sd}
         row |= _with_interval("aopc", aopc(predicted), groups)
         row["aopc_sd"] = row["aopc"] / sd
         for count in sorted({min(k, steps) for k in AUC_STEPS}):
             row |= _with_interval(f"auc{count}", area(errors[method], count), groups)
+        if method == RANDOM:
+            row["gain"] = 0.0
+        else:
+            test = sign_flip_test(area(errors[method], steps) - chance, groups)
+            row |= {"gain": test.mean, "gain_low": test.low, "gain_high": test.high, "p": test.p}
+            tests[method] = test
         rows.append(row)
+    answers = dict(zip(tests, verdicts(list(tests.values())), strict=True)) | {RANDOM: ""}
     table = pd.DataFrame(rows)
-    if RANDOM in errors:
-        table = table.merge(_against_random(errors, steps, groups), on="method")
-    return table
+    return table.assign(beats_random=table.method.map(answers))
 
 
-def _against_random(errors: Mapping, steps: int, groups: Sequence | None) -> pd.DataFrame:
-    """gain, its interval, p and verdict of every method but random."""
-    chance = area(errors[RANDOM], steps)
-    tests = {
-        m: sign_flip_test(area(e, steps) - chance, groups) for m, e in errors.items() if m != RANDOM
-    }
-    answers = dict(zip(tests, verdicts(list(tests.values())), strict=True))
-    rows = [
-        {"method": m, "gain": test.mean, "gain_low": test.low, "gain_high": test.high, "p": test.p}
-        for m, test in tests.items()
-    ]
-    table = pd.DataFrame([*rows, {"method": RANDOM, "gain": 0.0}])
-    return table.assign(beats_random=table["method"].map(answers).fillna(""))
-
-
-def _with_interval(
-    name: str, values: np.ndarray, groups: Sequence | None = None
-) -> dict[str, float]:
-    mean, low, high = mean_interval(values, groups)
-    return {name: float(mean), f"{name}_low": float(low), f"{name}_high": float(high)}
+def _with_interval(name: str, values: np.ndarray, groups: Sequence | None) -> dict[str, float]:
+    found = t_interval(values, groups)
+    return {name: found["value"], f"{name}_low": found["low"], f"{name}_high": found["high"]}
 
 
 def verdict_sentence(table: pd.DataFrame) -> str:
@@ -223,14 +201,14 @@ def relevance_gains(perturbed: Perturbation, sd: float) -> pd.DataFrame:
     minus the same with the least relevant first, in SD of the target. Zero on average for a map
     that does not depend on the network. Empty unless the operators were applied.
     """
-    columns, tables = np.log(perturbed.columns), [pd.DataFrame(columns=GAINS)]
+    columns, tables = np.log(perturbed.columns), []
     for method, operator in {(m, o): None for m, o, _ in perturbed.operators}:
         start = perturbed.prediction[method][:, :1]
         first, last = (
             trapezoid(np.abs(perturbed.operators[method, operator, order] - start), columns)
             for order in ORDERS
         )
-        gains = (first - last) / (columns[-1] - columns[0]) / sd
-        found = (method, operator, perturbed.record_id, gains)
-        tables.append(pd.DataFrame(dict(zip(GAINS, found, strict=True))))
-    return pd.concat(tables[1:] or tables, ignore_index=True)
+        gain = (first - last) / (columns[-1] - columns[0]) / sd
+        row = {"method": method, "operator": operator, "record_id": perturbed.record_id}
+        tables.append(pd.DataFrame(row | {"gain": gain}))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()

@@ -160,20 +160,19 @@ def verdict(test: Test, low: float, high: float, ceiling: float = 1.0) -> str:
     return PASSES if above == test.above else FAILS
 
 
-def row(target, method, test, value, low, high, chance, verdict, n=0, unit_of_n="ECG") -> dict:
-    """A row of the review with the columns of COLUMNS; an end of an interval may be missing."""
-    low, high = (end if np.isfinite(end) else np.nan for end in (low, high))
-    values = target, method, test, value, low, high, chance, verdict, n, unit_of_n
-    return dict(zip(COLUMNS, values, strict=True))
-
-
 def _judged(target, method, test, found: Mapping, said: str, unit_of_n: str) -> dict:
     """A row from a summary of statistics. Passing a necessary test is no verdict."""
     nothing = method in (ORACLE, CEILING) or (method, test) in BY_CONSTRUCTION
     nothing = nothing or (TESTS[test].necessary and said == PASSES)
-    chance = found.get("chance", TESTS[test].chance)
-    values = found["value"], found["low"], found["high"], chance, "" if nothing else said
-    return row(target, method, test, *values, found["n"], unit_of_n)
+    return {
+        "target": target,
+        "method": method,
+        "test": test,
+        **{name: found[name] for name in ("value", "low", "high", "n")},
+        "chance": found.get("chance", TESTS[test].chance),
+        "verdict": "" if nothing else said,
+        "unit_of_n": unit_of_n,
+    }
 
 
 def from_truth(tables: Mapping[tuple[str, int], pd.DataFrame], groups: Mapping) -> list[dict]:
@@ -274,27 +273,26 @@ def confirmation(scores: pd.DataFrame) -> pd.DataFrame:
     verdict at the first holds at the second, "no" if it is the opposite there, "unclear" if there
     is none.
     """
-    chosen = place_of(scores) <= CHOSEN_ON
-    keys = ["test", "method"]
-    halves = []
-    for part in (scores[chosen], scores[~chosen]):
-        table = put_together(from_known(part)).query("target == @ALL")
-        halves.append(table[[*keys, "value", "low", "high", "verdict", "n"]])
-    table = halves[0].merge(halves[1], on=keys, suffixes=("", "_held_back"))
+    chosen, keys = place_of(scores) <= CHOSEN_ON, ["test", "method"]
+    first, second = (
+        put_together(from_known(part))
+        .query("target == @ALL")
+        .drop(columns=["target", "chance", "unit_of_n"])
+        for part in (scores[chosen], scores[~chosen])
+    )
+    table = first.merge(second, on=keys, suffixes=("", "_held_back"))
+    decided = [PASSES, FAILS]
     answers = np.where(table.verdict == table.verdict_held_back, "yes", "no")
-    undecided = ~table.verdict_held_back.isin([PASSES, FAILS])
-    answers = np.where(undecided, "unclear", answers)
-    return table.assign(confirmed=np.where(table.verdict.isin([PASSES, FAILS]), answers, ""))
+    answers = np.where(table.verdict_held_back.isin(decided), answers, "unclear")
+    return table.assign(confirmed=np.where(table.verdict.isin(decided), answers, ""))
 
 
 def from_ratings(scores: pd.DataFrame) -> list[dict]:
     """The raters' mean scores, of ``study.results.scores``; chance is what random maps got."""
     rows = []
-    for scored in scores.itertuples():
-        found = {"value": scored.score, "low": scored.low, "high": scored.high}
-        found |= {"chance": scored.chance, "n": scored.records}
-        said = FROM_ANSWER.get(scored.verdict, "")
-        rows.append(_judged(ALL, scored.method, "raters", found, said, "ECG"))
+    for found in scores.rename(columns={"score": "value", "records": "n"}).to_dict("records"):
+        said = FROM_ANSWER.get(found["verdict"], "")
+        rows.append(_judged(ALL, found["method"], "raters", found, said, "ECG"))
     return rows
 
 
@@ -319,13 +317,13 @@ def gather(
     data: whose records they are, patient by patient; known: scores of known readouts; shared: more
     rows, such as the raters'.
     """
+    words = ["part", "method", "score", "record_id"]
     tables = {
-        network: read_table(results.truth(*network), ["part", "method", "score"], ["value"])
+        network: read_table(results.truth(*network), words, ["value"])
         for network in results.models()
         if results.truth(*network).is_file()
     }
-    groups = {str(r): g for r, g in zip(data.record_id, data.groups, strict=True)}
-    tables = {k: t.assign(record_id=t.record_id.astype(str)) for k, t in tables.items()}
+    groups = dict(zip(map(str, data.record_id), data.groups, strict=True))
     table = put_together([*from_truth(tables, groups), *from_known(known), *shared])
     write_table(table, results.review)
     return table

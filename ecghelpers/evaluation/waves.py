@@ -22,21 +22,17 @@ def wave_mass(
     total = weight.sum(1)
     total[total == 0] = np.nan
     time = np.arange(maps.shape[-1])
-    columns: dict[str, np.ndarray] = {}
+    inside = {}  # wave → (record, time): 1 on the wave, else 0; NaN where it is missing
     for number, wave in enumerate(("P", "QRS", "T")):
         onset, offset = fiducials[:, 2 * number, None], fiducials[:, 2 * number + 1, None]
-        inside = (time >= onset) & (time <= offset)
-        missing = ~(np.isfinite(onset) & np.isfinite(offset))[:, 0]
-        columns[wave] = np.where(missing, np.nan, (weight * inside).sum(1) / total)
-        columns[f"time_{wave}"] = np.where(missing, np.nan, inside.mean(1))
+        known = np.where(np.isfinite(onset + offset), 1.0, np.nan)
+        inside[wave] = known * ((time >= onset) & (time <= offset))
     if rate is not None:
-        inside = neighbouring_beats(fiducials, rate, time)
-        columns[NEIGHBOURS] = (weight * inside).sum(1) / total
-        columns[f"time_{NEIGHBOURS}"] = inside.mean(1)
-    named = [name for name in columns if not name.startswith("time_")]
-    columns["elsewhere"] = 1 - sum(columns[name] for name in named)
-    columns["time_elsewhere"] = 1 - sum(columns[f"time_{name}"] for name in named)
-    return pd.DataFrame(columns)
+        inside[NEIGHBOURS] = neighbouring_beats(fiducials, rate, time)
+    inside["elsewhere"] = 1 - sum(inside.values())
+    shares = {wave: (weight * part).sum(1) / total for wave, part in inside.items()}
+    times = {f"time_{wave}": part.mean(1) for wave, part in inside.items()}
+    return pd.DataFrame(shares | times)
 
 
 def neighbouring_beats(fiducials: np.ndarray, rate: np.ndarray, time: np.ndarray) -> np.ndarray:

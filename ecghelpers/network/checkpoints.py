@@ -76,14 +76,9 @@ def _read_pt(path: Path) -> dict[str, Tensor]:
         raise _unreadable(path, "it holds something else than tensors") from None
     except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise _unreadable(path, getattr(error, "strerror", None) or error) from None
-    if not isinstance(weights, dict) or not all(map(_holds_values, weights.values())):
+    if not isinstance(weights, dict) or not all(isinstance(w, Tensor) for w in weights.values()):
         raise _unreadable(path, "it holds something else than tensors by name")
     return weights
-
-
-def _holds_values(weight: object) -> bool:
-    """Whether this is an ordinary tensor, neither sparse nor a shape without values."""
-    return isinstance(weight, Tensor) and weight.layout is torch.strided and not weight.is_meta
 
 
 def _unreadable(path: Path, reason: object) -> ValueError:

@@ -28,13 +28,9 @@ def check_beats(beats_uv: np.ndarray | Tensor, what: str = "beats_uv", first: in
         beats_uv = np.asarray(beats_uv)
         if beats_uv.dtype.kind not in "iuf":
             raise ValueError(f"{what} holds {beats_uv.dtype}; allowed: real numbers, in µV")
-        # torch supports neither negative strides nor foreign byte order, and NumPy calls a single
-        # record contiguous regardless of its stride
-        beats_uv = np.ascontiguousarray(beats_uv, beats_uv.dtype.newbyteorder("="))
-        beats_uv = beats_uv.copy() if min(beats_uv.strides, default=0) < 0 else beats_uv
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*not writable")  # nothing writes to it
-        tensor = torch.as_tensor(beats_uv).detach().cpu()
+        # A copy: torch takes neither negative strides, nor foreign byte order, nor constant arrays.
+        beats_uv = torch.from_numpy(beats_uv.astype(beats_uv.dtype.newbyteorder("="), order="C"))
+    tensor = beats_uv.detach().cpu()
     tensor = tensor if tensor.is_floating_point() else tensor.float()
     if tensor.ndim != 3:
         raise ValueError(

@@ -36,32 +36,42 @@ def models(name: str, place: Path | None = None) -> list[int]:
     return sorted(int(number) for number in numbers if number.isdigit())
 
 
-def read_card(target: str, model: int = 1, place: Path | None = None) -> dict:
+def read_card(name: str, model: int = 1, place: Path | None = None) -> dict:
     """Read the card of a network, whose weights must be the ones it describes.
 
-    Raises ValueError for an unknown target or model, and where card or weights are missing, damaged
-    or do not belong together.
+    name: a target, or ``planted/<kind>``. Raises ValueError for an unknown target or model, and
+    where card or weights are missing, damaged or do not belong together.
     """
-    available = models(check_target(target), place)
+    if not name.startswith(f"{PLANTED}/"):
+        check_target(name)
+    available = models(name, place)
     if model not in available:
         raise ValueError(
-            f"there is no pretrained {target} model {model} (available for {target}: "
+            f"there is no pretrained {name} model {model} (available for {name}: "
             f"{', '.join(map(str, available)) or 'none'}); lower models, or set network to trained"
         )
-    return _card(target, model, place)
+    weights = _weights(name, model, place)
+    path = weights.with_suffix(".json")
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        described = card["target"], card["model"], card["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not the card of a network: {error!r}; {GET_BOTH}") from None
+    if not weights.is_file():
+        raise ValueError(f"{weights} is missing, though {path.name} is there; {GET_BOTH}")
+    if described != (name, model, sha256(weights)):
+        raise ValueError(
+            f"{weights} is damaged or not the network that {path.name} describes; {GET_BOTH}"
+        )
+    return card
 
 
-def known_card(kind: str, model: int, place: Path | None = None) -> dict:
-    """Read the card of a network with a known readout. Raises ValueError as read_card does."""
-    return _card(f"{PLANTED}/{kind}", model, place)
-
-
-def load_network(target: str, model: int = 1, device: str = "auto", place: Path | None = None):
+def load_network(name: str, model: int = 1, device: str = "auto", place: Path | None = None):
     """Load a pretrained StevenNet, in evaluation mode: µV in, target unit out.
 
     Raises ValueError as read_card does, and for a device that is not available.
     """
-    return network_of(read_card(target, model, place), device, place)
+    return network_of(read_card(name, model, place), device, place)
 
 
 def network_of(card: dict, device: str = "auto", place: Path | None = None):
@@ -113,23 +123,6 @@ def other_data(card: dict, attributes: dict) -> str:
             f"and these are of version {LABELS_VERSION}"
         )
     return ""
-
-
-def _card(name: str, model: int, place: Path | None) -> dict:
-    weights = _weights(name, model, place)
-    path = weights.with_suffix(".json")
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        described = card["target"], card["model"], card["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not the card of a network: {error!r}; {GET_BOTH}") from None
-    if not weights.is_file():
-        raise ValueError(f"{weights} is missing, though {path.name} is there; {GET_BOTH}")
-    if described != (name, model, sha256(weights)):
-        raise ValueError(
-            f"{weights} is damaged or not the network that {path.name} describes; {GET_BOTH}"
-        )
-    return card
 
 
 def _weights(name: str, model: int, place: Path | None) -> Path:

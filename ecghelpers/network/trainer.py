@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from ..files import array_digest
 from ..runtime import generator
-from ..validation import check_choice
 from .model import StevenNet, fold_scaling
 from .prediction import predict
 
@@ -37,7 +36,11 @@ RECIPES = {
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Everything but the data that a training depends on. learning_rate 0: the recipe's."""
+    """Everything but the data that a training depends on.
+
+    recipe: a key of RECIPES; batch_size: at least two, for batch norm; learning_rate 0: the
+    recipe's.
+    """
 
     target: str
     model: int = 1
@@ -47,23 +50,14 @@ class TrainingConfig:
     learning_rate: float = 0.0
     seed: int = 1
 
-    def __post_init__(self):
-        check_choice("recipe", self.recipe, RECIPES)
-        if self.epochs < 1 or self.batch_size < 2 or self.learning_rate < 0:
-            raise ValueError(
-                f"got epochs={self.epochs}, batch_size={self.batch_size}, "
-                f"learning_rate={self.learning_rate}; allowed: epochs >= 1, batch_size >= 2 "
-                "(batch norm needs two), learning_rate >= 0 (0: the recipe's)"
-            )
-
 
 class Trainer:
     """A training that can stop after any batch and continue to the same weights.
 
     training, validation: beats (record, 12, 600) int16 in µV and values (record,) in target unit.
-    recipe: by default the one that config names. On CUDA the training beats are copied to the
-    device; on the CPU they are read batch by batch, possibly from a file. Raises ValueError for
-    fewer than two records or values that are not finite.
+    On CUDA the training beats are copied to the device; on the CPU they are read batch by batch,
+    possibly from a file. Raises ValueError for fewer than two records or values that are not
+    finite.
     """
 
     def __init__(
@@ -72,10 +66,8 @@ class Trainer:
         training: tuple[np.ndarray, np.ndarray],
         validation: tuple[np.ndarray, np.ndarray],
         device: torch.device,
-        recipe: Recipe | None = None,
     ):
-        self.config, self.recipe = config, recipe or RECIPES[config.recipe]
-        self.device = device
+        self.config, self.recipe, self.device = config, RECIPES[config.recipe], device
         for name, (beats, values) in {"training": training, "validation": validation}.items():
             if len(beats) < 2 or not np.isfinite(values).all():
                 raise ValueError(

@@ -6,14 +6,13 @@ import signal
 import sys
 import threading
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
-from ..files import atomic_write, provenance, remove_temporaries, resume_folder, write_json
+from ..files import atomic_write, provenance, remove_temporaries, write_json
 from ..runtime import progress
 from .model import StevenNet, save_model
 from .trainer import RECIPES, Trainer, TrainingConfig
@@ -28,17 +27,13 @@ class Interrupted(RuntimeError):
     """A signal stopped the training; its state is saved and the next call continues from there."""
 
 
-def fit(
-    trainer: Trainer, state_path: str | Path | None = None, *, output: str | Path | None = None
-) -> StevenNet:
+def fit(trainer: Trainer, state_path: str | Path | None = None) -> StevenNet:
     """Train to the end and return the best network: µV in, target unit out.
 
     state_path: file for the state, written after every epoch, every ten minutes within one, and on
-    SIGTERM or SIGUSR1. output: the file of weights this is for; the state is then kept beside it.
-    A state found there is continued, a finished one at no cost. Raises Interrupted after a signal,
-    and OSError if the state cannot be written.
+    SIGTERM or SIGUSR1. A state found there is continued, a finished one at no cost. Raises
+    Interrupted after a signal, and OSError if the state cannot be written.
     """
-    state_path = resume_folder(output) / "training.state" if output else state_path
     if state_path:
         continue_from(Path(state_path), trainer)
     c, saved = trainer.config, time.monotonic()
@@ -97,12 +92,9 @@ def continue_from(path: Path, trainer: Trainer) -> None:
     if not path.exists():
         return
     try:
-        with zipfile.ZipFile(path) as packed:  # torch does not verify the checksums
-            if broken := packed.testzip():
-                raise OSError(f"wrong checksum of {broken}")
         # to the CPU, where Adam keeps its step count; load_state_dict copies the rest
         trainer.restore(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # zipfile and torch document no complete list
+    except Exception as error:  # torch documents no complete list
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         print(f"{path} is not used, the training starts again: {reason}", file=sys.stderr)
         path.unlink()

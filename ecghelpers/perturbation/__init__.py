@@ -18,7 +18,7 @@ from ..network.prediction import (
 from ..runtime import generator
 from ..validation import check_choice, check_number
 from .intervention import intervention_effects
-from .operators import OPERATORS, Beats, interpolated
+from .operators import OPERATORS, interpolated
 
 __all__ = [
     "OPERATORS",
@@ -91,82 +91,35 @@ def perturbation_curve(
     beat itself), not on the other records. Raises ValueError for unknown names, shapes that differ,
     NaN, noise below zero, or more steps than points.
     """
-    beats, relevance = _checked(beats_uv, attribution)
-    check_choice("order", order, ORDERS)
-    counts, ids = _counts(steps, beats), check_record_ids(record_id, beats)
-    replacements = _replacements(beats, operator, noise_fraction, seed, ids, donors)
-
-    def rank(part: slice, device) -> Tensor:
-        return relevance_order(
-            relevance[part], order, seed=seed, record_id=ids[part], device=device
-        )
-
-    return like(_curves(model, beats, rank, replacements, counts, batch_size, progress), beats_uv)
-
-
-def _curves(
-    model: nn.Module,
-    beats: Tensor,
-    rank: Callable[[slice, torch.device], Tensor],
-    replacements: Callable[[slice], Tensor | None],
-    counts: Tensor,
-    batch_size: int | None,
-    progress: bool,
-) -> Tensor:
-    """Predictions (record, count), some records at a time, whose points rank puts in order."""
-    model, device, dtype = prepare_for_inference(model)
-    out = torch.empty(len(beats), len(counts), dtype=dtype)
-    rows = batch_of(batch_size, device)
-
-    def compute(start: int, stop: int) -> None:
-        part = slice(start, stop)
-        ranked, replaced = rank(part, device), replacements(part)
-        replaced = None if replaced is None else replaced.to(device, dtype)
-        on_device = beats[part].to(device, dtype)
-        out[part] = _predict_steps(model, on_device, replaced, ranked, counts.to(device), rows)
-
-    with torch.inference_mode():
-        records = max(1, 4 * rows // max(1, len(counts)))
-        in_batches(compute, len(beats), records, "perturbation", quiet=not progress)
-    return out
-
-
-def _replacements(
-    beats: Tensor,
-    operator: str,
-    noise_fraction: float,
-    seed: int,
-    ids: Sequence[str],
-    donors: np.ndarray | None,
-) -> Callable[[slice], Tensor | None]:
-    """A function from a slice of the records to what their points become by an operator.
-
-    It gives None for the operator that depends on which points are perturbed: interpolation.
-    """
-    row = OPERATORS[check_choice("operator", operator, OPERATORS)]
-    check_number("noise_fraction", noise_fraction, 0)
-    other = _others(beats, donors, seed, ids) if operator == "other_record" else lambda part: None
-
-    def of(part: slice) -> Tensor | None:
-        if not row.replacement:
-            return None
-        noise = noise_field(beats[part], noise_fraction, seed, ids[part])
-        return row.replacement(Beats(beats[part], noise, other(part)))
-
-    return of
-
-
-def _checked(
-    beats_uv: np.ndarray | Tensor, attribution: np.ndarray | Tensor
-) -> tuple[Tensor, Tensor]:
-    """Both as tensors (record, lead, time). Raises ValueError if their shapes differ."""
     beats, relevance = check_beats(beats_uv), check_beats(attribution, "attribution")
     if relevance.shape != beats.shape:
         raise ValueError(
             f"attribution has shape {tuple(relevance.shape)}; allowed: that of beats_uv, "
             f"{tuple(beats.shape)}"
         )
-    return beats, relevance
+    row = OPERATORS[check_choice("operator", operator, OPERATORS)]
+    check_number("noise_fraction", noise_fraction, 0)
+    check_choice("order", order, ORDERS)
+    counts, ids = _counts(steps, beats), check_record_ids(record_id, beats)
+    other = _others(beats, donors, seed, ids) if operator == "other_record" else lambda part: None
+    model, device, dtype = prepare_for_inference(model)
+    out = torch.empty(len(beats), len(counts), dtype=dtype)
+    rows = batch_of(batch_size, device)
+
+    def compute(start: int, stop: int) -> None:
+        part = slice(start, stop)
+        given = {"seed": seed, "record_id": ids[part], "device": device}
+        ranked, replaced = relevance_order(relevance[part], order, **given), None
+        if row.replacement:
+            noise = noise_field(beats[part], noise_fraction, seed, ids[part])
+            replaced = row.replacement(beats[part], noise, other(part)).to(device, dtype)
+        on_device = beats[part].to(device, dtype)
+        out[part] = _predict_steps(model, on_device, replaced, ranked, counts.to(device), rows)
+
+    with torch.inference_mode():
+        records = max(1, 4 * rows // len(counts))
+        in_batches(compute, len(beats), records, "perturbation", quiet=not progress)
+    return like(out, beats_uv)
 
 
 def _counts(steps: int | Sequence[int], beats: Tensor) -> Tensor:
@@ -184,20 +137,19 @@ def _others(
     beats: Tensor, donors: np.ndarray | None, seed: int, ids: Sequence[str]
 ) -> Callable[[slice], Tensor]:
     """A function from a slice of the records to a beat of another record for each."""
-    draws = [generator(seed, "donor", i) for i in ids]
-    if donors is not None:
-        if donors.ndim != 3 or donors.shape[1:] != beats.shape[1:] or not len(donors):
-            raise ValueError(
-                f"donors have shape {donors.shape}; allowed: (donor, {beats.shape[1]}, "
-                f"{beats.shape[2]}) with at least one"
-            )
-        rows = np.array([int(draw.integers(len(donors))) for draw in draws])
-        return lambda part: torch.from_numpy(np.array(donors[rows[part]])).to(beats)
-    if len(beats) == 1:
-        raise ValueError("operator 'other_record' needs another record: give donors")
-    ahead = [int(draw.integers(1, max(len(beats), 2))) for draw in draws]
-    rows = (torch.arange(len(beats)) + torch.tensor(ahead, dtype=torch.long)) % max(len(beats), 1)
-    return lambda part: beats[rows[part]]
+    count, draws = len(beats), [generator(seed, "donor", i) for i in ids]
+    if donors is None:
+        if count == 1:
+            raise ValueError("operator 'other_record' needs another record: give donors")
+        rows = [(row + int(draw.integers(1, count))) % count for row, draw in enumerate(draws)]
+        return lambda part: beats[rows[part]]
+    if donors.ndim != 3 or donors.shape[1:] != beats.shape[1:] or not len(donors):
+        raise ValueError(
+            f"donors have shape {donors.shape}; allowed: (donor, {beats.shape[1]}, "
+            f"{beats.shape[2]}) with at least one"
+        )
+    rows = [int(draw.integers(len(donors))) for draw in draws]
+    return lambda part: torch.from_numpy(np.array(donors[rows[part]])).to(beats)
 
 
 def _predict_steps(

@@ -64,8 +64,8 @@ def intervention_effects(
     beats_uv: (record, lead, time) µV; donors_uv: (pool, lead, time) µV, aligned like the beats.
     Every segment (one lead × segment_ms) is replaced alone, cross-faded with the rest. donors:
     how many beats of the pool each record gets, drawn from (seed, record id); by default all, in
-    their order. Returns (record, donor, lead, segment) float32: the prediction with the segment
-    replaced minus the prediction, in target unit. Raises ValueError for shapes that differ, values
+    their order. Returns (record, donor, lead, segment): the prediction with the segment replaced
+    minus the prediction, in target unit. Raises ValueError for shapes that differ, values
     that are not finite and too few donors in the pool.
     """
     beats, pool = check_beats(beats_uv), check_beats(donors_uv, "donors_uv")
@@ -78,18 +78,19 @@ def intervention_effects(
     _, leads, time = beats.shape
     windows = segment_windows(time, segment_ms)
     single = np.eye(leads * len(windows)).reshape(-1, leads, len(windows))
+    share = torch.from_numpy(single @ windows).to(beats)
     rows = [range(count)] * len(beats)
     if donors is not None:
         draws = [generator(seed, "donors", i) for i in check_record_ids(record_id, beats)]
         rows = [draw.choice(len(pool), count, replace=False) for draw in draws]
-    effects = np.empty((len(beats), count, leads, len(windows)), np.float32)
     model, *_ = prepare_for_inference(model)  # once, not for every pair
     untouched = predict(model, beats, batch_size=batch_size).numpy()
+    effects = np.empty((len(beats), count, leads, len(windows)), untouched.dtype)
 
     def compute(start: int, stop: int) -> None:
         for pair in range(start, stop):
             record, donor = divmod(pair, count)
-            changed = replaced(beats[record], pool[rows[record][donor]], single, windows)
+            changed = replaced(beats[record], pool[rows[record][donor]], share)
             after = predict(model, changed, batch_size=batch_size).numpy()
             effects[record, donor] = (after - untouched[record]).reshape(leads, -1)
 
@@ -106,11 +107,12 @@ def coalition_effects(
     """
     beat, donor = check_beats(np.stack([beat_uv, donor_uv]))
     windows = segment_windows(beat.shape[1], beat.shape[1] * MS_PER_SAMPLE / chosen.shape[2])
-    after = predict(model, replaced(beat, donor, chosen, windows)).numpy()
+    share = torch.from_numpy(np.asarray(chosen, float) @ windows)
+    after = predict(model, replaced(beat, donor, share)).numpy()
     return after - predict(model, beat[None]).numpy()
 
 
-def replaced(beat: Tensor, donor: Tensor, chosen: np.ndarray, windows: np.ndarray) -> Tensor:
-    """Copies of a beat (lead, time) with the chosen segments (row, lead, segment) of the donor."""
-    share = torch.from_numpy(np.asarray(chosen, float) @ windows).to(beat)
+def replaced(beat: Tensor, donor: Tensor, share: Tensor) -> Tensor:
+    """Copies of a beat (lead, time) with a share (row, lead, time), from 0 to 1, of the donor."""
+    share = share.to(beat)
     return torch.lerp(beat.expand(share.shape), donor.to(beat).expand(share.shape), share)

@@ -1,7 +1,8 @@
 """What a perturbed point becomes: a function each, and the table OPERATORS.
 
-To add a way of perturbing, write a function (Beats) → what each perturbed point becomes, and give
-it a row in OPERATORS.
+To add a way of perturbing, write a function (beats, noise, other) → what each perturbed point
+becomes, and give it a row in OPERATORS. All are tensors (record, lead, time); noise: N(0, σ²), σ a
+fraction of the beat's range; other: a beat of another record, for ``other_record`` alone.
 """
 
 from collections.abc import Callable
@@ -15,22 +16,10 @@ from ..ecg import MS_PER_SAMPLE
 BLUR_MS = 100
 
 
-@dataclass(frozen=True)
-class Beats:
-    """What an operator may use: tensors (record, lead, time), each belonging to the record.
-
-    noise: N(0, σ²), σ a fraction of the beat's range. other: a beat of another record.
-    """
-
-    beats: Tensor
-    noise: Tensor
-    other: Tensor | None
-
-
-def blurred(given: Beats) -> Tensor:
+def blurred(beats: Tensor, noise: Tensor, other: Tensor | None) -> Tensor:
     """A moving average of about 100 ms; ends are repeated."""
     reach = round(BLUR_MS / MS_PER_SAMPLE / 2)
-    padded = nn.functional.pad(given.beats, (reach, reach), mode="replicate")
+    padded = nn.functional.pad(beats, (reach, reach), mode="replicate")
     return nn.functional.avg_pool1d(padded, 2 * reach + 1, stride=1)
 
 
@@ -61,7 +50,7 @@ class Operator:
 
     label: str
     reason: str
-    replacement: Callable[[Beats], Tensor] | None
+    replacement: Callable[[Tensor, Tensor, Tensor | None], Tensor] | None
 
 
 OPERATORS = {
@@ -69,12 +58,12 @@ OPERATORS = {
         "noise added",
         "The published procedure: single samples are made implausible, which mostly shows where "
         "the network reacts to roughness.",
-        lambda given: given.beats + given.noise,
+        lambda beats, noise, other: beats + noise,
     ),
     "zero": Operator(
         "set to zero",
         "The samples are set to the isoelectric line.",
-        lambda given: torch.zeros_like(given.beats),
+        lambda beats, noise, other: torch.zeros_like(beats),
     ),
     "blur": Operator(
         "blurred",
@@ -84,7 +73,7 @@ OPERATORS = {
     "other_record": Operator(
         "of another record",
         "The same samples of a training record: every value is one that the network knows.",
-        lambda given: given.other,
+        lambda beats, noise, other: other,
     ),
     "interpolate": Operator(
         "interpolated",

@@ -8,6 +8,7 @@ import torch
 from small_networks import Linear, beats, medians_of, steven_net
 from torch import nn
 
+from ecghelpers.attribution.maps import explain
 from ecghelpers.data.maps_and_curves import Intervention
 from ecghelpers.evaluation import agreement, metrics
 from ecghelpers.evaluation.controls import control_maps
@@ -82,9 +83,19 @@ def measured():
     shaped = RNG.normal(0, 5, BEATS.shape)
     shaped[:, 3] += peaks
     records, pool = medians_of(shaped.astype(np.float32)), RNG.normal(0, 30, (40, 12, 600))
-    found = agreement.measure(
-        ReadsWhereItsOwnPeakIs(), records, pool, np.zeros((12, 600)), donors=4, progress=False
+    network, mean = ReadsWhereItsOwnPeakIs(), BEATS.mean(0).astype(np.float32)
+    given = {"methods": ["occlusion"], "reference": (mean, mean)}
+    maps = [explain(network, records, "qt", baseline=b, **given) for b in ("flat", "mean")]
+    found, again = (
+        agreement.measure(network, records, part, pool, donors=4, progress=False) for part in maps
     )
+    for effect, other, beat in (
+        (found.effect_flat, again.effect_flat, 0 * mean),
+        (found.effect_mean, again.effect_mean, mean),
+    ):
+        wanted = intervention_effects(network, records.medians, beat[None])[:, 0]
+        np.testing.assert_allclose(effect, wanted, rtol=1e-5, atol=1e-3)
+        np.testing.assert_allclose(other, wanted, rtol=1e-5, atol=1e-3)
     truth = np.zeros(BEATS.shape)
     truth[:, 3] = peaks
     return records, found, truth

@@ -41,16 +41,16 @@ def test_the_cascade_shuffles_from_the_output_down_and_keeps_the_values():
     network = steven_net(dtype=torch.float32)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     copies = dict(network_truth.cascade(network, BEATS, record="a"))
-    assert list(copies) == list(network_truth.STAGES)
-    last, every = copies["fc1"].state_dict(), copies["init_block"].state_dict()
+    assert list(copies) == list(network_truth.STAGES.values())
+    last, every = copies["last_layer"].state_dict(), copies["all_layers"].state_dict()
     assert torch.equal(last["block8.conv2.weight"], before["block8.conv2.weight"])
     for name, copy in (("fc1.weight", last), ("block1.conv1.weight", every)):
         assert not torch.equal(copy[name], before[name])
         assert torch.equal(copy[name].flatten().sort()[0], before[name].flatten().sort()[0])
     assert all(torch.equal(v, before[n]) for n, v in network.state_dict().items())
-    assert np.ptp(predict(copies["init_block"], BEATS)) > 0  # its batch norms let something through
+    assert np.ptp(predict(copies["all_layers"], BEATS)) > 0  # its batch norms let something through
     again = dict(network_truth.cascade(network, BEATS, record="b"))
-    assert not torch.equal(again["fc1"].fc1.weight, copies["fc1"].fc1.weight)
+    assert not torch.equal(again["last_layer"].fc1.weight, copies["last_layer"].fc1.weight)
 
 
 def test_controls_stay_alike_and_gradients_do_not_when_all_layers_are_shuffled():

@@ -17,7 +17,6 @@ import fake_results
 import pandas as pd
 import pytest
 
-from ecghelpers.evaluation import review
 from ecghelpers.files import write_table
 from ecghelpers.views import offline_page
 
@@ -46,7 +45,9 @@ def shown(tmp_path_factory):
     """Results with a ranking, a review and a page. Copy them before changing anything."""
     results = fake_results.make(tmp_path_factory.mktemp("shown"))
     rows = [
-        review.row(target, method, "change matters", 5.0 - k, 4.5 - k, 5.5 - k, 0.0, "passes")
+        fake_results.judged(
+            target, method, "change matters", 5.0 - k, 4.5 - k, 5.5 - k, 0.0, "passes"
+        )
         for target in ("all", "qt", "pr")
         for k, method in enumerate(fake_results.METHOD_LABELS)
         if method != "random"

@@ -48,9 +48,8 @@ def results(tmp_path_factory, added):
     data = read_medians(results.medians).subset(slice(0, 1))
     explained = explain(network, data, "qt", FEW)
     write_attributions(results.attributions("qt", 1), explained)
-    path, few = results.perturbation("qt", 1), published.Procedure(steps=2)
-    curves = published.perturb(network, data, "qt", explained.maps, path, few)
-    write_perturbation(path, curves)
+    curves = published.perturb(network, data, "qt", explained.maps, published.Procedure(steps=2))
+    write_perturbation(results.perturbation("qt", 1), curves)
     published.gather_aopc(results, {"qt": 1.0}, data)
     return results
 

@@ -14,7 +14,6 @@ import pytest
 from ecghelpers.attribution.methods import METHODS
 from ecghelpers.data.maps_and_curves import read_attributions, write_attributions
 from ecghelpers.ecg import TARGETS
-from ecghelpers.evaluation import review
 from ecghelpers.files import write_table
 from ecghelpers.views import beat_edits, offline_page
 from ecghelpers.views.content import BYTE, WORD, as_stored, case_content
@@ -27,12 +26,16 @@ MEGABYTE = 1e6
 def results(tmp_path_factory):
     results = fake_results.make(tmp_path_factory.mktemp("results"))
     values = (0.5, 0.3, 0.7, 0.0, "passes")
-    rows = [review.row("all", "deeplift", "change matters", *values)]
-    rows += [review.row("all", "saliency", "shortcut exposed", *values[:4], "fails")]
-    rows += [review.row("all", "voltage", "change matters", *values[:4], "fails")]
-    rows += [review.row("pr", "saliency", "change matters", -0.2, -0.3, -0.1, 0.0, "fails")]
-    rows += [review.row("pr", "deeplift", "change matters", *values)]
-    rows += [review.row("pr", "smoothgrad", "change matters", 0.4, 0.2, 0.6, 0.0, "unclear")]
+    rows = [fake_results.judged("all", "deeplift", "change matters", *values)]
+    rows += [fake_results.judged("all", "saliency", "shortcut exposed", *values[:4], "fails")]
+    rows += [fake_results.judged("all", "voltage", "change matters", *values[:4], "fails")]
+    rows += [
+        fake_results.judged("pr", "saliency", "change matters", -0.2, -0.3, -0.1, 0.0, "fails")
+    ]
+    rows += [fake_results.judged("pr", "deeplift", "change matters", *values)]
+    rows += [
+        fake_results.judged("pr", "smoothgrad", "change matters", 0.4, 0.2, 0.6, 0.0, "unclear")
+    ]
     write_table(pd.DataFrame(rows), results.review)
     offline_page.build_site(results)
     return results
