@@ -33,6 +33,8 @@ from .controls import AGAINST_MEAN, maps_and_controls
 from .performance import model_errors
 from .readouts import KINDS, PLACES, Readout, readout
 
+RECORDS = {"train": 960, "validation": 320, "test": 320}  # at most, of each split
+EPOCHS = 9
 LEAST_R2 = 0.95
 LEAST_R2_DECOY = 0.7  # the network has to learn QT itself, from few ECGs
 MOST_OUTSIDE = 2.0  # times the RMSE may grow when everything outside the mask is swapped
@@ -67,30 +69,11 @@ class Known:
         return Path(root) / "planted" / self.kind / f"model{self.number}"
 
 
-def queue(
-    kinds: Iterable[str] = KINDS, places: int = PLACES, initialisations: int = 2
-) -> Iterator[Known]:
+def queue(places: int = PLACES, initialisations: int = 2) -> Iterator[Known]:
     """All networks in an order that is balanced over kinds and halves of the places at any stop."""
-    kinds = list(kinds)
     order = sorted(range(1, places + 1), key=lambda place: (place - 1) % CHOSEN_ON)  # 1, 9, 2, 10 …
     for initialisation, place in product(range(1, initialisations + 1), order):
-        yield from (Known(kind, place, initialisation) for kind in kinds)
-
-
-@dataclass(frozen=True)
-class Effort:
-    """The size of one network's training and test: training records (a third as many for validation
-    and for test), epochs, and test records whose maps are drawn."""
-
-    records: int = 960
-    epochs: int = 9
-    batch_size: int = 32
-    maps: int = 12
-
-    @property
-    def tests(self) -> int:
-        """Records for validation, and for test."""
-        return -(-self.records // 3)
+        yield from (Known(kind, place, initialisation) for kind in KINDS)
 
 
 def records_for(data: Medians, kind: str, split: str, most: int) -> Medians:
@@ -108,18 +91,13 @@ def made(known: Known, records: Medians, shift_ms: float = 0.0) -> Readout:
     return readout(known.kind, known.place, beats, ids, labels, shift_ms)
 
 
-def train(known: Known, data: Medians, effort: Effort, state: Path, device: torch.device):
+def train(known: Known, data: Medians, state: Path, device: torch.device):
     """Train a network; an interrupted training resumes from its state."""
     parts = []
-    for split, most in (("train", effort.records), ("validation", effort.tests)):
-        planted = made(known, records_for(data, known.kind, split, most))
+    for split in ("train", "validation"):
+        planted = made(known, records_for(data, known.kind, split, RECORDS[split]))
         parts.append((planted.beats, planted.values))
-    settings = TrainingConfig(
-        f"{known.kind} {known.place}",
-        known.initialisation,
-        epochs=effort.epochs,
-        batch_size=effort.batch_size,
-    )
+    settings = TrainingConfig(f"{known.kind} {known.place}", known.initialisation, epochs=EPOCHS)
     return fit(Trainer(settings, *parts, device), state)
 
 
@@ -250,11 +228,12 @@ def make(
     known: Known,
     data: Medians,
     root: str | Path,
-    effort: Effort,
+    maps: int,
     device: torch.device,
 ) -> pd.DataFrame:
     """Train, admit, draw and score one network in its folder; existing files are kept.
 
+    maps: the number of test records whose maps are drawn.
     Writes model.safetensors, metrics.json and attributions.h5, and returns the scores: empty if the
     network is not admitted.
     """
@@ -262,14 +241,14 @@ def make(
     weights = folder / "model.safetensors"
     if not weights.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        network = train(known, data, effort, folder / "training.state", device)
+        network = train(known, data, folder / "training.state", device)
         save_model(weights, network)
         (folder / "training.state").unlink(missing_ok=True)
     network = load_model(weights, device)
-    records = records_for(data, known.kind, "test", effort.tests)
+    records = records_for(data, known.kind, "test", RECORDS["test"])
     admitted = admission(network, known, records)
-    write_json(folder / "metrics.json", asdict(known) | admitted | {"effort": asdict(effort)})
-    few = records.subset(slice(0, effort.maps))
+    write_json(folder / "metrics.json", asdict(known) | admitted)
+    few = records.subset(slice(0, maps))
     training = made(known, records_for(data, known.kind, "train", REFERENCE_RECORDS)).beats
     reference = typical_beat()
     if len(training) > 1:
@@ -284,17 +263,17 @@ def benchmark(
     data: Medians,
     root: str | Path,
     networks: Iterable[Known],
-    effort: Effort | None = None,
+    maps: int,
     device: str = "auto",
 ) -> pd.DataFrame:
     """Train and score these networks in turn, and write ``planted/scores.csv`` after each.
 
     An interrupted run resumes. Returns the scores of all admitted networks.
     """
-    effort, networks, tables = effort or Effort(), list(networks), []
+    networks, tables = list(networks), []
     with progress(len(networks), "networks with known readouts") as bar:
         for known in networks:
-            tables.append(make(known, data, root, effort, resolve_device(device)))
+            tables.append(make(known, data, root, maps, resolve_device(device)))
             table = pd.concat(tables, ignore_index=True)
             write_table(table, Path(root) / "planted" / "scores.csv")
             bar.update()

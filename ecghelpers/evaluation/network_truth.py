@@ -6,7 +6,7 @@ stable.
 """
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -22,45 +22,33 @@ from .agreement import long_table
 from .controls import control_maps
 
 PARTS = ("fc1", *(f"block{number}" for number in range(8, 0, -1)), "init_block")
-STAGES = {"fc1": "last_layer", "block5": "upper_half", "init_block": "all_layers"}
+STAGES = {"last_layer": ("fc1",), "all_layers": PARTS}
 NOISE_UV = 20.0
 
 
-def cascade(
-    model: StevenNet,
-    beats_uv: np.ndarray,
-    seed: int = 0,
-    record: str = "",
-) -> Iterator[tuple[str, StevenNet]]:
-    """Copies of a network whose weights are shuffled from the output down, one more part at a time.
+@torch.no_grad()
+def shuffled(
+    model: StevenNet, stage: str, beats_uv: np.ndarray, seed: int = 0, record: str = ""
+) -> StevenNet:
+    """A copy of a network with shuffled weights in the last layer, or in all layers.
 
-    Cascading randomisation of Adebayo et al., arXiv 1810.03292. Each weight tensor is permuted, so
-    scales are kept. beats_uv: (record, 12, 600) µV to which the batch norms of shuffled parts are
-    fitted. record: its id; every record has its own shuffle. Yields (name in STAGES, copy); the
-    given network is not changed.
+    Randomisation of Adebayo et al., arXiv 1810.03292. Each weight tensor is permuted, so scales are
+    kept. stage: a key of STAGES; beats_uv: (record, 12, 600) µV that the batch norms of shuffled
+    parts are fitted to; record: its id, as every record has its own shuffle.
     """
     copied = copy.deepcopy(model).eval()
-    for number, part in enumerate(PARTS, 1):
-        draw = generator(seed, "shuffled weights", part, record)
-        with torch.no_grad():
-            for weights in copied.get_submodule(part).parameters():
-                order = torch.from_numpy(draw.permutation(weights.numel())).to(weights.device)
-                weights.copy_(weights.flatten()[order].view_as(weights))
-        if part in STAGES:
-            _renew_statistics(copied, PARTS[:number], beats_uv)
-            yield STAGES[part], copy.deepcopy(copied)
-
-
-@torch.no_grad()
-def _renew_statistics(model: StevenNet, parts: Sequence[str], beats_uv: np.ndarray) -> None:
-    """Set mean and variance in the batch norms of these parts to those of the beats."""
-    modules = (module for part in parts for module in model.get_submodule(part).modules())
-    for norm in (module for module in modules if isinstance(module, nn.BatchNorm1d)):
-        norm.reset_running_stats()
-        norm.momentum = None  # the mean over all beats, not a running mean
-        norm.train()
-    model(torch.as_tensor(np.asarray(beats_uv)).to(model.fc1.weight))
-    model.eval()
+    for part in STAGES[stage]:
+        draw, module = generator(seed, "shuffled weights", part, record), copied.get_submodule(part)
+        for weights in module.parameters():
+            order = torch.from_numpy(draw.permutation(weights.numel())).to(weights.device)
+            weights.copy_(weights.flatten()[order].view_as(weights))
+        for norm in module.modules():
+            if isinstance(norm, nn.BatchNorm1d):
+                norm.reset_running_stats()
+                norm.momentum = None  # the mean over all beats, not a running mean
+                norm.train()
+    copied(torch.as_tensor(np.asarray(beats_uv)).to(copied.fc1.weight))
+    return copied.eval()
 
 
 def likeness(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -95,29 +83,29 @@ def randomisation(
 
     Each record has a shuffle of its own. maps: the stored ones of the records, drawn with options,
     the arguments of ``attribute``; calibration_uv: beats for the batch norms of the shuffled
-    networks. Rows of agreement.COLUMNS, part ``weights``; scores ``last_layer``, ``upper_half`` and
+    networks. Rows of agreement.COLUMNS, part ``weights``; scores ``last_layer`` and
     ``all_layers``. Controls do not depend on the network: 1.
     """
     methods, seed = [method for method in maps if method in METHODS], options["seed"]
     beats = np.asarray(records.medians, np.float32)
-    shuffled = {(m, s): np.empty_like(maps[m]) for s in STAGES.values() for m in methods}
+    others = {(m, stage): np.empty_like(maps[m]) for stage in STAGES for m in methods}
     with progress(len(beats), "shuffled networks") as bar:
         for row, record in enumerate(map(str, records.record_id)):
             given = {**options, "record_id": [record], "progress": False}
-            for stage, network in cascade(model, calibration_uv, seed, record):
-                network = fuse(network)  # once for all methods
+            for stage in STAGES:
+                network = fuse(shuffled(model, stage, calibration_uv, seed, record))
                 for method in methods:
                     one = attribute(network, beats[row : row + 1], method, **given)
-                    shuffled[method, stage][row] = one[0]
+                    others[method, stage][row] = one[0]
             bar.update()
     multiplied = {n: options[n] for n in ("multiply_by_inputs", "baseline", "voltage_sd")}
     values = {}
-    for (method, stage), others in shuffled.items():
-        found = likeness(maps[method], others)
+    for (method, stage), drawn in others.items():
+        found = likeness(maps[method], drawn)
         times = factor(method, beats, **multiplied)
         values[method, stage] = beyond_chance(method, found, maps[method], times, seed)
     same = np.ones(len(beats))
-    values |= {(c, stage): same for stage in STAGES.values() for c in control_maps(beats)}
+    values |= {(c, stage): same for stage in STAGES for c in control_maps(beats)}
     return long_table("weights", values, records.record_id)
 
 

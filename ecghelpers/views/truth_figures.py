@@ -121,7 +121,7 @@ def stages(table: pd.DataFrame, title: str) -> Picture:
     """
     rows = table[table.part == "weights"]
     methods = [m for m in METHODS if m in set(rows.method)]
-    columns, names = min(6, max(1, len(methods))), list(STAGES.values())
+    columns, names = min(6, max(1, len(methods))), list(STAGES)
     figure = Picture(0.8 + 2.6 * -(-len(methods) // columns))
     for axes, method in zip(panels(figure, len(methods), columns), methods, strict=True):
         part = rows[rows.method == method]

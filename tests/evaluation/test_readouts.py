@@ -133,7 +133,7 @@ def test_too_few_records_give_a_sentence_and_no_scores(tmp_path):
     path.parent.mkdir(parents=True)
     save_model(path, steven_net(dtype=torch.float32))
     place = torch.device("cpu")
-    table = known.make(which, unknown, tmp_path, known.Effort(maps=2), place)
+    table = known.make(which, unknown, tmp_path, 2, place)
     assert table.empty and list(table) == known.SCORE_COLUMNS
     found = known.admissions(tmp_path).iloc[0]
     assert not found.admitted and found.reason == "too few test records with a known QT"
