@@ -7,6 +7,7 @@ import sys
 
 import psutil
 import pytest
+import toy
 
 from ecghelpers.data import parallel
 from ecghelpers.data.medians import read_medians
@@ -20,7 +21,7 @@ parallel.WORTH_A_POOL = 8
 build.collect(build.open_source("gan", records=12, device="cpu"), "medians.h5")
 """
 WAIT = """
-import time
+import os, pathlib, time
 
 from ecghelpers.data import parallel
 
@@ -28,6 +29,7 @@ parallel.WORTH_A_POOL = parallel.PART = 1
 
 
 def wait(seconds):
+    pathlib.Path(f"{os.getpid()}.began").touch()
     time.sleep(seconds[0])
 
 
@@ -46,13 +48,6 @@ def test_a_plain_script_collects_generated_records(tmp_path):
     assert len(read_medians(tmp_path / "medians.h5").record_id) == 12
 
 
-def _is_worker(process: psutil.Process) -> bool:
-    try:
-        return "popen_loky" in str(process.cmdline())
-    except psutil.Error:  # a helper of joblib's that has ended already
-        return False
-
-
 def test_ctrl_c_ends_the_script_and_its_processes(tmp_path):
     """The terminal sends it to all processes; only the script reports it, and none is left."""
     (tmp_path / "plain.py").write_text(WAIT)
@@ -60,9 +55,8 @@ def test_ctrl_c_ends_the_script_and_its_processes(tmp_path):
         [sys.executable, "plain.py"], cwd=tmp_path, env=TWO, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
-    script = psutil.Process(process.pid)
-    while not (started := [child for child in script.children() if _is_worker(child)]):
-        assert process.poll() is None, process.stderr.read()
+    toy.wait_for(lambda: len(list(tmp_path.glob("*.began"))) == 2)
+    started = [psutil.Process(int(path.stem)) for path in tmp_path.glob("*.began")]
     os.killpg(process.pid, signal.SIGINT)
     said = process.communicate(timeout=60)[1]
     assert said.count("Traceback") == 1 and said.rstrip().endswith("KeyboardInterrupt"), said
