@@ -106,6 +106,7 @@ def test_noise_has_the_stated_size_and_belongs_to_the_record():
     field = noise_field(torch.from_numpy(BEATS), 0.2, 1, ids)
     span = np.ptp(BEATS.reshape(6, -1), axis=1)
     np.testing.assert_allclose(field.std((1, 2)).numpy() / span, 0.2, rtol=0.1)
+    assert np.abs(np.corrcoef(field.flatten(1)) - np.eye(6)).max() < 0.15
     alone = noise_field(torch.from_numpy(BEATS[2:3]), 0.2, 1, ["c"])
     np.testing.assert_array_equal(alone[0], field[2])
     assert (noise_field(torch.from_numpy(BEATS), 0.2, 2, ids) != field).all((1, 2)).all()

@@ -86,7 +86,7 @@ def test_medians_of_ptb_xl_plus_have_their_table_beside_them(tmp_path):
 
 
 def test_folder_is_searched_and_measured(tmp_path):
-    write_wfdb(tmp_path / "x" / "deep", "b", ecg_mv(rate=1000), rate=1000)
+    write_wfdb(tmp_path / "x" / "deep", "b", ecg_mv(rate=1000)[:, ::-1], LEADS[::-1], rate=1000)
     write_wfdb(tmp_path / "y", "a", ecg_mv(heart_rate=60))
     write_wfdb(tmp_path / "z", "a", ecg_mv(heart_rate=66))
     (tmp_path / "y" / "circle").symlink_to(tmp_path)

@@ -24,7 +24,7 @@ def check(data, patient_of, rule=""):
     for record, number, split in zip(data.record_id, data.patient_id, data.split, strict=True):
         who = patient_of[record]
         assert split == split_of(record, who) and bool(number) == bool(who)
-        assert number_of.setdefault(who, number) == number or not who
+        assert number_of.setdefault(who, (number, split)) == (number, split) or not who
     assert len(set(number_of.values())) == len(set(patient_of.values()))
     assert len(set(data.groups)) == len({(bool(w), w or r) for r, w in patient_of.items()})
     told = json.loads(data.attributes["patients_from"])

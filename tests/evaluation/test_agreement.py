@@ -30,6 +30,7 @@ def test_a_linear_networks_effects_equal_their_closed_form():
     away = donors[None] - BEATS[:, None]
     wanted = np.einsum("lt,rdlt,st->rdls", WEIGHT, away, segment_windows(600))
     np.testing.assert_allclose(effect, wanted, rtol=1e-4, atol=1e-3)
+    assert (segment_windows(600)[3, 62:78] == 1).all()  # samples 60 to 79, cross-faded
     # Windows sum to one, so the effects of all segments sum to that of replacing the whole beat.
     whole = (WEIGHT * away).sum((2, 3))
     np.testing.assert_allclose(effect.sum((2, 3)), whole, rtol=1e-4)
