@@ -42,6 +42,7 @@ RECIPE, EPOCHS, BATCH_SIZE = "default", 10, 32
 FINE_TUNING_RATE = 1e-3
 BLOCK = 512  # beats that are augmented before they are stored
 RR_MS = 330, 1900
+TRAINED = {"apart": "alone", "together": "jointly"}  # a card's "trunk", in the table
 HERE = Path(__file__).parent
 DOCUMENT = HERE.parent / "docs" / "networks.md"
 
@@ -153,11 +154,16 @@ def trainer_for(
 
 
 def errors(network: StevenNet, data: Medians, target: str) -> dict[str, float]:
-    """n, MAE, RMSE, R², mean error and calibration slope on the records whose target is known."""
+    """n, MAE with its 95 % interval, RMSE, R², mean error and calibration slope.
+
+    Records whose target is unknown do not count.
+    """
     known = data.subset(np.isfinite(data.target(target)))
     truth, prediction = known.target(target), predict(network, known.medians)
-    found = model_errors(truth, prediction)
-    found |= {"bias": np.mean(prediction - truth), "slope": np.polyfit(truth, prediction, 1)[0]}
+    found, error = model_errors(truth, prediction), prediction - truth
+    half = 1.96 * np.abs(error).std(ddof=1) / len(error) ** 0.5
+    found |= {"mae_low": found["mae"] - half, "mae_high": found["mae"] + half}
+    found |= {"bias": error.mean(), "slope": np.polyfit(truth, prediction, 1)[0]}
     return {"n": int(found.pop("n"))} | {name: round(float(v), 6) for name, v in found.items()}
 
 
@@ -313,22 +319,19 @@ def write_tables(place: Path) -> None:
     """Put the errors of all cards into docs/networks.md."""
     names = [(target, model) for target in TARGETS for model in pretrained.models(target, place)]
     lines = [
-        "| network | trunk | unit | MAE | RMSE | R² | slope | of edits | original's MAE "
-        "| on LUDB: MAE | bias | R² |",
+        "| network | trained | unit | MAE (95 % interval) | original's MAE | RMSE | R² "
+        "| calibration slope | slope for edited ECGs | LUDB: MAE | LUDB: bias | LUDB: R² |",
         "| --- " * 12 + "|",
     ]
     for target, model in names:
         about, content = TARGETS[target], pretrained.read_card(target, model, place)
         test, ludb = content["test"], content.get("ludb")
-        cells = [f"{about.label}, model {model}", content["trunk"], about.unit]
-        cells += [f"{test['mae']:.3g}", f"{test['rmse']:.3g}", f"{test['r2']:.3f}"]
+        cells = [f"{about.label}, model {model}", TRAINED[content["trunk"]], about.unit]
+        cells += [f"{test['mae']:.3g} ({test['mae_low']:.3g} to {test['mae_high']:.3g})"]
+        cells += [f"{about.original_error[0]:.3g}", f"{test['rmse']:.3g}", f"{test['r2']:.3f}"]
         cells += [f"{test['slope']:.2f}", f"{content['edits']['slope']:.2f}"]
-        cells += [f"{about.original_error[0]:.3g}"]
-        cells += (
-            [f"{ludb['mae']:.3g}", f"{ludb['bias']:+.3g}", f"{ludb['r2']:.2f}"]
-            if ludb
-            else ["", "", ""]
-        )
+        columns = {"mae": ".3g", "bias": "+.3g", "r2": ".2f"}
+        cells += [format(ludb[name], form) if ludb else "" for name, form in columns.items()]
         lines.append(f"| {' | '.join(cells)} |")
     write_between(DOCUMENT, "errors", lines)
 
