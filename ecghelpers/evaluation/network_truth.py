@@ -22,7 +22,7 @@ from .agreement import long_table
 from .controls import control_maps
 
 PARTS = ("fc1", *(f"block{number}" for number in range(8, 0, -1)), "init_block")
-STAGES = {"last_layer": ("fc1",), "all_layers": PARTS}
+STAGES = {"last_layer": PARTS[:1], "upper_half": PARTS[:5], "all_layers": PARTS}
 NOISE_UV = 20.0
 
 
@@ -30,9 +30,9 @@ NOISE_UV = 20.0
 def shuffled(
     model: StevenNet, stage: str, beats_uv: np.ndarray, seed: int = 0, record: str = ""
 ) -> StevenNet:
-    """A copy of a network with shuffled weights in the last layer, or in all layers.
+    """A copy of a network with shuffled weights from the output down to a stage.
 
-    Randomisation of Adebayo et al., arXiv 1810.03292. Each weight tensor is permuted, so scales are
+    Cascading randomisation of Adebayo et al., arXiv 1810.03292. Each weight tensor is permuted, so scales are
     kept. stage: a key of STAGES; beats_uv: (record, 12, 600) µV that the batch norms of shuffled
     parts are fitted to; record: its id, as every record has its own shuffle.
     """
@@ -83,7 +83,7 @@ def randomisation(
 
     Each record has a shuffle of its own. maps: the stored ones of the records, drawn with options,
     the arguments of ``attribute``; calibration_uv: beats for the batch norms of the shuffled
-    networks. Rows of agreement.COLUMNS, part ``weights``; scores ``last_layer`` and
+    networks. Rows of agreement.COLUMNS, part ``weights``; scores ``last_layer``, ``upper_half`` and
     ``all_layers``. Controls do not depend on the network: 1.
     """
     methods, seed = [method for method in maps if method in METHODS], options["seed"]

@@ -62,7 +62,7 @@ def test_controls_stay_alike_and_gradients_do_not_when_all_layers_are_shuffled()
         assert mean["voltage", stage] == mean["slope", stage] == 1
         assert mean["random", stage] > 0.999  # the same numbers for every network
     assert mean["saliency", "all_layers"] < 0.5
-    assert len(table[table.method == "saliency"]) == 6
+    assert len(table[table.method == "saliency"]) == 9
 
 
 def test_maps_times_the_same_beat_are_alike_by_chance_alone():
