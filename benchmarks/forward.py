@@ -6,7 +6,8 @@ import statistics
 import torch
 from torch import nn
 
-from ecghelpers.network.model import RECORDS_PER_PASS, StevenNet
+from ecghelpers.network.model import StevenNet
+from ecghelpers.network.prediction import BATCH_SIZE
 
 from .setting import Setting, check_agreement, double, made_up_beats
 from .timing import Row, ratios, take_turns
@@ -18,7 +19,7 @@ MATRIX = 2048
 def rows(setting: Setting) -> list[Row]:
     """Time per beat of the fused network, of plain networks and of the bare arithmetic."""
     device, fast, plain = setting.device, setting.fast, setting.plain
-    size = RECORDS_PER_PASS[device.type]
+    size = BATCH_SIZE[device.type]
     with torch.inference_mode():
         some = made_up_beats(size, device)
         check_agreement(fast(some), double(plain)(some.double()), 1e-6, "fused network")

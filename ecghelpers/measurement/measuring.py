@@ -86,13 +86,11 @@ def measure(ecg_uv: np.ndarray, sampling_rate: float = 500) -> Measurement:
 def measure_many(ecgs_uv: Iterable[np.ndarray], sampling_rate: float = 500) -> list[Measurement]:
     """Measure ECGs as `measure` does, faster than one by one."""
     found = [_median_beat(_checked(ecg, sampling_rate), sampling_rate) for ecg in ecgs_uv]
-    ready = [beat for beat in found if isinstance(beat, _Beat)]
-    measured = iter(_measure_beats(ready))
     return [
-        beat
-        if isinstance(beat, Measurement)
-        else Measurement(*next(measured), beat.beats.used, beat.beats.rejected, beat.spikes)
-        for beat in found
+        Measurement(*measured, beat.beats.used, beat.beats.rejected, beat.spikes)
+        if isinstance(beat, _Beat)
+        else measured
+        for beat, measured in zip(found, _measure_beats(found), strict=True)
     ]
 
 
@@ -109,22 +107,7 @@ def measure_median(median_uv: np.ndarray, rr_ms: float) -> Measured:
 
 def measure_medians(medians_uv: Sequence[np.ndarray], rr_ms: Sequence[float]) -> list[Measured]:
     """Measure median beats as `measure_median` does, faster than one by one."""
-    medians = [_checked_median(*pair) for pair in zip(medians_uv, rr_ms, strict=True)]
-    unmeasurable = [
-        why_no_qrs(median[None], rr / MS_PER_SAMPLE)
-        or (SPIKED if spike_in_beat(median[_EIGHT], SAMPLING_RATE_HZ) else "")
-        for median, rr in zip(medians, rr_ms, strict=True)
-    ]
-    ready = [
-        _Beat(median[_EIGHT], float(rr), _roughness(median[_EIGHT]))
-        for median, rr, why in zip(medians, rr_ms, unmeasurable, strict=True)
-        if not why
-    ]
-    measured = iter(_measure_beats(ready))
-    return [
-        (median.astype(np.float32), *missing_targets(np.nan, why)) if why else next(measured)
-        for median, why in zip(medians, unmeasurable, strict=True)
-    ]
+    return _measure_beats([_ready_beat(*pair) for pair in zip(medians_uv, rr_ms, strict=True)])
 
 
 def _checked(ecg_uv: np.ndarray, sampling_rate: float) -> np.ndarray:
@@ -150,8 +133,8 @@ def _checked(ecg_uv: np.ndarray, sampling_rate: float) -> np.ndarray:
     return ecg_uv if len(ecg_uv) == len(_EIGHT) else ecg_uv[_EIGHT]
 
 
-def _checked_median(median_uv: np.ndarray, rr_ms: float) -> np.ndarray:
-    """The beat as float64, or ValueError."""
+def _ready_beat(median_uv: np.ndarray, rr_ms: float) -> _Beat | Measured:
+    """A ready median beat, or what is left to say where it cannot be measured; or ValueError."""
     median = np.asarray(median_uv, dtype=float)
     if median.shape != BEAT_SHAPE or not np.isfinite(median).all():
         raise ValueError(
@@ -162,12 +145,13 @@ def _checked_median(median_uv: np.ndarray, rr_ms: float) -> np.ndarray:
         raise ValueError(f"median_uv is flat; allowed: a lead that spans {FLAT_UV} µV or more")
     if not RR_MS[0] <= rr_ms <= RR_MS[1]:
         raise ValueError(f"rr_ms is {rr_ms}; allowed: {RR_MS[0]} to {RR_MS[1]} ms")
-    return median
-
-
-def _roughness(eight_uv: np.ndarray) -> np.ndarray:
-    rough = eight_uv - uniform_filter1d(eight_uv, SMOOTH, axis=1)
-    return np.median(np.abs(rough), axis=1)
+    eight, why = median[_EIGHT], why_no_qrs(median[None], rr_ms / MS_PER_SAMPLE)
+    if not why and spike_in_beat(eight, SAMPLING_RATE_HZ):
+        why = SPIKED
+    if why:
+        return median.astype(np.float32), *missing_targets(np.nan, why)
+    rough = np.abs(eight - uniform_filter1d(eight, SMOOTH, axis=1))
+    return _Beat(eight, float(rr_ms), np.median(rough, axis=1))
 
 
 def _median_beat(ecg_uv: np.ndarray, sampling_rate: float) -> _Beat | Measurement:
@@ -194,9 +178,9 @@ def _median_beat(ecg_uv: np.ndarray, sampling_rate: float) -> _Beat | Measuremen
     return _Beat(median, float(np.median(rr_ms)), noise, beats, spikes)
 
 
-def _measure_beats(beats: Sequence[_Beat]) -> list[Measured]:
-    """Median beat (zero at QRS onset), targets, fiducials and reasons of each."""
-    measured = []
+def _measure_beats(found: Sequence) -> list:
+    """Replace each _Beat by its median (zero at QRS onset), targets, fiducials and reasons."""
+    beats, measured = [beat for beat in found if isinstance(beat, _Beat)], []
     for start in range(0, len(beats), TOGETHER):
         part = beats[start : start + TOGETHER]
         medians = twelve_leads(np.stack([beat.eight_uv for beat in part]))
@@ -204,7 +188,8 @@ def _measure_beats(beats: Sequence[_Beat]) -> list[Measured]:
         rr_ms = np.array([beat.rr_ms for beat in part])
         edges, apart_ms = delineate(medians, ~flat & ~noisy, rr_ms)
         measured += map(_measure_beat, part, medians, edges, apart_ms, flat, noisy)
-    return measured
+    following = iter(measured)
+    return [next(following) if isinstance(beat, _Beat) else beat for beat in found]
 
 
 def _bad_leads(beat: _Beat) -> tuple[np.ndarray, np.ndarray]:

@@ -13,9 +13,6 @@ from .checkpoints import load_weights, read_safetensors
 from .convolution import FFTConv1d, records_at_once, uses_fft
 from .fused import can_fuse, run_blocks
 
-# Records that pass through a FusedStevenNet at once.
-RECORDS_PER_PASS = {"cpu": 128, "cuda": 1024}
-
 
 class ResModule(nn.Module):
     """Two convolutions, each followed by batch norm and ReLU, and a residual connection.
@@ -114,11 +111,8 @@ class FusedStevenNet(StevenNet):
 
     def forward(self, x: Tensor) -> Tensor:
         check_shape(x)
-        most = RECORDS_PER_PASS.get(x.device.type, len(x))
         if not can_fuse(self):
             return super().forward(x)
-        if len(x) > most:
-            return torch.cat([self(part) for part in x.split(most)])
         parts = x.split(records_at_once(x))
         x = torch.cat([self.pool(self.init_block(part)) for part in parts])
         if uses_fft(x.device, x.dtype, self.block1.conv1.kernel_size[0], len(x)):

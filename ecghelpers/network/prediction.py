@@ -12,9 +12,9 @@ from ..lazy_rows import LazyRows
 from ..runtime import generator, progress
 from ..validation import check_number
 from .checkpoints import check_values
-from .model import RECORDS_PER_PASS, StevenNet, fuse
+from .model import StevenNet, fuse
 
-BATCH_SIZE = {"cpu": RECORDS_PER_PASS["cpu"], "cuda": 4096}
+BATCH_SIZE = {"cpu": 128, "cuda": 1024}
 
 
 def check_beats(beats_uv: np.ndarray | Tensor, what: str = "beats_uv", first: int = 0) -> Tensor:
