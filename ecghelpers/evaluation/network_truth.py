@@ -32,9 +32,9 @@ def shuffled(
 ) -> StevenNet:
     """A copy of a network with shuffled weights from the output down to a stage.
 
-    Cascading randomisation of Adebayo et al., arXiv 1810.03292. Each weight tensor is permuted, so scales are
-    kept. stage: a key of STAGES; beats_uv: (record, 12, 600) µV that the batch norms of shuffled
-    parts are fitted to; record: its id, as every record has its own shuffle.
+    Cascading randomisation of Adebayo et al., arXiv 1810.03292. Each weight tensor is permuted, so
+    scales are kept. stage: a key of STAGES; beats_uv: (record, 12, 600) µV that the batch norms of
+    shuffled parts are fitted to; record: its id, as every record has its own shuffle.
     """
     copied = copy.deepcopy(model).eval()
     for part in STAGES[stage]:
