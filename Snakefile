@@ -203,7 +203,6 @@ rule page:
         attributions=every_network("attributions.h5"),
         perturbation=every_network("perturbation.h5"),
         intervention=every_network("intervention.h5"),
-        planted=[f"{folder}attributions.h5" for folder in PLANTED],
     output:
         page=update("site/index.html"),
     log: "logs/page.log"

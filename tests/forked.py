@@ -12,7 +12,7 @@ SLOW_IMPORTS = [
     "pandas",
     "matplotlib.pyplot",
     "ecghelpers.data.build",
-    "ecghelpers.views.network_figures",
+    "ecghelpers.views.data_figures",
     "ecghelpers.evaluation.published",
     "ecghelpers.evaluation.performance",
     "ecghelpers.data.gan",

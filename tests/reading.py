@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from ecghelpers.study import reading_study
 from ecghelpers.study.for_views import POOL
-from ecghelpers.study.marks import mark, text_hash
+from ecghelpers.study.reading_study import mark, text_hash
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -62,15 +62,6 @@ def items(study, reader, settings=None):
                 key = "|".join((target, str(model), record, method))
                 found[key] = Item(target, model, record, method, code)
     return [found[key] for key in shuffled(list(found), f"{study.seed}|{reader}|study")]
-
-
-def pairs(study, reader, settings=None):
-    """The same maps, two of the same record at a time."""
-    found = {}
-    for item in sorted(items(study, reader, settings), key=lambda item: item.code):
-        place = (item.target, str(item.model), item.record, str(LETTERS.index(item.code) // 2))
-        found["|".join(place)] = (*found.get("|".join(place), ()), item)
-    return [found[key] for key in shuffled(list(found), f"{study.seed}|{reader}|pairs")]
 
 
 def row(study, reader, item, score, text="", beside="", settings=""):

@@ -5,28 +5,53 @@ methods. Files come from the explorer (one row per rating) and from the page (it
 names the method by its letter alone, so that a file cannot unblind its reader. From ``mark`` this
 module finds the method, even if the reader was renamed, and detects edited rows. ``beside`` is the
 letter of the map beside the rated one, empty for a single map; ``settings`` the maps chosen for the
-study.
+study. Marks depend on text alone; ``views/assets/view/blinding.js`` has the same ``text_hash``.
 """
 
 import csv
 import io
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from ..data.checks import read_bytes, shown_id
-from .marks import mark, study_id, text_hash
 
 COLUMNS = ("reader", "time", "version", "study", "target", "model", "record", "code")
 COLUMNS += ("beside", "score", "text", "mark", "settings")
-SCORES = (1, 2, 3, 4, 5)
 LONGEST_ROW = 100_000  # characters
 PLACE = ["target", "model", "record", "code", "mark"]
 MAP = ["reader", "target", "model", "record", "method"]
+
+
+def text_hash(text: str) -> int:
+    """A 32-bit number from a text: FNV-1a over UTF-8, then MurmurHash3's finalizer."""
+    value = 0x811C9DC5
+    for byte in text.encode("utf-8"):
+        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
+    value = ((value ^ (value >> 16)) * 0x85EBCA6B) & 0xFFFFFFFF
+    value = ((value ^ (value >> 13)) * 0xC2B2AE35) & 0xFFFFFFFF
+    return value ^ (value >> 16)
+
+
+def study_id(seed: int, network: Mapping) -> str:
+    """A short name for the rated maps of one network; it changes with seed, maps and methods.
+
+    network: target, model, methods, and maps (a fingerprint of them).
+    """
+    parts = (seed, network["target"], network["model"], network["maps"], *network["methods"])
+    return f"{text_hash('|'.join(map(str, parts))):08x}"
+
+
+def mark(study: str, *place) -> str:
+    """A hash of study and place (target, model, record, letter, method) of the rated map.
+
+    The analysis finds the method by trying all of them; a reader of the file cannot see it.
+    """
+    return f"{text_hash('|'.join(map(str, (study, *place)))):08x}"
 
 
 class Study:
@@ -67,63 +92,44 @@ class Study:
         mine = table[table["reader"] == reader_name(reader)]
         return mine[list(COLUMNS)].to_dict("records")
 
-    def others(self, table: pd.DataFrame) -> np.ndarray:
-        """(row,) whether a rating is of another map: of another seed, network or settings."""
-        places = zip(table["target"], table["model"], strict=True)
-        return table["study"].to_numpy() != np.array([self.names.get(p) for p in places], object)
-
     def gather(self, folder: str | Path) -> tuple[pd.DataFrame, dict[str, str]]:
         """The ratings in all raters' files of a folder, with the method that each letter hid.
 
-        Ratings of other maps (see ``others``), and those that do not fit the map they name, are
-        left out. Names of raters are case-insensitive; of several ratings of one map by one rater
-        the latest counts. Also returns, by file, what was left out and why.
+        Ratings of other maps (another seed, network or settings), and those that do not fit the map
+        they name, are left out. Names of raters are case-insensitive; of several ratings of one map
+        by one rater the latest counts. Also returns, by file, what was left out and why.
         """
-        tables, left_out = [], {}
+        tables, left_out = [pd.DataFrame(columns=[*COLUMNS, "method"])], {}
         for path in sorted(Path(folder).glob("*.csv")):
             try:
-                table = _read(path)
+                table = _parse(read_bytes(path).decode("utf-8-sig"), str(path))
+            except UnicodeDecodeError:
+                left_out[path.name] = f"{path} is not UTF-8 text; export the ratings again"
             except (ValueError, OSError) as error:
                 left_out[path.name] = str(error)
-                continue
-            if len(table):
-                tables.append(table)
-            if reasons := self._why_left_out(table):
-                left_out[path.name] = "; ".join(reasons)
-        if not tables:
-            return pd.DataFrame(columns=[*COLUMNS, "method"]), left_out
+            else:
+                tables.append(table.assign(method=self._methods(table)))
+                if reasons := self._why_left_out(table):
+                    left_out[path.name] = "; ".join(reasons)
+        tables = [part for part in tables if len(part)] or tables[:1]
         table = pd.concat(tables, ignore_index=True).sort_values("time", kind="stable")
-        table = table.assign(method=self._methods(table))  # None for ratings of other maps
         table = table.dropna(subset="method").drop_duplicates(MAP, keep="last")
         return table.reset_index(drop=True), left_out
 
     def _why_left_out(self, table: pd.DataFrame) -> list[str]:
-        """In words: ratings of absent or replaced maps, incomplete rows, rows that do not fit."""
-        others, count = self.others(table), len(table)
-        places = list(zip(table["target"], table["model"], strict=True))
-        absent = np.array([place not in self.names for place in places], bool)
-        misfit = ~others & np.array([method is None for method in self._methods(table)], bool)
-        reasons = []
-        if cut := table.attrs.get("cut", 0):
-            reasons.append(f"{cut} of {cut + count} rows are incomplete")
-        if absent.any():
-            names = sorted({f"{t} model{m}" for t, m in places if (t, m) not in self.names})
-            reasons.append(
-                f"{absent.sum()} of {count} ratings are of networks without maps "
-                f"({', '.join(names)}); run 04 for them"
-            )
-        if (others & ~absent).any():
-            reasons.append(
-                f"{(others & ~absent).sum()} of {count} ratings are of other maps: another "
-                "seed, network or settings"
-            )
-        if misfit.any():
-            first = table[misfit].iloc[0]
-            reasons.append(
-                f"{misfit.sum()} of {count} ratings do not fit the map they name, such as "
-                f"{first['target']}, record {first['record']}, letter {first['code']}: edited?"
-            )
-        return reasons
+        """In words: incomplete rows, ratings of absent or replaced maps, rows that do not fit."""
+        count, cut = len(table), table.attrs["cut"]
+        faults: Counter[str] = Counter()
+        for row, method in zip(table.itertuples(), self._methods(table), strict=True):
+            network = f"{row.target} model{row.model}"
+            if (study := self.names.get((row.target, row.model))) is None:
+                faults[f"are of {network}, a network without maps; run 04 for it"] += 1
+            elif study != row.study:
+                faults["are of other maps: another seed, network or settings"] += 1
+            elif method is None:
+                faults[f"of {network} do not fit the map they name: edited?"] += 1
+        reasons = [f"{cut} of {cut + count} rows are incomplete"] if cut else []
+        return reasons + [f"{n} of {count} ratings {fault}" for fault, n in faults.items()]
 
     def _methods(self, table: pd.DataFrame) -> list[str | None]:
         """The method of each row, None where its mark is that of none."""
@@ -135,13 +141,6 @@ class Study:
             for method in methods[place[:2]]
         }
         return [method_of.get(row) for row in rows]
-
-
-def _read(path: str | Path) -> pd.DataFrame:
-    try:
-        return _parse(read_bytes(path).decode("utf-8-sig"), str(path))
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not UTF-8 text; export the ratings again") from None
 
 
 def _parse(text: str, name: str) -> pd.DataFrame:
@@ -156,13 +155,13 @@ def _parse(text: str, name: str) -> pd.DataFrame:
         raise ValueError(f"{name} has the columns {held}; allowed: {', '.join(COLUMNS)}")
     whole = [row for row in rows if len(row) == len(header)]
     table = pd.DataFrame(whole, columns=header, dtype=str)
+    for column, allowed in (("score", "[1-5]"), ("model", "[0-9]{1,9}")):
+        wrong = table.loc[~table[column].str.fullmatch(allowed).astype(bool), column]
+        if len(wrong):
+            shown = wrong.iloc[0][:40]
+            raise ValueError(f"{name} holds {shown!r}; a score is 1 to 5, a model a whole number")
     table = table.assign(reader=table["reader"].map(reader_name))
-    wrong = [value for value in table["score"] if value not in map(str, SCORES)]
-    wrong += [value for value in table["model"] if not re.fullmatch("[0-9]{1,9}", value)]
-    if wrong:
-        wrong = wrong[0][:40]
-        raise ValueError(f"{name} holds {wrong!r}; a score is 1 to 5, a model a whole number")
-    table = table.reindex(columns=COLUMNS, fill_value="").astype({"score": int, "model": int})
+    table = table.astype({"score": int, "model": int})
     table.attrs["cut"] = len(rows) - len(whole)
     return table
 
@@ -185,12 +184,9 @@ def append_rating(path: str | Path, row: Mapping) -> None:
     with open(path, "a+", newline="", encoding="utf-8", errors="replace") as file:
         file.seek(0)
         text = file.read()
-        header = next(csv.reader(text.removeprefix("\ufeff").splitlines()), [])
-        if text and not text.endswith(("\r", "\n")):  # the last row was cut while it was written
+        if text and not text.endswith("\n"):  # the last row was cut while it was written
             file.write("\r\n")
-        if header and tuple(header) != COLUMNS:
-            raise ValueError(f"{path} has other columns than {', '.join(COLUMNS)}; move it away")
-        _write(file, row, header=not header)
+        _write(file, row, header=not text)
 
 
 def _write(file, row: Mapping, header: bool) -> None:

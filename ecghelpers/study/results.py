@@ -10,11 +10,9 @@ from ..attribution import RANDOM
 from ..evaluation.statistics import sign_flip_test, t_interval, verdicts
 from ..formatting import format_number, interval
 
-LEAST_RECORDS = 9  # with fewer, none of nine methods can differ significantly from random maps
 SCORE_COLUMNS = ["method", "n", "records", "score", "low", "high", "chance", "verdict"]
 ENDS = (1, 5)
-MAP = ["target", "model", "record"]
-MAP_OF = [*MAP, "method"]
+MAP = ["record", "target", "model", "method"]
 
 
 def scores(ratings: pd.DataFrame, patients: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -25,28 +23,26 @@ def scores(ratings: pd.DataFrame, patients: Mapping[str, str] | None = None) -> 
     records: it covers other records, not other raters; a bootstrap over so few would be too
     narrow. chance: the score of random maps; verdict: ``yes`` (above them), ``no`` (below) or
     ``unclear``, paired by record, all methods corrected together (Holm); empty for random itself
-    and where it was not rated.
+    and where it was not rated. With fewer than nine records, none of nine methods can differ
+    significantly from random maps.
     """
-    maps = ratings.groupby(MAP_OF)["score"].mean().reset_index()
-    maps["cluster"] = maps["record"].map(lambda record: (patients or {}).get(record, record))
-    rows = [_score(method, part) for method, part in maps.groupby("method")]
+    maps = ratings.groupby(MAP)["score"].mean().reset_index()
+    maps["cluster"] = maps["record"].replace(dict(patients or {}))
+    rows = []
+    for method, part in maps.groupby("method"):
+        found = t_interval(part["score"].to_numpy(float), part["cluster"])
+        low, high = np.clip([found["low"], found["high"]], *ENDS)
+        records = part["cluster"].nunique()
+        rows.append((method, found["n"], records, found["value"], low, high, np.nan, ""))
     table = pd.DataFrame(rows, columns=SCORE_COLUMNS)
     means = maps.pivot_table("score", "cluster", "method")
     if RANDOM in means:
-        table["chance"] = float(table.set_index("method")["score"][RANDOM])
-        others = [method for method in table["method"] if method != RANDOM]
-        tests = [sign_flip_test((means[m] - means[RANDOM]).to_numpy()) for m in others]
-        table["verdict"] = table["method"].map(dict(zip(others, verdicts(tests), strict=True)))
-    table["verdict"] = table["verdict"].fillna("")
+        table["chance"] = table.loc[table["method"] == RANDOM, "score"].item()
+        others = means.drop(columns=RANDOM).sub(means[RANDOM], axis=0)
+        tests = [sign_flip_test(others[method].to_numpy()) for method in others]
+        found = dict(zip(others, verdicts(tests), strict=True))
+        table["verdict"] = table["method"].map(found).fillna("")
     return table.sort_values(["score", "method"], ascending=[False, True], ignore_index=True)
-
-
-def _score(method: str, maps: pd.DataFrame) -> dict:
-    """The row of one method; maps: columns score and cluster."""
-    found = t_interval(maps["score"].to_numpy(float), maps["cluster"].to_numpy(str))
-    ends = {end: float(np.clip(found[end], *ENDS)) for end in ("low", "high")}
-    row = {"method": method, "n": found["n"], "records": maps["cluster"].nunique()}
-    return row | {"score": found["value"]} | ends
 
 
 def agreement(ratings: pd.DataFrame) -> dict[str, float]:
@@ -56,11 +52,10 @@ def agreement(ratings: pd.DataFrame) -> dict[str, float]:
     rated. The interval is a jackknife over records. α is NaN for one reader or a single value,
     the interval for one record.
     """
-    table = ratings.pivot_table("score", ["record", "target", "model", "method"], "reader")
+    table = ratings.pivot_table("score", MAP, "reader")
     table = table[table.notna().sum(axis=1) > 1]
-    alpha = _alpha(table)
-    records = list(dict.fromkeys(table.index.get_level_values("record")))
-    place = table.index.get_level_values("record")
+    alpha, place = _alpha(table), table.index.get_level_values("record")
+    records = place.unique()
     without = np.array([_alpha(table[place != record]) for record in records])
     reach = np.nan
     if len(records) > 1 and np.isfinite(without).all():
@@ -74,9 +69,8 @@ def agreement_sentence(agreed: Mapping[str, float]) -> str:
     """The result of ``agreement`` in words."""
     if not np.isfinite(agreed["alpha"]):
         return "Agreement is unknown: it needs two raters of the same maps, and two scores."
-    value = f"α {format_number(agreed['alpha'])}"
-    if np.isfinite(agreed["low"]):
-        value += f" ({interval(agreed['low'], agreed['high'], '.2f')})"
+    ends = interval(agreed["low"], agreed["high"], ".2f", "interval unknown")
+    value = f"α {format_number(agreed['alpha'])} ({ends})"
     return f"Agreement on the {agreed['maps']} maps that at least two raters rated: {value}."
 
 

@@ -1,27 +1,21 @@
 """The view's content in words and numbers: the same for the offline page and the widget."""
 
-from itertools import combinations
-
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from .. import __version__
 from ..attribution import MEANINGS, METHODS, RANDOM, kind
-from ..ecg import TARGETS
+from ..ecg import LEADS, TARGETS
 from ..evaluation.controls import AGAINST_MEAN, MEAN_MAP, label
 from ..evaluation.effects import follows_definition
-from ..evaluation.readouts import KINDS
 from ..evaluation.review import ALL, BLIND, TESTS, voided
 from ..files import read_table
 from ..formatting import format_number, interval
 from ..paths import MAPS
 from ..study import for_views
-from ..study.marks import study_id
-from ..study.reading_study import Study
-from . import beat_edits
+from ..study.reading_study import Study, study_id
 from .printout import measurements
-from .results_folder import INTERVENTION, KNOWN_READOUT, Case, Cases
+from .results_folder import INTERVENTION, Case, Cases
 from .review_figures import methods_of
 
 SOURCES = {
@@ -40,12 +34,18 @@ SIGNS = (
     "random maps and interventions by other records colour means strength alone."
 )
 SLOPE = "the slope of the prediction against edits of the beat with a known effect."
-BYTE, WORD = 127, 32767  # levels of a map's values, on either side of zero
+LEVELS = 250  # of a map's values on either side of zero: 1.2 bytes a sample on the page
 SEGMENT_SAMPLES = 20  # over which maps are summed before they are compared
-# Target → its lead, and the fiducials that define it.
-PLACES = {"VentRate": ("II", (2, 5)), "pr": ("II", (0, 2)), "qrs": ("II", (2, 3))}
-PLACES |= {"qt": ("II", (2, 5)), "STJ_v5": ("V5", (2, 3))}
-PLACES |= {"T_PeakAmpl_v5": ("V5", (3, 5)), "R_PeakAmpl_v5": ("V5", (2, 3))}
+# Target → its lead, and the first and last of the fiducials that define it.
+PLACES = {
+    "VentRate": ("II", (2, 5)),
+    "pr": ("II", (0, 2)),
+    "qrs": ("II", (2, 3)),
+    "qt": ("II", (2, 5)),
+    "STJ_v5": ("V5", (2, 3)),
+    "T_PeakAmpl_v5": ("V5", (3, 5)),
+    "R_PeakAmpl_v5": ("V5", (2, 3)),
+}
 INTERVENTION_WORDS = {
     "label": "Intervention",
     "sentence": "The change of the prediction when a segment is replaced by other records' values.",
@@ -63,21 +63,21 @@ def overview(cases: Cases, records: int = 50, seed: int = 1) -> dict:
 
     Raises ValueError without heatmaps.
     """
-    rated, known = cases.networks(records), cases.known_readouts(records)
+    networks = cases.networks(records)
     left_out = f"Not shown: {'; '.join(cases.left_out.values())}." if cases.left_out else ""
-    if not rated:
+    if not networks:
         raise ValueError(
             f"{cases.results.root} holds no {MAPS}; run the heatmaps first. {left_out}".strip()
         )
-    networks = [network | {"study": study_id(seed, network)} for network in rated]
-    networks += [network | {"study": None} for network in known]
+    study = Study(networks, seed)
+    networks = [network | {"study": study_id(seed, network)} for network in networks]
     source = str(cases.medians.attributes.get("source", ""))
-    with_maps = {record for network in rated for record in network["records"]}
+    with_maps = {record for network in networks for record in network["records"]}
     words = {m: {"label": row.label, "sentence": row.sentence} for m, row in METHODS.items()}
     return {
         "version": __version__,
-        "about": f"{SOURCES.get(source, source)}: {len(with_maps)} records, {len(rated)} networks "
-        f"(version {__version__})",
+        "about": f"{SOURCES.get(source, source)}: {len(with_maps)} records, "
+        f"{len(networks)} networks (version {__version__})",
         "left_out": left_out,
         "reading": READING,
         "seed": seed,
@@ -85,43 +85,34 @@ def overview(cases: Cases, records: int = 50, seed: int = 1) -> dict:
         "targets": [_target(name) for name in dict.fromkeys(n["target"] for n in networks)],
         "networks": networks,
         "review": review(cases),
-        "study": for_views.setup(Study(rated, seed).networks),
+        "study": for_views.setup(study.networks),
     }
 
 
 def _target(name: str) -> dict:
-    lead, edges = PLACES.get(name, ("V5", (2, 5)))
-    if name.startswith(KNOWN_READOUT):
-        known = KINDS[name.removeprefix(KNOWN_READOUT)]
-        title, unit = f"Known readout: {known.label}", known.unit
-    else:
-        title, unit = TARGETS[name].label, TARGETS[name].unit
-    return {"name": name, "label": title, "unit": unit, "lead": lead, "edges": list(edges)}
+    lead, edges = PLACES[name]
+    target = {"name": name, "label": TARGETS[name].label, "unit": TARGETS[name].unit}
+    return target | {"lead": lead, "edges": list(edges)}
 
 
-def network_content(cases: Cases, target: str, model: int, network: dict) -> dict:
-    """The content common to all records of a network: units, meanings, error, orders, edits.
+def network_content(cases: Cases, network: dict) -> dict:
+    """The content common to all records of a network: units, meanings, error, orders.
 
     network: its row of ``overview``.
     """
-    multiply = cases.settings(target, model).get("multiply_by_inputs", True)
+    place = target, _ = network["target"], network["model"]
+    multiply = cases.settings(*place).get("multiply_by_inputs", True)
     kinds = {method: kind(method, multiply) for method in network["methods"]}
-    content = {
-        "units": {m: cases.unit(target, model, m) for m in kinds},
+    units = {INTERVENTION: TARGETS[target].unit} | {m: cases.unit(*place, m) for m in kinds}
+    return {
+        "units": units,
         "meanings": {m: f"{what.capitalize()}: {MEANINGS[what]}" for m, what in kinds.items()}
         | INTERVENTION_MEANINGS,
         "signs": SIGNS,
         "adds_up": [method for method, what in kinds.items() if what == "contribution"],
-        "planted": network["planted"],
-    }
-    if network["planted"]:
-        return content | {"test_mae": None, "follows": None, "orders": {}, "edits": []}
-    content["units"][INTERVENTION] = TARGETS[target].unit
-    return content | {
-        "test_mae": number(cases.test_error(target, model)),
-        "follows": _follows(cases, target, model),
-        "orders": _orders(cases, target, model, network["records"]),
-        "edits": beat_edits.specifications(target),
+        "test_mae": number(cases.test_error(*place)),
+        "follows": _follows(cases, *place),
+        "orders": _orders(cases, *place, network["records"]),
     }
 
 
@@ -139,64 +130,49 @@ def _orders(cases: Cases, target: str, model: int, ids: list[str]) -> dict[str, 
     stored = cases.attributions(target, model)
     rows = [list(stored.record_id).index(record) for record in ids]
     error = np.nan_to_num(np.abs(stored.prediction - stored.truth)[rows], nan=-1)
-    maps = [values[rows] for method, values in stored.maps.items() if method != RANDOM]
-    alike = [agreement([values[k] for values in maps]) for k in range(len(rows))]
+    sums = {
+        method: np.abs(values[rows]).reshape(len(rows), len(LEADS), -1, SEGMENT_SAMPLES).sum(3)
+        for method, values in stored.maps.items()
+        if method != RANDOM
+    }
+    alike = []  # the mean rank correlation between the maps of a record
+    for row in range(len(rows)):
+        maps = pd.DataFrame({method: values[row].ravel() for method, values in sums.items()})
+        pairs = maps.corr("spearman")
+        alike.append(pairs.where(np.tri(len(pairs), k=-1, dtype=bool)).mean(None))
     return {
         "error": [ids[k] for k in np.argsort(-error, kind="stable")],
         "agreement": [ids[k] for k in np.argsort(alike, kind="stable")],
     }
 
 
-def agreement(maps: list[np.ndarray]) -> float:
-    """The mean rank correlation between maps (12, 600), each summed as |values| per segment."""
-    if len(maps) < 2:
-        return 1.0
-    sums = [np.abs(m).reshape(len(m), -1, SEGMENT_SAMPLES).sum(2).ravel() for m in maps]
-    ranks = [rankdata(values) for values in sums if values.any()]
-    pairs = [float(np.corrcoef(a, b)[0, 1]) for a, b in combinations(ranks, 2)]
-    return float(np.mean(pairs)) if pairs else 0.0
+def levels(values: np.ndarray) -> tuple[float, np.ndarray]:
+    """A map as its largest |value|, and per sample sign · LEVELS · √(|value| / peak), rounded.
 
-
-def levels(values: np.ndarray, most: int = WORD) -> tuple[float, np.ndarray]:
-    """A map as its largest |value|, and a whole number per sample: sign · most · √(|value| / peak).
-
-    The square root keeps small values apart, on which the percentile of the colours rests.
+    The square root keeps small values apart, on which the percentile of the colours rests. Values
+    are shown with two digits.
     """
     peak = float(np.abs(values).max(initial=0))
     fraction = np.abs(np.asarray(values, np.float64)) / (peak or 1)
-    stored = np.sign(values) * np.rint(most * np.sqrt(fraction))
-    return peak, stored.astype("<i2" if most == WORD else "<i1")
-
-
-def as_stored(values: np.ndarray, most: int = WORD) -> np.ndarray:
-    """A map as the page has it from its levels, so that every host shows the same numbers."""
-    peak, stored = levels(values, most)
-    steps = stored.astype(np.float64)
-    return (steps * np.abs(steps) * (peak / most**2)).astype(np.float32)
+    return peak, (np.sign(values) * np.rint(LEVELS * np.sqrt(fraction))).astype("<i2")
 
 
 def case_content(cases: Cases, case: Case) -> dict:
     """The numbers of a record under a network, without its arrays."""
-    own, outside, program = cases.own.get(case.record_id), "", ""
-    if case.target.startswith(KNOWN_READOUT):
-        values = {"value": case.truth, "network": case.prediction, "machine": np.nan}
-        rows = [_target(case.target) | values]
-    else:
-        targets = cases.record(case.record_id)[2]
-        program, machine = cases.machine(case.record_id)
-        predicted = cases.predictions(case.record_id)
-        rows = measurements(case.beat_uv, case.fiducials, targets, predicted, machine)
-        outside = cases.known_range.outside(case.beat_uv, targets) if own else ""
+    record = case.record
+    predicted = cases.predictions(case.record_id)
+    values = record.targets, predicted, record.machine
+    rows = measurements(record.beat_uv, record.fiducials, *values)
     numbers = ("value", "network", "machine")
     return {
-        "fiducials": [number(mark) for mark in case.fiducials],
+        "fiducials": [number(mark) for mark in record.fiducials],
         "truth": number(case.truth),
         "prediction": number(case.prediction),
         "measurements": [row | {n: number(row[n]) for n in numbers} for row in rows],
-        "program": program or "Electrocardiograph",
-        "source": "median beat" + ("" if own and own.strip is None else " of 10 s"),
-        "own": own is not None,
-        "outside": outside,
+        "program": record.program or "Electrocardiograph",
+        "source": "median beat" + ("" if record.own and record.strip is None else " of 10 s"),
+        "own": record.own,
+        "outside": record.outside,
     }
 
 

@@ -15,17 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..ecg import BEAT_SHAPE
 from ..files import write_text
 from ..paths import Results
-from . import beat_edits, content
+from . import content
 from .bundle import ASSETS, page_script
 from .results_folder import Case, Cases
 
-MOST_IN_WORDS = 13_500_000  # samples of maps; a page with more has bytes, of half the size
-OF_A_RECORD = ("fiducials", "measurements", "source")  # of a case: the same under every network
-EDITED_RECORDS = 8  # of each network, whose edited beats are stored
-EDITED_METHOD = "inputxgradient"  # whose map follows an edit on the page: it costs one pass
+OF_A_RECORD = ("fiducials", "measurements", "program", "source")  # the same under every network
 
 
 def build_site(results: Results | str | Path, *, records: int = 50, seed: int = 1) -> Path:
@@ -45,11 +41,9 @@ def build_site(results: Results | str | Path, *, records: int = 50, seed: int = 
         for name in ("index.html", "page.css"):
             shutil.copy(ASSETS / name, fresh / name)
         write_text(fresh / "view.js", page_script())
-        most = _levels(overview["networks"])
         for network in overview["networks"]:
-            name = f"{network['target'].replace(' ', '-')}-model{network['model']}.js"
-            network["script"] = name
-            _write_network(fresh, cases, network, most)
+            network["script"] = f"{network['target']}-model{network['model']}.js"
+            _write_network(fresh, cases, network)
         _write_records(fresh, cases, overview)
         fresh.chmod(0o755)
         if site.exists():
@@ -66,125 +60,53 @@ def script_json(value) -> str:
     return text
 
 
-def _levels(networks: list[dict]) -> int:
-    """How finely maps are stored: as the other hosts have them, or by bytes where they are many."""
-    maps = sum(len(network["records"]) * len(network["methods"]) for network in networks)
-    return content.WORD if maps * np.prod(BEAT_SHAPE) <= MOST_IN_WORDS else content.BYTE
-
-
-def _write_network(site: Path, cases: Cases, network: dict, most: int) -> None:
-    """Write the script of one network: its content, maps and edits. most: of ``content.levels``."""
-    target, model, ids = network["target"], network["model"], network["records"]
-    explained = [cases.case(target, model, record) for record in ids]
-    contents = [content.case_content(cases, case) for case in explained]
+def _write_network(site: Path, cases: Cases, network: dict) -> None:
+    """Write the script of one network: its content and maps."""
+    target, model = network["target"], network["model"]
+    explained = [cases.case(target, model, record) for record in network["records"]]
     names = {name: None for case in explained for name in case.maps}
-    pack = Pack()
-    maps = {
-        name: [pack.add(case.maps[name], most) if name in case.maps else None for case in explained]
-        for name in names
-    }
-    edits = {} if network["planted"] else _edits(cases, explained[:EDITED_RECORDS], pack)
-    data = content.network_content(cases, target, model, network)
+    pack = bytearray()
+    data = content.network_content(cases, network)
     data |= {
-        "records": ids,
-        "truth": [case["truth"] for case in contents],
-        "prediction": [case["prediction"] for case in contents],
-        "levels": most,
-        "maps": maps,
-        "edits": data["edits"][:1],  # the target's own
-        "edited": edits,
-        "edited_method": EDITED_METHOD,
-        "pack": pack.text(),
+        "truth": [content.number(case.truth) for case in explained],
+        "prediction": [content.number(case.prediction) for case in explained],
+        "levels": content.LEVELS,
+        "maps": {
+            name: [_packed(pack, case.maps.get(name)) for case in explained] for name in names
+        },
     }
-    if network["planted"]:  # its beats are no record's
-        data["cases"] = [
-            {name: content_of[name] for name in OF_A_RECORD}
-            | {"beat": _int16(case.beat_uv), "mask": runs(case.mask), "rhythm": None}
-            for case, content_of in zip(explained, contents, strict=True)
-        ]
+    data["records"] = network["records"]
+    data["pack"] = b64encode(zlib.compress(pack, 9)).decode()
     script = f"ECG.network({script_json(f'{target}|{model}')},{script_json(data)});\n"
     write_text(site / "data" / network["script"], script)
 
 
-class Pack:
-    """Maps one after the other, for a script."""
-
-    def __init__(self):
-        self._bytes = bytearray()
-
-    def add(self, values: np.ndarray, most: int) -> dict:
-        """Add a map by its ``content.levels``; returns its peak and the byte where it begins."""
-        at, (peak, levels) = len(self._bytes), content.levels(values, most)
-        self._bytes += levels.tobytes()
-        return {"peak": peak, "at": at}
-
-    def text(self) -> str:
-        """All maps: base64 of the zlib format."""
-        return b64encode(zlib.compress(self._bytes, 9)).decode()
-
-
-def _edits(cases: Cases, explained: list[Case], pack: Pack) -> dict[str, list[dict]]:
-    """Record → its beat edited by each stored dose, with prediction and map.
-
-    The beat is stored as its change, one byte per sample.
-    """
-    found = [
-        (case, *edit)
-        for case in explained
-        for edit in beat_edits.series(case, cases.record(case.record_id)[2]["VentRate"])
-    ]
-    edits: dict[str, list[dict]] = {case.record_id: [] for case in explained}
-    if not found:
-        return edits
-    place = explained[0].target, explained[0].model
-    beats = np.stack([beat for _, _, beat, _ in found])
-    ids = [case.record_id for case, *_ in found]
-    maps = cases.attribute(*place, EDITED_METHOD, beats, ids)
-    predictions = cases.predict_beats(*place, beats)
-    for (case, dose, beat, marks), values, prediction in zip(found, maps, predictions, strict=True):
-        edits[case.record_id].append(
-            {
-                "dose": dose,
-                "prediction": content.number(prediction),
-                "fiducials": [content.number(mark) for mark in marks],
-                "change": pack.add(beat - case.beat_uv, content.BYTE),
-                "map": pack.add(values, content.BYTE),
-            }
-        )
-    return edits
-
-
-def runs(mask: np.ndarray) -> list[list[int]]:
-    """Where a mask (12, 600) holds, as [lead, from, to) in order."""
-    edges = np.diff(np.pad(mask > 0, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    starts, ends = np.argwhere(edges == 1), np.argwhere(edges == -1)
-    return [
-        [int(lead), int(start), int(end)]
-        for (lead, start), (_, end) in zip(starts, ends, strict=True)
-    ]
+def _packed(pack: bytearray, values: np.ndarray | None) -> dict | None:
+    """Append a map to all maps by its ``content.levels``; its peak, and where it begins."""
+    if values is None:
+        return None
+    at, (peak, levels) = len(pack), content.levels(values)
+    pack += levels.tobytes()
+    return {"peak": peak, "at": at}
 
 
 def _write_records(site: Path, cases: Cases, overview: dict) -> None:
-    networks = [network for network in overview["networks"] if not network["planted"]]
-    first = {}
-    for network in networks:
-        for record in network["records"]:
-            first.setdefault(record, (network["target"], network["model"]))
-    records = {id: _record(cases, cases.case(*place, id)) for id, place in first.items()}
+    """Write the script with the records, each as under its first network, and the overview."""
+    records = {}
+    for network in overview["networks"]:
+        for record_id in network["records"]:
+            if record_id not in records:
+                case = cases.case(network["target"], network["model"], record_id)
+                records[record_id] = _record(cases, case)
     text = script_json(overview | {"records": records})
     write_text(site / "data" / "records.js", f"ECG.records({text});\n")
 
 
 def _record(cases: Cases, case: Case) -> dict:
-    content_of, strip = content.case_content(cases, case), cases.strip(case.record_id)
-    rhythm = strip and {
-        "rate": strip.rate,
-        "leads": {lead: _int16(values) for lead, values in strip.by_lead.items()},
-    }
-    return {name: content_of[name] for name in OF_A_RECORD} | {
-        "beat": _int16(case.beat_uv),
-        "rhythm": rhythm,
-    }
+    told, strip = content.case_content(cases, case), case.record.strip
+    leads = {lead: _int16(values) for lead, values in (strip.by_lead if strip else {}).items()}
+    record = {name: told[name] for name in OF_A_RECORD} | {"beat": _int16(case.record.beat_uv)}
+    return record | {"rhythm": strip and {"rate": strip.rate, "leads": leads}}
 
 
 def _int16(values: np.ndarray) -> str:

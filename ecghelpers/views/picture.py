@@ -12,8 +12,8 @@ from PIL import Image
 WIDTH_INCHES, SCREEN_DPI = 10.5, 100  # 1050 pixels: JupyterLab's cell in a window of 1280
 LETTER_EMS = 0.55  # mean width of a letter, in its font size
 PANELS = 4  # side by side
-OURS, PUBLISHED, PLAIN = "#0072B2", "#E69F00", "#999999"
-WAVE_COLORS = {"P": "#56B4E9", "QRS": "#D55E00", "T": "#009E73"}
+OURS, PUBLISHED, PLAIN, BLACK, VERMILION = "#0072B2", "#E69F00", "#9a9a9a", "#000000", "#D55E00"
+WAVE_COLORS = {"P": "#56B4E9", "QRS": VERMILION, "T": "#009E73"}
 WAVE_COLORS |= {"neighbouring beats": "#CC79A7", "elsewhere": "#BBBBBB"}
 COLOURS = 256  # of the PNG on screen: a quarter as large as in full colour, and looks the same
 
@@ -31,33 +31,26 @@ class Picture(Figure):
         lines = [part for line in t.splitlines() for part in wrap(line, most) or [""]]
         return super().suptitle("\n".join(lines), fontsize=fontsize, **how)
 
-    def png(self) -> bytes:
+    def _repr_png_(self) -> bytes:
         """The picture for a screen, in few colours."""
         buffer, small = BytesIO(), BytesIO()
         self.savefig(buffer, dpi=SCREEN_DPI, facecolor="white")
         image = Image.open(buffer).convert("RGB")
-        image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=2).save(
-            small, "PNG", optimize=True
-        )
+        few = image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=2)
+        few.save(small, "PNG", optimize=True)
         return small.getvalue()
 
-    def _repr_png_(self) -> bytes:
-        return self.png()
-
-    def save(self, path: str | Path, dpi: int = 200) -> Path:
+    def save(self, path: str | Path, dpi: int = 200) -> None:
         """Write a PNG."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         self.savefig(path, dpi=dpi, facecolor="white")
-        return path
 
 
 def panels(picture: Picture, count: int, columns: int = PANELS) -> list[Axes]:
     """So many axes of a picture in rows of ``columns``."""
-    rows = -(-max(count, 1) // columns)
-    grid = picture.subplots(rows, columns, squeeze=False).ravel()
+    grid = picture.subplots(-(-max(count, 1) // columns), columns, squeeze=False).ravel()
+    for axes in grid:
+        axes.spines[["top", "right"]].set_visible(False)
     for axes in grid[count:]:
         axes.set_axis_off()
-    for axes in grid[:count]:
-        axes.spines[["top", "right"]].set_visible(False)
     return list(grid[:count])

@@ -4,7 +4,6 @@ from textwrap import fill
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from ..attribution.methods import METHODS
@@ -40,7 +39,15 @@ def review_figure(table: pd.DataFrame) -> Picture:
     for test in void:
         axes.add_patch(Rectangle((tests.index(test), 0), 1, len(methods), facecolor=VOID, lw=0))
     for row in rows[rows.test.isin(tests) & rows.method.isin(methods)].itertuples():
-        _cell(axes, row, tests.index(row.test), methods.index(row.method))
+        x, y = tests.index(row.test), methods.index(row.method)
+        colour, sign = CELL_STYLES.get(row.verdict, ("none", ""))
+        axes.add_patch(Rectangle((x, y), 1, 1, facecolor=colour, edgecolor="white", lw=2))
+        ink = "white" if row.verdict in ("passes", "fails") else "black"
+        count = f"{row.n:.0f} {row.unit_of_n}{'s' if row.n != 1 else ''}"
+        lines = (f"{sign} {format_number(row.value)}", interval(row.low, row.high, ".2f"), count)
+        for height, size, text in zip((0.25, 0.56, 0.82), (10, 7.5, 7.5), lines, strict=True):
+            style = {"fontsize": size, "color": ink, "ha": "center", "va": "center"}
+            axes.text(x + 0.5, y + height, text, **style)
     axes.axhline(sum(method not in NO_METHOD for method in methods), color="black", lw=1.2)
     axes.set(xlim=(0, len(tests)), ylim=(max(1, len(methods)), 0))
     names = [fill(t, 12, break_long_words=False) + ("\nVOID" if t in void else "") for t in tests]
@@ -56,14 +63,3 @@ def review_figure(table: pd.DataFrame) -> Picture:
     style = {"loc": "outside lower center", "ncols": 4, "frameon": False, "fontsize": 9}
     figure.legend(handles, list(legend), **style)
     return figure
-
-
-def _cell(axes: Axes, row, x: int, y: int) -> None:
-    colour, sign = CELL_STYLES.get(row.verdict, ("none", ""))
-    axes.add_patch(Rectangle((x, y), 1, 1, facecolor=colour, edgecolor="white", lw=2))
-    style = {"ha": "center", "va": "center"}
-    style["color"] = "white" if row.verdict in ("passes", "fails") else "black"
-    count = f"{row.n:.0f} {row.unit_of_n}{'s' if row.n != 1 else ''}"
-    lines = (f"{sign} {format_number(row.value)}", interval(row.low, row.high, ".2f"), count)
-    for height, size, text in zip((0.25, 0.56, 0.82), (10, 7.5, 7.5), lines, strict=True):
-        axes.text(x + 0.5, y + height, text, fontsize=size, **style)

@@ -4,12 +4,9 @@ import argparse
 import os
 import re
 import secrets
-import shutil
 import socket
 import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -29,8 +26,7 @@ IDLE_S = 1800  # a visitor's process ends this long after the last use
 # The JupyterLab extensions that a widget needs; the others that are installed are not loaded.
 MANAGERS = ("@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab-manager")
 EXTENSIONS = ["anywidget", *MANAGERS]
-TEMPLATE_FILE = r"[\w-]+/static/[\w./@~-]+"  # below voila/templates/
-READY_S = 30  # after which the address is printed in any case
+PAGES = str(ASSETS.parent / "web_app")  # templates in place of Voilà's
 REFILL_S = 0.5  # from a visitor's arrival until a process starts for the next
 
 
@@ -42,20 +38,10 @@ def main(arguments: list[str] | None = None) -> None:
     if problem := _problem(options, token):
         sys.exit(f"error: {problem}")
     with tempfile.TemporaryDirectory(prefix="web_app.") as folder:
-        ready = Path(folder) / "ready"
-        app = server(_notebook(options.results.resolve(), Path(folder), ready), token, options)
-        address = f"http://{ADDRESS}:{options.port}{app.base_url}?token={quote(token, safe='')}"
-        threading.Thread(target=_print_address, args=(address, ready), daemon=True).start()
+        app = server(_notebook(options.results.resolve(), Path(folder)), token, options)
+        address = f"http://{ADDRESS}:{options.port}{app.base_url}"
+        print(f"open {address}?token={quote(token, safe='')}", flush=True)
         app.start()
-
-
-def _print_address(address: str, ready: Path) -> None:
-    """Print the address once a process waits for the first visitor, whose page opens at once."""
-    print("starting", flush=True)
-    deadline = time.monotonic() + READY_S
-    while not ready.exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    print(f"open {address}", flush=True)
 
 
 def _problem(options: argparse.Namespace, token: str) -> str:
@@ -88,27 +74,17 @@ def server(notebook: Path, token: str, options: argparse.Namespace):
     A process that has run the notebook waits for the next visitor, whose page opens at once.
     """
     from jinja2 import ChoiceLoader, FileSystemLoader
-    from tornado.web import ErrorHandler
     from traitlets.config import Config
     from voila.app import Voila
 
     class WebApp(Voila):
-        """Voilà with a login page of our own, and 404 for addresses that make it fail."""
-
-        own_pages = ""
+        """Voilà with a login page of our own."""
 
         def init_settings(self) -> dict:
             settings = super().init_settings()
             pages = settings["jinja2_env"]
-            pages.loader = ChoiceLoader([FileSystemLoader(self.own_pages), pages.loader])
+            pages.loader = ChoiceLoader([FileSystemLoader(PAGES), pages.loader])
             return settings
-
-        def init_handlers(self) -> list:
-            failing = f"voila/templates/(?!{TEMPLATE_FILE}$).*", "logout"
-            none = [
-                (f"{self.base_url}{path}", ErrorHandler, {"status_code": 404}) for path in failing
-            ]
-            return none + super().init_handlers()
 
     app = WebApp.instance(
         config=Config(
@@ -122,43 +98,17 @@ def server(notebook: Path, token: str, options: argparse.Namespace):
     app.base_url = f"/{options.base_url.strip('/')}/".replace("//", "/")
     app.tornado_settings = {"headers": {"Content-Security-Policy": POLICY}}
     app.initialize([str(notebook)])
-    app.own_pages = _templates(app.template_paths, notebook.parent)
-    app.template_paths = [app.own_pages, *app.template_paths]
+    app.template_paths = [PAGES, *app.template_paths]
     return app
 
 
-def _templates(template_paths: list[str], folder: Path) -> str:
-    """A folder with our own templates and copies of Voilà's without links to fonts on the internet.
-
-    Only templates with such a link are copied; the first folder that has a template decides.
-    """
-    own = folder / "templates"
-    shutil.copytree(ASSETS.parent / "web_app", own)
-    first: dict[str, Path] = {}
-    for place in filter(Path.is_dir, map(Path, template_paths)):
-        for path in place.iterdir():
-            if path.suffix in (".j2", ".html"):
-                first.setdefault(path.name, path)
-    for name, path in first.items():
-        text = path.read_text(encoding="utf-8")
-        plain = re.sub(r'<link[^>]*href="https?://[^>]*>', "", text)
-        if plain != text:
-            (own / name).write_text(plain, encoding="utf-8")
-    return str(own)
-
-
-def _notebook(results: Path, folder: Path, ready: Path) -> Path:
-    """The cells of notebook 05 that are tagged for the web app, for one results folder.
-
-    ready: a file that a process makes when it has run them.
-    """
+def _notebook(results: Path, folder: Path) -> Path:
+    """The cells of notebook 05 that are tagged for the web app, for one results folder."""
     import nbformat
     from papermill.parameterize import parameterize_notebook
 
     notebook = nbformat.read(ROOT / "notebooks" / "05_explore.ipynb", as_version=4)
     notebook.cells = [cell for cell in notebook.cells if TAG in cell.metadata.get("tags", ())]
-    done = f"__import__('pathlib').Path({str(ready)!r}).touch()"
-    notebook.cells.append(nbformat.v4.new_code_cell(done, metadata={"tags": [TAG]}))
     notebook.metadata["papermill"] = {}
     path = folder / "ECG heatmaps.ipynb"
     nbformat.write(parameterize_notebook(notebook, {"results": str(results)}), path)

@@ -50,7 +50,7 @@ def test_scores_and_interval_in_closed_form():
     assert one["records"] == 1 and np.isnan([one["low"], one["high"]]).all()
 
 
-@pytest.mark.parametrize(("records", "verdict"), [(results.LEAST_RECORDS, "yes"), (8, "unclear")])
+@pytest.mark.parametrize(("records", "verdict"), [(9, "yes"), (8, "unclear")])
 def test_too_few_records_carry_no_verdict(records, verdict):
     """As many methods as there are, all of them rated two above random on every record."""
     methods = [f"method {number}" for number in range(9)] + ["random"]
@@ -60,9 +60,8 @@ def test_too_few_records_carry_no_verdict(records, verdict):
 
 
 def test_a_verdict_needs_random_maps():
-    table = ratings(lambda *row: 5, records=12, methods=("saliency",))
-    assert list(results.scores(table)["verdict"]) == [""]
-    assert review.from_ratings(results.scores(table))[0]["verdict"] == ""
+    scores = results.scores(ratings(lambda *row: 5, records=12, methods=("saliency",)))
+    assert list(scores["verdict"]) == [""] and review.from_ratings(scores)[0]["verdict"] == ""
 
 
 def test_alpha_of_two_raters_in_closed_form():

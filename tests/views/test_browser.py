@@ -14,9 +14,6 @@ from PIL import Image
 from reading import letters
 from seen import SHADE, VIEW, captions, change, choose, drawn, part, pictures
 
-from ecghelpers.data.maps_and_curves import Attributions, write_attributions
-from ecghelpers.data.medians import read_medians
-from ecghelpers.network.model import StevenNet, save_model
 from ecghelpers.paths import Results
 from ecghelpers.views import offline_page
 from ecghelpers.views.results_folder import Cases
@@ -33,8 +30,11 @@ def test_opens_with_all_methods_on_the_lead_of_the_target(opened, shown):
     assert f"QT interval: measured {case.truth:.0f} ms, network {case.prediction:.0f}" in status
     assert opened.locator("tr.target").text_content().startswith("QT interval")
     assert "Research only, not for diagnosis" in opened.locator("header").text_content()
-    choose(opened, "target", "pr")
-    assert part(opened, "leads").input_value() == "target"
+    choose(opened, "order", "error")
+    order = part(opened, "record").locator("option").evaluate_all("all => all.map(o => o.value)")
+    cases = [Cases(shown).case("qt", 1, record) for record in order]
+    errors = [abs(case.prediction - case.truth) for case in cases]
+    assert errors == sorted(errors, reverse=True) and set(order) == set(IDS)
 
 
 @pytest.mark.parametrize(
@@ -79,15 +79,6 @@ def test_blinding_hides_names_in_the_order_that_python_knows(opened):
             choose(opened, "record", record)
         expected = letters(list(fake_results.METHOD_LABELS), 1, "", "qt", 1, record)
         assert opened.evaluate(order) == list(expected.values())
-
-
-def test_records_come_in_the_order_of_their_errors(opened, shown):
-    cases = Cases(shown)
-    found = [cases.case("qt", 1, record) for record in IDS]
-    errors = {case.record_id: abs(case.prediction - case.truth) for case in found}
-    choose(opened, "order", "error")
-    order = part(opened, "record").locator("option").evaluate_all("all => all.map(o => o.value)")
-    assert order == sorted(IDS, key=errors.get, reverse=True)
 
 
 def test_keys_work_while_a_dropdown_has_the_focus(opened):
@@ -136,57 +127,26 @@ def test_a_badge_leads_to_the_row_of_the_review(opened):
     assert "3.00 (95 % 2.50 to 3.50)" in part(opened, "cell").text_content()
 
 
-def edit(page, dx: int) -> str:
-    """Drag the grip of the edit by so many px; returns the sentence about its effect."""
-    box = page.locator("[name=panels] canvas").bounding_box()
-    x, y = box["x"] + box["width"] / 3, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + dx, y, steps=4)
-    page.mouse.up()
-    page.wait_for_selector("text=/true change .*network/")
-    return part(page, "effect").text_content()
-
-
-def test_dragging_the_end_of_t_shows_what_the_network_makes_of_it(opened, shown):
+def test_calipers_measure_what_is_dragged(opened):
     choose(opened, "view", "one")
     choose(opened, "leads", "V5")
-    change(opened, lambda: part(opened, "edit").check())
-    choose(opened, "slot", str(list(fake_results.METHOD_LABELS).index("inputxgradient")))
-    before = pictures(opened)
-    text = edit(opened, 60)
-    dose = int(re.search(r"true change \+(\d+) ms", text)[1])
-    assert dose in (10, 20, 30, 40) and pictures(opened) != before and "unedited" not in text
-    stored = opened.evaluate(f"({CANVAS}).found.fiducials[5]")
-    assert stored == fake_results.FIDUCIALS[5] + dose / 2
-    opened.screenshot(path=OUTPUT / "page-edit.png")
-    opened.keyboard.press("Escape")
-    assert pictures(opened) == before and "Drag" in part(opened, "effect").text_content()
-
-
-def test_calipers_begin_at_the_target_and_measure_what_is_dragged(opened):
-    choose(opened, "view", "one")
-    choose(opened, "leads", "V5")
-    size = opened.locator("[name=panels] canvas").bounding_box()
     change(opened, lambda: opened.keyboard.press("c"))
-    assert opened.locator("[name=panels] canvas").bounding_box() == size, "the ECG shrinks"
     opened.evaluate(
         "window.told = []; const write = CanvasRenderingContext2D.prototype.fillText;"
         "CanvasRenderingContext2D.prototype.fillText = function (text, ...at) {"
         " window.told.push(text); return write.call(this, text, ...at); }; null"
     )
     k, left, y = opened.evaluate(CELL, "V5")
-    sample = 0.05 * k
-    opened.mouse.move(left + 300 * sample, y)
+    opened.mouse.move(left + 300 * 0.05 * k, y)
     opened.mouse.down()
-    opened.mouse.move(left + 200 * sample, y, steps=3)  # backwards
+    opened.mouse.move(left + 200 * 0.05 * k, y, steps=3)  # backwards
     opened.mouse.up()
     measured = [text for text in opened.evaluate("told") if re.match(r"\d+ ms, [+−]", text)]
     assert abs(int(measured[-1].split(" ms")[0]) - 200) <= 4
 
 
-@pytest.mark.parametrize("view", ["view=one&leads=V5", "view=one&leads=all", "view=methods"])
-def test_the_report_is_true_to_scale_and_nothing_lies_over_the_table(opened, view):
+@pytest.mark.parametrize("view", ["view=one&leads=all", "view=methods"])
+def test_the_picture_is_a_page_of_a4_at_300_dpi(opened, view):
     opened.evaluate(f"location.hash = '{view}'")
     opened.wait_for_timeout(300)
     part(opened, "more").locator("summary").click()
@@ -197,15 +157,8 @@ def test_the_report_is_true_to_scale_and_nothing_lies_over_the_table(opened, vie
     image = Image.open(path)
     assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
     assert image.size == (round(297 / 25.4 * 300), round(210 / 25.4 * 300))
-    pixels = np.asarray(image.convert("RGB")).astype(int)
-    margin = round(8 / 25.4 * 300)
+    pixels, margin = np.asarray(image.convert("L")), round(8 / 25.4 * 300)
     assert (pixels[:margin] == 255).all() and (pixels[:, :margin] == 255).all()
-    # The scale: six strokes, 10 mm apart, from 80 mm on, above a line of 50 mm.
-    row = pixels[round((10 + 189 - 8) / 25.4 * 300), :, 0] < 100
-    strokes = np.flatnonzero(row & ~np.roll(row, 1)) * 25.4 / 300 - 10
-    strokes = strokes[(strokes > 75) & (strokes < 135)]
-    np.testing.assert_allclose(np.diff(strokes), 10, atol=0.2)
-    assert len(strokes) == 6
 
 
 def test_printing_gives_one_page_of_a4_and_nothing_else(opened):
@@ -221,38 +174,6 @@ def test_printing_gives_one_page_of_a4_and_nothing_else(opened):
     longest = [max(map(len, bytes(row).split(b"\0"))) for row in ink]
     assert max(longest) == pytest.approx(500, abs=6), "the ruler's 50 mm"
     assert 1700 + np.argmax(longest) == pytest.approx(1930, abs=8), "its distance from the top"
-
-
-def known_readout(results: Results) -> np.ndarray:
-    """Give results a network that reads V4, samples 100 to 120; returns the mask."""
-    data = read_medians(results.medians)
-    beats, ids = data.medians[:2], data.record_id[:2]
-    mask = np.zeros(beats.shape, np.uint8)
-    mask[:, 9, 100:120] = 1
-    maps = dict.fromkeys(fake_results.METHOD_LABELS, mask * 1.0 + 0.1)
-    details = {m: {"parameters": {}, "unit": "µV", "seconds": 0.1} for m in maps}
-    numbers = np.array([300.0, 400.0], np.float32)
-    content = Attributions(ids, numbers, numbers + 1, maps, details, {}, beats, mask)
-    folder = results.planted_dir("level")
-    save_model(folder / "model.safetensors", StevenNet())
-    write_attributions(folder / "attributions.h5", content)
-    return mask
-
-
-def test_a_known_readout_shows_what_it_reads_on_the_ecg(browser, shown, tmp_path):
-    results = Results(shutil.copytree(shown.root, tmp_path / "results"))
-    mask = known_readout(results)
-    offline_page.build_site(results)
-    page = browser.new_page()
-    page.goto(f"{results.site.as_uri()}#target=planted+level&view=one")
-    drawn(page)
-    assert "Green frames" in part(page, "meaning").inner_text()
-    assert (
-        "Known readout: weighted mean voltage in a window of one lead: true value"
-        in part(page, "status").inner_text()
-    )
-    assert page.evaluate(f"[...{CANVAS}.found.mask]") == list(mask[0].ravel())
-    page.close()
 
 
 def test_results_without_a_review_show_neither_badges_nor_table(browser, shown, tmp_path):

@@ -1,123 +1,172 @@
-"""Statistics and curves as pictures: what they show, and that every viewer can show them."""
+"""Figures: geometry, scale and colours of heatmaps on paper, and statistics that are drawn."""
 
 import io
 
 import numpy as np
 import pandas as pd
 import pytest
-from fake_results import FIDUCIALS, beat
+from fake_results import FIDUCIALS, METHOD_LABELS, METHODS, attribution, beat
 from matplotlib.text import Text
 from PIL import Image
 
-from ecghelpers.ecg import INDEPENDENT_LEADS, TARGETS
-from ecghelpers.views import data_figures, heatmap, network_figures
-from ecghelpers.views.picture import Picture
+from ecghelpers.attribution import MEANINGS
+from ecghelpers.ecg import INDEPENDENT_LEADS, LEADS
+from ecghelpers.views import data_figures, heatmap, method_rows
+from ecghelpers.views.heatmap import NEGATIVE, POSITIVE
 
 TRUTH = np.array([400, 410, np.nan, 380.0])
 
 
+@pytest.fixture
+def rng():
+    return np.random.default_rng(3)
+
+
+@pytest.fixture
+def maps(rng):
+    return {method: attribution(number, rng) for number, method in enumerate(METHODS)}
+
+
 def texts(picture) -> str:
+    """Everything that is written on a picture."""
     return "\n".join(text.get_text() for text in picture.findobj(Text))
 
 
-def test_a_picture_is_shown_as_png_and_names_the_largest_errors():
-    picture = network_figures.agreement(
-        TRUTH, TRUTH + [1, 9, 0, -5], "qt", ["a", "$b_1$", "c", "d"]
+def papers(picture) -> dict:
+    """Lead → its axes."""
+    return {axes.texts[0].get_text(): axes for axes in picture.axes if axes.texts}
+
+
+def test_paper_is_25_mm_a_second_and_10_mm_a_millivolt():
+    picture = heatmap.ecg_heatmap(np.zeros((12, 600)), mode="V5 only")
+    picture.canvas.draw()
+    axes = papers(picture)["V5"]
+    (x0, y0), (x1, y1) = axes.transData.transform([(0, 0), (1000, 1)])
+    assert (x1 - x0) / (y1 - y0) == pytest.approx(25 / 10)
+
+
+def test_heat_lies_behind_its_own_lead_and_sample():
+    values = np.zeros((12, 600))
+    values[LEADS.index("V5"), 300] = 7
+    for lead, axes in papers(heatmap.ecg_heatmap(np.zeros((12, 600)), values)).items():
+        [image] = axes.images
+        marked = np.flatnonzero(image.get_array()[0, :, 3])
+        assert marked.tolist() == ([300] if lead == "V5" else [])
+        left, right, _, _ = image.get_extent()
+        assert (left, right) == (-1, 1199), "a sample lies around its time"
+
+
+def test_modes_show_the_mean_of_the_leads_or_one_of_them(maps, rng):
+    def strengths(mode):
+        picture = heatmap.ecg_heatmap(beat(rng), maps["deeplift"], mode=mode)
+        shown = [axes.images[0].get_array()[..., 3] for axes in papers(picture).values()]
+        return np.concatenate(shown) / 255
+
+    averaged, one = maps["deeplift"].mean(0), maps["deeplift"][LEADS.index("V5")]
+    for mode, values, leads in (("averaged", averaged, 12), ("V5 only", one, 1)):
+        share = np.abs(values) / np.percentile(np.abs(values), 99)
+        expected = np.tile(0.9 * share.clip(max=1), (leads, 1))
+        np.testing.assert_allclose(strengths(mode), expected, atol=0.003)
+    with pytest.raises(ValueError, match="averaged"):
+        strengths("V7 only")
+
+
+def test_full_colour_is_at_the_99th_percentile_and_zero_is_clear():
+    values = np.arange(-100, 101.0)
+    assert heatmap.heat_scale(values) == pytest.approx(np.percentile(np.abs(values), 99))
+    assert heatmap.heat_scale(np.array([-5, *np.zeros(1000)])) == 5
+    assert heatmap.heat_scale(np.zeros(5)) == 1
+    colours = heatmap.heat_colours(np.array([-3, -0.5, 0, 0.5, 1])).astype(int)
+    assert tuple(colours[0, :3]) == NEGATIVE and tuple(colours[4, :3]) == POSITIVE
+    assert colours[1, 3] == colours[3, 3] and colours[0, 3] == colours[4, 3]
+    assert colours[2, 3] == 0
+
+
+def test_missing_fiducials_are_left_out(rng):
+    marks = (np.nan, 182, 214, 262, 330, np.nan)
+    picture = heatmap.ecg_heatmap(beat(rng), mode="V5 only", fiducials=marks)
+    drawn = [line.get_xdata()[0] for line in papers(picture)["V5"].lines[1:]]
+    assert drawn == [2 * mark for mark in marks[1:5]]
+
+
+@pytest.mark.parametrize("shape", [(12, 599), (8, 600), (600, 12)])
+def test_wrong_shapes_are_refused_with_the_allowed_one(shape, rng):
+    with pytest.raises(ValueError, match=r"allowed: \(12, 600\)"):
+        heatmap.ecg_heatmap(np.zeros(shape))
+    with pytest.raises(ValueError, match="attribution"):
+        heatmap.ecg_heatmap(beat(rng), np.zeros(shape))
+
+
+def test_a_picture_says_scale_unit_meaning_and_what_it_is_not_for(rng, maps):
+    options = {"fiducials": FIDUCIALS, "unit": "ms", "title": "$x_1$", "method": "deeplift"}
+    one = heatmap.ecg_heatmap(beat(rng), maps["saliency"], **options)
+    for text in ("25 mm/s, 10 mm/mV", "Contribution (ms)", MEANINGS["contribution"], "not for"):
+        assert text in texts(one)
+    other = heatmap.ecg_heatmap(
+        beat(rng), maps["saliency"], multiply_by_inputs=False, mode="averaged", **options
     )
-    image = Image.open(io.BytesIO(picture._repr_png_()))
-    assert image.width <= 1060 and image.format == "PNG"
-    assert {"$b_1$", "d"} <= set(texts(picture).splitlines())
+    assert MEANINGS["sensitivity"] in texts(other)
+    assert "$x_1$ · map averaged over the leads" in texts(other)
+    assert Image.open(io.BytesIO(other._repr_png_())).width <= 1060
 
 
-def test_a_long_title_stays_within_its_picture():
-    picture = Picture(2, 4)
-    title = picture.suptitle("many words " * 20 + "\nsecond line")
-    assert title.get_window_extent().width < picture.bbox.width
-    assert title.get_text().endswith("\nsecond line")
+def test_grid_names_every_method_and_scales_each(rng, maps):
+    grid = heatmap.method_grid(beat(rng), maps, fiducials=FIDUCIALS)
+    assert all(label in texts(grid) for label in METHOD_LABELS.values())
+    images = [axes.images[0].get_array()[0, :, 3] for axes in grid.axes if axes.images]
+    assert len(images) == 2 * len(maps)
+    full = np.concatenate(images) == np.max(images)
+    assert full.mean() == pytest.approx(0.01, abs=0.003)
 
 
-def test_histograms_leave_missing_out_and_bars_count_them():
-    values = {"qt": np.array([400, np.nan, 390, 410]), "STJ_v5": np.array([1.0, 2, 3, 4])}
-    histograms = data_figures.target_histograms(values)
-    assert "n = 3" in texts(histograms) and "12SL 395.2 ± 20.5" in texts(histograms)
-    bar = data_figures.missing_bar(values)
-    assert [patch.get_width() for patch in bar.axes[0].patches] == [1, 0]
-    assert "1 of 4 (25.0%)" in texts(bar)
-    nothing = data_figures.target_histograms({"qt": np.full(3, np.nan)})
-    assert "missing in every record" in texts(nothing)
+def test_histograms_leave_missing_values_out():
+    values = pd.DataFrame({"qt": [400, np.nan, 390, 410], "STJ_v5": [np.nan] * 4})
+    shown = texts(data_figures.target_histograms(values))
+    assert "n = 3" in shown and "12SL 395.2 ± 20.5" in shown and "missing in every record" in shown
 
 
 def test_differences_from_a_machine_are_drawn_where_both_are_known():
     ours, theirs = np.full((4, 7), np.nan), np.full((4, 7), np.nan)
     ours[:, 3], theirs[:3, 3] = [400, 410, 420, 430], [398, 406, 420]
     picture = data_figures.agreement(ours, theirs, "GE 12SL")
-    assert "difference +2.0 ± 2.0, n = 3" in texts(picture)
+    assert "+2.0, 95 % within ± 3.9 of it, n = 3" in texts(picture)
     (points, *_) = picture.axes[3].get_lines()
     np.testing.assert_array_equal(points.get_xydata(), [[399, 2], [408, 4], [420, 0]])
 
 
-def test_agreement_says_errors_and_limits():
-    error = np.array([2.0, 4, 0, 6])
-    picture = network_figures.agreement(TRUTH, TRUTH + error, "qt")
+def test_predictions_show_errors_and_limits_and_name_the_largest():
+    picture = data_figures.predictions(
+        TRUTH, TRUTH + [2.0, 4, 0, 6], "qt", ["a", "$b_1$", "c", "d"]
+    )
     assert "MAE 4 ms, n = 3" in texts(picture)
     sd = np.std([2, 4, 6], ddof=1)
     levels = [line.get_ydata()[0] for line in picture.axes[1].lines[1:4]]
     assert levels == pytest.approx([4, 4 - 1.96 * sd, 4 + 1.96 * sd])
+    assert {"$b_1$", "d"} <= set(texts(picture).splitlines())
 
 
-def test_learning_curve_takes_rows_and_columns_and_has_plain_ticks():
-    rows = [
-        {"epoch": i, "train_loss": 1 / i, "validation_loss": 3 / i, "validation_mae": 5 / i}
-        for i in (1, 2, 3)
-    ]
-    columns = pd.DataFrame(rows).to_dict("list")
-    one, other = (network_figures.learning_curve(history, "qt") for history in (rows, columns))
-    for picture in (one, other):
-        names = [line.get_label() for line in picture.axes[0].lines][:2]
-        assert names == ["train loss", "validation loss"]
-        assert list(picture.axes[1].lines[0].get_ydata()) == [5, 2.5, 5 / 3]
-    assert "(ms)" in one.axes[1].get_ylabel()
-    one.canvas.draw()
-    ticks = {text.get_text() for text in one.axes[0].get_yticklabels()}
-    assert {"0.5", "1", "2"} <= ticks and not one.axes[0].yaxis.get_minorticklocs().size
-
-
-def test_metrics_figure_sets_networks_beside_mean_and_original():
-    rows = [("qt", 1, "test", 4.0), ("qt", 1, "train", 1.0), ("pr", 1, "test", 5.0)]
-    table = pd.DataFrame(rows, columns=["target", "model", "split", "mae"])
-    pr, qt = network_figures.metrics_figure(table, {"qt": 15.0}).axes[:2]
-    assert [bar.get_height() for bar in pr.patches] == [5.0, TARGETS["pr"].original_error[0]]
-    assert [bar.get_height() for bar in qt.patches] == [4, 15, TARGETS["qt"].original_error[0]]
-    assert [tick.get_text() for tick in qt.get_xticklabels()][1] == "predicting\nthe mean"
-
-
-def test_wave_bars_show_shares_beside_the_share_of_time():
-    columns = {"P": [0.1], "QRS": [0.6], "elsewhere": [0.3]}
-    time = {"time_P": [0.05], "time_QRS": [0.15], "time_elsewhere": [0.8]}
-    picture = heatmap.wave_bars(pd.DataFrame(columns | time, ["random"]), "qt")
-    widths = [patch.get_width() for patch in picture.axes[0].patches]
-    assert widths == pytest.approx([10, 5, 60, 15, 30, 80])
-    names = [text.get_text() for text in picture.axes[0].get_yticklabels()]
-    assert names == ["Random", "share of time"]
-
-
-def test_waves_are_shaded_where_they_are_known():
-    rng = np.random.default_rng(0)
+def test_waves_are_shaded_where_they_are_known(rng):
     marks = [FIDUCIALS, (np.nan, np.nan, 214, 262, 330, np.nan)]
     picture = data_figures.beats_with_fiducials([beat(rng), beat(rng)], marks, ["$a_1$", "b"])
     assert [len(axes.patches) for axes in picture.axes[:2]] == [3, 1]
-    assert "$a_1$" in texts(picture) and len(picture.png()) > 1000
+    assert "$a_1$" in texts(picture)
 
 
-def test_a_recording_marks_every_beat_and_lies_on_true_paper():
-    ecg = np.random.default_rng(0).normal(0, 100, (8, 5000))
+def test_a_recording_marks_every_beat(rng):
+    ecg = rng.normal(0, 100, (8, 5000))
     ecg[INDEPENDENT_LEADS.index("V5"), 500] = 2000  # 1 s, 2 mV
     axes = data_figures.recording(ecg, np.array([200, 700]), "one").axes[0]
-    marks, _, _, v5 = axes.lines
-    np.testing.assert_allclose(marks.get_xdata(), [10, 35])  # mm
-    rest = np.median(v5.get_ydata())
-    assert (v5.get_xdata()[500], v5.get_ydata()[500] - rest) == pytest.approx((25, 20), abs=0.5)
-    assert axes.get_aspect() == 1 and [text.get_text() for text in axes.texts] == ["II", "V1", "V5"]
-    windows = np.zeros((4, 8, 600))
-    both = data_figures.beats_and_median(windows, beat(np.random.default_rng(1)), FIDUCIALS, "II")
-    assert "4 beats in II" in texts(both)
+    _, _, v5, marks = axes.lines
+    np.testing.assert_allclose(marks.get_xdata(), [400, 1400])
+    assert v5.get_xdata()[500] == 1000
+    assert v5.get_ydata()[500] - v5.get_ydata().mean() == pytest.approx(2, abs=0.05)
+    assert [text.get_text() for text in axes.texts] == ["II", "V1", "V5"]
+
+
+def test_rows_of_methods_have_their_mean_and_order():
+    table = pd.DataFrame({"panel": "p", "method": ["voltage", "deeplift", "deeplift"]})
+    table = table.assign(value=[0.1, 0.2, 0.6], group=["a", "a", "b"])
+    axes = method_rows.method_rows(table, "title").axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["|Voltage|", "DeepLIFT"]
+    means = [line.get_xdata()[0] for line in axes.lines[2:6:3]]
+    assert means == pytest.approx([0.1, 0.4])

@@ -2,7 +2,6 @@
 
 import json
 import re
-import zlib
 from base64 import b64decode
 from dataclasses import replace
 
@@ -11,15 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecghelpers.attribution.methods import METHODS
-from ecghelpers.data.maps_and_curves import read_attributions, write_attributions
 from ecghelpers.ecg import TARGETS
 from ecghelpers.files import write_table
-from ecghelpers.views import beat_edits, offline_page
-from ecghelpers.views.content import BYTE, WORD, as_stored, case_content
+from ecghelpers.views import offline_page
+from ecghelpers.views.content import LEVELS, case_content, levels
 from ecghelpers.views.results_folder import Cases
-
-MEGABYTE = 1e6
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +51,14 @@ def test_nothing_in_a_script_can_end_it():
         offline_page.script_json(float("nan"))
 
 
-@pytest.mark.parametrize("most, off, of_percentile", [(WORD, 4e-5, 2e-4), (BYTE, 0.008, 0.04)])
-def test_one_or_two_bytes_a_sample_keep_the_map(most, off, of_percentile):
+def test_two_bytes_a_sample_keep_the_map():
     values = np.random.default_rng(0).standard_t(2, (12, 600)).astype(np.float32)
-    peak, back = np.abs(values).max(), as_stored(values, most)
-    assert back.dtype == np.float32 and np.abs(back - values).max() <= off * peak
+    peak, steps = levels(values)
+    back = steps * np.abs(steps.astype(float)) * peak / LEVELS**2  # as page.js
+    assert np.abs(back - values).max() <= 0.005 * peak
     percentile = np.percentile(np.abs(values), 99)
-    assert np.percentile(np.abs(back), 99) == pytest.approx(percentile, rel=of_percentile)
-    assert not as_stored(np.zeros((12, 600)), most).any()
+    assert np.percentile(np.abs(back), 99) == pytest.approx(percentile, rel=0.02)
+    assert not levels(np.zeros((12, 600)))[1].any()
 
 
 def test_every_map_and_truth_is_on_the_page(results):
@@ -86,35 +81,20 @@ def test_every_map_and_truth_is_on_the_page(results):
     assert not any(method["control"] for method in methods[:-1])
 
 
-def test_edits_of_the_beat_are_stored_with_predictions_and_maps(results):
-    network = content(results.site.parent / "data" / "qt-model1.js")
-    [first, *_] = network["edited"][fake_results.HOSTILE_IDS[0]]
-    assert network["edits"][0]["name"] == "qt" and first["dose"] == network["edits"][0]["low"]
-    cases = Cases(results)
-    case = cases.case("qt", 1, fake_results.HOSTILE_IDS[0])
-    beat, marks = beat_edits.edited(
-        case, "qt", first["dose"], cases.record(case.record_id)[2]["VentRate"]
-    )
-    pack = zlib.decompress(b64decode(network["pack"]))
-    steps = np.frombuffer(pack, "i1", 7200, first["change"]["at"]).reshape(12, 600).astype(float)
-    change = steps * np.abs(steps) * first["change"]["peak"] / BYTE**2
-    assert np.abs(case.beat_uv + change - beat).max() < 0.015 * first["change"]["peak"]
-    assert first["prediction"] == pytest.approx(float(cases.predict_beats("qt", 1, beat[None])[0]))
-    assert first["fiducials"] == list(marks)
-
-
 def test_what_the_electrocardiograph_measured_stands_beside(results):
     cases = Cases(results)
-    case = cases.case("qt", 1, fake_results.HOSTILE_IDS[0])
+
+    def told():
+        return case_content(cases, cases.case("qt", 1, fake_results.HOSTILE_IDS[0]))
 
     def qt():
-        return {m["name"]: m["machine"] for m in case_content(cases, case)["measurements"]}["qt"]
+        return {row["name"]: row["machine"] for row in told()["measurements"]}["qt"]
 
     assert qt() is None
     printed = np.full((len(cases.medians.record_id), len(TARGETS)), 440.0, np.float32)
     programs = np.full(len(printed), "GE 12SL")
     cases.medians = replace(cases.medians, machine=printed, machine_program=programs)
-    assert qt() == 440 and case_content(cases, case)["program"] == "GE 12SL"
+    assert qt() == 440 and told()["program"] == "GE 12SL"
     cases.medians = replace(cases.medians, measured=printed)  # then 12SL's values are the labels
     assert qt() is None
 
@@ -130,27 +110,14 @@ def test_page_asks_for_nothing_outside_its_folder(results):
     assert used and all((page / name).is_file() for name in used)
 
 
-def test_numbers_of_records_and_size(tmp_path, monkeypatch):
+def test_number_of_records_and_size(tmp_path):
     ids = [f"r{number}" for number in range(8)]
     results = fake_results.make(tmp_path, targets=("qt",), models=(1,), record_ids=ids)
-    path = results.attributions("qt", 1)
-    stored = read_attributions(path)
-    stored.against_mean.update({m: v for m, v in stored.maps.items() if METHODS[m].baseline})
-    write_attributions(path, stored)
-    # As where there are 48 records × 7 targets × 12 methods: too many maps for two bytes a sample.
-    assert offline_page.MOST_IN_WORDS < 48 * 7 * 12 * 7200
-    monkeypatch.setattr(offline_page, "MOST_IN_WORDS", 6 * 12 * 7200 - 1)
-    monkeypatch.setattr(offline_page, "EDITED_RECORDS", 6 * offline_page.EDITED_RECORDS // 48)
     site = offline_page.build_site(results, records=6).parent
     data = content(site / "data" / "qt-model1.js")
-    assert data["levels"] == BYTE and len(data["maps"]) == 12 + len(stored.against_mean)
-    assert list(content(site / "data" / "records.js")["records"]) == ids[:6]
-    sizes = {path.name: path.stat().st_size / 6 for path in (site / "data").iterdir()}
-    whole = 48 * (7 * sizes["qt-model1.js"] + sizes["records.js"])
-    assert whole <= 52 * MEGABYTE  # of noise; maps of networks compress better
-    monkeypatch.undo()
-    site = offline_page.build_site(results, records=6).parent
-    assert content(site / "data" / "qt-model1.js")["levels"] == WORD
+    assert list(content(site / "data" / "records.js")["records"]) == ids[:6] == data["records"]
+    size = (site / "data" / "qt-model1.js").stat().st_size
+    assert size < 6 * len(fake_results.METHODS) * 7200 * 1.7, "maps of noise are compressed"
 
 
 def test_a_new_page_replaces_the_old_one_only_when_whole(tmp_path, monkeypatch):

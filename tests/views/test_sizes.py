@@ -2,9 +2,7 @@
 
 import pytest
 from conftest import OUTPUT
-from seen import SHADE, VIEW, choose, drawn, part
-
-from ecghelpers.ecg import LEADS
+from seen import SHADE, VIEW, drawn, part
 
 SIZES = {"laptop": (1280, 800), "desktop": (1920, 1080), "phone": (390, 844)}
 PARTS = (
@@ -42,35 +40,6 @@ def test_nothing_overlaps_or_runs_out_of_the_page(browser, shown, size, view):
             across = min(one[2], other[2]) - max(one[0], other[0])
             down = min(one[3], other[3]) - max(one[1], other[1])
             assert across <= 1 or down <= 1, (view, name, other_name)
-    page.close()
-
-
-WRITTEN = """() => {
-  const { fillText, fillRect } = CanvasRenderingContext2D.prototype;
-  CanvasRenderingContext2D.prototype.fillRect = function (x, y, ...size) {
-    if (x === 0 && y === 0) this.canvas.written = []; // blank paper
-    return fillRect.call(this, x, y, ...size);
-  };
-  CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
-    const { actualBoundingBoxLeft: left, actualBoundingBoxRight: right } = this.measureText(text);
-    this.canvas.written.push([text, x - left, x + right, y]);
-    return fillText.call(this, text, x, y);
-  };
-}"""
-
-
-def test_names_of_waves_leave_those_of_leads_free(browser, shown):
-    page = open_page(browser, shown.site, "laptop", "view=two")
-    page.evaluate(WRITTEN)
-    choose(page, "view", "one")
-    choose(page, "leads", "all")
-    [paper] = page.locator(PANELS).evaluate_all("all => all.map(c => c.written)")
-    waves = [row for row in paper if row[0] in ("P", "QRS", "T")]
-    names = [row for row in paper if row[0] in LEADS]
-    assert waves and len(names) == len(LEADS)
-    for _, left, right, y in waves:
-        for name, start, end, height in names:
-            assert right < start or left > end or abs(y - height) > 8, name
     page.close()
 
 

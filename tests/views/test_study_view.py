@@ -20,22 +20,20 @@ def study(shown):
     return reading_study.Study(Cases(shown, seed=1).networks(), seed=1)
 
 
-def begin(page, reader, records=4, together=1, targets=("qt", "pr")):
+def begin(page, reader, records=4):
     """Set a study up and start it; a new reader sees the practice map."""
     part(page, "to-study").click()
     part(page, "study").locator("summary").click()
     for target in ("qt", "pr"):
-        part(page, "targets").locator(f"[value={target}]").set_checked(target in targets)
+        part(page, "targets").locator(f"[value={target}]").check()
     part(page, "rater").fill(reader)
     part(page, "records").fill(str(records))
-    part(page, "together").select_option(str(together))
     change(page, lambda: part(page, "start").click())
 
 
-def rate(page, *scores):
+def rate(page, score):
     """Score what is shown by the keys, and go on."""
-    for score in scores:
-        page.keyboard.press(str(score))
+    page.keyboard.press(str(score))
     change(page, lambda: page.keyboard.press("Enter"))
 
 
@@ -50,17 +48,10 @@ def export(page, path):
     return list(csv.DictReader(path.open(newline="", encoding="utf-8")))
 
 
-def test_without_initials_nothing_starts_and_the_message_stands_by_the_form(opened):
+def test_without_initials_nothing_starts(opened):
     part(opened, "to-study").click()
     part(opened, "start").click()
-    box, start = (part(opened, name).bounding_box() for name in ("study-message", "start"))
-    assert (
-        0 <= box["y"] - start["y"] < 120
-        and "initials" in part(opened, "study-message").inner_text()
-    )
-    part(opened, "rater").fill("ab")
-    change(opened, lambda: part(opened, "start").click())
-    assert "Practice" in part(opened, "progress").text_content()
+    opened.wait_for_selector("[name=study-message]:has-text('initials')")
 
 
 def test_a_study_takes_five_minutes_and_ends_with_its_results_in_sight(opened):
@@ -81,9 +72,7 @@ def test_a_study_takes_five_minutes_and_ends_with_its_results_in_sight(opened):
     text = part(opened, "report").inner_text()
     assert "You against the tests" in text and "passes 1 of 1 tests" in text
     means = [float(row.split("\t")[1]) for row in rows.all_inner_texts()]
-    assert means == sorted(means, reverse=True) and set(
-        rows.locator("td").nth(1).all_inner_texts()
-    ) == {"2"}
+    assert means == sorted(means, reverse=True)
     opened.screenshot(path=OUTPUT / "study-results.png")
 
 
@@ -102,8 +91,8 @@ def test_a_study_from_its_setup_to_the_exported_file(opened, study, tmp_path):
         asked = {"qt": "QT interval", "pr": "PR interval"}[item.target]
         question = part(opened, "question").text_content()
         assert question == f"Does it mark where you would measure the {asked}?"
-        part(opened, "score0").nth(score - 1).check()
-        part(opened, "remark0").fill(remark)
+        part(opened, "score").nth(score - 1).check()
+        part(opened, "remark").fill(remark)
         change(opened, lambda: part(opened, "save").click())
     assert f"3 of {total} maps rated" in part(opened, "progress").text_content()
     opened.reload()
@@ -162,9 +151,9 @@ def test_back_shows_the_last_score_and_changes_it(opened, study, tmp_path):
     rate(opened, 4)
     items = reading.items(study, "AB", BOTH)
     change(opened, lambda: opened.keyboard.press("Backspace"))
-    assert captions(opened) == [items[1].code] and part(opened, "score0").nth(3).is_checked()
+    assert captions(opened) == [items[1].code] and part(opened, "score").nth(3).is_checked()
     change(opened, lambda: part(opened, "back").click())
-    assert captions(opened) == [items[0].code] and part(opened, "score0").nth(1).is_checked()
+    assert captions(opened) == [items[0].code] and part(opened, "score").nth(1).is_checked()
     rate(opened, 5)
     assert captions(opened) == [items[2].code], "on to the first that has no score"
     opened.keyboard.press("Enter")
@@ -176,38 +165,17 @@ def test_back_shows_the_last_score_and_changes_it(opened, study, tmp_path):
     assert rated == {(i.record, i.method): s for i, s in zip(items, (5, 4), strict=False)}
 
 
-def test_pairs_are_rated_side_by_side(opened, study, tmp_path):
-    begin(opened, "AB", together=2)
-    rate(opened, 3, 3)
-    pairs = reading.pairs(study, "AB", BOTH)
-    for pair in pairs[:2]:
-        assert captions(opened) == [item.code for item in pair]
-        part(opened, "remark1").fill("worse")
-        part(opened, "score0").nth(3).check()
-        part(opened, "score0").nth(3).focus()
-        rate(opened, 2)  # the map that has no score yet
-    opened.screenshot(path=OUTPUT / "study-pair.png")
-    stop(opened)
-    export(opened, tmp_path / "ratings.csv")
-    table = study.gather(tmp_path)[0]
-    expected = [item for pair in pairs[:2] for item in pair]
-    assert list(table["method"]) == [item.method for item in expected]
-    assert list(table["score"]) == [4, 2, 4, 2] and list(table["text"]) == ["", "worse"] * 2
-    assert list(table["beside"]) == [i.code for pair in pairs[:2] for i in pair[::-1]]
-    assert set(table["settings"]) == {"targets=pr qt; records=4; maps=2"}
-
-
 def test_on_a_phone_the_form_lies_below_the_map_within_reach(opened):
     opened.set_viewport_size({"width": 390, "height": 844})
-    begin(opened, "AB", together=2)
-    rate(opened, 3, 3)
+    begin(opened, "AB")
+    rate(opened, 3)
     opened.screenshot(path=OUTPUT / "study-phone.png")
     form = part(opened, "rating").bounding_box()
     canvas = opened.locator("[name=panels] canvas").first.bounding_box()
     assert canvas["y"] < form["y"] and form["y"] + form["height"] <= 844
     assert 0 <= canvas["y"] < 100 and form["height"] < 300, "the map is in sight"
     targets = opened.locator("[name=rating] .scores label, [name=rating] button:visible").all()
-    assert len(targets) >= 12
+    assert len(targets) >= 7
     for target in (*targets, opened.locator(".remark").first):
         box = target.bounding_box()
         assert box["height"] >= 44 and box["width"] >= 44 and box["x"] + box["width"] <= 390

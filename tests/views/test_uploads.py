@@ -1,4 +1,4 @@
-"""Files that a reader brings, of any name and content: a record, or one line that says why not."""
+"""Files that a user brings, of any name and content: a record, or one line that says why not."""
 
 import fake_results
 import numpy as np
@@ -9,12 +9,13 @@ from source_files import beat, csv_text, ecg_mv, write_wfdb
 
 from ecghelpers.data.recording import Recording
 from ecghelpers.ecg import LEADS, twelve_leads
-from ecghelpers.views.uploads import LONGEST_NAME, own_record, read_uploads, shown_name
+from ecghelpers.views.uploads import LONGEST_NAME, own_record, read_uploads
 
 STILL = twelve_leads(np.random.default_rng(0).normal(0, 0.003, (8, 5000))).T
+STILL_BEAT = np.random.default_rng(1).normal(0, 20, (12, 600)).astype(np.int16)
 
 
-def wfdb_files(folder, signal=None, header=lambda text: text, names=("2.hea", "2.dat")):
+def wfdb_files(folder, signal=None, header=str, names=("2.hea", "2.dat")):
     """A WFDB record as a browser hands it over: its header changed, its files renamed."""
     path = write_wfdb(folder, "2", ecg_mv() if signal is None else signal)
     content = header(path.read_text()).encode(), path.with_suffix(".dat").read_bytes()
@@ -25,30 +26,24 @@ def only(files):
     [upload] = read_uploads(files)
     assert upload.reason.isprintable() and "/tmp" not in upload.name + upload.reason
     assert (upload.record is None) == bool(upload.reason)
+    assert upload.name.isprintable() and 0 < len(upload.name) <= LONGEST_NAME + 6
     return upload
 
 
 def test_a_record_is_read_whatever_its_header_is_called(tmp_path):
-    for name in (
-        "2.hea",
-        "C:\\ecgs\\2.HEA",
-        "../2.hea",
-        "Größe ü.hea",
-        ".hea.hea",
-        f"{'x' * 300}.hea",
-    ):
+    for name in ("2.hea", "C:\\ecgs\\2.HEA", "../2.hea", "Größe ü.hea", f"{'x' * 300}.hea"):
         upload = only(wfdb_files(tmp_path, names=(name, "2.dat")))
         assert upload.record.targets["VentRate"] == pytest.approx(72, abs=0.5), upload.reason
+        ii = np.rint(1000 * ecg_mv()[:, LEADS.index("II")])
+        np.testing.assert_allclose(upload.record.strip.by_lead["II"], ii[:5000], atol=1)
 
 
 @pytest.mark.parametrize(
-    "name", ["..", "", "/", ".", "\\", "\0", "a" * 300, "..csv", "\n.csv", "💔.csv"]
+    "name", ["..", "", "/", "\\", "\0", "a" * 300, "..csv", "\n.csv", "💔.csv"]
 )
 def test_no_name_is_too_strange(name):
-    [upload] = read_uploads([(name, b"nonsense")])
-    assert upload.reason and upload.name.isprintable() and 0 < len(upload.name) <= LONGEST_NAME + 6
-    [upload] = read_uploads([(f"{name}.csv", csv_text(beat()).encode())])
-    assert upload.name.isprintable() and "/" not in upload.name
+    assert only([(name, b"nonsense")]).reason
+    assert "/" not in only([(f"{name}.csv", csv_text(beat()).encode())]).name
 
 
 @pytest.mark.parametrize(
@@ -64,6 +59,11 @@ def test_what_is_no_ecg_says_so(tmp_path, signal, header, reason):
     assert only(wfdb_files(tmp_path, signal, header)).reason.startswith(reason)
 
 
+def test_a_median_beat_without_a_heartbeat_says_so():
+    upload = only([("1.csv", csv_text(STILL_BEAT).encode())])
+    assert upload.reason.startswith("no beat to show: no QRS complex")
+
+
 def test_the_machines_values_come_along_and_give_a_median_beat_its_rate():
     machine = {"VentRate": 72.0, "qt": 401.0}
     shape = fake_results.beat(np.random.default_rng(11))
@@ -73,23 +73,13 @@ def test_the_machines_values_come_along_and_give_a_median_beat_its_rate():
     assert 300 < record.targets["qt"] < 550
 
 
-def test_a_median_beat_without_a_heartbeat_says_so():
-    still = np.random.default_rng(1).normal(0, 20, (len(LEADS), 600)).astype(np.int16)
-    upload = only([("1.csv", csv_text(still).encode())])
-    assert upload.reason.startswith("no beat to show: no QRS complex")
-
-
 def test_each_file_has_its_own_answer(tmp_path):
     files = [*wfdb_files(tmp_path), ("a.csv", b"nonsense"), ("notes.txt", b"none")]
     found = {upload.name: bool(upload.record) for upload in read_uploads(files)}
     assert found == {"2.hea": True, "a.csv": False, "notes.txt": False}
 
 
-@settings(max_examples=150, deadline=None)
-@given(
-    st.text(max_size=400), st.sampled_from(["", ".csv", ".hea", ".dat"]), st.binary(max_size=300)
-)
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=400), st.sampled_from(["", ".csv", ".hea"]), st.binary(max_size=300))
 def test_any_name_and_content_has_an_answer(name, suffix, content):
-    for upload in read_uploads([(name + suffix, content)]):
-        assert upload.record is None and upload.reason and upload.reason.isprintable()
-        assert upload.name == shown_name(upload.name) and upload.name.isprintable()
+    assert only([(name + suffix, content)]).record is None

@@ -17,11 +17,11 @@ export const firstChoice = (overview) => ({
 
 export const networksOf = (overview, target) => overview.networks.filter((network) => network.target === target);
 
-// Records with maps in the chosen order, then those that the user added (known readouts have beats of their own).
+// Records with maps in the chosen order, then those that the user added.
 // detail: of host.network, or null while it loads.
 export function recordsOf(network, added, choice, detail) {
   const stored = detail?.orders?.[choice.order] ?? network.records;
-  return network.planted ? stored : [...new Set([...stored, ...added])];
+  return [...new Set([...stored, ...added])];
 }
 
 // The choice with every impossible value replaced by the first possible one.

@@ -24,9 +24,9 @@ export const minus = (text) => text.replaceAll("-", "−");
 
 const raised = (digits) => digits.replace(/[-\d]/g, (one) => one === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[one]);
 
-// Three digits, or two and a power of ten.
+// Two digits, or two and a power of ten: the page stores no more.
 export function short(x) {
-  if (x === 0 || Math.abs(x) >= 1e-3 && Math.abs(x) < 1e5) return minus(String(+x.toPrecision(3)));
+  if (x === 0 || Math.abs(x) >= 1e-3 && Math.abs(x) < 1e5) return minus(String(+x.toPrecision(2)));
   const [digits, power] = x.toExponential(1).split("e");
   return minus(`${digits} × 10${raised(power.replace("+", ""))}`);
 }

@@ -1,6 +1,6 @@
 // Draws the controls, the maps and the tables beside them. view: see view.js.
 import { BASELINES, networksOf, ORDERS, recordsOf, VIEWS } from "./choice.js";
-import { dosed, effectText, handleOf } from "./edit.js";
+import { dosed, editOf, effectText, handleOf } from "./edit.js";
 import { fill, h, minus, printed } from "./dom.js";
 import { layOut, LEADS } from "./leads.js";
 import { arrangement, leadChoices, mapsShown, meaningOf, NOT_STORED, sharesOf, sumText } from "./maps.js";
@@ -11,7 +11,6 @@ import { showStrip } from "./strip.js";
 const LOCKED = ["target", "model", "record", "order", "previous", "next", "view", "slot", "second", "blind", "baseline"];
 const NARROW = 700, BROAD = 1000, BROADEST = 1700; // px of the view
 const AROUND = 96, FORM = 150, LOWEST = 300; // px below the paper, of a study's form, of the paper
-const MASKED = " Green frames: the samples that this network reads, known exactly.";
 
 export function fillControls(view) {
   const { part, choice, overview, added, rating, network, target, details } = view;
@@ -32,7 +31,7 @@ export function fillControls(view) {
   part("slot-label").hidden = choice.view === "methods";
   part("second-label").hidden = choice.view !== "two";
   part("baseline-label").hidden = own.baselines.length < 2 || rating;
-  const editable = choice.view === "one" && !choice.blind && !rating && details.get(own)?.edits.length;
+  const editable = choice.view === "one" && !choice.blind && !rating;
   if (part("edit")) {
     part("edit").checked = choice.edit;
     part("edit-label").hidden = !editable;
@@ -63,7 +62,7 @@ export function drawMaps(view) {
   maps.forEach((entry, k) => drawFigure(view, old[k] ?? newFigure(box), entry, cases[k] ?? found, k, wide));
   old.slice(maps.length).forEach((figure) => figure.remove());
   const { low, high, text } = meaningOf(maps, choice, details.own, view.hidden());
-  [part("low").textContent, part("high").textContent, part("meaning").textContent] = [low, high, text + (found.mask ? MASKED : "")];
+  [part("low").textContent, part("high").textContent, part("meaning").textContent] = [low, high, text];
   part("sum").textContent = maps.length > 1 || view.hidden() ? "" : sumText(maps[0], found, view.target(), details.own, choice.baseline);
   const strip = choice.view === "one" && !rating ? found.rhythm : null, marks = choice.calipers ? view.stripMarks : null;
   showStrip(part("rhythm"), strip, box.clientWidth, marks, (moved) => { view.stripMarks = moved; drawMaps(view); });
@@ -73,12 +72,12 @@ export function drawMaps(view) {
 // The cases of the panels; an edited beat in place of the record's own.
 const casesShown = ({ shown: { cases }, edited }) => edited ? cases.map((one) => ({ ...one, ...edited.shown })) : cases;
 
-function drawEditor({ part, shown, edited, choice, details, network, overview }) {
-  const { edits, edited_method: following } = details.get(network()), edit = edits.find((one) => one.name === choice.editing) ?? edits[0];
+function drawEditor(view) {
+  const { part, shown, edited, choice, details, network } = view, { edits } = details.get(network()), edit = editOf(view);
   fill(part("edited"), edits.map((one) => [one.label, one.name]), edit.name);
   Object.assign(part("dose"), { min: edit.low, max: edit.high, step: edit.step, value: edited?.dose ?? 0 });
   part("dosed").textContent = dosed(edited?.dose ?? 0, edit);
-  part("effect").textContent = effectText(edit, edited, shown.cases[0], choice.target, overview.methods[following]?.label);
+  part("effect").textContent = effectText(edit, edited, shown.cases[0], choice.target);
 }
 
 function newFigure(box) {
@@ -90,7 +89,7 @@ function newFigure(box) {
 function drawFigure(view, figure, entry, found, slot, wide) {
   const { choice, rating, host, overview, shown: { maps, page }, hidden } = view;
   const many = maps.length > 1, canvas = figure.querySelector("canvas"), averaged = choice.leads === "averaged" ? " · averaged" : "";
-  const shares = found.mask ? "" : sharesOf(entry.map, found.fiducials, rating, many);
+  const shares = sharesOf(entry.map, found.fiducials, rating, many);
   figure.querySelector("b").textContent = entry.label + averaged;
   figure.querySelector("small").textContent = entry.map ? shares : host.compute ? "computing …" : NOT_STORED;
   figure.querySelector("em").textContent = many || hidden() || rating ? "" : overview.methods[entry.method]?.sentence ?? "";
@@ -99,7 +98,7 @@ function drawFigure(view, figure, entry, found, slot, wide) {
   canvas.setAttribute("aria-label", `ECG of record ${choice.record} with heatmap ${entry.label}${averaged}. ${shares}`);
   const calipers = choice.calipers ? { ...view.calipers(), text: caliperText(view.calipers(), found) } : null;
   const what = { beat: found.beat, map: entry.map, scale: entry.scale, fiducials: choice.marks && !rating ? found.fiducials : null,
-    mask: found.mask, calipers, handle: choice.edit ? handleOf(view) : null };
+    calipers, handle: choice.edit ? handleOf(view) : null };
   drawPanel(canvas, page, what, wide / page.width);
   Object.assign(canvas, { entry, found, slot });
 }
@@ -117,8 +116,8 @@ export function drawBeside(view) {
   part("usual").textContent = usualText(found, own, target);
   part("review").hidden = hidden || rating || !overview.review;
   if (!part("review").hidden) showReview(part("review"), overview.review, target);
-  const measured = own.planted ? "true value" : "measured", predicted = predictedText(found.truth, found.prediction);
-  const line = `${label}: ${measured} ${printed(found.truth, unit)}, network ${predicted} ${unit}`;
+  const predicted = predictedText(found.truth, found.prediction);
+  const line = `${label}: measured ${printed(found.truth, unit)}, network ${predicted} ${unit}`;
   part("status").replaceChildren(h("span", null, `Record ${choice.record} · ${found.source}`),
     ...rating ? [] : [h("span", { name: "values" }, line), own.follows ? h("span", { name: "follows", title: own.follows.title }, own.follows.text) : "",
       found.outside ? h("span", { name: "warning", title: found.outside }, "outside the training range") : ""]);
@@ -135,8 +134,8 @@ export function sheetOf(view) {
   const { overview, part, choice, rating, shown: { maps, layout, details: { own } } } = view, cases = casesShown(view), [found] = cases;
   const target = view.target(), single = maps.length === 1, secret = rating || view.hidden();
   const whats = maps.map(({ label, map, scale }, k) => {
-    const { beat, fiducials, mask } = cases[k] ?? found;
-    return { label, what: { beat, map, scale, mask, fiducials: choice.marks && !rating ? fiducials : null } };
+    const { beat, fiducials } = cases[k] ?? found;
+    return { label, what: { beat, map, scale, fiducials: choice.marks && !rating ? fiducials : null } };
   });
   const badge = single && !secret ? badgeOf(overview.review, maps[0].method, choice.target, choice.baseline) : null;
   const text = (name) => part(name).textContent;

@@ -36,8 +36,7 @@ export function dragged(edit, dose, dx, dy) {
 }
 
 // "End of T +18 ms: QT by definition +18 ms, network +17 ms (395 → 412)."
-// following: the label of the only method whose map follows an edit on the offline page, else "".
-export function effectText(edit, edited, found, target, following) {
+export function effectText(edit, edited, found, target) {
   if (!edited) return `Drag the ${edit.moves === "none" ? "slider" : "dot or the slider"}: the network's prediction and the map follow.`;
   if (edited.refused) return edited.refused;
   const { prediction, shown } = edited, change = prediction - found.prediction, same = edit.name === target;
@@ -45,8 +44,8 @@ export function effectText(edit, edited, found, target, following) {
   const truth = same ? `true change ${dosed(edited.dose, edit)}` : `${edit.target} ${dosed(edited.dose, edit)}, true change of this target 0`;
   if (edited.of !== edited.dose) return `${truth}, network …`; // its prediction is pending
   const network = `network ${signed(round(change))} ${edited.unit} (${minus(found.prediction.toFixed(0))} → ${minus(prediction.toFixed(0))})`;
-  const still = `The map is that of the unedited beat${following ? `; on this page only ${following} maps follow an edit` : ""}.`;
-  return `${truth}, ${network}.${shown.map || !edited.dose ? "" : ` ${still}`}`;
+  if (shown.map || !edited.dose) return `${truth}, ${network}.`;
+  return `${truth}, ${network}. ${edited.later ? "The map follows when you let go." : "The map is that of the unedited beat."}`;
 }
 
 // Requests edited beats from the host, one at a time; while one is pending, only the latest request is kept.
@@ -60,9 +59,9 @@ export function editing(view, draw, notify) {
     try {
       const found = await host.edit(choice.target, choice.model, choice.record, { edit: edit.name, dose, method: panel.method, baseline: choice.baseline, exact });
       if (view.edited && view.choice.record === record && view.choice.edit) {
-        const { map, beat, fiducials, refused, dose: stored = dose } = found, old = view.edited.shown;
+        const { map, beat, fiducials, refused } = found, old = view.edited.shown;
         const now = refused ? old : { beat, fiducials, ...map ? { map: () => map } : {} };
-        view.edited = { ...view.edited, ...found, dose: exact ? stored : view.edited.dose, of: exact ? stored : dose, unit: view.target().unit, shown: now };
+        view.edited = { ...view.edited, ...found, of: dose, unit: view.target().unit, shown: now };
         draw();
       }
     } catch (error) {

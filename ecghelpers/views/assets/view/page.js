@@ -1,10 +1,9 @@
 // Host of the offline page: data come from <script> elements, ratings stay in this browser.
-import { latest, mapOfRow, raterName } from "./study.js";
+import { raterName } from "./study.js";
 import { showView } from "./view.js";
 
 let overview = null, records = null;
 const chunks = new Map(); // "qt|1" → data of a network, or a promise of it
-const BYTE = 127; // levels of a value stored in one byte
 const KEPT = "ecg-study|"; // followed by the rater: key of the ratings in this browser
 
 function load(target, model) {
@@ -30,10 +29,9 @@ function bytes(text) {
 
 const beatOf = (text) => Float32Array.from(new Int16Array(bytes(text)));
 
-// A map was stored as sign · round(levels · √(|value| / peak)), two bytes a sample or one.
-function mapOf({ peak, at }, levels, pack) {
-  const kind = levels === BYTE ? Int8Array : Int16Array;
-  return Float32Array.from(new kind(pack, at, 7200), (q) => q * Math.abs(q) * peak / levels ** 2);
+// A map was stored as sign · round(levels · √(|value| / peak)).
+function mapOf({ peak, at }, { pack, levels }) {
+  return Float32Array.from(new Int16Array(pack, at, 7200), (q) => q * Math.abs(q) * peak / levels ** 2);
 }
 
 // The data of a network with its maps' bytes, which come compressed.
@@ -44,36 +42,18 @@ async function unpacked(data) {
 
 // A record under a network; its maps are decoded when they are needed.
 function caseOf(data, id) {
-  const row = data.records.indexOf(id), known = data.planted ? data.cases[row] : records[id], decoded = new Map();
+  const row = data.records.indexOf(id), known = records[id], decoded = new Map();
   return {
     beat: beatOf(known.beat), fiducials: known.fiducials, measurements: known.measurements, program: known.program, source: known.source,
     rhythm: known.rhythm && { rate: known.rhythm.rate, leads: Object.fromEntries(Object.entries(known.rhythm.leads).map(([lead, text]) => [lead, beatOf(text)])) },
     truth: data.truth[row], prediction: data.prediction[row],
-    mask: known.mask ? maskOf(known.mask) : null,
     map(method, baseline) {
       const name = baseline === "mean" && data.maps[`${method}@mean`] ? `${method}@mean` : method, stored = data.maps[name]?.[row];
       if (!stored) return null;
-      if (!decoded.has(name)) decoded.set(name, mapOf(stored, data.levels, data.pack));
+      if (!decoded.has(name)) decoded.set(name, mapOf(stored, data));
       return decoded.get(name);
     },
   };
-}
-
-// [[row, from, to], …] as a mask (7200).
-function maskOf(runs) {
-  const mask = new Uint8Array(7200);
-  for (const [row, from, to] of runs) mask.fill(1, row * 600 + from, row * 600 + to);
-  return mask;
-}
-
-// The stored edit of a record with the nearest dose; its beat is stored as the change.
-async function edited(target, model, record, { dose, method }) {
-  const data = await load(target, model), known = data.edited[record], { beat, fiducials, prediction } = await host.case(target, model, record);
-  if (!known) return { refused: "No edited beats are stored for this record." };
-  const nearest = [{ dose: 0 }, ...known].reduce((best, one) => Math.abs(one.dose - dose) < Math.abs(best.dose - dose) ? one : best);
-  if (!nearest.dose) return { dose: 0, prediction, beat, fiducials };
-  const change = mapOf(nearest.change, BYTE, data.pack), map = method === data.edited_method ? mapOf(nearest.map, BYTE, data.pack) : null;
-  return { dose: nearest.dose, prediction: nearest.prediction, beat: beat.map((value, i) => value + change[i]), fiducials: nearest.fiducials, map };
 }
 
 const cases = new Map();
@@ -81,7 +61,6 @@ const cases = new Map();
 const host = {
   keptWhere: "Ratings stay in this browser until you export them.",
   network: load,
-  edit: edited,
   async case(target, model, record) {
     const key = JSON.stringify([target, model, record]);
     if (cases.size > 60) cases.clear();
@@ -95,12 +74,10 @@ const host = {
       return []; // not our data, or storage is not allowed
     }
   },
-  // The latest rating of a map by a rater replaces earlier ones.
   async keepRating(row) {
-    const all = [...await host.ratings(row.reader), row];
-    const here = latest(overview, all).map((one) => one.row), elsewhere = all.filter((one) => !mapOfRow(overview, one));
+    const rows = [...await host.ratings(row.reader), row];
     try {
-      localStorage.setItem(`${KEPT}${row.reader}`, JSON.stringify([...elsewhere, ...here]));
+      localStorage.setItem(`${KEPT}${row.reader}`, JSON.stringify(rows));
     } catch (error) {
       throw new Error(`This browser does not keep ratings (${error.message}); allow site data for this file.`);
     }

@@ -4,7 +4,7 @@ import { heatRow } from "./heat.js";
 
 export const INK = "#1a1a1a", PAPER = "#fffdfc", FONT = "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
 const CALIPER = "#6a00a8", HANDLE = "#b00060";
-const MARK = "#3b6e4f", TRUTH = "#007a3d";
+const MARK = "#3b6e4f";
 
 export function drawGrid(pen, width, height, k) {
   const steps = k >= 2.6 ? [[1, 0.14, 0.6], [5, 0.3, 1]] : [[5, 0.25, 0.7]];
@@ -68,24 +68,6 @@ function drawMarks(pen, cell, fiducials, k, name) {
     before = x - half;
     const beside = x - half > name.right + 1 || x + half < name.left - 1 || Math.abs(y - name.y) > name.height;
     if (beside) pen.fillText(wave, x, y);
-  }
-}
-
-// Frames around the mask of a known readout.
-function drawTruth(pen, cell, mask, k) {
-  pen.strokeStyle = TRUTH;
-  pen.lineWidth = 2;
-  for (const row of cell.rows) {
-    let from = -1;
-    for (let i = 0; i <= SAMPLES; i++) {
-      const inside = i < SAMPLES && mask[row * SAMPLES + i] > 0;
-      if (inside && from < 0) from = i;
-      if (!inside && from >= 0) {
-        const left = xOf(cell, from - 0.5), wide = Math.max((i - from) * MM_PER_SAMPLE, 0.4);
-        pen.strokeRect(left * k, (cell.top + 0.3) * k, wide * k, (cell.bottom - cell.top - 0.6) * k);
-        from = -1;
-      }
-    }
   }
 }
 
@@ -160,14 +142,13 @@ function drawHandle(pen, cell, { edit, sample, level, before }, k) {
   pen.fill();
 }
 
-// Draws the paper of a page at k px a mm. what: {beat, map, scale, fiducials, mask, calipers, handle}, parts may be null.
+// Draws the paper of a page at k px a mm. what: {beat, map, scale, fiducials, calipers, handle}, parts may be null.
 export function drawPaper(pen, page, what, k) {
   if (what.map) for (const cell of page.cells) drawHeat(pen, cell, what.map, what.scale, k);
   drawGrid(pen, page.width, page.height, k);
   for (const cell of page.cells) {
     const name = placeName(pen, cell, k);
     if (what.fiducials) drawMarks(pen, cell, what.fiducials, k, name);
-    if (what.mask) drawTruth(pen, cell, what.mask, k);
     for (const row of cell.rows) drawLine(pen, what.beat, row * SAMPLES, SAMPLES, cell.left, cell.baseline, k);
     if (what.handle) drawHandle(pen, cell, what.handle, k);
     drawName(pen, cell, name);

@@ -3,7 +3,7 @@ import { h } from "./dom.js";
 import { studySection } from "./study_shell.js";
 
 export const RESEARCH = "Research only, not for diagnosis";
-const NEEDS_PYTHON = "JupyterLab (notebook 05) and the web app also open your own ECGs, compute missing maps and edit beats freely.";
+const NEEDS_PYTHON = "JupyterLab (notebook 05) and the web app also open your own ECGs, compute missing maps and edit beats.";
 const KEYS = "Keys: ← → record, 1 … 9 and 0 method, i intervention map, b blind, c calipers, Esc back. A click enlarges a map or a lead.";
 
 const choose = (text, name) => h("label", { name: `${name}-label`, className: "stacked" }, h("span", null, text), h("select", { name }));

@@ -1,30 +1,28 @@
 // The reading study: which maps are rated in which order, and a rating as a row of a rater's file.
-// The host keeps the rows. Settings are {targets, records, together}, of overview.study.
+// The host keeps the rows. Settings are {targets, records}, of overview.study.
 import { blindOrder, letter, markOf, shuffled } from "./blinding.js";
 
 const COLUMNS = ["reader", "time", "version", "study", "target", "model", "record", "code", "beside", "score", "text", "mark", "settings"];
-const PAUSE_S = 120; // a longer gap between two ratings is a pause
 
 // A rater's name without regard to case and spaces, as Python's reader_name.
 export const raterName = (text) => text.normalize("NFC").trim().split(/\s+/).join(" ").toUpperCase();
 
-// The networks that are rated: the first model of each target, no known readouts.
+// The networks that are rated: the first model of each target.
 export const ratedNetworks = (overview) => overview.targets
-  .map((target) => overview.networks.find((network) => network.target === target.name && network.study))
-  .filter(Boolean);
+  .map((target) => overview.networks.find((network) => network.target === target.name));
 
-const settingsText = ({ targets, records, together }) => `targets=${targets.join(" ")}; records=${records}; maps=${together}`;
+const settingsText = ({ targets, records }) => `targets=${targets.join(" ")}; records=${records}; maps=1`;
 
 export function settingsOf(text) {
-  const found = /^targets=([\w ]+); records=(\d{1,9}); maps=([12])$/.exec(text ?? "");
-  return found && { targets: found[1].split(" "), records: Number(found[2]), together: Number(found[3]) };
+  const found = /^targets=([\w ]+); records=(\d{1,9});/.exec(text ?? "");
+  return found && { targets: found[1].split(" "), records: Number(found[2]) };
 }
 
 // The same records for every rater, and for every target where the networks have them; a larger study contains a smaller one.
 const chosenRecords = (overview, network) => shuffled(network.records.slice(0, overview.study.pool), `${overview.seed}|records`);
 
 // The maps of the settings in an order that depends on the rater; code is the letter that hides the method.
-function itemsOf(overview, rater, settings) {
+export function itemsOf(overview, rater, settings) {
   const items = new Map();
   for (const network of ratedNetworks(overview).filter((one) => settings.targets.includes(one.target))) {
     for (const record of chosenRecords(overview, network).slice(0, settings.records)) {
@@ -39,25 +37,14 @@ function itemsOf(overview, rater, settings) {
 const mapsOfRecord = (overview, rater, { target, model, methods }, record) =>
   blindOrder(methods, overview.seed, rater, target, model, record).map((method, slot) => ({ target, model, record, method, code: letter(slot) }));
 
-// The same maps, one or two of a record at a time: [[item, …], …].
-export function studyScreens(overview, rater, settings) {
-  const items = itemsOf(overview, rater, settings), pairs = new Map();
-  if (settings.together === 1) return items.map((item) => [item]);
-  for (const item of items.sort((a, b) => a.code < b.code ? -1 : 1)) {
-    const key = [item.target, item.model, item.record, Math.floor((item.code.charCodeAt(0) - 65) / 2)].join("|");
-    pairs.set(key, [...pairs.get(key) ?? [], item]);
-  }
-  return shuffled([...pairs.keys()], `${overview.seed}|${rater}|pairs`).map((key) => pairs.get(key));
-}
-
-// One screen for practice, of a record that is not in the study where possible.
-export function practiceScreen(overview, rater, settings) {
+// An item for practice, of a record that is not in the study where possible.
+export function practiceItem(overview, rater, settings) {
   const network = ratedNetworks(overview).find((one) => settings.targets.includes(one.target));
   const records = chosenRecords(overview, network);
-  return mapsOfRecord(overview, rater, network, records[settings.records] ?? records.at(-1)).slice(0, settings.together);
+  return mapsOfRecord(overview, rater, network, records[settings.records] ?? records.at(-1))[0];
 }
 
-const networkOf = (overview, item) => overview.networks.find((one) => one.target === item.target && one.model === Number(item.model) && one.study);
+const networkOf = (overview, item) => overview.networks.find((one) => one.target === item.target && one.model === Number(item.model));
 
 // The map of a row: {target, model, record, method}; null where its mark fits none.
 export function mapOfRow(overview, row) {
@@ -84,22 +71,14 @@ export function latest(overview, rows) {
 export const ratedMaps = (overview, rater, rows) =>
   new Map(latest(overview, rows).filter((one) => one.rater === rater).map(({ row, map }) => [keyOf(map), row]));
 
-// A rating of one of the items shown, as a row of the file.
-export function ratingRow(overview, rater, item, items, score, text, settings) {
+// A rating of an item as a row of the file.
+export function ratingRow(overview, rater, item, score, text, settings) {
   const { study } = networkOf(overview, item);
   return {
     reader: rater, time: new Date().toISOString(), version: overview.version, study, target: item.target, model: item.model,
-    record: item.record, code: item.code,
-    beside: items.filter((other) => other !== item).map((other) => other.code).join(""), score, text,
+    record: item.record, code: item.code, beside: "", score, text,
     mark: markOf(study, item.target, item.model, item.record, item.code, item.method), settings: settingsText(settings),
   };
-}
-
-// This rater's seconds per map; a default for the first five.
-export function paceOf(overview, rows) {
-  const times = rows.map((row) => Date.parse(row.time)).sort((a, b) => a - b);
-  const gaps = times.slice(1).map((time, k) => (time - times[k]) / 1000).filter((gap) => gap < PAUSE_S);
-  return gaps.length < 5 ? overview.study.seconds : Math.max(1, gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length);
 }
 
 export function durationText(seconds) {

@@ -14,9 +14,7 @@ function setup(host) {
       h("span", { name: "estimate", "aria-live": "polite" })),
     h("details", null, h("summary", null, "A longer study"),
       h("p", { className: "row" },
-        h("label", null, "ECGs ", h("input", { type: "number", name: "records", min: 1, step: 1 }), h("span", { name: "most" })),
-        h("label", null, "Maps at a time ", h("select", { name: "together" },
-          h("option", { value: 1 }, "one"), h("option", { value: 2 }, "two side by side")))),
+        h("label", null, "ECGs ", h("input", { type: "number", name: "records", min: 1, step: 1 }), h("span", { name: "most" }))),
       h("p", { className: "row", role: "group", "aria-label": "Targets", name: "targets" }, "Targets ",
         ...rated.map(({ name, label }) => h("label", null, h("input", { type: "checkbox", value: name }), ` ${label}`)))),
     h("p", { className: "row" }, action("Export ratings (CSV)", "export", { hidden: true }), action("Results", "results", { hidden: true })));
@@ -36,12 +34,11 @@ export const studySection = (host) => h("section", { name: "study", className: "
   h("h2", null, "Reading study"), setup(host), rating(),
   h("p", { name: "study-message", className: "caution", role: "alert", hidden: true }), h("div", { name: "report", hidden: true }));
 
-// The score and the remark of one map; number: which of those shown; row: an earlier rating of it, if any.
-export function scoreRow(item, number, alone, row) {
+// The score and the remark of a map; row: an earlier rating of it, if any.
+export function scoreRow(item, row) {
   const scores = h("span", { className: "scores", role: "radiogroup", "aria-label": `Score of map ${item.code}` },
     ...[1, 2, 3, 4, 5].map((score) => h("label", null,
-      h("input", { type: "radio", name: `score${number}`, value: score, checked: Number(row?.score) === score }), String(score))));
-  return h("p", { className: "row" }, alone ? null : h("b", null, item.code), scores,
-    h("input", { name: `remark${number}`, className: "remark", maxLength: 1000, size: 24, value: row?.text ?? "", placeholder: "Remark (optional)",
-      "aria-label": `Remark on map ${item.code}` }));
+      h("input", { type: "radio", name: "score", value: score, checked: Number(row?.score) === score }), String(score))));
+  return h("p", { className: "row" }, scores, h("input", { name: "remark", className: "remark", maxLength: 1000, size: 24,
+    value: row?.text ?? "", placeholder: "Remark (optional)", "aria-label": `Remark on map ${item.code}` }));
 }

@@ -16,12 +16,12 @@ const SETTLE = 100; // ms after the last change of size
 overview: of Python's content.overview
 network(target, model) → a promise of content.network_content: units, meanings, orders, edits, …
 case(target, model, record) → a promise of a record under a network: {beat, fiducials, truth, prediction, measurements,
-  rhythm, mask, source, own, outside, map(method, baseline)}
-edit(target, model, record, {edit, dose, method, baseline, exact}) → a promise of {beat, fiducials, prediction, map}
+  rhythm, source, own, outside, map(method, baseline)}
 for the reading study (see study_form.js): ratings(rater), keepRating(row), keptWhere, …
 keys: the element that listens to keys; state: {get, set, changed} of the choice as text
 
-and optionally: compute(target, model, record, method, baseline) → a promise of whether the case has the map now;
+and optionally: edit(target, model, record, {edit, dose, method, baseline, exact}) → a promise of {beat, fiducials, prediction,
+  map, later}; compute(target, model, record, method, baseline) → a promise of whether the case has the map now;
 find(record); open(files); added(): ids beside those with maps; wholePage: whether printing the page prints the sheet.
 Returns a function that removes all listeners. */
 export function showView(element, host) {
@@ -62,7 +62,8 @@ export function showView(element, host) {
   // ---- choosing
 
   async function show(change) {
-    const old = view.choice, choice = view.choice = possible({ ...old, ...change }, overview, view.added, view.details.get(view.network()));
+    const old = view.choice, wish = { ...old, ...change, ...host.edit ? {} : { edit: false } };
+    const choice = view.choice = possible(wish, overview, view.added, view.details.get(view.network()));
     if (["target", "model", "record", "slot", "baseline", "edit", "editing"].some((name) => choice[name] !== old[name])) view.edited = null;
     if (choice.target !== old.target) view.measured = null;
     if ("view" in change || "target" in change || "leads" in change) steps = [];

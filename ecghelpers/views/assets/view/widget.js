@@ -31,7 +31,7 @@ function caseOf(content, buffers) {
   const held = named(content, buffers);
   const key = (method, baseline) => `map ${method}${baseline === "mean" && content.by_baseline.includes(method) ? "@mean" : ""}`;
   return {
-    ...content, beat: held.get("beat"), mask: held.get("mask") ?? null,
+    ...content, beat: held.get("beat"),
     rhythm: content.rhythm && { rate: content.rhythm, leads: Object.fromEntries([...held].filter(([name]) => name.startsWith("rhythm ")).map(([name, values]) => [name.slice(7), values])) },
     map: (method, baseline) => held.get(key(method, baseline)) ?? null,
     put: (method, baseline, values) => held.set(key(method, baseline), values),
@@ -89,8 +89,7 @@ function render({ model, el }) {
       return { records: answer.records, refused: [...refused, ...answer.refused] };
     },
     ratings: async (rater) => (await ask("ratings", { rater }))[0],
-    keepRating: async (row) => { await ask("keep", { rows: [row] }); },
-    results: async () => (await ask("results"))[0],
+    keepRating: async (row) => { await ask("keep", { row }); },
     state: {
       get: () => model.get("state"),
       set: (text) => { if (text !== model.get("state")) { model.set("state", text); model.save_changes(); } },
