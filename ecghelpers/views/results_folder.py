@@ -22,7 +22,7 @@ from .known_range import outside
 
 KEPT_FILES = 8  # attributions of this many networks stay in memory
 DONOR_POOL, DONORS = 1000, 4  # of an intervention map computed here: 3 s on a core
-INTERVENTION = "intervention"  # a map made without an attribution method
+INTERVENTION, OCCLUSION = "intervention", "occlusion"
 # Maps that depend on the baseline.
 BY_BASELINE = [INTERVENTION, *(name for name, row in METHODS.items() if row.baseline)]
 
@@ -183,27 +183,30 @@ class Cases:
     def compute(self, case: Case, method: str, baseline: str = "flat") -> np.ndarray:
         """Compute a map (12, 600) that is not stored; it is kept for ``case``."""
         place = case.target, case.model
-        if method == INTERVENTION:
-            values = self._intervention(case, baseline)
-        else:
+        if method == INTERVENTION and baseline == "flat":
+            values = self._intervention(case)
+        else:  # occlusion measures the intervention by the mean beat
+            drawn = OCCLUSION if method == INTERVENTION else method
             beats, ids = case.record.beat_uv[None], [case.record_id]
-            [values] = self.attribute(*place, method, beats, ids, baseline)
+            [values] = self.attribute(*place, drawn, beats, ids, baseline)
         kept = self._computed.setdefault((*place, case.record_id), {})
         kept[map_name(method, baseline)] = values
         return values
 
-    def _intervention(self, case: Case, baseline: str) -> np.ndarray:
+    def _intervention(self, case: Case) -> np.ndarray:
         """The intervention map (12, 600) of a record without a stored one, with a few donors."""
         from ..perturbation.intervention import intervention_effects
 
-        network, beat = self.network(case.target, case.model), np.float32(case.record.beat_uv)[None]
-        if baseline == "mean":
-            [[effect]] = intervention_effects(network, beat, self.training_beat[0][None])
-            return _wide(-effect)
         rows = np.flatnonzero(self.medians.split == "train")[:DONOR_POOL]
-        pool, draw = np.float32(self.medians.medians[rows]), {"record_id": [case.record_id]}
-        draw |= {"donors": min(DONORS, len(rows)), "seed": self.seed}
-        [effects] = intervention_effects(network, beat, pool, **draw)
+        beat, pool = np.float32(case.record.beat_uv), np.float32(self.medians.medians[rows])
+        [effects] = intervention_effects(
+            self.network(case.target, case.model),
+            beat[None],
+            pool,
+            donors=min(DONORS, len(rows)),
+            seed=self.seed,
+            record_id=[case.record_id],
+        )
         return _wide(np.abs(effects).mean(0))
 
     def attribute(

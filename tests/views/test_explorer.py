@@ -10,6 +10,7 @@ import reading
 from source_files import csv_text
 
 from ecghelpers.attribution import attribute
+from ecghelpers.attribution.maps import explain
 from ecghelpers.data.maps_and_curves import read_attributions, write_intervention
 from ecghelpers.evaluation import agreement
 from ecghelpers.evaluation.edits import edit_beats
@@ -120,8 +121,9 @@ def test_intervention_map_of_any_record_is_that_of_the_stored_ones(tmp_path):
     chosen = cases.medians.subset(np.array([list(cases.medians.record_id).index("extra-1")]))
     [train] = np.nonzero(cases.medians.split == "train")
     assert len(train) > 2
+    maps = explain(network, chosen, "qt", methods=["occlusion"], reference=cases.training_beat)
     measured = agreement.measure(
-        network, chosen, cases.medians.medians[train], cases.training_beat[0],
+        network, chosen, maps, cases.medians.medians[train],
         donors=min(results_folder.DONORS, len(train)), seed=1, progress=False,
     )  # fmt: skip
     case = cases.case("qt", 1, "extra-1")
