@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 import stat
-import tempfile
+import uuid
 from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
@@ -38,19 +38,17 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     it cannot be written.
     """
     path = Path(path)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_temporaries(path)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        temporary.touch()
     except OSError as error:
         raise OSError(f"cannot write {path}: {error.strerror}; free or change the folder") from None
-    os.close(handle)
-    temporary = Path(name)
     try:
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
         raise OSError(f"cannot write {path}: {error}") from error
@@ -63,15 +61,9 @@ def remove_temporaries(path: str | Path) -> None:
     path = Path(path)
     before, after = f".{path.name}.", ".part"
     for temporary in path.parent.glob(f"{glob.escape(before)}*{after}"):
-        # keep those of "a.b" when the path is "a"; the names of mkstemp contain no dot
+        # keep those of "a.b" when the path is "a"; the part between contains no dot
         if "." not in temporary.name[len(before) : -len(after)]:
             temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def write_text(path: str | Path, text: str) -> None:

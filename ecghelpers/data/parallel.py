@@ -33,7 +33,7 @@ def in_parts(function: Callable, records, *further) -> list:
     own = {"idle_worker_timeout": IDLE_S, "initializer": _ignore_ctrl_c}
     try:
         with parallel_config("loky", inner_max_num_threads=1, **own):
-            pool = Parallel(processors(), batch_size=1)
+            pool = Parallel(processors(), batch_size=1, max_nbytes=None)
             return list(chain.from_iterable(pool(delayed(function)(p, *further) for p in parts)))
     except TerminatedWorkerError:
         raise RuntimeError(

@@ -208,14 +208,14 @@ def read_entries(entries: list[Entry], *how) -> list[Reading | Rejected]:
 def recording_of(entry: Entry, reader: Callable[[Source], Recording]) -> Recording:
     """The recording of an entry; a table's values of a 12SL median beat are the machine's."""
     path = PurePath(entry.full_path)
-    if entry.member:
-        within = PurePath(entry.member).parent
-        data = read_member(entry.path, entry.member)
-        beside = lambda name: read_member(entry.path, str(within / name))  # noqa: E731
-    else:
-        data = read_bytes(entry.path)
-        beside = lambda name: read_bytes(path.parent / name)  # noqa: E731
-    recording = reader(Source(path.name, data, beside, entry.full_path))
+
+    def file(name: str) -> bytes:
+        """A file in the same folder, or in the same folder of the ZIP file."""
+        if entry.member:
+            return read_member(entry.path, str(PurePath(entry.member).with_name(name)))
+        return read_bytes(path.with_name(name))
+
+    recording = reader(Source(path.name, file(path.name), file, entry.full_path))
     if recording.ecg_uv is None and entry.machine and recording.program == GE_12SL:
         return replace(recording, machine=entry.machine)
     return recording

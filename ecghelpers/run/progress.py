@@ -12,7 +12,6 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 AFTERWORDS = ("Exiting because", "WorkflowError:\nAt least one job", "At least one job did not")
 LEAST_FREE_BYTES = 2**20
-CLOCKS_S = 10  # the clock of a file server may be late by this much
 PHRASE = "Union of exclusive params before and now across all output: "
 TERMINAL = "ECG_TERMINAL"  # file descriptors for progress and errors, and where the run started
 
@@ -26,7 +25,7 @@ class Progress(logging.Handler):
         out, errors, self.started_in = os.environ.get(TERMINAL, f"1,2,{os.getcwd()}").split(",", 2)
         self.out, self.errors = int(out), int(errors)
         self.total = 0
-        self.steps: dict[int, tuple[str, float, float]] = {}  # label, first and latest start
+        self.steps: dict[int, tuple[str, float]] = {}  # label and start
         self.failed: dict[int, str] = {}
         self.messages: list[str] = []
 
@@ -40,7 +39,7 @@ class Progress(logging.Handler):
             self._start(record)
         elif kind == LogEvent.JOB_FINISHED and record.job_id in self.steps:
             self.failed.pop(record.job_id, None)
-            self._tell(record.job_id, f"done in {time.time() - self.steps[record.job_id][2]:.0f} s")
+            self._tell(record.job_id, f"done in {time.time() - self.steps[record.job_id][1]:.0f} s")
         elif kind == LogEvent.JOB_ERROR and record.jobid in self.steps:
             self.failed[record.jobid] = self._failure(record.jobid, record.log)
             self._tell(record.jobid, "FAILED")
@@ -51,9 +50,9 @@ class Progress(logging.Handler):
         label = Path(record.log[0]).stem.replace(".", " ")
         if self.dry_run and record.jobid not in self.steps:
             self._print(f"{label:32} {_reason(record.reason)}")
-        first = self.steps.get(record.jobid, (label, time.time()))[1]
-        self.steps[record.jobid] = (label, first, time.time())
+        self.steps[record.jobid] = (label, time.time())
         if not self.dry_run:
+            Path(record.log[0]).unlink(missing_ok=True)  # of an earlier run
             self._tell(record.jobid, "starts")
 
     def _tell(self, job: int, what: str) -> None:
@@ -67,19 +66,16 @@ class Progress(logging.Handler):
 
     def _failure(self, job: int, logs: list[str]) -> str:
         """One line: the step, the last line of its log, and the file with the details."""
-        label, first, _ = self.steps[job]
         log = Path(logs[0])
         notebook = Path("notebooks") / f"{log.stem}.failed.ipynb"
-        fresh = [p for p in (notebook, log) if p.exists() and p.stat().st_mtime > first - CLOCKS_S]
-        lines = []
-        if log in fresh:
-            text = log.read_text(encoding="utf-8", errors="replace")
-            lines = [line for line in text.splitlines() if line.strip()]
+        found = [path for path in (notebook, log) if path.exists()]
+        text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        lines = [line for line in text.splitlines() if line.strip()]
         if shutil.disk_usage(".").free < LEAST_FREE_BYTES:
             lines = lines or ["No space left on device"]
         why = lines[-1] if lines else "it did not start"
-        place = fresh[0] if fresh else Path("logs/snakemake.log")
-        return f"failed: {label}: {why} ({os.path.relpath(place, self.started_in)})"
+        place = found[0] if found else Path("logs/snakemake.log")
+        return f"failed: {self.steps[job][0]}: {why} ({os.path.relpath(place, self.started_in)})"
 
     def close(self) -> None:
         """Print what failed, at the end of the run."""

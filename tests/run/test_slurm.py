@@ -1,5 +1,6 @@
 """--slurm on a real Slurm of our own: failures, signals, what is sent again, leftovers."""
 
+import shutil
 import subprocess
 
 import pytest
@@ -135,3 +136,20 @@ def test_what_a_killed_run_left_is_cancelled_and_a_small_batch_job_steers_the_ne
     third.terminate()  # as its own time limit would
     third.communicate(timeout=90)
     assert third.returncode != 0 and not _running_tasks()
+
+
+def test_the_projects_own_notebooks_run_with_the_profile_smoke(cluster, tmp_path):
+    """The whole pipeline as jobs, with the project's own profile but for its GPUs and memory."""
+    skip = shutil.ignore_patterns(".*", "results", "tests", "docs", "__pycache__")
+    project = shutil.copytree(toy.ROOT, tmp_path / "project", ignore=skip)
+    path = project / "profiles" / "slurm" / "config.yaml"
+    profile = YAML(typ="safe").load(path.read_text())
+    del profile["set-resources"], profile["set-threads"]
+    profile |= {"seconds-between-status-checks": 1, "latency-wait": 5}
+    profile |= {"slurm-init-seconds-before-status-checks": 1}
+    profile["default-resources"] = {"cpus_per_task": 1, "mem_mb": 4000}
+    YAML(typ="safe").dump(profile, path)
+    done = toy.run(project, "--profile", "smoke", "--target", "qt", "--slurm", timeout=1800)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("review.csv", "site/index.html", "notebooks/05_explore.ipynb"):
+        assert (project / "results" / "smoke" / name).is_file(), name
