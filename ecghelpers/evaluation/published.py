@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,8 @@ from ..attribution import RANDOM
 from ..data.maps_and_curves import Perturbation, read_perturbation
 from ..data.medians import Medians
 from ..ecg import TARGETS
-from ..files import write_table
+from ..files import ResumeCache, array_digest, write_table
+from ..network.checkpoints import weights_digest
 from ..network.prediction import prepare_for_inference
 from ..paths import CURVES, Results
 from ..perturbation import OPERATORS, ORDERS, POINTS, perturbation_curve
@@ -49,14 +51,19 @@ def perturb(
     records: Medians,
     target: str,
     maps: Mapping[str, np.ndarray],
+    path: str | Path,
     procedure: Procedure,
     donors: np.ndarray | None = None,
 ) -> Perturbation:
     """Follow the published procedure with every map; ``perturbation.h5`` holds the result.
 
     maps: method or control → (record, 12, 600); donors: (donor, 12, 600) µV for the operator
-    ``other_record``.
+    ``other_record``. With thousands of records this takes hours: the curves of each finished map
+    are cached beside path, and an interrupted call with the same beats, maps and weights resumes.
     """
+    decides = {"target": target, **asdict(procedure), "weights": weights_digest(model.state_dict())}
+    decides |= {"beats": array_digest(records.medians), "maps": array_digest(*maps.values())}
+    cache = ResumeCache(path, decides | {"methods": list(maps)})
     model, *_ = prepare_for_inference(model)  # once, not for every curve
     beats = np.asarray(records.medians, np.float32)
     common = {"noise_fraction": procedure.noise_fraction, "seed": procedure.seed}
@@ -65,11 +72,15 @@ def perturb(
     prediction, operators = {}, {}
     with progress(len(maps), f"perturbing {target}") as bar:
         for method, values in maps.items():
-            given = model, beats, values
-            prediction[method] = perturbation_curve(*given, steps=procedure.steps, **common)
-            for operator, order in ways:
-                how = {"operator": operator, "order": order, "steps": COLUMNS}
-                operators[method, operator, order] = perturbation_curve(*given, **how, **common)
+            if (curves := cache.load(method)) is None:
+                given = model, beats, values
+                curves = {"": perturbation_curve(*given, steps=procedure.steps, **common)}
+                for operator, order in ways:
+                    how = {"operator": operator, "order": order, "steps": COLUMNS}
+                    curves[f"{operator} {order}"] = perturbation_curve(*given, **how, **common)
+                cache.save(method, **curves)
+            prediction[method] = curves[""]
+            operators |= {(method, *way): curves[" ".join(way)] for way in ways}
             bar.update()
     return Perturbation(
         record_id=records.record_id,

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from small_networks import medians_of
+from small_networks import beats, medians_of, steven_net
 
 from ecghelpers.ecg import BEAT_SHAPE
-from ecghelpers.evaluation import performance
+from ecghelpers.evaluation import performance, published
 from ecghelpers.evaluation.performance import model_errors
 from ecghelpers.evaluation.published import aopc, area, perturbation_table
 from ecghelpers.evaluation.statistics import mean_interval
@@ -115,3 +115,23 @@ def test_neighbouring_beats_have_a_share_of_their_own():
     assert faster["elsewhere"] == pytest.approx(1 / 5)
     total = faster[["P", "QRS", "T", "neighbouring beats", "elsewhere"]].sum()
     assert total == pytest.approx(1)
+
+
+def test_curves_are_resumed_only_for_the_same_beats(tmp_path, monkeypatch):
+    computed, compute = [], published.perturbation_curve
+
+    def counted(*given, **options):
+        computed.append(given)
+        return compute(*given, **options)
+
+    def perturbed(medians):
+        maps = {"random": np.random.default_rng(0).normal(size=medians.shape)}
+        given = (medians_of(medians, targets=1), "qt", maps, tmp_path / "perturbation.h5")
+        curves = published.perturb(steven_net(), *given, published.Procedure(steps=2))
+        return curves.prediction["random"]
+
+    monkeypatch.setattr(published, "perturbation_curve", counted)
+    two = beats(2, seed=3, dtype=np.int16)
+    np.testing.assert_array_equal(first := perturbed(two), perturbed(two))
+    assert len(computed) == 1
+    assert (perturbed(two[::-1].copy()) != first).any() and len(computed) == 2
