@@ -86,11 +86,6 @@ def test_multiply_by_inputs_multiplies_by_the_input(network, method):
     assert_same(maps_of(network, method), bare * BEATS[:2], 1e-6)
 
 
-def test_gradient_shap_multiplies_by_the_noisy_copy(network):
-    bare = maps_of(network, "gradientshap", multiply_by_inputs=False, attribution_noise=0.0)
-    assert_same(maps_of(network, "gradientshap", attribution_noise=0.0), bare * BEATS[:2])
-
-
 def test_smoothgrad_without_noise_is_saliency(network):
     found = maps_of(network, "smoothgrad", attribution_noise=0.0)
     assert_same(found, maps_of(network, "saliency"))

@@ -22,17 +22,6 @@ def test_arrays_of_other_values_shapes_or_types_have_other_digests():
     assert files.array_digest(strided) == files.array_digest(array)
 
 
-@pytest.mark.parametrize("note", [b"\xff\xfe\x00", b"[]"], ids=repr)
-def test_pieces_with_unreadable_settings_are_deleted(tmp_path, note):
-    output, settings = tmp_path / "out.h5", {"seed": 1}
-    pieces = files.ResumeCache(output, settings)
-    pieces.save("first", values=np.arange(3))
-    (pieces.folder / "settings.json").write_bytes(note)
-    assert files.ResumeCache(output, settings).load("first") is None
-    pieces.save("first", values=np.arange(3))
-    assert (files.ResumeCache(output, settings).load("first")["values"] == np.arange(3)).all()
-
-
 def test_a_piece_is_never_an_error_whichever_bit_is_flipped(tmp_path):
     pieces = files.ResumeCache(tmp_path / "out.h5", {})
     pieces.save("first", values=np.arange(3))

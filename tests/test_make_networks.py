@@ -7,21 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from safetensors.torch import load_file
 from simulated_ecg import beat as simulated
 
 from ecghelpers.ecg import LEADS, twelve_leads
 from ecghelpers.measurement import measure_median
-from ecghelpers.network import pretrained
 from ecghelpers.network.model import StevenNet
-from ecghelpers.network.prediction import predict
-from ecghelpers.network.training import Trainer, TrainingConfig
 
 NETWORKS = Path(__file__).resolve().parent.parent / "networks"
 sys.path.insert(0, str(NETWORKS))
 import augmentation  # noqa: E402
-import make  # noqa: E402
 
 RR_MS = 900
 EIGHT = simulated(2 * np.arange(600.0) - 450, pr=160, qrs=90, qt=400)  # QRS from sample 225
@@ -74,13 +69,3 @@ def test_a_small_training_makes_a_network_and_continues_from_its_state(tmp_path)
     tuned = json.loads(path.with_suffix(".json").read_text())
     assert path.read_bytes() != weights and len(tuned["training"]) == 2
     assert tuned["history"][:1] == card["history"] and len(tuned["history"]) == 2
-
-
-def test_fine_tuning_starts_from_the_network_itself():
-    random = np.random.default_rng(0)
-    beats = random.normal(0, 200, (8, 12, 600)).astype(np.int16)
-    data = beats, random.normal(400, 20, 8).astype(np.float32)
-    trainer = Trainer(TrainingConfig("qt"), data, data, torch.device("cpu"))
-    network = pretrained.load_network("qt", device="cpu")
-    make.start_from(trainer, network)
-    np.testing.assert_allclose(predict(trainer.model(), beats), predict(network, beats), rtol=1e-4)

@@ -170,13 +170,6 @@ def test_straight_lines_are_those_of_numpy():
         np.testing.assert_allclose(found[record, lead], line, atol=1e-9)
 
 
-def test_a_list_of_counts_gives_the_same_columns_as_a_number():
-    network, relevance = steven_net(), RNG.normal(size=BEATS.shape)
-    every = perturbation_curve(network, BEATS, relevance, steps=30)
-    some = perturbation_curve(network, BEATS, relevance, steps=[0, 1, 7, 30])
-    np.testing.assert_allclose(some, every[:, [0, 1, 7, 30]], rtol=1e-9)
-
-
 def test_another_record_is_never_the_record_itself():
     everything = np.ones(BEATS.shape)
     points = [BEATS[0].size]

@@ -45,14 +45,6 @@ def test_impossible_batch_sizes_are_refused(size):
         predict(Linear(WEIGHTS), BEATS, batch_size=size)
 
 
-def test_any_layout_of_an_array_is_taken():
-    fixed = BEATS.copy()
-    fixed.flags.writeable = False
-    backwards, foreign = BEATS[:, :, ::-1].copy()[:, :, ::-1], BEATS.astype(">f8")
-    for given in (backwards, foreign, fixed, np.asfortranarray(BEATS), BEATS.tolist()):
-        np.testing.assert_allclose(predict(Linear(WEIGHTS), given), (BEATS * WEIGHTS).sum((1, 2)))
-
-
 def test_lazy_rows_are_read_batch_by_batch():
     rows, whole = np.array([30, 2, 2, 36]), (1000 * BEATS).astype(np.int16)
     chosen = LazyRows(whole, rows)

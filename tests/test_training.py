@@ -1,6 +1,5 @@
 """Training: it learns, its scaling is folded in, and an interruption changes nothing."""
 
-import errno
 import os
 import signal
 
@@ -189,19 +188,6 @@ def test_a_damaged_state_is_discarded_and_leaves_nothing_behind(
     assert len(steps) == 6
     told = capsys.readouterr().err
     assert f"{state} is not used" in told and told.count("\n") == 1
-
-
-def test_a_full_disk_is_named_when_a_stopped_training_cannot_be_kept(tmp_path, monkeypatch):
-    def full(*_, **__):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    stopped_after(1, monkeypatch)
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError) as caught:
-        fit(trainer(), tmp_path / "state")
-    text = str(caught.value)
-    assert "qt model 1" in text and str(tmp_path / "state") in text and "\n" not in text
-    assert "No space left on device" in text and list(tmp_path.iterdir()) == []
 
 
 def test_a_last_batch_of_one_is_left_out():

@@ -102,15 +102,6 @@ def test_ids_are_matched_as_numbers_and_never_become_paths(export, tmp_path):
     assert len(block.rejected) == 4
 
 
-def test_duplicate_ids_are_rejected_all_of_them(export):
-    folder, table = export
-    (folder / "002.csv").write_text(csv_text(beat(3)))
-    block = only_block("12sl", folder, table)
-    assert block.record_id == ["1", "10"]
-    for name in ("2", "002"):
-        assert reason_of(block, name).startswith("duplicate id: 2 files, 002.csv and 2.csv")
-
-
 @settings(max_examples=40, deadline=None)
 @given(
     delimiter=st.sampled_from(";,\t"),

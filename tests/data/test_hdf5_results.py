@@ -92,13 +92,6 @@ def test_maps_curves_and_effects_come_back_as_written(tmp_path, kind):
     assert_same(found, written)
 
 
-def test_chosen_maps_alone_are_read(tmp_path):
-    write("attributions", tmp_path / "a.h5")
-    assert list(
-        maps_and_curves.read_attributions(tmp_path / "a.h5", ["deeplift", "none"]).maps
-    ) == ["deeplift"]
-
-
 def test_the_intervention_map_is_the_mean_change():
     written = CONTENTS["intervention"]
     assert written.map.shape == BEATS
@@ -253,12 +246,6 @@ def test_a_writer_that_fails_leaves_the_old_file_and_no_other(tmp_path):
         temporary.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
-    (tmp_path / "results").write_text("a file where a folder should be")
-    with pytest.raises(OSError, match="cannot write .*medians.h5"):
-        files.write_text(tmp_path / "results" / "medians.h5", "")
 
 
 def test_collecting_goes_on_where_it_was_killed(tmp_path):

@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from source_files import write_wfdb
 
-from ecghelpers.data.checks import Rejected
 from ecghelpers.data.readers import read_recording
-from ecghelpers.data.recording import lead_of_name, waveforms
+from ecghelpers.data.recording import lead_of_name
 from ecghelpers.ecg import LEADS, TARGETS
 
 REAL = Path(__file__).parents[3] / "shared" / "ecg_files"
@@ -48,17 +47,6 @@ def test_ecg_median_and_machine_values_come_back(name):
     assert not any(text in repr(recording) for text in PERSONAL)
 
 
-def test_the_first_usable_strip_counts_or_else_the_last_reason():
-    strips = {"three leads": list(zip(LEADS[:3], ecg()[:3], strict=True))}
-    strips |= {"twelve": list(zip(LEADS, ecg(), strict=True)), "none": []}
-    read = strips.__getitem__, lambda strip: 500.0
-    np.testing.assert_array_equal(waveforms(["three leads", "twelve"], [], *read)["ecg_uv"], ecg())
-    with pytest.raises(Rejected, match="0 other channels"):
-        waveforms(["three leads", "none"], [], *read)
-    with pytest.raises(Rejected, match="no waveforms: no strip in the file"):
-        waveforms([], [], *read, "strip")
-
-
 def test_edf_comes_back_whatever_its_unit():
     for unit in ("mV", "uV"):
         recording = read_recording(ecg_formats.edf(unit=unit))
@@ -79,11 +67,6 @@ def test_muse_at_250_hz_has_fiducials_of_a_beat_at_500_hz():
     assert recording.rate_hz == 250 and recording.median_uv.shape == (12, 600)
     assert recording.machine["qonset"] == 210
     np.testing.assert_allclose(recording.median_uv[:, 10:-10:2], beat[:, 5:-5], atol=25)
-
-
-def test_cardiosoft_gives_v5_of_the_measurement_table():
-    machine = read_recording(ecg_formats.cardiosoft()).machine
-    assert machine["R_PeakAmpl_v5"] == 1000 and machine["qonset"] == 210
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])

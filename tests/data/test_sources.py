@@ -1,7 +1,5 @@
 """Common to all sources: order, blocks, rejections, and the resulting file."""
 
-import csv
-
 import numpy as np
 import pytest
 from source_files import (
@@ -18,8 +16,6 @@ from source_files import (
 )
 
 from ecghelpers.data import parallel, sources
-from ecghelpers.data.build import collect
-from ecghelpers.data.medians import read_medians
 from ecghelpers.ecg import FIDUCIALS, TARGETS
 
 
@@ -126,15 +122,3 @@ def test_missing_labels_are_measured_only_where_asked_and_given_ones_win(tmp_pat
     np.testing.assert_allclose(filled.targets[0, 2:], measured.targets[0, 2:], atol=4)
     np.testing.assert_allclose(filled.fiducials, measured.fiducials, atol=2)
     np.testing.assert_array_equal(filled.medians, plain.medians)
-
-
-def test_an_export_becomes_medians_h5_and_rejected_csv(export, tmp_path):
-    (export[0] / "2.csv").write_text(csv_text(beat()[:, :599]))
-    path = tmp_path / "results" / "data" / "medians.h5"
-    collect(sources.FileSource("12sl", *export), path)
-    written = read_medians(path)
-    assert list(written.record_id) == ["1", "10"] and written.attributes["source"] == "12sl"
-    np.testing.assert_array_equal(written.medians[1], beat(10))
-    with open(path.with_name("rejected.csv"), newline="") as file:
-        rows = list(csv.reader(file))
-    assert rows == [["record_id", "reason"], ["2", "truncated: 599 rows of medians; 600 needed"]]

@@ -21,16 +21,16 @@ def _measured(beats, rate):
 
 @pytest.fixture(scope="module")
 def before(gan_beats):
-    return _measured(gan_beats.medians, gan_beats.rate)
+    return _measured(gan_beats.medians, gan_beats.target("VentRate"))
 
 
 @pytest.mark.parametrize(("target", "dose"), [c for c in CASES if c[0] != "VentRate"])
 def test_the_measured_effect_is_the_dose_and_other_labels_stay(gan_beats, before, target, dose):
     given = gan_beats.medians, gan_beats.fiducials, target, dose
-    edited = edit_beats(*given, rate=gan_beats.rate)
+    edited = edit_beats(*given, rate=gan_beats.target("VentRate"))
     valid = np.isfinite(edited).all((1, 2))
     assert valid.mean() > 0.9 and np.isnan(edited[~valid]).all()
-    change = _measured(edited[valid], gan_beats.rate[valid]) - before[valid]
+    change = _measured(edited[valid], gan_beats.target("VentRate")[valid]) - before[valid]
     for column, name in enumerate(TARGETS):
         error = np.abs(change[:, column] - (dose if name == target else 0))
         assert np.nanmedian(error) <= (3 if name == target else SMALL[name]), name
@@ -39,7 +39,7 @@ def test_the_measured_effect_is_the_dose_and_other_labels_stay(gan_beats, before
 
 @pytest.mark.parametrize("dose", EDITS["VentRate"].doses)
 def test_the_neighbouring_beats_move_as_the_rate_says(gan_beats, dose):
-    marks, rate = gan_beats.fiducials, gan_beats.rate
+    marks, rate = gan_beats.fiducials, gan_beats.target("VentRate")
     edited = edit_beats(gan_beats.medians, marks, "VentRate", dose, rate=rate)
     valid = np.isfinite(edited).all((1, 2))
     assert valid.sum() >= 4
@@ -64,15 +64,15 @@ def test_limb_leads_follow_i_and_ii(gan_beats, target):
 
 
 def test_rr_is_the_rates_where_it_is_known_and_told_from_the_beat_elsewhere(gan_beats):
-    rate = gan_beats.rate.copy()
+    rate = gan_beats.target("VentRate").copy()
     found = rr_samples(gan_beats.medians, gan_beats.fiducials)
     rate[3:] = np.nan
     mixed = rr_samples(gan_beats.medians, gan_beats.fiducials, rate)
-    np.testing.assert_allclose(mixed[:3], 30000 / gan_beats.rate[:3])
+    np.testing.assert_allclose(mixed[:3], 30000 / gan_beats.target("VentRate")[:3])
     np.testing.assert_array_equal(mixed[3:], found[3:])
-    slow = gan_beats.rate < 60
+    slow = gan_beats.target("VentRate") < 60
     assert np.isnan(found[slow]).all()  # the next beat is out of sight
-    assert np.nanmedian(np.abs(30000 / found - gan_beats.rate)) < 1
+    assert np.nanmedian(np.abs(30000 / found - gan_beats.target("VentRate"))) < 1
 
 
 def test_rows_without_fiducials_or_room_are_nan_and_others_stay_as_they_are(gan_beats):

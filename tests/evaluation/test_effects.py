@@ -25,7 +25,7 @@ class ReadsR(nn.Module):
 
 
 def _table(beats, network, target="R_PeakAmpl_v5", rows=slice(None)):
-    parts = beats.medians[rows], beats.fiducials[rows], target, beats.rate[rows]
+    parts = beats.medians[rows], beats.fiducials[rows], target, beats.target("VentRate")[rows]
     return effects_table(network, *parts, measured_records=8)
 
 

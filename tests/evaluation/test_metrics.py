@@ -39,13 +39,6 @@ def test_correlations_agree_with_scipy_and_are_nan_for_constant_maps():
     assert np.isnan(metrics.pearson(a[:1] * np.nan, a[:1])[0])
 
 
-def test_segment_sums_keep_the_total_and_the_place():
-    maps = np.zeros((1, 12, 600))
-    maps[0, 4, 20:40] = 2.0
-    sums = metrics.segment_sums(maps)
-    assert sums.shape == (1, 12, 30) and sums[0, 4, 1] == 40 and sums.sum() == 40
-
-
 def test_reliability_is_the_correlation_that_more_draws_would_repeat():
     """Classical test theory: reliability of a mean of k draws is k·s² / (k·s² + e²)."""
     signal = RNG.normal(size=(200, 1, 360))

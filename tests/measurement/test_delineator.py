@@ -35,15 +35,6 @@ def test_pooled_quantile_in_closed_form():
         assert found[0, 0] == pytest.approx(first + samples)
 
 
-def test_the_network_s_probabilities_sum_to_one_and_it_is_small():
-    inputs = delineator.network_input(placed()[None], np.array([-210.0]), np.array([690.0]))
-    chance = delineator.probabilities(delineator.read_network(), inputs)
-    assert chance.shape == (1, 12, 6, delineator.POINTS + 1)
-    np.testing.assert_allclose(chance.sum(axis=-1), 1, atol=1e-5)
-    assert sum(w.numel() for w in delineator.read_network().parameters()) < 35_000
-    assert delineator.WEIGHTS.stat().st_size < 80_000
-
-
 def test_edges_move_smoothly_as_the_waves_do():
     """By parts of a sample: no jumps."""
     steps = np.arange(0, 8, 0.5)
