@@ -11,9 +11,7 @@ from safetensors.torch import save_file
 from small_networks import beats, steven_net
 from torch import nn
 
-from ecghelpers.network import convolution
 from ecghelpers.network.convolution import FFTConv1d
-from ecghelpers.network.fused import run_blocks
 from ecghelpers.network.model import (
     StevenNet,
     fold_scaling,
@@ -83,23 +81,6 @@ def test_the_fused_network_computes_the_same_function(network, plain, count, kin
         assert relative(exact(x.double()), wanted) < 1e-12
     with torch.enable_grad():
         assert relative(fast(x.requires_grad_()).detach(), wanted) < 1e-6
-
-
-def by_modules(blocks, x):
-    for block in blocks:
-        x = block(x)
-    return x
-
-
-@pytest.mark.parametrize("records_a_thread", [1, 2, 100])
-def test_a_fused_pass_gives_the_gradient_of_the_modules(records_a_thread, monkeypatch):
-    monkeypatch.setattr(convolution, "RECORDS_PER_THREAD", records_a_thread)
-    blocks = fuse(steven_net()).blocks
-    x, gradient = torch.randn(2, 5, 32, 60).double()
-    wanted, found = by_modules(blocks, x.requires_grad_()), run_blocks(blocks, x)
-    torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-12)
-    gradients = [torch.autograd.grad(y, x, gradient)[0] for y in (wanted, found)]
-    torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """12SL exports are read exactly or rejected with a reason; they never raise another error."""
 
-import os
 import random
 import re
 
@@ -70,20 +69,6 @@ def test_heading_of_lead_names_sets_the_order():
     heading = ",".join(f"Lead {lead.upper()}" for lead in shuffled)
     text = text.replace("medians\n", f"medians\n{heading},\n")
     np.testing.assert_array_equal(parse_median(text.encode()), beat())
-
-
-def test_what_is_no_regular_file_is_rejected_without_being_opened(export):
-    folder, table = export
-    os.mkfifo(folder / "3.csv")
-    (folder / "4.csv").symlink_to(folder / "nowhere")
-    with open(folder / "5.csv", "wb") as file:
-        file.truncate(1 << 40)  # a sparse terabyte
-    (folder / ".7.csv").write_text("hidden")
-    rows = [{"patid": n, **VALUES} for n in (1, 2, 10, 3, 4, 5)]
-    block = only_block("12sl", folder, write_table(table, rows))
-    assert block.record_id == ["1", "10", "2"] and len(block.rejected) == 3
-    assert "not a regular file" in reason_of(block, "3")
-    assert "No such file" in reason_of(block, "4") and "too large" in reason_of(block, "5")
 
 
 def test_ids_are_matched_as_numbers_and_never_become_paths(export, tmp_path):

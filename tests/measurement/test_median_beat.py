@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from simulated_ecg import ecg, noise
 
-from ecghelpers.measurement.median_beat import detect, find_beats, median_over_beats
+from ecghelpers.measurement.median_beat import detect, find_beats
 
 QRS_PEAK_MS = 46
 
@@ -35,14 +35,6 @@ def test_each_beat_is_counted_once(traces):
     assert len(detect(0 * traces)) == 0
 
 
-def test_beats_are_aligned_to_a_sample():
-    beats = find_beats(ecg() + noise((8, 5000), 2))
-    assert beats.used >= 10
-    spread = np.abs(beats.windows - np.median(beats.windows, axis=0)).mean()
-    assert spread < 4
-    assert np.ptp(beats.rr_ms) <= 4 and np.median(beats.rr_ms) == pytest.approx(850, abs=2)
-
-
 def test_premature_beats_are_not_used():
     onsets = np.arange(300, 9900, 850)
     onsets[5] -= 250
@@ -51,9 +43,3 @@ def test_premature_beats_are_not_used():
     whole = np.count_nonzero((beats.r >= 240) & (beats.r < 4640))
     assert np.abs(beats.r - early).min() <= 2
     assert whole - 2 <= beats.used <= whole - 1  # its forerunner's window holds it
-
-
-@pytest.mark.parametrize("count", [3, 4, 9, 10])
-def test_median_is_the_median(count):
-    beats = np.random.default_rng(count).normal(size=(count, 2, 30))
-    np.testing.assert_allclose(median_over_beats(beats), np.median(beats, axis=0))
