@@ -1,7 +1,7 @@
 """All methods' maps of some records, for ``attributions.h5``."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 import numpy as np
@@ -11,7 +11,6 @@ from torch import nn
 from ..attribution import METHODS, AttributionConfig, attribute, typical_beat, unit
 from ..data.maps_and_curves import Attributions
 from ..data.medians import Medians
-from ..ecg import TARGETS
 from ..network.checkpoints import weights_digest
 from ..network.prediction import predict, prepare_for_inference
 from ..validation import check_choice
@@ -32,46 +31,29 @@ def training_beat(data: Medians) -> tuple[np.ndarray, np.ndarray]:
 def explain(
     model: nn.Module,
     data: Medians,
-    target: str,
-    settings: AttributionConfig | None = None,
-    **options,
-) -> Attributions:
-    """The maps of the records by every method; options: those of ``draw``."""
-    maps = draw(model, data.medians, data.record_id, TARGETS[target].unit, settings, **options)
-    network = weights_digest(model.state_dict())
-    return Attributions(
-        record_id=data.record_id,
-        prediction=predict(model, data.medians),
-        truth=data.target(target),
-        attributes={"target": target, "split": "test", "network": network},
-        **maps,
-    )
-
-
-def draw(
-    model: nn.Module,
-    beats_uv: np.ndarray,
-    record_id: Sequence[str],
+    truth: np.ndarray,
     target_unit: str,
     settings: AttributionConfig | None = None,
     *,
     methods: Iterable[str] = METHODS,
     baseline: str = "flat",
     reference: tuple[np.ndarray, np.ndarray] | None = None,
-) -> dict[str, dict]:
-    """``maps``, ``details`` (settings, unit, seconds) and ``against_mean`` of Attributions.
+    **attributes: str,
+) -> Attributions:
+    """The maps of the records by every method, with their settings, units and seconds.
 
-    baseline: the reference input of contributions, a key of BASELINES; where it is ``flat``, they
-    are also computed against the mean beat. reference: mean and SD (12, 600) µV over the training
-    records, of ``training_beat``.
+    truth: (record,) in target unit. baseline: the reference input of contributions, a key of
+    BASELINES; where it is ``flat``, they are also computed against the mean beat. reference: mean
+    and SD (12, 600) µV over the training records, of ``training_beat``. attributes: stored with the
+    maps, beside the checksum of the network.
     """
     parameters = asdict(settings or AttributionConfig()) | {"baseline": baseline}
     maps, details, against_mean = {}, {}, {}
-    options = options_of(parameters, reference) | {"record_id": record_id}
-    model, *_ = prepare_for_inference(model)  # once for all methods
+    options = options_of(parameters, reference) | {"record_id": data.record_id}
+    fast, *_ = prepare_for_inference(model)  # once for all methods
     for method in methods:
         began = time.perf_counter()
-        maps[method] = attribute(model, beats_uv, method, **options)
+        maps[method] = attribute(fast, data.medians, method, **options)
         details[method] = {
             "parameters": parameters,
             "unit": unit(method, target_unit, parameters["multiply_by_inputs"]),
@@ -79,8 +61,16 @@ def draw(
         }
         if METHODS[method].baseline and baseline == "flat":
             mean = options_of(parameters | {"baseline": "mean"}, reference)
-            against_mean[method] = attribute(model, beats_uv, method, **options | mean)
-    return {"maps": maps, "details": details, "against_mean": against_mean}
+            against_mean[method] = attribute(fast, data.medians, method, **options | mean)
+    return Attributions(
+        record_id=data.record_id,
+        prediction=predict(fast, data.medians),
+        truth=truth,
+        maps=maps,
+        details=details,
+        attributes=attributes | {"network": weights_digest(model.state_dict())},
+        against_mean=against_mean,
+    )
 
 
 def options_of(

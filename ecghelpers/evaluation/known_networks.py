@@ -6,7 +6,7 @@ replication.
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -16,13 +16,12 @@ import torch
 from torch import nn
 
 from ..attribution import typical_beat
-from ..attribution.maps import draw
-from ..data.maps_and_curves import Attributions, read_attributions, write_attributions
+from ..attribution.maps import explain
+from ..data.maps_and_curves import PLANTED, Attributions, read_attributions, write_attributions
 from ..data.medians import Medians
 from ..files import write_json, write_table
 from ..fingerprint import code_digest
 from ..network import pretrained
-from ..network.checkpoints import weights_digest
 from ..network.model import load_model, save_model
 from ..network.prediction import predict
 from ..network.trainer import Trainer, TrainingConfig
@@ -202,24 +201,17 @@ def draw_maps(
         kept = read_attributions(path)
         if kept.attributes.get("code") == code and np.array_equal(kept.beats, planted.beats):
             return kept
-    unit = KINDS[known.kind].unit
-    drawn = draw(network, planted.beats, records.record_id, unit, reference=reference)
-    content = Attributions(
-        record_id=records.record_id,
-        prediction=predict(network, planted.beats),
-        truth=planted.values.astype(np.float32),
-        attributes={
-            "target": f"known readout {known.kind}",
-            "model": known.name,
-            "network": weights_digest(network.state_dict()),
-            "code": code,
-        },
-        beats=planted.beats,
-        mask=planted.mask,
-        sensitivity=planted.sensitivity,
-        contribution=planted.contribution,
-        **drawn,
+    content = explain(
+        network,
+        replace(records, medians=planted.beats),
+        planted.values.astype(np.float32),
+        KINDS[known.kind].unit,
+        reference=reference,
+        target=f"known readout {known.kind} {known.name}",
+        code=code,
     )
+    truth = {name: getattr(planted, name) for name in PLANTED}
+    content = replace(content, **truth)
     write_attributions(path, content)
     return content
 

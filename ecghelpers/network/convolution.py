@@ -54,11 +54,10 @@ def transform_length(time: int, taps: int) -> int:
     return 8 * eighths
 
 
-def transform(x: Tensor, length: int, out: Tensor | None = None) -> Tensor:
+def transform(x: Tensor, length: int) -> Tensor:
     """Return the spectrum (record, frequency, channel) of (record, channel, time)."""
-    if out is None:
-        shape = (len(x), length // 2 + 1, x.shape[1])
-        out = torch.empty(shape, dtype=x.dtype.to_complex(), device=x.device)
+    shape = (len(x), length // 2 + 1, x.shape[1])
+    out = torch.empty(shape, dtype=x.dtype.to_complex(), device=x.device)
     parts = records_at_once(x)
     for part, into in zip(x.split(parts), out.split(parts), strict=True):
         into.copy_(torch.fft.rfft(part, length).transpose(1, 2))

@@ -86,7 +86,8 @@ def measured():
     records, pool = medians_of(shaped.astype(np.float32)), RNG.normal(0, 30, (40, 12, 600))
     network, mean = ReadsWhereItsOwnPeakIs(), BEATS.mean(0).astype(np.float32)
     given = {"methods": ["occlusion"], "reference": (mean, mean)}
-    maps = [explain(network, records, "qt", baseline=b, **given) for b in ("flat", "mean")]
+    of = network, records, records.target("qt"), "ms"
+    maps = [explain(*of, baseline=b, **given) for b in ("flat", "mean")]
     found, again = (
         agreement.measure(network, records, part, pool, donors=4, progress=False) for part in maps
     )

@@ -27,7 +27,7 @@ def test_stored_options_draw_the_stored_maps_again():
     few = AttributionConfig(seed=3, smoothgrad_draws=2, integrated_gradients_steps=3)
     methods = ["smoothgrad", "integrated_gradients", "saliency_sd"]
     given = {"methods": methods, "baseline": "mean", "reference": reference}
-    stored = explain(network, RECORDS, "qt", few, **given)
+    stored = explain(network, RECORDS, RECORDS.target("qt"), "ms", few, **given)
     again = stored_options(stored, reference) | {"record_id": IDS, "progress": False}
     for method in methods:
         np.testing.assert_array_equal(

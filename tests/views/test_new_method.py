@@ -36,7 +36,8 @@ def results(tmp_path_factory, added):
     results = fake_results.make(root, targets=("qt",), models=(1,), record_ids=("one",))
     data = read_medians(results.medians).subset(slice(0, 1))
     network = load_model(results.network("qt", 1))
-    explained = explain(network, data, "qt", methods=("saliency", added))
+    few = {"methods": ("saliency", added)}
+    explained = explain(network, data, data.target("qt"), "ms", **few)
     write_attributions(results.attributions("qt", 1), explained)
     return results
 
