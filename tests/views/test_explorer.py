@@ -121,7 +121,8 @@ def test_intervention_map_of_any_record_is_that_of_the_stored_ones(tmp_path):
     chosen = cases.medians.subset(np.array([list(cases.medians.record_id).index("extra-1")]))
     [train] = np.nonzero(cases.medians.split == "train")
     assert len(train) > 2
-    maps = explain(network, chosen, "qt", methods=["occlusion"], reference=cases.training_beat)
+    given = {"methods": ["occlusion"], "reference": cases.training_beat}
+    maps = explain(network, chosen, chosen.target("qt"), "ms", **given)
     measured = agreement.measure(
         network, chosen, maps, cases.medians.medians[train],
         donors=min(results_folder.DONORS, len(train)), seed=1, progress=False,
