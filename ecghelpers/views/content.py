@@ -15,7 +15,7 @@ from ..paths import MAPS
 from ..study import for_views
 from ..study.reading_study import Study, study_id
 from .printout import measurements
-from .results_folder import INTERVENTION, Case, Cases
+from .results_folder import INTERVENTION, SEGMENT_SAMPLES, Case, Cases
 from .review_figures import methods_of
 
 SOURCES = {
@@ -35,7 +35,6 @@ SIGNS = (
 )
 SLOPE = "the slope of the prediction against edits of the beat with a known effect."
 LEVELS = 250  # of a map's values on either side of zero: 1.2 bytes a sample on the page
-SEGMENT_SAMPLES = 20  # over which maps are summed before they are compared
 # Target → its lead, and the first and last of the fiducials that define it.
 PLACES = {
     "VentRate": ("II", (2, 5)),

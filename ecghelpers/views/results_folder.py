@@ -23,6 +23,7 @@ from .known_range import outside
 KEPT_FILES = 8  # attributions of this many networks stay in memory
 DONOR_POOL, DONORS = 1000, 4  # of an intervention map computed here: 3 s on a core
 INTERVENTION, OCCLUSION = "intervention", "occlusion"
+SEGMENT_SAMPLES = 20  # 40 ms, replaced at once in an intervention map
 # Maps that depend on the baseline.
 BY_BASELINE = [INTERVENTION, *(name for name, row in METHODS.items() if row.baseline)]
 
@@ -185,10 +186,12 @@ class Cases:
         place = case.target, case.model
         if method == INTERVENTION and baseline == "flat":
             values = self._intervention(case)
-        else:  # occlusion measures the intervention by the mean beat
+        else:
             drawn = OCCLUSION if method == INTERVENTION else method
             beats, ids = case.record.beat_uv[None], [case.record_id]
             [values] = self.attribute(*place, drawn, beats, ids, baseline)
+            if method == INTERVENTION:  # occlusion divides the effect among a segment's samples
+                values = SEGMENT_SAMPLES * values
         kept = self._computed.setdefault((*place, case.record_id), {})
         kept[map_name(method, baseline)] = values
         return values

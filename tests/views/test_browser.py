@@ -9,7 +9,6 @@ import fake_results
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import OUTPUT
 from PIL import Image
 from reading import letters
 from seen import SHADE, VIEW, captions, change, choose, drawn, part, pictures
@@ -143,22 +142,6 @@ def test_calipers_measure_what_is_dragged(opened):
     opened.mouse.up()
     measured = [text for text in opened.evaluate("told") if re.match(r"\d+ ms, [+−]", text)]
     assert abs(int(measured[-1].split(" ms")[0]) - 200) <= 4
-
-
-@pytest.mark.parametrize("view", ["view=one&leads=all", "view=methods"])
-def test_the_picture_is_a_page_of_a4_at_300_dpi(opened, view):
-    opened.evaluate(f"location.hash = '{view}'")
-    opened.wait_for_timeout(300)
-    part(opened, "more").locator("summary").click()
-    with opened.expect_download() as download:
-        part(opened, "picture").click()
-    path = OUTPUT / f"report-{view.split('=')[-1]}.png"
-    download.value.save_as(path)
-    image = Image.open(path)
-    assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
-    assert image.size == (round(297 / 25.4 * 300), round(210 / 25.4 * 300))
-    pixels, margin = np.asarray(image.convert("L")), round(8 / 25.4 * 300)
-    assert (pixels[:margin] == 255).all() and (pixels[:, :margin] == 255).all()
 
 
 def test_printing_gives_one_page_of_a4_and_nothing_else(opened):

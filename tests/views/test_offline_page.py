@@ -24,13 +24,6 @@ def results(tmp_path_factory):
     rows = [fake_results.judged("all", "deeplift", "change matters", *values)]
     rows += [fake_results.judged("all", "saliency", "shortcut exposed", *values[:4], "fails")]
     rows += [fake_results.judged("all", "voltage", "change matters", *values[:4], "fails")]
-    rows += [
-        fake_results.judged("pr", "saliency", "change matters", -0.2, -0.3, -0.1, 0.0, "fails")
-    ]
-    rows += [fake_results.judged("pr", "deeplift", "change matters", *values)]
-    rows += [
-        fake_results.judged("pr", "smoothgrad", "change matters", 0.4, 0.2, 0.6, 0.0, "unclear")
-    ]
     write_table(pd.DataFrame(rows), results.review)
     offline_page.build_site(results)
     return results

@@ -145,6 +145,6 @@ export function sheetOf(view) {
     line: [...part("status").children].slice(0, 2).map((one) => one.textContent).join(" · "),
     notes: [text("meaning"), ...secret ? [] : [text("sum"), badge ? `${maps[0].label} ${badge.text} of the review.` : "", text("outside"), text("usual")]].filter(Boolean),
     network: `Network: ${target.label}, model ${choice.model}${secret || !own.follows ? "" : `, ${own.follows.text}`}. ${overview.about}.`,
-    strip: single ? found.rhythm : null, low: text("low"), high: text("high"), name: `${choice.record}-${choice.target}-${layout}`,
+    strip: single ? found.rhythm : null, low: text("low"), high: text("high"),
   };
 }

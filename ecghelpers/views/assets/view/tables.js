@@ -44,13 +44,11 @@ export function badgeOf(review, method, target, baseline = "flat") {
   return { row, text: `passes ${passed} of ${tested.length} tests`, short: `✓ ${passed}/${tested.length}`, title };
 }
 
-// The table of the review. It is drawn anew only for another review or target: a redraw would take
-// the focus and the sentence that a user has just opened.
-const drawn = new WeakMap();
+// Draws the table of the review for another target; a redraw for the same would take the focus and the sentence
+// that a user has just opened.
 export function showReview(place, review, target) {
-  const last = drawn.get(place);
-  if (last?.review === review && last.target === target.name) return;
-  drawn.set(place, { review, target: target.name });
+  if (place.dataset.target === target.name) return;
+  place.dataset.target = target.name;
   drawReview(place, review, target, ALL);
 }
 

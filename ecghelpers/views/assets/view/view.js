@@ -4,7 +4,7 @@ import { drawBeside, drawMaps, fillControls, sheetOf } from "./drawing.js";
 import { editing } from "./edit.js";
 import { drawBar } from "./heat.js";
 import { listenForKeys } from "./keys.js";
-import { layOutSheet, printSheet, savePicture, takeSheetAway } from "./picture.js";
+import { layOutSheet, printSheet, takeSheetAway } from "./picture.js";
 import { enlarged, listenForPointer } from "./pointing.js";
 import { buildShell } from "./shell.js";
 import { studyForm } from "./study_form.js";
@@ -26,7 +26,7 @@ find(record); open(files); added(): ids beside those with maps; wholePage: wheth
 Returns a function that removes all listeners. */
 export function showView(element, host) {
   const { overview } = host, { root, part } = buildShell(element, host), closing = [];
-  let turns = 0, steps = [], before = null, settle = 0;
+  let turns = 0, before = null, settle = 0;
 
   const on = (target, kind, react) => {
     target.addEventListener(kind, react);
@@ -66,7 +66,6 @@ export function showView(element, host) {
     const choice = view.choice = possible(wish, overview, view.added, view.details.get(view.network()));
     if (["target", "model", "record", "slot", "baseline", "edit", "editing"].some((name) => choice[name] !== old[name])) view.edited = null;
     if (choice.target !== old.target) view.measured = null;
-    if ("view" in change || "target" in change || "leads" in change) steps = [];
     if (choice.edit && choice.leads === "target") choice.leads = "all";
     const network = view.network();
     if (!view.details.has(network)) { // for its orders of records
@@ -89,20 +88,17 @@ export function showView(element, host) {
     return show({ record: all[(at + by + all.length) % all.length] });
   }
 
-  // A click enlarges; another, or Esc, goes back.
+  // A click enlarges; another, or Esc, goes back: from one lead to all, from one map to all.
   function enlarge(canvas, at) {
     if (view.choice.calipers || view.choice.edit || view.rating) return;
-    const { view: shape, slot, leads } = view.choice, change = enlarged(view.choice, canvas, at), kept = [...steps, { view: shape, slot, leads }];
-    if (!change) return back();
-    show(change);
-    steps = kept;
+    const change = enlarged(view.choice, canvas, at);
+    if (change) show(change);
+    else back();
   }
 
   function back() {
-    if (!steps.length) return;
-    const kept = steps.slice(0, -1);
-    show(steps.at(-1));
-    steps = kept;
+    const { view: shape, leads } = view.choice, whole = leads === "all" || leads === "averaged";
+    if (shape !== "methods") show(whole ? { view: "methods", leads: "target" } : { leads: "all" });
   }
 
   function escape() {
@@ -235,7 +231,7 @@ export function showView(element, host) {
   on(part("dose"), "input", () => view.edit(Number(part("dose").value), false));
   on(part("dose"), "change", () => view.edit(Number(part("dose").value), true));
   for (const [name, react] of Object.entries({
-    previous: () => step(-1), next: () => step(1), dismiss: () => notify(""), undo, picture: () => savePicture(sheetOf(view)), print: view.print,
+    previous: () => step(-1), next: () => step(1), dismiss: () => notify(""), undo, print: view.print,
   })) on(part(name), "click", react);
   on(part("controls"), "submit", (event) => event.preventDefault());
   on(root, "pointerdown", (event) => { if (!event.target.closest("[name=more]")) part("more").open = false; });
