@@ -14,9 +14,9 @@ from ..formatting import format_number, interval
 from ..paths import MAPS
 from ..study import for_views
 from ..study.reading_study import Study, study_id
+from .method_rows import in_order
 from .printout import measurements
 from .results_folder import INTERVENTION, SEGMENT_SAMPLES, Case, Cases
-from .review_figures import methods_of
 
 SOURCES = {
     "gan": "Generated ECGs (Pulse2Pulse GAN)",
@@ -201,7 +201,7 @@ def review(cases: Cases) -> dict | None:
         ],
         "methods": [
             {"name": m, "label": label(m), "control": m in (*BLIND, MEAN_MAP)}
-            for m in methods_of(table[table["target"] == ALL])
+            for m in in_order(table.loc[table["target"] == ALL, "method"])
         ],
         "rows": rows,
     }

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from ..attribution import METHODS, RANDOM
 from ..evaluation.agreement import CEILING
 from ..evaluation.controls import AGAINST_MEAN, label
-from ..evaluation.review import place_of
+from ..evaluation.review import NO_METHOD, place_of
 from ..evaluation.statistics import t_interval
 from ..perturbation import OPERATORS
 from ..study import results
@@ -29,9 +29,10 @@ def colour_of(method: str) -> str:
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Each name once: methods in the order of METHODS, then the rest as they come."""
-    order = list(METHODS)
-    return sorted(dict.fromkeys(names), key=lambda n: order.index(n) if n in order else len(order))
+    """Each name once: methods as METHODS has them, those against the mean beat, then controls."""
+    order = [m for m in METHODS if m not in NO_METHOD]
+    order += [*(m + AGAINST_MEAN for m in METHODS), *NO_METHOD]
+    return sorted(dict.fromkeys(names), key=order.index)
 
 
 def raters(ratings: pd.DataFrame) -> Picture:

@@ -6,22 +6,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.patches import Rectangle
 
-from ..attribution.methods import METHODS
-from ..evaluation.controls import AGAINST_MEAN, label
+from ..evaluation.controls import label
 from ..evaluation.review import ALL, NO_METHOD, TESTS, voided
 from ..formatting import format_number, interval
+from .method_rows import in_order
 from .picture import WIDTH_INCHES, Picture
 
 CELL_STYLES = {"passes": ("#0072B2", "✓"), "fails": ("#D55E00", "✗"), "unclear": ("#e8e8e8", "?")}
 VOID = "#c9c9c9"
-
-
-def methods_of(table: pd.DataFrame) -> list[str]:
-    """Methods as METHODS has them, then those against the mean beat, then the controls."""
-    valid = list(dict.fromkeys(table.method))
-    plain = [m for m in METHODS if m in valid and m not in NO_METHOD]
-    against = [m + AGAINST_MEAN for m in METHODS if m + AGAINST_MEAN in valid]
-    return [*plain, *against, *(m for m in NO_METHOD if m in valid)]
 
 
 def review_figure(table: pd.DataFrame) -> Picture:
@@ -32,7 +24,7 @@ def review_figure(table: pd.DataFrame) -> Picture:
     """
     rows, void = table[table.target == ALL], voided(table)
     tests = [name for name in TESTS if name in set(rows.test)] or list(TESTS)
-    methods = methods_of(rows)
+    methods = in_order(rows.method)
     width = min(WIDTH_INCHES, max(8.0, 2.4 + 0.76 * len(tests)))
     figure = Picture(2.2 + 0.52 * max(1, len(methods)), width)
     axes = figure.subplots()

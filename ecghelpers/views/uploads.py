@@ -49,12 +49,9 @@ def read_uploads(files: Sequence[tuple[str, bytes]]) -> list[Upload]:
 
 def shown_name(name: str) -> str:
     """A file's name as it may be shown: printable, not empty, not too long."""
-    plain = "".join(c if c.isprintable() else "_" for c in name).strip()
-    if not plain.strip("._ "):
-        return "unnamed file"
+    plain = "".join(c if c.isprintable() else "_" for c in name).strip("._ ") or "unnamed file"
     path = Path(plain)
-    stem = path.stem if len(path.stem) <= LONGEST_NAME else f"{path.stem[:LONGEST_NAME]}…"
-    return stem + path.suffix[:5]
+    return path.stem[:LONGEST_NAME] + path.suffix[:5]
 
 
 def own_record(recording) -> Record:
