@@ -60,6 +60,7 @@ rule all:
     localrule: True
     input:
         [made for step, made in RESULTS.items() if run.makes(step)],
+        [] if run.only else "logs/first_page.done",
 
 
 rule data:
@@ -193,6 +194,15 @@ rule review:
     log: "logs/09_review.log"
     params: *run.settings("09_review", draws=True), run.readings
     shell: NOTEBOOK
+
+
+rule first_page:
+    """A page of the first maps, to look at until the page of everything replaces it."""
+    input:
+        attributions=f"{run.first}/model1/attributions.h5",
+    output: touch("logs/first_page.done")
+    log: "logs/first_page.log"
+    shell: PAGE
 
 
 rule page:

@@ -245,6 +245,8 @@ def snakemake(options: argparse.Namespace, config: dict) -> list[str]:
         command += ["--dry-run"]
     if run.only:
         command += ["--allowed-rules", "all", *run.only]
+    else:
+        command += ["--prioritize", "first_page"]
     if options.force:
         command += ["--forcerun", *(run.only or RULES)]
     return [*command, "--config", *(f"{key}={value}" for key, value in config.items() if value)]

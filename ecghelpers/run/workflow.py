@@ -39,6 +39,11 @@ class Workflow:
         if self.finds_targets:
             self.targets = self._found_targets()
 
+    @property
+    def first(self) -> str:
+        """The target whose maps are made before the others are trained: QT, if chosen."""
+        return "qt" if "qt" in self.targets else self.targets[0]
+
     def makes(self, step: str) -> bool:
         """Whether a rule is part of this run."""
         return not self.only or step in self.only

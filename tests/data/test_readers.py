@@ -99,6 +99,9 @@ def test_a_wfdb_header_finds_its_signals_among_what_came_with_it(tmp_path):
     np.testing.assert_array_equal(read_recording(both, "a.zip").ecg_uv, recording.ecg_uv)
     with pytest.raises(ValueError, match="signal file missing: a.dat"):
         read_recording(path.read_bytes(), "b.hea")
+    for name, beside in (("A.HEA", "A.DAT"), ("no suffix", "a.dat")):
+        found = read_recording(path.read_bytes(), name, {beside: signal})
+        np.testing.assert_array_equal(found.ecg_uv, recording.ecg_uv)
 
 
 def with_bytes(raw: bytes, in_file: int, in_directory: int, value: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 import io
 import re
+from functools import partial
 
 import numpy as np
 
@@ -9,7 +10,8 @@ from ..checks import Rejected
 from ..recording import SCP_LEADS, Leads, Recording, Source, lead_of_name, microvolts, waveforms
 
 ECG_CLASSES = "1.2.840.10008.5.1.4.1.1.9."  # SOP classes of waveforms
-UNSUPPORTED = {"1.2.840.10008.1.2.2": "big-endian", "1.2.840.10008.1.2.1.99": "deflated"}
+BIG_ENDIAN = "1.2.840.10008.1.2.2"
+DEFLATED = "1.2.840.10008.1.2.1.99"
 SAMPLES = {"SS": "i", "SL": "i", "SB": "i", "US": "u", "UL": "u", "UB": "u"}
 DERIVED = re.compile("median|beat|average|template", re.IGNORECASE)
 MEANINGS = {
@@ -27,7 +29,8 @@ def read(source: Source) -> Recording:
     groups = dataset.get("WaveformSequence") or []
     strips = [group for group in groups if not _is_derived(group)]
     beats = [group for group in groups if _is_derived(group)]
-    waves = waveforms(strips, beats, _leads, _rate, "rhythm group")
+    big_endian = dataset.file_meta.get("TransferSyntaxUID") == BIG_ENDIAN
+    waves = waveforms(strips, beats, partial(_leads, big_endian=big_endian), _rate, "rhythm group")
     return Recording(
         "DICOM",
         **waves,
@@ -46,8 +49,8 @@ def _dataset(data: bytes):
         syntax = dataset.file_meta.get("TransferSyntaxUID", "")
     except Exception as error:  # a malformed file can raise anything
         raise Rejected(f"damaged: DICOM, {type(error).__name__}") from None
-    if syntax in UNSUPPORTED:
-        raise Rejected(f"not supported: {UNSUPPORTED[syntax]} DICOM; export it as little-endian")
+    if syntax == DEFLATED:
+        raise Rejected("not supported: deflated DICOM; export it uncompressed")
     if not str(dataset.get("SOPClassUID", "")).startswith(ECG_CLASSES):
         raise Rejected("no waveforms: a DICOM file of another kind, such as an image or a report")
     return dataset
@@ -62,12 +65,12 @@ def _is_derived(group) -> bool:
     return bool(DERIVED.search(label)) or (not label and group.WaveformOriginality == "DERIVED")
 
 
-def _leads(group) -> Leads:
+def _leads(group, big_endian: bool) -> Leads:
     """Every channel in µV: (sample × sensitivity × correction) + baseline, padding as NaN."""
     kind = str(group.WaveformSampleInterpretation)
     if kind not in SAMPLES:
         raise Rejected(f"not supported: samples of kind {kind[:4]!r}")
-    dtype = np.dtype(f"<{SAMPLES[kind]}{int(group.WaveformBitsAllocated) // 8}")
+    dtype = np.dtype(f"{'<>'[big_endian]}{SAMPLES[kind]}{int(group.WaveformBitsAllocated) // 8}")
     channels = group.ChannelDefinitionSequence
     raw, count = group.WaveformData, int(group.NumberOfWaveformSamples)
     if len(raw) < (claimed := count * len(channels) * dtype.itemsize):

@@ -54,8 +54,14 @@ class Header(NamedTuple):
 
 
 def is_header(source: Source) -> bool:
-    """Whether a file is a WFDB header, by its suffix."""
-    return source.name.lower().endswith(".hea")
+    """Whether a file is a WFDB header: by its suffix, or its number of signal lines."""
+    if source.name.lower().endswith(".hea"):
+        return True
+    if b"\0" in source.data[:1000] or len(source.data) > MOST_HEADER_BYTES:
+        return False
+    first, *lines = _lines(source.data.decode("utf-8", "replace")) or [""]
+    found = RECORD.fullmatch(first.strip())
+    return bool(found) and int(found[2]) == len(lines) > 0
 
 
 def read(source: Source) -> Recording:
@@ -65,7 +71,7 @@ def read(source: Source) -> Recording:
 
     with TemporaryDirectory() as folder:
         for name in set(header.files):
-            (Path(folder) / name).write_bytes(_beside(source, name))
+            (Path(folder) / name).write_bytes(_signal(source, name))
         (Path(folder) / "record.hea").write_text(header.text)
         path = str(Path(folder) / "record")
         try:
@@ -133,6 +139,16 @@ def _plain(path: str, folder: PurePosixPath) -> str:
     if not re.fullmatch(r"[\w.+-]+", plain) or plain.startswith(".") or ".." in path:
         raise Rejected(f"unreadable: signal file {path[:40]!r} is no name in the same folder")
     return plain
+
+
+def _signal(source: Source, name: str) -> bytes:
+    """A signal file, also where a system without lower case has renamed it (A.DAT for a.dat)."""
+    try:
+        return _beside(source, name)
+    except Rejected:
+        if source.name != source.name.upper():
+            raise
+        return _beside(source, name.upper())
 
 
 def _beside(source: Source, name: str) -> bytes:
