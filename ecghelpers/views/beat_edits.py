@@ -1,5 +1,6 @@
 """Edits of the beat shown: a user drags an edge or a peak, prediction and map follow."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from .results_folder import Record
 
 SLOW = ("occlusion",)  # no map while dragging, only on release
 COARSE = {"smoothgrad_draws": 3, "gradientshap_draws": 3, "integrated_gradients_steps": 4}
+STORED_DOSES = 4  # of the offline page, on either side of 0
 STEPS = {"ms": MS_PER_SAMPLE, "µV": 10.0, "beats/min": 1.0}
 PONSET, POFFSET, QONSET, QOFFSET, TONSET, TOFFSET = range(len(FIDUCIALS))
 
@@ -65,3 +67,11 @@ def edited(record: Record, edit: str, dose: float) -> tuple[np.ndarray, np.ndarr
     if grip.moves == "x":
         marks[grip.mark] += grip.sign * dose / MS_PER_SAMPLE
     return changed, marks
+
+
+def series(record: Record, target: str) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
+    """Dose, beat and fiducials of the offline page's doses for which the beat has room."""
+    ends = min(EDITS[target].doses), max(EDITS[target].doses)
+    for dose in np.outer(ends, np.arange(1, STORED_DOSES + 1) / STORED_DOSES).ravel():
+        if (found := edited(record, target, float(dose))) is not None:
+            yield float(dose), *found

@@ -17,10 +17,12 @@ import numpy as np
 
 from ..files import write_text
 from ..paths import Results
-from . import content
+from . import beat_edits, content
 from .bundle import ASSETS, page_script
 from .results_folder import Case, Cases
 
+EDITED_RECORDS = 8  # of each network, whose edited beats are stored
+EDITED_METHOD = "inputxgradient"  # whose map follows an edit on the page: it costs one pass
 OF_A_RECORD = ("fiducials", "measurements", "program", "source")  # the same under every network
 
 
@@ -75,6 +77,9 @@ def _write_network(site: Path, cases: Cases, network: dict) -> None:
             name: [_packed(pack, case.maps.get(name)) for case in explained] for name in names
         },
     }
+    data["edits"] = beat_edits.specifications(target)[:1]  # the target's own
+    data["edited"] = {c.record_id: _edits(cases, c, pack) for c in explained[:EDITED_RECORDS]}
+    data["edited_method"] = EDITED_METHOD
     data["records"] = network["records"]
     data["pack"] = b64encode(zlib.compress(pack, 9)).decode()
     script = f"ECG.network({script_json(f'{target}|{model}')},{script_json(data)});\n"
@@ -88,6 +93,27 @@ def _packed(pack: bytearray, values: np.ndarray | None) -> dict | None:
     at, (peak, levels) = len(pack), content.levels(values)
     pack += levels.tobytes()
     return {"peak": peak, "at": at}
+
+
+def _edits(cases: Cases, case: Case, pack: bytearray) -> list[dict]:
+    """A record's beat edited by each stored dose, as its change, with prediction and map."""
+    found = list(beat_edits.series(case.record, case.target))
+    if not found:
+        return []
+    place, beats = (case.target, case.model), np.stack([beat for _, beat, _ in found])
+    ids = [case.record_id] * len(found)
+    maps = cases.attribute(*place, EDITED_METHOD, beats, ids)
+    predictions = cases.predict_beats(*place, beats)
+    return [
+        {
+            "dose": dose,
+            "prediction": content.number(prediction),
+            "fiducials": [content.number(mark) for mark in marks],
+            "change": _packed(pack, beat - case.record.beat_uv),
+            "map": _packed(pack, values),
+        }
+        for (dose, beat, marks), values, prediction in zip(found, maps, predictions, strict=True)
+    ]
 
 
 def _write_records(site: Path, cases: Cases, overview: dict) -> None:

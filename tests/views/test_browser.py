@@ -9,6 +9,7 @@ import fake_results
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import OUTPUT
 from PIL import Image
 from reading import letters
 from seen import SHADE, VIEW, captions, change, choose, drawn, part, pictures
@@ -126,6 +127,34 @@ def test_a_badge_leads_to_the_row_of_the_review(opened):
     assert "3.00 (95 % 2.50 to 3.50)" in part(opened, "cell").text_content()
 
 
+def edit(page, dx: int) -> str:
+    """Drag the grip of the edit by so many px; returns the sentence about its effect."""
+    box = page.locator("[name=panels] canvas").bounding_box()
+    x, y = box["x"] + box["width"] / 3, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + dx, y, steps=4)
+    page.mouse.up()
+    page.wait_for_selector("text=/true change .*network/")
+    return part(page, "effect").text_content()
+
+
+def test_dragging_the_end_of_t_shows_what_the_network_makes_of_it(opened, shown):
+    choose(opened, "view", "one")
+    choose(opened, "leads", "V5")
+    change(opened, lambda: part(opened, "edit").check())
+    choose(opened, "slot", str(list(fake_results.METHOD_LABELS).index("inputxgradient")))
+    before = pictures(opened)
+    text = edit(opened, 60)
+    dose = int(re.search(r"true change \+(\d+) ms", text)[1])
+    assert dose in (10, 20, 30, 40) and pictures(opened) != before and "unedited" not in text
+    stored = opened.evaluate(f"({CANVAS}).found.fiducials[5]")
+    assert stored == fake_results.FIDUCIALS[5] + dose / 2
+    opened.screenshot(path=OUTPUT / "page-edit.png")
+    opened.keyboard.press("Escape")
+    assert pictures(opened) == before and "Drag" in part(opened, "effect").text_content()
+
+
 def test_calipers_measure_what_is_dragged(opened):
     choose(opened, "view", "one")
     choose(opened, "leads", "V5")
@@ -173,3 +202,25 @@ def test_results_without_a_review_show_neither_badges_nor_table(browser, shown, 
     assert part(page, "review").is_hidden() and page.locator(".badge:visible").count() == 0
     assert part(page, "follows").text_content().startswith("the network follows the definition")
     page.close()
+
+
+@pytest.mark.parametrize("view", ["view=one&leads=V5", "view=one&leads=all", "view=methods"])
+def test_the_report_is_true_to_scale_and_nothing_lies_over_the_table(opened, view):
+    opened.evaluate(f"location.hash = '{view}'")
+    opened.wait_for_timeout(300)
+    part(opened, "more").locator("summary").click()
+    with opened.expect_download() as download:
+        part(opened, "picture").click()
+    path = OUTPUT / f"report-{view.split('=')[-1]}.png"
+    download.value.save_as(path)
+    image = Image.open(path)
+    assert image.size == (round(297 / 25.4 * 300), round(210 / 25.4 * 300))
+    pixels = np.asarray(image.convert("RGB")).astype(int)
+    margin = round(8 / 25.4 * 300)
+    assert (pixels[:margin] == 255).all() and (pixels[:, :margin] == 255).all()
+    # The scale: six strokes, 10 mm apart, from 80 mm on, above a line of 50 mm.
+    row = pixels[round((10 + 189 - 8) / 25.4 * 300), :, 0] < 100
+    strokes = np.flatnonzero(row & ~np.roll(row, 1)) * 25.4 / 300 - 10
+    strokes = strokes[(strokes > 75) & (strokes < 135)]
+    np.testing.assert_allclose(np.diff(strokes), 10, atol=0.2)
+    assert len(strokes) == 6

@@ -2,6 +2,7 @@
 
 import json
 import re
+import zlib
 from base64 import b64decode
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ import pytest
 
 from ecghelpers.ecg import TARGETS
 from ecghelpers.files import write_table
-from ecghelpers.views import offline_page
+from ecghelpers.views import beat_edits, offline_page
 from ecghelpers.views.content import LEVELS, case_content, levels
 from ecghelpers.views.results_folder import Cases
 
@@ -33,6 +34,20 @@ def content(path) -> dict:
     """What a data script hands to the page."""
     call = re.fullmatch(r"ECG\.\w+\((?:\"[^\"]+\",)?(.*)\);\n", path.read_text(encoding="utf-8"))
     return json.loads(call[1])
+
+
+def test_edits_of_the_beat_are_stored_with_predictions_and_maps(results):
+    network = content(results.site.parent / "data" / "qt-model1.js")
+    [first, *_] = network["edited"][fake_results.HOSTILE_IDS[0]]
+    cases = Cases(results)
+    record = cases.case("qt", 1, fake_results.HOSTILE_IDS[0]).record
+    beat, marks = beat_edits.edited(record, "qt", first["dose"])
+    pack = zlib.decompress(b64decode(network["pack"]))
+    steps = np.frombuffer(pack, "<i2", 7200, first["change"]["at"]).reshape(12, 600).astype(float)
+    change = steps * np.abs(steps) * first["change"]["peak"] / LEVELS**2
+    assert np.abs(record.beat_uv + change - beat).max() < 0.01 * first["change"]["peak"]
+    assert first["prediction"] == pytest.approx(float(cases.predict_beats("qt", 1, beat[None])[0]))
+    assert network["edits"][0]["name"] == "qt" and first["fiducials"] == list(marks)
 
 
 def test_nothing_in_a_script_can_end_it():
@@ -110,7 +125,9 @@ def test_number_of_records_and_size(tmp_path):
     data = content(site / "data" / "qt-model1.js")
     assert list(content(site / "data" / "records.js")["records"]) == ids[:6] == data["records"]
     size = (site / "data" / "qt-model1.js").stat().st_size
-    assert size < 6 * len(fake_results.METHODS) * 7200 * 1.7, "maps of noise are compressed"
+    assert size < 6 * len(fake_results.METHODS) * 7200 * 1.7 + 8 * 6 * 7200 * 4, (
+        "maps of noise are compressed"
+    )
 
 
 def test_a_new_page_replaces_the_old_one_only_when_whole(tmp_path, monkeypatch):

@@ -73,11 +73,12 @@ export function drawMaps(view) {
 const casesShown = ({ shown: { cases }, edited }) => edited ? cases.map((one) => ({ ...one, ...edited.shown })) : cases;
 
 function drawEditor(view) {
-  const { part, shown, edited, choice, details, network } = view, { edits } = details.get(network()), edit = editOf(view);
+  const { part, shown, edited, choice, details, network, overview } = view, edit = editOf(view);
+  const { edits, edited_method: following } = details.get(network());
   fill(part("edited"), edits.map((one) => [one.label, one.name]), edit.name);
   Object.assign(part("dose"), { min: edit.low, max: edit.high, step: edit.step, value: edited?.dose ?? 0 });
   part("dosed").textContent = dosed(edited?.dose ?? 0, edit);
-  part("effect").textContent = effectText(edit, edited, shown.cases[0], choice.target);
+  part("effect").textContent = effectText(edit, edited, shown.cases[0], choice.target, overview.methods[following]?.label);
 }
 
 function newFigure(box) {
@@ -145,6 +146,6 @@ export function sheetOf(view) {
     line: [...part("status").children].slice(0, 2).map((one) => one.textContent).join(" · "),
     notes: [text("meaning"), ...secret ? [] : [text("sum"), badge ? `${maps[0].label} ${badge.text} of the review.` : "", text("outside"), text("usual")]].filter(Boolean),
     network: `Network: ${target.label}, model ${choice.model}${secret || !own.follows ? "" : `, ${own.follows.text}`}. ${overview.about}.`,
-    strip: single ? found.rhythm : null, low: text("low"), high: text("high"),
+    strip: single ? found.rhythm : null, low: text("low"), high: text("high"), name: `${choice.record}-${choice.target}-${layout}`,
   };
 }

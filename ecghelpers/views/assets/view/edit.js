@@ -36,7 +36,8 @@ export function dragged(edit, dose, dx, dy) {
 }
 
 // "End of T +18 ms: QT by definition +18 ms, network +17 ms (395 → 412)."
-export function effectText(edit, edited, found, target) {
+// following: the label of the only method whose map follows an edit on the offline page, else undefined.
+export function effectText(edit, edited, found, target, following) {
   if (!edited) return `Drag the ${edit.moves === "none" ? "slider" : "dot or the slider"}: the network's prediction and the map follow.`;
   if (edited.refused) return edited.refused;
   const { prediction, shown } = edited, change = prediction - found.prediction, same = edit.name === target;
@@ -45,7 +46,8 @@ export function effectText(edit, edited, found, target) {
   if (edited.of !== edited.dose) return `${truth}, network …`; // its prediction is pending
   const network = `network ${signed(round(change))} ${edited.unit} (${minus(found.prediction.toFixed(0))} → ${minus(prediction.toFixed(0))})`;
   if (shown.map || !edited.dose) return `${truth}, ${network}.`;
-  return `${truth}, ${network}. ${edited.later ? "The map follows when you let go." : "The map is that of the unedited beat."}`;
+  const still = `The map is that of the unedited beat${following ? `; on this page only ${following} maps follow an edit` : ""}.`;
+  return `${truth}, ${network}. ${edited.later ? "The map follows when you let go." : still}`;
 }
 
 // Requests edited beats from the host, one at a time; while one is pending, only the latest request is kept.
@@ -59,9 +61,9 @@ export function editing(view, draw, notify) {
     try {
       const found = await host.edit(choice.target, choice.model, choice.record, { edit: edit.name, dose, method: panel.method, baseline: choice.baseline, exact });
       if (view.edited && view.choice.record === record && view.choice.edit) {
-        const { map, beat, fiducials, refused } = found, old = view.edited.shown;
+        const { map, beat, fiducials, refused, dose: stored = dose } = found, old = view.edited.shown;
         const now = refused ? old : { beat, fiducials, ...map ? { map: () => map } : {} };
-        view.edited = { ...view.edited, ...found, of: dose, unit: view.target().unit, shown: now };
+        view.edited = { ...view.edited, ...found, dose: exact ? stored : view.edited.dose, of: exact ? stored : dose, unit: view.target().unit, shown: now };
         draw();
       }
     } catch (error) {

@@ -56,6 +56,16 @@ function caseOf(data, id) {
   };
 }
 
+// The stored edit of a record with the nearest dose; its beat is stored as the change.
+async function edited(target, model, record, { dose, method }) {
+  const data = await load(target, model), known = data.edited[record], { beat, fiducials, prediction } = await host.case(target, model, record);
+  if (!known?.length) return { refused: "No edited beats are stored for this record." };
+  const nearest = [{ dose: 0 }, ...known].reduce((best, one) => Math.abs(one.dose - dose) < Math.abs(best.dose - dose) ? one : best);
+  if (!nearest.dose) return { dose: 0, prediction, beat, fiducials };
+  const change = mapOf(nearest.change, data), map = method === data.edited_method ? mapOf(nearest.map, data) : null;
+  return { dose: nearest.dose, prediction: nearest.prediction, beat: beat.map((value, i) => value + change[i]), fiducials: nearest.fiducials, map };
+}
+
 const cases = new Map();
 
 const host = {
@@ -67,6 +77,7 @@ const host = {
     if (!cases.has(key)) cases.set(key, caseOf(await load(target, model), record));
     return cases.get(key);
   },
+  edit: edited,
   async ratings(rater) {
     try {
       return JSON.parse(localStorage.getItem(`${KEPT}${rater}`) ?? "[]").filter((row) => row?.mark && raterName(row.reader) === rater);

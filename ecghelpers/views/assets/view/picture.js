@@ -1,5 +1,5 @@
-// The report, one page of A4, landscape, to be printed or saved as a PDF: the ECG at 25 mm/s and 10 mm/mV.
-import { h } from "./dom.js";
+// The report, one page of A4, landscape: the ECG at 25 mm/s and 10 mm/mV, as a PNG or printed.
+import { h, save } from "./dom.js";
 import { drawBar } from "./heat.js";
 import { drawPaper, FONT, INK } from "./paper.js";
 import { RESEARCH } from "./shell.js";
@@ -9,7 +9,7 @@ import { measurementTable } from "./tables.js";
 const PAGE_WIDE = 297, PAGE_TALL = 210, EDGE = 10, WIDE = PAGE_WIDE - 2 * EDGE, TALL = PAGE_TALL - 2 * EDGE - 1; // mm
 const HEADER = 19, FOOTER = 13, BESIDE = 88, TITLE = 6, ROW = 4.7, APART_MM = 3;
 const MM = 96 / 25.4; // CSS pixels, in which everything is drawn
-const DPI = 4 * 96; // Chromium prints a canvas as lines, and rounds its scale down to 1/64
+const PICTURE_DPI = 300, PRINT_DPI = 4 * 96; // Chromium prints a canvas as lines, and rounds its scale down to 1/64
 const PRINT = `.ecg-sheet { display: none; }
 @media print {
   html.ecg-printing, html.ecg-printing body { background: #fff; margin: 0; padding: 0; overflow: visible; height: auto; }
@@ -108,9 +108,9 @@ function drawSheet(pen, sheet) {
   drawFoot(pen, sheet, TALL - FOOTER + 4, scale);
 }
 
-function canvasOf(sheet) {
-  const canvas = h("canvas", { width: Math.round(PAGE_WIDE / 25.4 * DPI), height: Math.round(PAGE_TALL / 25.4 * DPI) }), pen = canvas.getContext("2d");
-  pen.scale(DPI / 96, DPI / 96);
+function canvasOf(sheet, dpi) {
+  const canvas = h("canvas", { width: Math.round(PAGE_WIDE / 25.4 * dpi), height: Math.round(PAGE_TALL / 25.4 * dpi) }), pen = canvas.getContext("2d");
+  pen.scale(dpi / 96, dpi / 96);
   pen.fillStyle = "#ffffff";
   pen.fillRect(0, 0, PAGE_WIDE * MM, PAGE_TALL * MM);
   pen.translate(EDGE * MM, EDGE * MM);
@@ -118,10 +118,15 @@ function canvasOf(sheet) {
   return canvas;
 }
 
+export async function savePicture(sheet) {
+  const blob = await new Promise((resolve) => canvasOf(sheet, PICTURE_DPI).toBlob(resolve, "image/png"));
+  save(blob, `${sheet.name.replace(/[^\w-]+/g, "_")}.png`);
+}
+
 // Puts the sheet into the document, where a print style shows nothing else.
 export function layOutSheet(sheet) {
   takeSheetAway();
-  const canvas = canvasOf(sheet), style = new CSSStyleSheet();
+  const canvas = canvasOf(sheet, PRINT_DPI), style = new CSSStyleSheet();
   style.replaceSync(PRINT);
   style.ecgSheet = true;
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, style];

@@ -3,7 +3,7 @@ import { h } from "./dom.js";
 import { studySection } from "./study_shell.js";
 
 export const RESEARCH = "Research only, not for diagnosis";
-const NEEDS_PYTHON = "JupyterLab (notebook 05) and the web app also open your own ECGs, compute missing maps and edit beats.";
+const NEEDS_PYTHON = "JupyterLab (notebook 05) and the web app also open your own ECGs, compute missing maps and edit beats freely.";
 const KEYS = "Keys: ← → record, 1 … 9 and 0 method, i intervention map, b blind, c calipers, Esc back. A click enlarges a map or a lead.";
 
 const choose = (text, name) => h("label", { name: `${name}-label`, className: "stacked" }, h("span", null, text), h("select", { name }));
@@ -21,10 +21,11 @@ const controls = (host) => h("form", { name: "controls", className: "row", "aria
   choose("Leads", "leads"),
   choose("Explained against", "baseline"),
   tick("Blind", "blind"),
-  host.edit ? tick("Edit beat", "edit") : null,
+  tick("Edit beat", "edit"),
   h("details", { name: "more" }, h("summary", null, "More"), h("div", { className: "menu" },
     tick("P, QRS and T marks", "marks"),
     tick("Calipers: drag on the ECG (c)", "calipers"),
+    push("Save picture", "picture", "Save a PNG of one A4 page at 300 dpi"),
     push("Print report", "print", "Print or save as a PDF one A4 page, 25 mm/s and 10 mm/mV"),
     host.find ? h("label", null, "Go to ", h("input", { name: "find", placeholder: "id of any record", size: 14 })) : null,
     host.open ? h("label", { className: "file" }, "Own ECG ", h("input", { type: "file", name: "own", multiple: true })) : null,

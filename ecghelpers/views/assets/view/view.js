@@ -4,7 +4,7 @@ import { drawBeside, drawMaps, fillControls, sheetOf } from "./drawing.js";
 import { editing } from "./edit.js";
 import { drawBar } from "./heat.js";
 import { listenForKeys } from "./keys.js";
-import { layOutSheet, printSheet, takeSheetAway } from "./picture.js";
+import { layOutSheet, printSheet, savePicture, takeSheetAway } from "./picture.js";
 import { enlarged, listenForPointer } from "./pointing.js";
 import { buildShell } from "./shell.js";
 import { studyForm } from "./study_form.js";
@@ -62,8 +62,7 @@ export function showView(element, host) {
   // ---- choosing
 
   async function show(change) {
-    const old = view.choice, wish = { ...old, ...change, ...host.edit ? {} : { edit: false } };
-    const choice = view.choice = possible(wish, overview, view.added, view.details.get(view.network()));
+    const old = view.choice, choice = view.choice = possible({ ...old, ...change }, overview, view.added, view.details.get(view.network()));
     if (["target", "model", "record", "slot", "baseline", "edit", "editing"].some((name) => choice[name] !== old[name])) view.edited = null;
     if (choice.target !== old.target) view.measured = null;
     if (choice.edit && choice.leads === "target") choice.leads = "all";
@@ -231,7 +230,7 @@ export function showView(element, host) {
   on(part("dose"), "input", () => view.edit(Number(part("dose").value), false));
   on(part("dose"), "change", () => view.edit(Number(part("dose").value), true));
   for (const [name, react] of Object.entries({
-    previous: () => step(-1), next: () => step(1), dismiss: () => notify(""), undo, print: view.print,
+    previous: () => step(-1), next: () => step(1), dismiss: () => notify(""), undo, picture: () => savePicture(sheetOf(view)), print: view.print,
   })) on(part(name), "click", react);
   on(part("controls"), "submit", (event) => event.preventDefault());
   on(root, "pointerdown", (event) => { if (!event.target.closest("[name=more]")) part("more").open = false; });
