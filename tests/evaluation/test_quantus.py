@@ -7,7 +7,7 @@ from small_networks import beats, steven_net
 from torch import nn
 
 from ecghelpers.evaluation import metrics
-from ecghelpers.perturbation.intervention import coalition_effects, replaced
+from ecghelpers.perturbation.intervention import coalition_effects, replaced, segment_windows
 
 quantus = pytest.importorskip("quantus", reason="needs Quantus: pip install quantus")
 RNG = np.random.default_rng(0)
@@ -24,7 +24,7 @@ class OfSegments(nn.Module):
 
     def forward(self, kept):
         beat, mean = torch.from_numpy(BEAT), torch.from_numpy(MEAN)
-        gone = 1 - kept.numpy().reshape(-1, 12, 30)
+        gone = torch.from_numpy((1 - kept.numpy().reshape(-1, 12, 30)) @ segment_windows(600))
         return self.network(replaced(beat, mean, gone))
 
 
