@@ -55,10 +55,6 @@ class Results:
     def __init__(self, root: str | Path):
         object.__setattr__(self, "root", from_project(root))
 
-    def planted_dir(self, kind: str) -> Path:
-        """The folder of the network with a known readout."""
-        return self.root / "planted" / kind / "model1"
-
     def model_dir(self, target: str, model: int) -> Path:
         """The folder of a network and of all files about it."""
         return self.root / check_target(target) / f"model{int(model)}"

@@ -1,4 +1,4 @@
-"""Fitting a StevenNet to one target, with a state on disk from which a stopped fit continues."""
+"""Fitting a StevenNet to one target. The state is saved, so that an interrupted fit can resume."""
 
 import io
 import json
@@ -15,10 +15,9 @@ import torch
 from ..files import atomic_write, provenance, remove_temporaries, write_json
 from ..runtime import progress
 from .model import StevenNet, save_model
-from .trainer import RECIPES, Trainer, TrainingConfig
+from .trainer import Trainer, TrainingConfig
 
-__all__ = ["RECIPES", "Interrupted", "Trainer", "TrainingConfig", "fit", "write_network"]
-
+__all__ = ["Interrupted", "Trainer", "TrainingConfig", "fit", "write_network"]
 
 SAVE_EVERY_S = 600
 
@@ -63,8 +62,8 @@ def fit(trainer: Trainer, state_path: str | Path | None = None) -> StevenNet:
 def write_network(path: str | Path, network: StevenNet, config: dict, history: list[dict]) -> None:
     """Write weights, configuration and versions to path, and training.json beside it.
 
-    config: JSON values, as ``asdict(TrainingConfig)`` gives them. The history goes to
-    training.json alone.
+    config: JSON values that describe the training, such as the fields of a TrainingConfig. The
+    history goes to training.json alone.
     """
     about = {"settings": config, "version": provenance()}
     save_model(path, network, {key: json.dumps(value) for key, value in about.items()})

@@ -45,39 +45,22 @@ class Operator:
     """A row of OPERATORS.
 
     replacement: what each perturbed point becomes, (record, lead, time), whichever others are
-    perturbed; None: a line between the points that are left. reason: why one would do this.
+    perturbed; None: a line between the points that are left.
     """
 
     label: str
-    reason: str
     replacement: Callable[[Tensor, Tensor, Tensor | None], Tensor] | None
 
 
 OPERATORS = {
-    "add_noise": Operator(
-        "noise added",
-        "The published procedure: single samples are made implausible, which mostly shows where "
-        "the network reacts to roughness.",
-        lambda beats, noise, other: beats + noise,
-    ),
-    "zero": Operator(
-        "set to zero",
-        "The samples are set to the isoelectric line.",
-        lambda beats, noise, other: torch.zeros_like(beats),
-    ),
-    "blur": Operator(
-        "blurred",
-        "A moving average of about 100 ms takes the detail and leaves the slow course.",
-        blurred,
-    ),
-    "other_record": Operator(
-        "of another record",
-        "The same samples of a training record: every value is one that the network knows.",
-        lambda beats, noise, other: other,
-    ),
-    "interpolate": Operator(
-        "interpolated",
-        "A straight line between the samples that are left: the smoothest way to take one out.",
-        None,
-    ),
+    # The published procedure: it mostly shows where the network reacts to roughness.
+    "add_noise": Operator("noise added", lambda beats, noise, other: beats + noise),
+    # The isoelectric line.
+    "zero": Operator("set to zero", lambda beats, noise, other: torch.zeros_like(beats)),
+    # A moving average removes the detail and leaves the slow course.
+    "blur": Operator("blurred", blurred),
+    # The same samples of a training record: values that occur in the training data.
+    "other_record": Operator("of another record", lambda beats, noise, other: other),
+    # A straight line between the samples that are left: the smoothest way to remove one.
+    "interpolate": Operator("interpolated", None),
 }
