@@ -38,9 +38,13 @@ class Parameters(BaseModel):
     source_path: str = Field("", description="folder of your own ECGs")
     labels_path: str = Field("", description="table of labels, for source `12sl`")
     labels: Literal["measured", "12sl"] = Field(
-        "measured", description="for source `files`: measured here, or stored there by 12SL"
+        "measured",
+        description="for sources `files` and `wfdb`: measured by this package, or stored in the "
+        "files by 12SL",
     )
-    measure_missing: bool = Field(False, description="measure targets without a stored label")
+    measure_missing: bool = Field(
+        False, description="measure targets whose stored label is missing"
+    )
     records: int = Field(1600, ge=1, le=10_000_000, description="number of ECGs to generate")
 
     network: Literal["trained", "pretrained"] = Field(
@@ -51,7 +55,7 @@ class Parameters(BaseModel):
     )
     epochs: int = Field(9, ge=1, le=10_000, description="passes over the training records")
     batch_size: int = Field(32, ge=2, le=65_536, description="records per training step")
-    learning_rate: float = Field(0.0, ge=0, le=1, description="0: that of the recipe")
+    learning_rate: float = Field(0.0, ge=0, le=1, description="0 for that of the recipe")
 
     heatmap_records: int = Field(12, ge=1, le=100_000, description="test ECGs with heatmaps")
     multiply_by_inputs: bool = Field(
@@ -76,7 +80,7 @@ class Parameters(BaseModel):
     )
 
     baseline: Literal["flat", "mean"] = Field(
-        "flat", description="reference input of contributions: flat line, or mean beat"
+        "flat", description="reference input of contributions: flat line or mean training beat"
     )
     intervention_donors: int = Field(
         3, ge=1, le=1000, description="training ECGs whose segments replace those of an ECG"
@@ -90,15 +94,20 @@ class Parameters(BaseModel):
     perturbation_noise: float = Field(
         0.2, ge=0, le=10, description="SD of the added noise as a fraction of the ECG's range"
     )
-    operators: bool = Field(False, description="all five perturbation operators, both orders")
+    operators: bool = Field(
+        False, description="also perturb with all five operators, in both orders"
+    )
 
     known_places: int = Field(
-        0, ge=0, le=16, description="placements of known readouts to train; 0: pretrained ones"
+        0, ge=0, le=16, description="places of known readouts to train; 0 for the pretrained ones"
     )
-    known_initialisations: int = Field(2, ge=1, le=100, description="networks per placement")
+    known_initialisations: int = Field(2, ge=1, le=100, description="networks per place")
     known_maps: int = Field(4, ge=1, le=100_000, description="test ECGs of each known readout")
     truth_records: int = Field(
-        48, ge=1, le=1_000_000, description="test ECGs edited to test the network's definition"
+        48,
+        ge=1,
+        le=1_000_000,
+        description="test ECGs edited to see whether the network follows its target's definition",
     )
     shuffled_records: int = Field(
         6, ge=1, le=100_000, description="test ECGs in the randomisation and stability tests"
@@ -124,7 +133,7 @@ class NotebookParameters(Parameters):
 
     results: str = Field("results/quick", description="results folder")
     device: Literal[DEVICES] = Field("auto", description="device for computations")
-    target: Literal[tuple(TARGETS)] = Field("qt", description="the measured quantity")
+    target: Literal[tuple(TARGETS)] = Field("qt", description="quantity that the network measures")
     model: int = Field(1, ge=1, le=1000, description="number of the training")
 
     def fill(self, settings: type):
