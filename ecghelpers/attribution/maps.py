@@ -16,11 +16,11 @@ from ..network.prediction import predict, prepare_for_inference
 from ..validation import check_choice
 
 BASELINES = {"flat": "flat line", "mean": "average beat"}
-MOST_RECORDS = 4096  # that mean and SD of the voltage are taken over
+MOST_RECORDS = 4096  # the mean and SD of the voltage are taken over at most this many
 
 
 def training_beat(data: Medians) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and SD (12, 600) µV over training records; if there are not two, of generated ECGs."""
+    """Mean and SD (12, 600) µV of training records; of generated ECGs if fewer than two."""
     rows = np.flatnonzero(data.split == "train")[:MOST_RECORDS]
     if len(rows) < 2:
         return typical_beat()
@@ -76,7 +76,7 @@ def explain(
 def options_of(
     parameters: Mapping, reference: tuple[np.ndarray, np.ndarray] | None = None
 ) -> dict[str, object]:
-    """The arguments of ``attribute`` for the parameters that ``attributions.h5`` holds of a map."""
+    """The arguments of ``attribute`` for the parameters stored with a map."""
     mean, sd = reference or typical_beat()
     baseline = check_choice("baseline", parameters.get("baseline", "flat"), BASELINES)
     return {**parameters, "baseline": mean if baseline == "mean" else None, "voltage_sd": sd}
@@ -93,7 +93,7 @@ def maps_of(
     stored: Attributions,
     reference: tuple[np.ndarray, np.ndarray],
 ) -> dict[str, np.ndarray]:
-    """Method → maps of the records: those stored where all are there, else drawn anew."""
+    """Method → maps of the records: the stored ones if they cover all records, else computed."""
     rows = pd.Index(stored.record_id).get_indexer(records.record_id)
     if (rows >= 0).all():
         return {method: values[rows] for method, values in stored.maps.items()}

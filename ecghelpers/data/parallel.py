@@ -1,4 +1,4 @@
-"""The same function for many records, on all processors."""
+"""One function for many records, on several processors."""
 
 import os
 import signal
@@ -24,8 +24,9 @@ def processors() -> int:
 def in_parts(function: Callable, records, *further) -> list:
     """``function(records, *further)``, a list as long as records, computed in parts.
 
-    At least WORTH_A_POOL records are divided among processes of one thread each, of which only the
-    caller handles Ctrl-C. Raises RuntimeError if a process died, and any error of the function.
+    From WORTH_A_POOL records on, they are divided among processes of one thread each. Only the
+    calling process handles Ctrl-C. Raises RuntimeError if a process died, and any error of the
+    function.
     """
     if processors() == 1 or len(records) < WORTH_A_POOL:
         return function(records, *further)

@@ -1,7 +1,7 @@
 """Records from files: a folder of exports, a 12SL export with its table, a folder of HDF5 files.
 
-FileSource is a build.Source: numbered blocks of the records in the order of their ids, so that an
-interrupted import can resume.
+FileSource is a build.Source: its records, in the order of their ids, are divided into numbered
+blocks, so that an interrupted import can resume.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ from .recording import GE_12SL, Recording, Source
 
 LABELS_OF = ("measured", "12sl")
 GIVEN = "given"  # labels of the sources 12sl and hdf5: those of the table or the file
-# Files that data sets have beside their ECGs; they are skipped silently.
+# Files that data sets keep beside their ECGs; they are skipped silently.
 BESIDE = ("records", "sha256sums.txt", "license.txt", "license", "readme.md", "readme.txt")
 BESIDE += (tables.FEATURES, *tables.PATIENT_TABLES)
 IN_TABLE = "the label table"
@@ -41,7 +41,7 @@ IN_TABLE = "the label table"
 def index_files(folder: str | Path) -> list[Entry]:
     """All files of a folder and its subfolders that may contain an ECG, sorted by record id.
 
-    Signal and annotation files of WFDB records belong to their headers and are no entries.
+    Signal and annotation files of WFDB records belong to their headers, which are the entries.
     """
     entries = [e for e in list_files(folder, deep=True) if not _is_beside(e.path)]
     entries = [part for entry in entries for part in _members(entry)]
@@ -113,7 +113,10 @@ def index_12sl(folder: str | Path, labels_path: str | Path) -> list[Entry]:
 
 
 class Kind(NamedTuple):
-    """A source of files: how its records are found and read; labels: the only choice, if any."""
+    """A source of files: how its records are found and read.
+
+    labels: the only labels that it has; empty where the user chooses from LABELS_OF.
+    """
 
     index: Callable[..., list[Entry]]
     read: Callable[[Source], Recording] = read_source
@@ -132,8 +135,9 @@ class FileSource:
     """The records of a folder; files that cannot be used are rejected with the reason.
 
     name: a key of READERS. labels_path: the label table of a 12SL export. measure_missing: measure
-    missing labels on the median beat. labels: for exports, ``measured`` here or the file's own
-    ``12sl``. Raises ValueError or FileNotFoundError if there is nothing to read.
+    missing labels on the median beat. labels: for the sources files and wfdb, ``measured`` by this
+    package, or those that ``12sl`` stored in the file. Raises ValueError or FileNotFoundError if
+    there is nothing to read.
     """
 
     block_size = 256
@@ -188,9 +192,10 @@ class FileSource:
 
 
 def read_entries(entries: list[Entry], *how) -> list[Reading | Rejected]:
-    """Each record, or the reason why it is rejected. how: the further arguments of read.
+    """Each record, or the reason why it is rejected. how: the further arguments of ``read``.
 
-    A damaged file can raise any error, whose message could contain patient data.
+    A damaged file can raise any error. Only its type is kept, since the message could contain
+    patient data.
     """
     found: list[Reading | Rejected] = []
     for entry in entries:
@@ -206,7 +211,10 @@ def read_entries(entries: list[Entry], *how) -> list[Reading | Rejected]:
 
 
 def recording_of(entry: Entry, reader: Callable[[Source], Recording]) -> Recording:
-    """The recording of an entry; a table's values of a 12SL median beat are the machine's."""
+    """The recording of an entry.
+
+    For a median beat of 12SL alone, the values of a table beside the files are the machine's.
+    """
     path = PurePath(entry.full_path)
 
     def file(name: str) -> bytes:
@@ -226,8 +234,8 @@ def read(
 ) -> Reading:
     """One record; raises Rejected.
 
-    labels: ``measured`` here on the recording; GIVEN: those of the file or its table, with its
-    median beat; ``12sl``: the same, if 12SL made them.
+    labels: ``measured``: by this package, on the recording; GIVEN: those of the file or its table,
+    with its median beat; ``12sl``: the same, but only if 12SL made them.
     """
     if entry.reason:
         raise Rejected(entry.reason)

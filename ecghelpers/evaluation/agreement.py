@@ -84,14 +84,18 @@ def agreement(
 ) -> pd.DataFrame:
     """How well each map agrees with the interventions on its ECG: rows of COLUMNS.
 
-    maps: method or control → (record, 12, 600), the records of ``measured``. Scores: ``donors``
-    (Spearman's correlation of |map| summed over segments with the mean absolute effect of other
-    records' segments), ``top`` (share of the top tenth by donors that is in the map's),
-    ``signed_flat``, ``signed_mean`` (Pearson's of the signed sums with minus the effect), ``own``
-    and ``own_over_another`` (``donors`` minus the same of the mean map of the other ECGs, or the
-    mean of the same over the maps of other patients' ECGs). The rows ``ceiling`` hold the agreement
-    that a perfect map is expected to reach: the square root of the reliability, which is the score
-    ``reliability``. groups: (record,) patients.
+    maps: method or control → (record, 12, 600), the records of ``measured``; groups: (record,)
+    patients. Scores:
+
+    ``donors``: Spearman's correlation of |map| summed over segments with the mean absolute effect
+    of other records' segments. ``top``: the share of the tenth of segments with the largest such
+    effects that is in the map's top tenth. ``signed_flat``, ``signed_mean``: Pearson's correlation
+    of the signed sums with minus the effect. ``own``: ``donors`` minus the same correlation for the
+    mean map of the other ECGs. ``own_over_another``: ``donors`` minus the mean of that correlation
+    over the maps of other patients' ECGs.
+
+    The rows ``ceiling`` hold the agreement that a perfect map is expected to reach: the square root
+    of the reliability, which is the score ``reliability``.
     """
     wanted = np.abs(measured.effect).mean(1)
     groups = np.asarray(measured.record_id if groups is None else groups)

@@ -37,8 +37,11 @@ EMPTY = ("target", "model", "method", "aopc", "gain", "beats_random")  # of a ta
 
 @dataclass(frozen=True)
 class Procedure:
-    """steps: single points perturbed one after the other, up to 300; noise_fraction: of the beat's
-    range; operators: whether every operator is applied in both orders at COLUMNS."""
+    """The settings of the published procedure.
+
+    steps: single points perturbed one after the other; noise_fraction: σ as a fraction of the
+    beat's range; operators: whether every operator is also applied, in both orders, at COLUMNS.
+    """
 
     steps: int = 25
     noise_fraction: float = 0.2

@@ -37,7 +37,7 @@ STEPS = [
     "page",
 ]
 RULES = [step.split("_", 1)[-1] for step in STEPS]  # of the Snakefile
-SUMMARIES = ("evaluate", "explore", "review", "page")  # of all targets together
+SUMMARIES = ("evaluate", "explore", "review", "page")  # steps that cover all targets
 OWN_FOLDERS = (".git", ".venv", "benchmarks", "docs", "ecghelpers", "networks", "tests")
 STOPPED = "Stopped: the same command continues"
 STEPS_PER_GPU = 4  # a network of this size leaves most of a GPU idle
@@ -253,7 +253,7 @@ def snakemake(options: argparse.Namespace, config: dict) -> list[str]:
 
 
 def _threads(options: argparse.Namespace, run: Workflow) -> list[str]:
-    """All cores for the data, which everything waits for; then as many steps at a time as networks.
+    """All cores for the data step, which all others wait for; then one step per network at a time.
 
     More threads than cores would wait for each other at every operation.
     """
@@ -325,7 +325,7 @@ def _environment(results: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _stoppable(process: subprocess.Popen) -> Iterator[list]:
-    """Pass signals to stop on to Snakemake and its steps, which save their state.
+    """Forward stop signals to Snakemake and its steps, which save their state.
 
     The second signal kills everything. Yields the list of signals.
     """

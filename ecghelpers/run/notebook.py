@@ -138,7 +138,7 @@ def _error_in(failed: Path) -> str:
 
 
 def _pass_signals_on() -> threading.Event:
-    """Pass signals to stop on to the kernel; end it by force after GRACE_S."""
+    """Forward stop signals to the kernel; kill it after GRACE_S."""
     stop = threading.Event()
 
     def handle(*_):

@@ -32,7 +32,7 @@ class Progress(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         kind = getattr(record, "event", None)
         if kind == LogEvent.RUN_INFO:
-            # A checkpoint may add steps during a run.
+            # The dry run sends it again at its end.
             jobs = sum(n for rule, n in record.stats.items() if rule not in ("all", "total"))
             self.total = max(self.total, jobs)
         elif kind == LogEvent.JOB_INFO and record.rule_name != "all":

@@ -1,4 +1,4 @@
-"""Edits of the beat shown: a user drags an edge or a peak, prediction and map follow."""
+"""Edits of the beat shown: the user drags an edge or a peak; prediction and map are updated."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from ..evaluation.edits import EDITS, edit_beats
 from .results_folder import Record
 
 SLOW = ("occlusion",)  # no map while dragging, only on release
+# While dragging, in place of the settings of the stored maps.
 COARSE = {"smoothgrad_draws": 3, "gradientshap_draws": 3, "integrated_gradients_steps": 4}
 STORED_DOSES = 4  # of the offline page, on either side of 0
 STEPS = {"ms": MS_PER_SAMPLE, "µV": 10.0, "beats/min": 1.0}
@@ -55,7 +56,7 @@ def specifications(target: str) -> list[dict]:
 
 
 def edited(record: Record, edit: str, dose: float) -> tuple[np.ndarray, np.ndarray] | None:
-    """The beat (12, 600) after an edit, and its fiducials (6,); None without room for it."""
+    """The beat (12, 600) after an edit, and its fiducials (6,); None if the edit does not fit."""
     beat, marks = np.asarray(record.beat_uv, np.float32), np.array(record.fiducials, float)
     if not dose:
         return beat, marks
@@ -70,7 +71,7 @@ def edited(record: Record, edit: str, dose: float) -> tuple[np.ndarray, np.ndarr
 
 
 def series(record: Record, target: str) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
-    """Dose, beat and fiducials of the offline page's doses for which the beat has room."""
+    """Dose, beat and fiducials for each of the offline page's doses that fit the beat."""
     ends = min(EDITS[target].doses), max(EDITS[target].doses)
     for dose in np.outer(ends, np.arange(1, STORED_DOSES + 1) / STORED_DOSES).ravel():
         if (found := edited(record, target, float(dose))) is not None:

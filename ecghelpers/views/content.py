@@ -1,4 +1,4 @@
-"""The view's content in words and numbers: the same for the offline page and the widget."""
+"""The content of the view as text and numbers, the same for the offline page and the widget."""
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ SOURCES = {
     "12sl": "ECGs from a 12SL export",
     "hdf5": "ECGs from a folder of HDF5 files",
     "files": "ECGs from files",
+    "wfdb": "ECGs from files",
 }
 READING = (
     "Paper: 25 mm/s and 10 mm/mV; a large box is 200 ms × 0.5 mV, a small one 40 ms × 0.1 mV, the "
@@ -116,7 +117,7 @@ def network_content(cases: Cases, network: dict) -> dict:
 
 
 def _follows(cases: Cases, target: str, model: int) -> dict | None:
-    """Whether the network follows the target's definition, of ``effects.csv``; None without."""
+    """Whether the network follows its target's definition; None without ``effects.csv``."""
     path = cases.results.effects(target, model)
     if not path.is_file():
         return None
@@ -148,8 +149,8 @@ def _orders(cases: Cases, target: str, model: int, ids: list[str]) -> dict[str, 
 def levels(values: np.ndarray) -> tuple[float, np.ndarray]:
     """A map as its largest |value|, and per sample sign · LEVELS · √(|value| / peak), rounded.
 
-    The square root keeps small values apart, on which the percentile of the colours rests. Values
-    are shown with two digits.
+    The square root resolves small values, which decide the percentile at which colours saturate.
+    Values are shown with two digits.
     """
     peak = float(np.abs(values).max(initial=0))
     fraction = np.abs(np.asarray(values, np.float64)) / (peak or 1)
@@ -176,10 +177,9 @@ def case_content(cases: Cases, case: Case) -> dict:
 
 
 def review(cases: Cases) -> dict | None:
-    """The table of ``review.csv``: tests, methods and controls, a cell for each target, method and
-    test.
+    """The review: tests, methods and controls, and a cell for each target, method and test.
 
-    None without the tests of this version.
+    None if ``review.csv`` is absent or holds no test of this version.
     """
     path, words = cases.results.review, ["target", "method", "test", "verdict"]
     if not path.is_file():

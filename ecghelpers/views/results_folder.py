@@ -1,4 +1,4 @@
-"""The cases that the view shows: records of a results folder, or of one's own files, by network."""
+"""The cases that the view shows: a record, of a results folder or the user's, under a network."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -39,8 +39,8 @@ class Record:
 
     beat_uv: (12, 600). fiducials: (6,) samples, targets: target → value, both NaN where missing.
     strip: its rhythm strip, None where none is kept. machine: target → the electrocardiograph's
-    value, NaN where it stored none; program: the name of its software. outside: of a user's own,
-    what lies outside the training range, in words.
+    value, NaN where it stored none; program: the name of its software. own: whether the user added
+    it; outside: if so, what lies outside the training range, in words.
     """
 
     beat_uv: np.ndarray
@@ -111,8 +111,8 @@ class Cases:
     def networks(self, records: int = 50) -> list[dict]:
         """Target, model, records, methods and maps of every network with heatmaps.
 
-        This is what the page shows and what a reading study is drawn from. records: at most so
-        many. maps: a fingerprint of the weights and settings behind the heatmaps.
+        This is what the page shows and what a reading study is drawn from. records: the largest
+        number of them. maps: a fingerprint of the weights and settings behind the heatmaps.
         """
         described = []
         for (target, model), stored in self._stored.items():
@@ -141,7 +141,7 @@ class Cases:
     def record(self, record_id: str) -> Record:
         """A record of the results or of the user's own. Raises ValueError for an unknown id.
 
-        Where 12SL's values are the labels, they are no second opinion beside the targets.
+        Where the machine's values are the labels, they are not repeated as the machine's.
         """
         if own := self.own.get(record_id):
             return own
@@ -157,7 +157,7 @@ class Cases:
         return Record(data.medians[row], data.fiducials[row], targets, strip, machine, program)
 
     def add(self, name: str, record: Record) -> str:
-        """Add a record of the user's own; returns the id it gets, which none has yet."""
+        """Add a record of the user's own and return its id, which is unique."""
         record_id, number = name, 1
         while record_id in self._row or record_id in self.own:
             number += 1
@@ -252,7 +252,7 @@ class Cases:
         return float(rows["mae"].iloc[0]) if len(rows) else np.nan
 
     def settings(self, target: str, model: int) -> dict:
-        """The settings of the stored maps, so that computed ones compare with them."""
+        """The settings of the stored maps, so that computed maps are comparable with them."""
         stored = self._stored[target, model]
         settings = next(iter(stored.details.values()))["parameters"] if stored else {}
         return {"seed": self.seed} | settings

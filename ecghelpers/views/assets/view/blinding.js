@@ -1,5 +1,5 @@
 // Blinding: which letter hides which method, and in which order a rater sees the maps. An order depends on
-// text alone (seed, rater, record …), so that it is the same in every host; text_hash of ecghelpers/study/marks.py is the same.
+// text alone (seed, rater, record …), so that it is the same in every host; ecghelpers/study/reading_study.py has the same text_hash.
 
 export function textHash(text) {
   let value = 0x811c9dc5;
