@@ -1,11 +1,12 @@
 """The reading study: the raters' files of ratings, and the maps that they are about.
 
 ``views/assets/view/study.js`` decides the order of the maps and the letters that hide their
-methods. Files come from the explorer (one row per rating) and from the page (its export). A row
-names the method by its letter alone, so that a file cannot unblind its reader. From ``mark`` this
-module finds the method, even if the reader was renamed, and detects edited rows. ``beside`` is the
-letter of the map beside the rated one, empty for a single map; ``settings`` the maps chosen for the
-study. Marks depend on text alone; ``views/assets/view/blinding.js`` has the same ``text_hash``.
+methods. Files come from the explorer (one row per rating) and from the page (its export). The
+column ``reader`` names the rater. A row names the method by its letter alone, so that the file does
+not unblind anyone who opens it. From ``mark`` this module finds the method, even if the rater was
+renamed, and detects edited rows. ``beside`` is empty: two maps are no longer rated side by side.
+``settings`` names the maps chosen for the study. Marks depend on text alone;
+``views/assets/view/blinding.js`` has the same ``text_hash``.
 """
 
 import csv
@@ -49,7 +50,7 @@ def study_id(seed: int, network: Mapping) -> str:
 def mark(study: str, *place) -> str:
     """A hash of study and place (target, model, record, letter, method) of the rated map.
 
-    The analysis finds the method by trying all of them; a reader of the file cannot see it.
+    The analysis finds the method by trying all of them; nobody can read it in the file.
     """
     return f"{text_hash('|'.join(map(str, (study, *place)))):08x}"
 
@@ -69,14 +70,14 @@ class Study:
         self.names = {(n["target"], n["model"]): study_id(seed, n) for n in self.networks}
 
     def keep(self, folder: str | Path, row: Mapping) -> Path:
-        """Add a view's row to its reader's file in a folder, and return the file.
+        """Add a view's row to its rater's file in a folder, and return the file.
 
         Raises ValueError for a row that does not fit the maps, OSError where none can be written.
         """
         checked = {name: str(row.get(name, "")) for name in COLUMNS}
         checked["reader"] = reader_name(checked["reader"])
         if not checked["reader"]:
-            raise ValueError("a rating needs its reader: initials, for example")
+            raise ValueError("a rating needs its rater: initials, for example")
         with io.StringIO() as text:
             _write(text, checked, header=True)
             table = _parse(text.getvalue(), "the rating")
@@ -87,7 +88,7 @@ class Study:
         return path
 
     def rows_of(self, folder: str | Path, reader: str) -> list[dict]:
-        """The ratings of one reader in all files of a folder, as rows."""
+        """The ratings of one rater in all files of a folder, as rows."""
         table, _ = self.gather(folder)
         mine = table[table["reader"] == reader_name(reader)]
         return mine[list(COLUMNS)].to_dict("records")
@@ -144,7 +145,7 @@ class Study:
 
 
 def _parse(text: str, name: str) -> pd.DataFrame:
-    """The rows of a reader's file; ``attrs["cut"]`` counts rows whose writing was interrupted.
+    """The rows of a rater's file; ``attrs["cut"]`` counts rows whose writing was interrupted.
 
     Cells hold no line ends, so that such a row does not affect the next.
     """
@@ -167,7 +168,7 @@ def _parse(text: str, name: str) -> pd.DataFrame:
 
 
 def reader_name(text: str) -> str:
-    """A reader's name without regard to case and spaces: AB for " ab"."""
+    """A rater's name without regard to case and spaces: AB for " ab"."""
     return " ".join(unicodedata.normalize("NFC", text).split()).upper()
 
 
@@ -178,7 +179,7 @@ def reader_file(folder: str | Path, reader: str) -> Path:
 
 
 def append_rating(path: str | Path, row: Mapping) -> None:
-    """Add one row to a reader's file, which is made with its header if it is not there."""
+    """Add one row to a rater's file, which is created with its header if it does not exist."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+", newline="", encoding="utf-8", errors="replace") as file:

@@ -49,7 +49,7 @@ def agreement(ratings: pd.DataFrame) -> dict[str, float]:
     """Krippendorff's α (ordinal) between raters: alpha, low, high (95 %), maps, records.
 
     1: agreement, 0: chance, below 0: worse than chance. maps: those that at least two raters
-    rated. The interval is a jackknife over records. α is NaN for one reader or a single value,
+    rated. The interval is a jackknife over records. α is NaN for one rater or a single value,
     the interval for one record.
     """
     table = ratings.pivot_table("score", MAP, "reader")

@@ -132,7 +132,7 @@ def test_names_of_raters_are_case_insensitive(study, tmp_path):
     [
         ("score", 6, "1 to 5"),
         ("score", "", "1 to 5"),
-        ("reader", "  ", "reader"),
+        ("reader", "  ", "rater"),
         ("mark", "0" * 8, "do not fit"),
         ("record", "../x", "do not fit"),
         ("target", "qrs", "without maps"),
