@@ -253,7 +253,7 @@ def snakemake(options: argparse.Namespace, config: dict) -> list[str]:
 
 
 def _threads(options: argparse.Namespace, run: Workflow) -> list[str]:
-    """All cores for the data step, which all others wait for; then up to a step per network at once.
+    """All cores for the data step, which all others wait for; then a step per network in parallel.
 
     More threads than cores would wait for each other at every operation.
     """
