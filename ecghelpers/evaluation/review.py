@@ -290,7 +290,8 @@ def confirmation(scores: pd.DataFrame) -> pd.DataFrame:
 def from_ratings(scores: pd.DataFrame) -> list[dict]:
     """The raters' mean scores, of ``study.results.scores``; chance is what random maps got."""
     rows = []
-    for found in scores.rename(columns={"score": "value", "records": "n"}).to_dict("records"):
+    table = scores.drop(columns="n").rename(columns={"score": "value", "records": "n"})
+    for found in table.to_dict("records"):
         said = FROM_ANSWER.get(found["verdict"], "")
         rows.append(_judged(ALL, found["method"], "raters", found, said, "ECG"))
     return rows

@@ -37,7 +37,7 @@ def review_figure(table: pd.DataFrame) -> Picture:
         ink = "white" if row.verdict in ("passes", "fails") else "black"
         count = f"{row.n:.0f} {row.unit_of_n}{'s' if row.n != 1 else ''}"
         lines = (f"{sign} {format_number(row.value)}", interval(row.low, row.high, ".2f"), count)
-        for height, size, text in zip((0.25, 0.56, 0.82), (10, 7.5, 7.5), lines, strict=True):
+        for height, size, text in zip((0.25, 0.56, 0.82), (10, 6.8, 7.5), lines, strict=True):
             style = {"fontsize": size, "color": ink, "ha": "center", "va": "center"}
             axes.text(x + 0.5, y + height, text, **style)
     axes.axhline(sum(method not in NO_METHOD for method in methods), color="black", lw=1.2)
