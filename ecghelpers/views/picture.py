@@ -40,6 +40,12 @@ class Picture(Figure):
         few.save(small, "PNG", optimize=True)
         return small.getvalue()
 
+    def _ipython_display_(self) -> None:
+        """Show it so in a notebook, where pyplot has registered a formatter of its own."""
+        from IPython.display import display
+
+        display({"image/png": self._repr_png_(), "text/plain": str(self)}, raw=True)
+
     def save(self, path: str | Path, dpi: int = 200) -> None:
         """Write a PNG."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
