@@ -9,8 +9,7 @@ import shutil
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from source_files import VALUES, beat, csv_text, ecg_mv, only_block, write_hdf5, write_wfdb
 
 from ecghelpers.ecg import LEADS

@@ -5,8 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from source_files import VALUES, beat, csv_text, only_block, reason_of, write_export, write_table
 
 from ecghelpers.data import sources

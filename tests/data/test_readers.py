@@ -9,8 +9,7 @@ import ecg_formats
 import numpy as np
 import pytest
 from ecg_formats import MACHINE, PERSONAL, ecg, median
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from source_files import write_wfdb
 
 from ecghelpers.data.readers import read_recording

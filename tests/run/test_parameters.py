@@ -2,8 +2,7 @@
 
 import pytest
 import toy
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ecghelpers import parameters
 from ecghelpers.ecg import TARGETS

@@ -3,8 +3,7 @@
 import fake_results
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from source_files import beat, csv_text, ecg_mv, write_wfdb
 
 from ecghelpers.data.recording import Recording
