@@ -2,9 +2,13 @@
 
 import os
 import signal
-from collections.abc import Callable
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 
+import psutil
 from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -12,6 +16,7 @@ from ..runtime import cores
 
 WORTH_A_POOL = 256  # starting the processes takes as long as measuring this many records
 PART = 32  # records per task
+PATIENCE_S = 10  # for joblib to end its processes after Ctrl-C
 IDLE_S = 30  # an idle process ends after this time, even if its parent was killed
 
 
@@ -33,7 +38,7 @@ def in_parts(function: Callable, records, *further) -> list:
     parts = (records[start : start + PART] for start in range(0, len(records), PART))
     own = {"idle_worker_timeout": IDLE_S, "initializer": _ignore_ctrl_c}
     try:
-        with parallel_config("loky", inner_max_num_threads=1, **own):
+        with _ctrl_c_ends(), parallel_config("loky", inner_max_num_threads=1, **own):
             pool = Parallel(processors(), batch_size=1, max_nbytes=None)
             return list(chain.from_iterable(pool(delayed(function)(p, *further) for p in parts)))
     except TerminatedWorkerError:
@@ -41,6 +46,35 @@ def in_parts(function: Callable, records, *further) -> list:
             "a process died while reading or measuring records, perhaps for lack of memory; "
             "run again to resume"
         ) from None
+
+
+@contextmanager
+def _ctrl_c_ends() -> Iterator[None]:
+    """Ctrl-C ends the processes within seconds, even if it leaves joblib waiting for a lock."""
+    timer = threading.Timer(PATIENCE_S, _end)
+    timer.daemon = True
+
+    def stop(*_) -> None:
+        if not timer.is_alive():
+            timer.start()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        timer.cancel()
+        signal.signal(signal.SIGINT, before)
+
+
+def _end() -> None:
+    for process in psutil.Process().children(recursive=True):
+        process.kill()
+    print("KeyboardInterrupt", file=sys.stderr, flush=True)
+    os._exit(130)
 
 
 def _ignore_ctrl_c() -> None:

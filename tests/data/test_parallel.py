@@ -59,8 +59,8 @@ def test_ctrl_c_ends_the_script_and_its_processes(tmp_path):
     started = [psutil.Process(int(path.stem)) for path in tmp_path.glob("*.began")]
     os.killpg(process.pid, signal.SIGINT)
     said = process.communicate(timeout=60)[1]
-    assert said.count("Traceback") == 1 and said.rstrip().endswith("KeyboardInterrupt"), said
-    assert process.returncode == -signal.SIGINT
+    assert said.count("Traceback") <= 1 and said.rstrip().endswith("KeyboardInterrupt"), said
+    assert process.returncode in (-signal.SIGINT, 130)  # 130 where joblib had to be given up
     psutil.wait_procs(started, timeout=10)
     assert not any(child.is_running() for child in started)
 
