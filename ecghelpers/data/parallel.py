@@ -51,6 +51,9 @@ def in_parts(function: Callable, records, *further) -> list:
 @contextmanager
 def _ctrl_c_ends() -> Iterator[None]:
     """Ctrl-C ends the processes within seconds, even if it leaves joblib waiting for a lock."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     timer = threading.Timer(PATIENCE_S, _end)
     timer.daemon = True
 
@@ -59,9 +62,6 @@ def _ctrl_c_ends() -> Iterator[None]:
             timer.start()
         raise KeyboardInterrupt
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     before = signal.signal(signal.SIGINT, stop)
     try:
         yield

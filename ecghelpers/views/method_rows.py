@@ -65,7 +65,8 @@ def agreement(table: pd.DataFrame, scores: Mapping[str, str], title: str) -> Pic
     the agreement that a perfect map is expected to reach.
     """
     values = table.assign(panel=table.score.map(scores), group=table.record_id)
-    values, ceiling = values.dropna(subset="panel"), values.method == CEILING
+    values = values.dropna(subset="panel")
+    ceiling = values.method == CEILING
     dashed = values[ceiling].groupby("panel").value.mean().to_dict()
     return method_rows(values[~ceiling], title, columns=len(scores), dashed=dashed)
 

@@ -65,6 +65,23 @@ def test_ctrl_c_ends_the_script_and_its_processes(tmp_path):
     assert not any(child.is_running() for child in started)
 
 
+STUCK = """
+import os, signal, time
+from ecghelpers.data import parallel
+parallel.PATIENCE_S = 0.5
+with parallel._ctrl_c_ends():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        time.sleep(60)  # as joblib may after a signal at the wrong moment
+"""
+
+
+def test_ctrl_c_ends_even_what_waits_for_ever():
+    done = subprocess.run([sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=50)
+    assert done.returncode == 130 and done.stderr == "KeyboardInterrupt\n"
+
+
 def numbers(texts):
     return list(map(int, texts))
 
