@@ -149,7 +149,7 @@ class Cases:
             raise ValueError(f"no record {record_id!r} in {self.results.medians}")
         row, data = self._row[record_id], self.medians
         machine, program = {}, ""
-        if data.machine is not None and data.measured is None:
+        if data.machine is not None and not _agree(data.machine[row], data.targets[row]):
             machine = dict(zip(TARGETS, map(float, data.machine[row]), strict=True))
             program = "" if data.machine_program is None else str(data.machine_program[row])
         targets = dict(zip(TARGETS, map(float, data.targets[row]), strict=True))
@@ -309,3 +309,8 @@ class Cases:
 def _wide(effects: np.ndarray) -> np.ndarray:
     """Effects (…, segment) as (…, 600), the same throughout a segment."""
     return np.repeat(effects, BEAT_SAMPLES // effects.shape[-1], axis=-1)
+
+
+def _agree(machine: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether the values that a machine stored, (7,), are the labels themselves."""
+    return bool((np.isnan(machine) | (machine == labels)).all())

@@ -101,7 +101,9 @@ def test_what_the_electrocardiograph_measured_stands_beside(results):
     assert qt() is None
     printed = np.full((len(cases.medians.record_id), len(TARGETS)), 440.0, np.float32)
     programs = np.full(len(printed), "GE 12SL")
-    cases.medians = replace(cases.medians, machine=printed, machine_program=programs)
+    cases.medians = replace(
+        cases.medians, machine=printed, measured=cases.medians.targets, machine_program=programs
+    )
     assert qt() == 440 and told()["program"] == "GE 12SL"
     cases.medians = replace(cases.medians, measured=printed)  # then 12SL's values are the labels
     assert qt() is None
