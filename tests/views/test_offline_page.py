@@ -105,7 +105,7 @@ def test_what_the_electrocardiograph_measured_stands_beside(results):
         cases.medians, machine=printed, measured=cases.medians.targets, machine_program=programs
     )
     assert qt() == 440 and told()["program"] == "GE 12SL"
-    cases.medians = replace(cases.medians, measured=printed)  # then 12SL's values are the labels
+    cases.medians = replace(cases.medians, targets=printed)  # then 12SL's values are the labels
     assert qt() is None
 
 
