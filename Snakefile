@@ -38,7 +38,13 @@ wildcard_constraints:
 
 def every_network(file):
     """A file of each network of this run."""
-    return expand(NETWORK + file, target=run.targets, model=run.models)
+    return [f"{target}/model{model}/{file}" for target, model in run.networks]
+
+
+def every_training(wildcards):
+    """The maps of all networks of one target."""
+    maps = "{target}/model{model}/attributions.h5"
+    return expand(maps, target=wildcards.target, model=run.models(wildcards.target))
 
 
 RESULTS = {
@@ -168,7 +174,7 @@ rule network_truth:
         medians="data/medians.h5",
         network=NETWORK + "model.safetensors",
         intervention=NETWORK + "intervention.h5",
-        attributions=expand("{{target}}/model{model}/attributions.h5", model=run.models),
+        attributions=every_training,
     output:
         truth=update(NETWORK + "truth.csv"),
         effects=update(NETWORK + "effects.csv"),

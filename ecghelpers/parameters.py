@@ -27,7 +27,13 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    models: int = Field(1, ge=1, le=1000, description="networks per target, with different seeds")
+    models: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="networks per target, with different seeds; of the pretrained ones at most as "
+        "many as there are",
+    )
     seed: int = Field(1, ge=0, le=2**31 - 1, description="seed of all random numbers")
 
     source: Literal["gan", "files", "12sl", "hdf5", "wfdb"] = Field(

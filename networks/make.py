@@ -1,8 +1,8 @@
 """Train the pretrained networks, or recompute the errors in their cards.
 
-    python networks/make.py FOLDER --target qt --model 2    train one (--fine-tune: further) python
-    networks/make.py FOLDER                          train all planned networks python
-    networks/make.py FOLDER --cards                  recompute the errors in the cards
+    python networks/make.py FOLDER --target qt --model 2    train one (--fine-tune: further)
+    python networks/make.py FOLDER                          train all planned networks
+    python networks/make.py FOLDER --cards                  recompute the errors in the cards
 
 FOLDER holds the generated ECGs and the states of the trainings: the same command resumes an
 interrupted run. Every network has its own initialisation and learns one target. Half of the

@@ -261,7 +261,7 @@ def _threads(options: argparse.Namespace, run: Workflow) -> list[str]:
     if not jobs:
         graphics = len(list(Path("/dev").glob("nvidia[0-9]*"))) if options.device != "cpu" else 0
         jobs = min(here, graphics * STEPS_PER_GPU or here)
-    each = max(1, here // min(jobs, len(run.targets) * run.common.models + 1))
+    each = max(1, here // min(jobs, len(run.networks) + 1))
     used = jobs if jobs > here else each * min(jobs, here // each)
     threads = dict.fromkeys(RULES, each) | {"data": here}
     return ["--cores", str(used), "--set-threads", *(f"{rule}={n}" for rule, n in threads.items())]

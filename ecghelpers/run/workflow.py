@@ -10,6 +10,7 @@ import numpy as np
 from ..ecg import TARGETS
 from ..files import directory_digest
 from ..fingerprint import PACKAGE, closure, code_cells, digest, notebook_digest
+from ..network import pretrained
 from ..parameters import RUN_TIME, Parameters, load
 from ..paths import ROOT, Results, from_project
 
@@ -33,7 +34,6 @@ class Workflow:
         self.only = list(filter(None, str(config.get("only") or "").split(",")))
         if self.common.known_places and not self.only:
             self.only = ["data", "known_readouts"]
-        self.models = range(1, self.common.models + 1)
         # Unless targets are named, the user's own records decide which ones there are.
         self.finds_targets = not named and self.common.source != "gan"
         if self.finds_targets:
@@ -47,6 +47,17 @@ class Workflow:
     def makes(self, step: str) -> bool:
         """Whether a rule is part of this run."""
         return not self.only or step in self.only
+
+    def models(self, target: str) -> range:
+        """The numbers of a target's networks: of the pretrained ones as many as there are."""
+        chosen = self.parameters[target]
+        most = len(pretrained.models(target)) if chosen.network == "pretrained" else chosen.models
+        return range(1, max(1, min(chosen.models, most)) + 1)
+
+    @property
+    def networks(self) -> list[tuple[str, int]]:
+        """(target, model) of every network of this run."""
+        return [(target, model) for target in self.targets for model in self.models(target)]
 
     @property
     def common(self) -> Parameters:
