@@ -5,6 +5,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path, PurePath
 
 import pandas as pd
@@ -75,40 +76,31 @@ def read_table(path: str | Path, id_columns: Sequence[str], wanted: Sequence[str
         cells = [_cells(line) for line in lines[:HEADER_WITHIN]]
         named = (n for n, row in enumerate(cells) if {c.casefold() for c in row} & set(id_columns))
         start = next(named, 0)
-        names = pd.Series(cells[start], dtype=str).str.strip()
-        width = len(names)
+        names, places = [name.strip() for name in cells[start]], {}
+        for column in wanted:
+            exact = [n for n, name in enumerate(names) if name == column]
+            folded = [n for n, name in enumerate(names) if name.casefold() == column.casefold()]
+            if len(same := exact or folded) > 1:
+                raise ValueError(f"{path} has {len(same)} columns {column!r}; rename all but one")
+            places |= {column: same[0]} if same else {}
         text = "\n".join(lines[start:])
-        table = pd.read_csv(
-            io.StringIO(text),
-            sep=_delimiter(lines[start]),
-            header=None,
-            names=range(width + 1),
-            dtype=str,
-            keep_default_na=False,
-            engine="python",
-            on_bad_lines=lambda row: [*row[:width], "".join(row[width:])],
-            # an unclosed quote would swallow the rest
-            quoting=csv.QUOTE_NONE if text.count('"') % 2 else csv.QUOTE_MINIMAL,
-        )
-    except (UnicodeError, csv.Error, ValueError) as error:
+        # an unclosed quote would swallow the rest
+        quoting = csv.QUOTE_NONE if text.count('"') % 2 else csv.QUOTE_MINIMAL
+        reader = csv.reader(io.StringIO(text), delimiter=_delimiter(lines[start]), quoting=quoting)
+        width, rows = len(names), []
+        for row in islice(reader, 1, None):
+            row = [cell.strip() for cell in row]
+            fault = f"label row too long: more than {width} cells" if any(row[width:]) else ""
+            if len(row) < width:
+                fault = f"label row truncated: {len(row)} of {width} cells"
+                row += [""] * (width - len(row))
+            if any(row):
+                rows.append([*(row[place] for place in places.values()), fault])
+    except (UnicodeError, csv.Error) as error:
         raise ValueError(f"{path} is no readable table ({one_line(error)})") from None
-    table = table.iloc[1:].apply(lambda column: column.str.strip())
-    table = table[table.fillna("").ne("").any(axis=1)]
-    fault = pd.Series("", table.index)
-    filled = table.notna().sum(axis=1).astype(str)
-    fault[table[width - 1].isna()] = "label row truncated: " + filled + f" of {width} cells"
-    fault[table[width].fillna("") != ""] = f"label row too long: more than {width} cells"
-    found = {}
-    for column in wanted:
-        exact, folded = names == column, names.str.casefold() == column.casefold()
-        places = names.index[exact if exact.any() else folded]
-        if len(places) > 1:
-            raise ValueError(f"{path} has {len(places)} columns {column!r}; rename all but one")
-        if len(places):
-            found[column] = table[places[0]].fillna("")
-    result = pd.DataFrame(found | {"fault": fault}, table.index)
-    result.attrs["heading"] = ", ".join(map(shown_id, names[:8])) or "none"
-    return result
+    table = pd.DataFrame(rows, columns=[*places, "fault"])
+    table.attrs["heading"] = ", ".join(map(shown_id, names[:8])) or "none"
+    return table
 
 
 def _delimiter(line: str) -> str:
