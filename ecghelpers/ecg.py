@@ -6,6 +6,7 @@ import numpy as np
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 INDEPENDENT_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
+INDEPENDENT_ROWS = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
 FIDUCIALS = ("ponset", "poffset", "qonset", "qoffset", "tonset", "toffset")
 SPLITS = ("train", "validation", "test")
 SAMPLING_RATE_HZ = 500

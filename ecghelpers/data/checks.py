@@ -4,8 +4,10 @@ An unusable record raises Rejected with the text "kind: detail", so that reasons
 kind.
 """
 
+import contextlib
 import os
 import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,28 @@ CLIP_SHARE = 0.01  # of the recording: less is an artefact that the median beat 
 
 class Rejected(ValueError):
     """An unusable record; the text is the reason."""
+
+
+@contextlib.contextmanager
+def rejecting(kind: str = "unreadable: ") -> Iterator[None]:
+    """Turn any error, which a damaged file can raise in a reader, into Rejected.
+
+    Only its type is kept, since the message could contain patient data.
+    """
+    try:
+        yield
+    except (Rejected, MemoryError):
+        raise
+    except Exception as error:
+        raise Rejected(f"{kind}{type(error).__name__}") from None
+
+
+def result_or_reason(function: Callable, *given):
+    """The result of a function, or the Rejected that it raised."""
+    try:
+        return function(*given)
+    except Rejected as reason:
+        return reason
 
 
 def unreadable(error: OSError) -> str:
@@ -108,10 +132,14 @@ def _clipped_share(signal: np.ndarray, span: float, samples: int) -> float:
     for extreme in (signal.max(), signal.min()):
         if abs(extreme - middle) < span / 5:
             continue
-        edges = np.diff(np.concatenate(([False], signal == extreme, [False])).astype(np.int8))
-        starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+        starts, ends = runs(signal == extreme).T
         before = np.abs(extreme - signal[np.maximum(starts - 1, 0)])
         after = np.abs(extreme - signal[np.minimum(ends, len(signal) - 1)])
         long = (ends - starts >= samples) & (np.maximum(before, after) >= jump)
         clipped += (ends - starts)[long].sum()
     return clipped / len(signal)
+
+
+def runs(flags: np.ndarray) -> np.ndarray:
+    """(run, 2) the start and end of each run of True in (time,)."""
+    return np.flatnonzero(np.diff(flags, prepend=False, append=False)).reshape(-1, 2)

@@ -2,22 +2,19 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..ecg import BEAT_SHAPE, INDEPENDENT_LEADS, LEADS, TARGETS
+from ..ecg import BEAT_SHAPE, INDEPENDENT_ROWS, TARGETS
 from ..measurement import Measurement, measure, measure_many, measure_median
-from .checks import Rejected, as_int16
+from .checks import Rejected, as_int16, result_or_reason
 from .labels import LABELS
 from .medians import Medians, split_of
 from .recording import Recording
 
 UNKNOWN_RR_MS = 1000  # assumed when searching for waves in a beat without a known rate
-
-
-def _unknown() -> np.ndarray:
-    return np.full(len(TARGETS), np.nan, np.float32)
+UNKNOWN = (np.nan,) * len(TARGETS)
 
 
 @dataclass(frozen=True)
@@ -34,16 +31,15 @@ class Reading:
     labels: np.ndarray
     patient: str = ""
     rule: str = ""
-    machine: np.ndarray = field(default_factory=_unknown)
+    machine: Sequence[float] = UNKNOWN
     program: str = ""
-    measured: np.ndarray = field(default_factory=_unknown)
+    measured: Sequence[float] = UNKNOWN
     digest: str = ""
 
 
 def digest_of(signal_uv: np.ndarray) -> str:
     """A digest that is equal for recordings (12, time) that agree to the µV, in any format."""
-    eight = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
-    whole = np.ascontiguousarray(np.rint(signal_uv[eight]), np.int32)
+    whole = np.ascontiguousarray(np.rint(signal_uv[INDEPENDENT_ROWS]), np.int32)
     return hashlib.sha256(whole.tobytes()).hexdigest()[:32]
 
 
@@ -83,13 +79,7 @@ def measured_labels(recording: Recording) -> np.ndarray:
 
 def measured_readings(ecgs_uv: np.ndarray, sampling_rate: float) -> list[Reading | Rejected]:
     """The measured record, or the reason why there is none, of each ECG (8 or 12, time) in µV."""
-    found: list[Reading | Rejected] = []
-    for measurement in measure_many(ecgs_uv, sampling_rate):
-        try:
-            found.append(reading_of(measurement))
-        except Rejected as reason:
-            found.append(reason)
-    return found
+    return [result_or_reason(reading_of, m) for m in measure_many(ecgs_uv, sampling_rate)]
 
 
 def block_of(

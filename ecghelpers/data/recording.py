@@ -7,10 +7,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..ecg import BEAT_SAMPLES, INDEPENDENT_LEADS, LEADS, SAMPLING_RATE_HZ, TARGETS, twelve_leads
+from ..ecg import (
+    BEAT_SAMPLES,
+    INDEPENDENT_LEADS,
+    INDEPENDENT_ROWS,
+    LEADS,
+    SAMPLING_RATE_HZ,
+    TARGETS,
+    twelve_leads,
+)
 from ..measurement import RATES_HZ, SECONDS
 from ..measurement.filters import to_500_hz
-from .checks import Rejected
+from .checks import Rejected, runs
 
 MICROVOLT_IN = {"uv": 1, "µv": 1, "μv": 1, "microvolt": 1, "microvolts": 1}  # micro sign, Greek mu
 MICROVOLT_IN |= {"nv": 0.001, "mv": 1000, "millivolt": 1000, "millivolts": 1000, "v": 1_000_000}
@@ -44,6 +52,11 @@ class Recording:
     machine: Mapping[str, float] = field(default_factory=dict)
     program: str = ""
     patient: str = field(default="", repr=False)
+
+    @property
+    def signal_uv(self) -> np.ndarray:
+        """The ECG, or its median beat if there is nothing else: (12, time) at rate_hz."""
+        return self.median_uv if self.ecg_uv is None else self.ecg_uv
 
     @property
     def targets(self) -> dict[str, float]:
@@ -166,19 +179,16 @@ def without_calibration(ecg_uv: np.ndarray, rate_hz: float) -> np.ndarray:
 
     Philips electrocardiographs append one to the recording.
     """
-    still = np.append((np.abs(np.diff(ecg_uv, axis=1)) < 1).all(axis=0), False)
-    steps = np.flatnonzero(np.diff(np.concatenate(([0], still, [0]))))
-    runs = steps.reshape(-1, 2)
-    runs = runs[runs[:, 1] - runs[:, 0] >= PULSE_MS / 1000 * rate_hz / 2]
-    eight = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]  # in III the pulse cancels
-    levels = np.abs(ecg_uv[eight][:, runs[:, 0]])
-    long = runs[:, 1] - runs[:, 0] >= PULSE_MS / 1000 * rate_hz
-    pulse = runs[long & (np.abs(levels - PULSE_UV) < PULSE_UV / 5).all(axis=0), 0]
+    flat = runs((np.abs(np.diff(ecg_uv, axis=1)) < 1).all(axis=0))
+    flat = flat[flat[:, 1] - flat[:, 0] >= PULSE_MS / 1000 * rate_hz / 2]
+    levels = np.abs(ecg_uv[INDEPENDENT_ROWS][:, flat[:, 0]])  # in III the pulse cancels
+    long = flat[:, 1] - flat[:, 0] >= PULSE_MS / 1000 * rate_hz
+    pulse = flat[long & (np.abs(levels - PULSE_UV) < PULSE_UV / 5).all(axis=0), 0]
     end, within = ecg_uv.shape[1], PULSE_WITHIN_S * rate_hz
     if (pulse > end - within).any():
-        ecg_uv = ecg_uv[:, : runs[runs[:, 0] > end - within, 0].min()]
+        ecg_uv = ecg_uv[:, : flat[flat[:, 0] > end - within, 0].min()]
     if (pulse < within).any():
-        ecg_uv = ecg_uv[:, runs[runs[:, 0] < within, 1].max() + 1 :]
+        ecg_uv = ecg_uv[:, flat[flat[:, 0] < within, 1].max() + 1 :]
     return ecg_uv
 
 
@@ -193,5 +203,6 @@ def numbers(values: Mapping[str, str | float | None], scale: float = 1) -> dict[
     found = {}
     for name, value in values.items():
         with contextlib.suppress(TypeError, ValueError):
-            found[name] = float(value) * scale
-    return {name: number for name, number in found.items() if np.isfinite(number)}
+            number = float(value) * scale
+            found |= {name: number} if np.isfinite(number) else {}
+    return found

@@ -12,16 +12,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
-from typing import NamedTuple
 
 import numpy as np
 
-from ..ecg import INDEPENDENT_LEADS, LEADS, SAMPLING_RATE_HZ, TARGETS
+from ..ecg import INDEPENDENT_ROWS, TARGETS
 from ..files import directory_digest
 from ..measurement.filters import to_500_hz
 from ..validation import check_choice
 from . import tables
-from .checks import Rejected, as_int16, bad_id, check_signal, read_bytes
+from .checks import (
+    Rejected,
+    as_int16,
+    bad_id,
+    check_signal,
+    read_bytes,
+    rejecting,
+    result_or_reason,
+)
 from .folder import Entry, ids_from_paths, list_files, settle_ids
 from .labels import check_order, label_row, parse_label
 from .medians import Medians
@@ -43,24 +50,22 @@ def index_files(folder: str | Path) -> list[Entry]:
 
     Signal and annotation files of WFDB records belong to their headers, which are the entries.
     """
-    entries = [e for e in list_files(folder, deep=True) if not _is_beside(e.path)]
-    entries = [part for entry in entries for part in _members(entry)]
-    paths = {(e.full_path).lower() for e in entries}
-    headers = {path[:-4] for path in paths if path.endswith(".hea")}
-    kept = [e for e in entries if not _is_companion(e.full_path.lower(), headers)]
+    entries = [part for entry in list_files(folder, deep=True) for part in _members(entry)]
+    entries = [e for e in entries if os.path.basename(e.full_path).lower() not in BESIDE]
+    paths = [entry.full_path.lower() for entry in entries]
+    headers = {path.removesuffix(".hea") for path in paths if path.endswith(".hea")}
+    kept = []
+    for entry, path in zip(entries, paths, strict=True):
+        names = (
+            path,
+            os.path.splitext(path)[0],
+        )  # a.hea's files are a.dat, a.atr; a.mat.hea's a.mat
+        if path.endswith(".hea") or headers.isdisjoint(names):
+            kept.append(entry)
     if not kept:
         raise ValueError(f"source_path {folder} contains no ECG file; give the folder of them")
     named = ids_from_paths(kept, folder)
     return settle_ids(_with_tables(named, folder), partial(unicodedata.normalize, "NFC"))
-
-
-def _is_beside(path: str) -> bool:
-    return os.path.basename(path).lower() in BESIDE
-
-
-def _is_companion(path: str, headers: set[str]) -> bool:
-    """Whether a file belongs to a WFDB header: a.dat, a.atr, and a.mat of a.hea or a.mat.hea."""
-    return not path.endswith(".hea") and (path in headers or os.path.splitext(path)[0] in headers)
 
 
 def _members(entry: Entry) -> list[Entry]:
@@ -73,19 +78,19 @@ def _members(entry: Entry) -> list[Entry]:
         return [replace(entry, reason=str(reason))]
     if not names:
         return [replace(entry, reason="empty: a ZIP file without files")]
-    return [replace(entry, member=name) for name in names if not _is_beside(name)]
+    return [replace(entry, member=name) for name in names]
 
 
 def _with_tables(entries: list[Entry], folder: str | Path) -> list[Entry]:
     """Add patients and 12SL's features from the tables of data sets."""
     patients = tables.tables_beside(folder)
-    places = [p / sub / tables.FEATURES for p in tables.above(folder) for sub in ("", "features")]
-    features = next((tables.read_features(p) for p in places if p.is_file()), {})
+    path = tables.file_beside(folder, tables.FEATURES, f"features/{tables.FEATURES}")
+    features = tables.read_features(path) if path else {}
     found = []
     for entry in entries:
         who, rule = tables.patient_of(entry.full_path, patients)
-        key = tables.id_key(PurePath(entry.full_path).stem.removesuffix("_medians"))
-        found.append(replace(entry, patient=who, rule=rule, machine=features.get(key)))
+        machine = features.get(tables.record_key(entry.full_path))
+        found.append(replace(entry, patient=who, rule=rule, machine=machine))
     return found
 
 
@@ -112,22 +117,17 @@ def index_12sl(folder: str | Path, labels_path: str | Path) -> list[Entry]:
     return settle_ids(entries, tables.id_key)
 
 
-class Kind(NamedTuple):
-    """A source of files: how its records are found and read.
-
-    labels: the only labels that it has; empty where the user chooses from LABELS_OF.
-    """
-
-    index: Callable[..., list[Entry]]
-    read: Callable[[Source], Recording] = read_source
-    labels: str = ""
+def index_hdf5(folder: str | Path) -> list[Entry]:
+    """All HDF5 files of a folder, sorted by record id."""
+    return settle_ids(list_files(folder, (".h5", ".hdf5")))
 
 
+# How the records of a source are found and read, and its only labels; "" lets the user choose.
 READERS = {
-    "files": Kind(index_files),
-    "12sl": Kind(index_12sl, ge12sl.read, GIVEN),
-    "hdf5": Kind(lambda folder: settle_ids(list_files(folder, (".h5", ".hdf5"))), labels=GIVEN),
-    "wfdb": Kind(index_files),
+    "files": (index_files, read_source, ""),
+    "12sl": (index_12sl, ge12sl.read, GIVEN),
+    "hdf5": (index_hdf5, read_source, GIVEN),
+    "wfdb": (index_files, read_source, ""),
 }
 
 
@@ -151,13 +151,13 @@ class FileSource:
         labels: str = "measured",
     ):
         self.name = check_choice("source", name, READERS)
-        self.kind = READERS[name]
+        index, self.reader, only_labels = READERS[name]
         if name == "12sl" and not labels_path:
             raise ValueError("source 12sl needs labels_path, the table with the 12SL labels")
         if name != "12sl" and labels_path:
             raise ValueError(f"source {name} reads labels from its files; leave labels_path empty")
-        self.entries = self.kind.index(path, *([labels_path] if labels_path else []))
-        self.labels = self.kind.labels or check_choice("labels", labels, LABELS_OF)
+        self.entries = index(path, *([labels_path] if labels_path else []))
+        self.labels = only_labels or check_choice("labels", labels, LABELS_OF)
         self.measure_missing = bool(measure_missing)
         self.attributes = {"measure_missing": self.measure_missing, "labels": labels}
         entries = hashlib.sha256(repr(self.entries).encode(errors="backslashreplace")).hexdigest()
@@ -175,7 +175,7 @@ class FileSource:
     def block(self, number: int) -> tuple[Medians, list[tuple[str, str]]]:
         """The records of the number-th block, and (record id, reason) of the rejected ones."""
         entries = self.entries[number * self.block_size : (number + 1) * self.block_size]
-        results = in_parts(read_entries, entries, self.kind.read, self.labels, self.measure_missing)
+        results = in_parts(read_entries, entries, self.reader, self.labels, self.measure_missing)
         return block_of([entry.record_id for entry in entries], results)
 
     def recording(self, record_id: str) -> np.ndarray | None:
@@ -184,30 +184,15 @@ class FileSource:
         None if the source contains its median beat only. Raises ValueError if it cannot be read.
         """
         entry = next(entry for entry in self.entries if entry.record_id == record_id)
-        recording = recording_of(entry, self.kind.read)
+        recording = recording_of(entry, self.reader)
         if recording.ecg_uv is None:
             return None
-        eight = recording.ecg_uv[[LEADS.index(lead) for lead in INDEPENDENT_LEADS]]
-        return to_500_hz(eight, recording.rate_hz)
+        return to_500_hz(recording.ecg_uv[INDEPENDENT_ROWS], recording.rate_hz)
 
 
 def read_entries(entries: list[Entry], *how) -> list[Reading | Rejected]:
-    """Each record, or the reason why it is rejected. how: the further arguments of ``read``.
-
-    A damaged file can raise any error. Only its type is kept, since the message could contain
-    patient data.
-    """
-    found: list[Reading | Rejected] = []
-    for entry in entries:
-        try:
-            found.append(read(entry, *how))
-        except Rejected as reason:
-            found.append(reason)
-        except MemoryError:
-            raise
-        except Exception as error:
-            found.append(Rejected(f"unreadable: {type(error).__name__}"))
-    return found
+    """Each record, or the reason why it is rejected. how: the further arguments of ``read``."""
+    return [result_or_reason(read, entry, *how) for entry in entries]
 
 
 def recording_of(entry: Entry, reader: Callable[[Source], Recording]) -> Recording:
@@ -229,6 +214,7 @@ def recording_of(entry: Entry, reader: Callable[[Source], Recording]) -> Recordi
     return recording
 
 
+@rejecting()
 def read(
     entry: Entry, reader: Callable[[Source], Recording], labels: str, measure_missing: bool
 ) -> Reading:
@@ -240,9 +226,7 @@ def read(
     if entry.reason:
         raise Rejected(entry.reason)
     recording = recording_of(entry, reader)
-    whole = recording.ecg_uv is not None
-    signal_uv = recording.ecg_uv if whole else recording.median_uv
-    check_signal(signal_uv, recording.rate_hz if whole else SAMPLING_RATE_HZ)
+    check_signal(recording.signal_uv, recording.rate_hz)
     if labels == "measured":
         reading = reading_of(measured(recording))
     else:
@@ -265,7 +249,7 @@ def read(
         rule=rule,
         machine=_machine(recording) if recording.program else reading.machine,
         program=recording.program,
-        digest=digest_of(signal_uv),
+        digest=digest_of(recording.signal_uv),
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 import pandas as pd
 
-from ..ecg import MS_PER_SAMPLE, TARGETS
+from ..ecg import FIDUCIALS, MS_PER_SAMPLE, TARGETS
 from .checks import Rejected, one_line, shown_id, text_encoding
 from .labels import LABELS, MISSING, RATE_COLUMN, check_sampling_rate, label_row
 
@@ -38,13 +38,9 @@ FEATURE_COLUMNS = {
     "qt": ("QT_Int_Global", 1),
     "R_PeakAmpl_v5": ("R_Amp_V5", 1000),
     "T_PeakAmpl_v5": ("T_Amp_V5", 1000),
-    "ponset": ("P_On_Global", 1 / MS_PER_SAMPLE),
-    "poffset": ("P_Off_Global", 1 / MS_PER_SAMPLE),
-    "qonset": ("QRS_On_Global", 1 / MS_PER_SAMPLE),
-    "qoffset": ("QRS_Off_Global", 1 / MS_PER_SAMPLE),
-    "tonset": ("T_On_Global", 1 / MS_PER_SAMPLE),
-    "toffset": ("T_Off_Global", 1 / MS_PER_SAMPLE),
 }
+EDGES = zip(FIDUCIALS, ("P_On", "P_Off", "QRS_On", "QRS_Off", "T_On", "T_Off"), strict=True)
+FEATURE_COLUMNS |= {name: (f"{edge}_Global", 1 / MS_PER_SAMPLE) for name, edge in EDGES}
 
 
 def id_key(text: str) -> str:
@@ -162,19 +158,17 @@ def read_features(path: Path) -> dict[str, dict[str, float]]:
     return table.mul({n: FEATURE_COLUMNS[n][1] for n in table}).T.to_dict()
 
 
+def file_beside(folder: str | Path, *names: str) -> Path | None:
+    """The first file of these names in a folder or one of the PARENTS folders above it."""
+    places = [Path(folder).absolute(), *Path(folder).absolute().parents][: PARENTS + 1]
+    paths = (place / name for place in places for name in names)
+    return next((path for path in paths if path.is_file()), None)
+
+
 def tables_beside(folder: str | Path) -> dict[str, dict[str, str]]:
     """The known tables in a folder or above it: table's name → id_key of a record → patient."""
-    found = {}
-    for name, columns in PATIENT_TABLES.items():
-        path = next((p for p in (place / name for place in above(folder)) if p.is_file()), None)
-        if path:
-            found[name] = _read_patients(path, *columns)
-    return found
-
-
-def above(folder: str | Path) -> list[Path]:
-    """A folder and the folders above it in which tables are searched for."""
-    return [Path(folder).absolute(), *Path(folder).absolute().parents][: PARENTS + 1]
+    found = {name: file_beside(folder, name) for name in PATIENT_TABLES}
+    return {name: _read_patients(p, *PATIENT_TABLES[name]) for name, p in found.items() if p}
 
 
 def _read_patients(path: Path, id_columns: Sequence[str], patient_column: str) -> dict[str, str]:
@@ -189,14 +183,18 @@ def _read_patients(path: Path, id_columns: Sequence[str], patient_column: str) -
     return patients
 
 
+def record_key(path: str) -> str:
+    """The id_key by which tables name a file's record, without PTB-XL+'s suffix."""
+    return id_key(PurePath(path).stem.removesuffix("_medians"))
+
+
 def patient_of(path: str, tables: dict[str, dict[str, str]]) -> tuple[str, str]:
     """A file's patient by a table or its folders, and the origin; both "" if unknown."""
-    key = id_key(PurePath(path).stem.removesuffix("_medians"))
     for name, patients in tables.items():
-        if who := patients.get(key):
+        if who := patients.get(record_key(path)):
             return who, name
-    folders = PurePath(path).parts[:-1]
-    if who := next((part for part in folders if PTB_DB.fullmatch(part)), ""):
+    folder = PurePath(path).parent
+    if who := next(filter(PTB_DB.fullmatch, folder.parts), ""):
         return who.lower(), IN_FOLDER
-    mimic = MIMIC.search(str(PurePath(path).parent))
+    mimic = MIMIC.search(str(folder))
     return (mimic[1], IN_FOLDER) if mimic else ("", "")

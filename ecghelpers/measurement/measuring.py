@@ -9,7 +9,7 @@ from scipy.ndimage import uniform_filter1d
 from ..ecg import (
     BEAT_SHAPE,
     FIDUCIALS,
-    INDEPENDENT_LEADS,
+    INDEPENDENT_ROWS,
     LEADS,
     MS_PER_SAMPLE,
     SAMPLING_RATE_HZ,
@@ -42,7 +42,6 @@ MISSING = {
 }
 SPIKED = "paced: the median beat holds a pacing spike; give the recording"
 Measured = tuple[np.ndarray, dict[str, float], dict[str, float], dict[str, str]]
-_EIGHT = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def measure_medians(medians_uv: Sequence[np.ndarray], rr_ms: Sequence[float]) ->
 def _checked(ecg_uv: np.ndarray, sampling_rate: float) -> np.ndarray:
     """The eight independent leads as float64, or ValueError."""
     ecg_uv = np.asarray(ecg_uv, dtype=float)
-    if ecg_uv.ndim != 2 or len(ecg_uv) not in (len(_EIGHT), len(LEADS)):
+    if ecg_uv.ndim != 2 or len(ecg_uv) not in (len(INDEPENDENT_ROWS), len(LEADS)):
         raise ValueError(f"ecg_uv has shape {ecg_uv.shape}; allowed: (8, time) or (12, time), µV")
     if not RATES_HZ[0] <= sampling_rate <= RATES_HZ[1]:
         raise ValueError(
@@ -130,7 +129,7 @@ def _checked(ecg_uv: np.ndarray, sampling_rate: float) -> np.ndarray:
             f"ecg_uv holds {np.count_nonzero(~np.isfinite(ecg_uv))} samples that are NaN or "
             "infinite; allowed: finite µV (leave such a stretch out, or interpolate it)"
         )
-    return ecg_uv if len(ecg_uv) == len(_EIGHT) else ecg_uv[_EIGHT]
+    return ecg_uv if len(ecg_uv) == len(INDEPENDENT_ROWS) else ecg_uv[INDEPENDENT_ROWS]
 
 
 def _ready_beat(median_uv: np.ndarray, rr_ms: float) -> _Beat | Measured:
@@ -145,7 +144,7 @@ def _ready_beat(median_uv: np.ndarray, rr_ms: float) -> _Beat | Measured:
         raise ValueError(f"median_uv is flat; allowed: a lead that spans {FLAT_UV} µV or more")
     if not RR_MS[0] <= rr_ms <= RR_MS[1]:
         raise ValueError(f"rr_ms is {rr_ms}; allowed: {RR_MS[0]} to {RR_MS[1]} ms")
-    eight, why = median[_EIGHT], why_no_qrs(median[None], rr_ms / MS_PER_SAMPLE)
+    eight, why = median[INDEPENDENT_ROWS], why_no_qrs(median[None], rr_ms / MS_PER_SAMPLE)
     if not why and spike_in_beat(eight, SAMPLING_RATE_HZ):
         why = SPIKED
     if why:
@@ -217,7 +216,7 @@ def _measure_beat(
     reasons = {name: MISSING[name[0]] for name, at in fiducials.items() if np.isnan(at)}
     usable = ~flat & ~noisy
     if np.isfinite(fiducials["ponset"]) and (
-        why := _p_unclear(beat, fiducials, apart_ms, usable[_EIGHT])
+        why := _p_unclear(beat, fiducials, apart_ms, usable[INDEPENDENT_ROWS])
     ):
         fiducials |= {"ponset": np.nan, "poffset": np.nan}
         reasons |= {"ponset": why, "poffset": why}

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from ..checks import MOST_BYTES, Rejected, read_bytes
+from ..checks import MOST_BYTES, Rejected, read_bytes, rejecting
 from ..recording import Recording, Source
 from . import aecg, cardiosoft, dicom, edf, ge12sl, hdf5, muse, philips, schiller, scp, wfdb, xml
 
@@ -64,21 +64,9 @@ def read_recording(
     )
 
 
+@rejecting()
 def read_source(source: Source) -> Recording:
-    """As read_recording; raises Rejected for any fault.
-
-    A damaged file can raise any error in a reader, and must not stop the others. The message of
-    that error could contain patient data and is not repeated.
-    """
-    try:
-        return _read(source)
-    except (Rejected, MemoryError):
-        raise
-    except Exception as error:
-        raise Rejected(f"unreadable: {type(error).__name__}") from None
-
-
-def _read(source: Source) -> Recording:
+    """As read_recording; raises Rejected for any fault."""
     source = _unpacked(source)
     data = source.data
     if not data:

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from ..checks import Rejected
+from ..checks import Rejected, rejecting
 from ..recording import SCP_LEADS, Leads, Recording, Source, lead_of_name, microvolts, waveforms
 
 ECG_CLASSES = "1.2.840.10008.5.1.4.1.1.9."  # SOP classes of waveforms
@@ -44,11 +44,9 @@ def _dataset(data: bytes):
     from pydicom import config, dcmread  # a fifth of a second that other formats save
 
     config.settings.reading_validation_mode = config.IGNORE
-    try:
+    with rejecting("damaged: DICOM, "):
         dataset = dcmread(io.BytesIO(data))
         syntax = dataset.file_meta.get("TransferSyntaxUID", "")
-    except Exception as error:  # a malformed file can raise anything
-        raise Rejected(f"damaged: DICOM, {type(error).__name__}") from None
     if syntax == DEFLATED:
         raise Rejected("not supported: deflated DICOM; export it uncompressed")
     if not str(dataset.get("SOPClassUID", "")).startswith(ECG_CLASSES):
