@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 
@@ -25,7 +25,6 @@ from .checks import (
     as_int16,
     bad_id,
     check_signal,
-    read_bytes,
     rejecting,
     result_or_reason,
 )
@@ -33,7 +32,7 @@ from .folder import Entry, ids_from_paths, list_files, settle_ids
 from .labels import check_order, label_row, parse_label
 from .medians import Medians
 from .parallel import in_parts
-from .readers import ge12sl, read_member, read_source, zip_members
+from .readers import ge12sl, read_source, with_folder, zip_members
 from .reading import Reading, block_of, digest_of, measured, measured_labels, reading_of
 from .recording import GE_12SL, Recording, Source
 
@@ -56,11 +55,9 @@ def index_files(folder: str | Path) -> list[Entry]:
     headers = {path.removesuffix(".hea") for path in paths if path.endswith(".hea")}
     kept = []
     for entry, path in zip(entries, paths, strict=True):
-        names = (
-            path,
-            os.path.splitext(path)[0],
-        )  # a.hea's files are a.dat, a.atr; a.mat.hea's a.mat
-        if path.endswith(".hea") or headers.isdisjoint(names):
+        # a.hea comes with a.dat and a.atr, a.mat.hea with a.mat
+        companion = path in headers or os.path.splitext(path)[0] in headers
+        if path.endswith(".hea") or not companion:
             kept.append(entry)
     if not kept:
         raise ValueError(f"source_path {folder} contains no ECG file; give the folder of them")
@@ -200,15 +197,8 @@ def recording_of(entry: Entry, reader: Callable[[Source], Recording]) -> Recordi
 
     For a median beat of 12SL alone, the values of a table beside the files are the machine's.
     """
-    path = PurePath(entry.full_path)
-
-    def file(name: str) -> bytes:
-        """A file in the same folder, or in the same folder of the ZIP file."""
-        if entry.member:
-            return read_member(entry.path, str(PurePath(entry.member).with_name(name)))
-        return read_bytes(path.with_name(name))
-
-    recording = reader(Source(path.name, file(path.name), file, entry.full_path))
+    source = replace(with_folder(entry.path, entry.member), path=entry.full_path)
+    recording = reader(source)
     if recording.ecg_uv is None and entry.machine and recording.program == GE_12SL:
         return replace(recording, machine=entry.machine)
     return recording

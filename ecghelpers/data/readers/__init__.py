@@ -11,6 +11,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ..checks import MOST_BYTES, Rejected, read_bytes, rejecting
@@ -59,9 +60,18 @@ def read_recording(
         path = path.with_suffix(".hea")
     elif not path.is_file() and Path(f"{path}.hea").is_file():
         path = Path(f"{path}.hea")
-    return read_source(
-        Source(path.name, read_bytes(path), lambda other: read_bytes(path.parent / other))
-    )
+    return read_source(with_folder(path))
+
+
+def with_folder(file, member: str = "") -> Source:
+    """A file, or a member of a ZIP file, with access to the others of its folder."""
+    path = PurePosixPath(member) if member else Path(file)
+
+    def beside(name: str) -> bytes:
+        other = path.with_name(name)
+        return read_member(file, str(other)) if member else read_bytes(other)
+
+    return Source(path.name, beside(path.name), beside)
 
 
 @rejecting()
@@ -99,18 +109,14 @@ def _unpacked(source: Source) -> Source:
         except (OSError, EOFError, zlib.error):
             raise Rejected("damaged: gzip; truncated?") from None
         name = source.name[:-3] if source.name.lower().endswith(".gz") else source.name
-        return Source(name, _bounded(data), source.beside, source.path)
+        return replace(source, name=name, data=_bounded(data))
     if source.data.startswith(b"PK\x03\x04"):
-        members = zip_members(io.BytesIO(source.data))
+        file = io.BytesIO(source.data)
+        members = zip_members(file)
         names = [name for name in members if name.lower().endswith(".hea")] or members
         if len(names) != 1:
             raise Rejected(f"a ZIP file of {len(names)} ECGs: unpack it, or give its folder")
-        folder = PurePosixPath(names[0]).parent
-        return Source(
-            PurePosixPath(names[0]).name,
-            read_member(io.BytesIO(source.data), names[0]),
-            lambda other: read_member(io.BytesIO(source.data), str(folder / other)),
-        )
+        return with_folder(file, names[0])
     return source
 
 

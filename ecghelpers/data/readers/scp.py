@@ -102,9 +102,9 @@ def _waveform(sections: dict[int, bytes], number: int, count: int) -> tuple[list
 def _integrated(values: np.ndarray, differences: int) -> np.ndarray:
     """Samples from their first or second differences, after one or two initial samples."""
     values = values.astype(np.int64)
-    if differences == 2 and len(values) > 1:
-        steps = np.cumsum(np.concatenate(([values[1] - values[0]], values[2:])))
-        return values[0] + np.concatenate(([0], np.cumsum(steps)))
+    if differences == 2:
+        values[1:2] -= values[:1]
+        values[1:] = np.cumsum(values[1:])
     return np.cumsum(values) if differences else values
 
 

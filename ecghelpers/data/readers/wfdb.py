@@ -143,21 +143,15 @@ def _plain(path: str, folder: PurePosixPath) -> str:
 
 def _signal(source: Source, name: str) -> bytes:
     """A signal file, also where a system without lower case has renamed it (A.DAT for a.dat)."""
-    try:
-        return _beside(source, name)
-    except Rejected:
-        if source.name != source.name.upper():
-            raise
-        return _beside(source, name.upper())
-
-
-def _beside(source: Source, name: str) -> bytes:
-    try:
-        return source.beside(name)
-    except KeyError:
-        raise Rejected(f"signal file missing: {name}, which the header names") from None
-    except Rejected as reason:
-        raise Rejected(f"{reason} ({name}, which the header names)") from None
+    reason = ""
+    for known in (name, name.upper()) if source.name == source.name.upper() else (name,):
+        try:
+            return source.beside(known)
+        except KeyError:
+            reason = f"signal file missing: {known}, which the header names"
+        except Rejected as error:
+            reason = f"{error} ({known}, which the header names)"
+    raise Rejected(reason)
 
 
 def _check_claims(header, folder: Path, median: bool) -> None:
