@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from ecghelpers.attribution import METHODS
-from ecghelpers.data.hdf5 import texts
 from ecghelpers.data.maps_and_curves import read_attributions, read_intervention, read_perturbation
 from ecghelpers.data.medians import read_medians
 from ecghelpers.ecg import FIDUCIALS, LEADS, TARGETS
@@ -37,7 +36,7 @@ def test_medians(smoke):
         assert file["fiducials"].shape == (count, 6) and file["fiducials"].dtype == np.float32
         assert list(file["targets"].attrs["columns"]) == list(TARGETS)
         assert list(file["fiducials"].attrs["columns"]) == list(FIDUCIALS)
-        assert set(texts(file["split"][:])) == {"train", "validation", "test"}
+        assert set(file["split"].asstr()) == {"train", "validation", "test"}
         assert list(file.attrs["leads"]) == list(LEADS) and file.attrs["units"] == "µV"
         assert file.attrs["sampling_rate"] == 500 and file.attrs["source"] == "gan"
         assert {"version", "seed", "generator"} <= set(file.attrs)

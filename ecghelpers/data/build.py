@@ -79,7 +79,8 @@ def collect(source: Source, path: str | Path) -> list[tuple[str, str]]:
             stored = pieces.load(name)
             if stored is None:
                 block, unusable = source.block(number)
-                hashed = [who and _hash(key, who) for who in block.patient_id.tolist()]
+                people = block.patient_id.tolist()
+                hashed = [p and hmac.digest(key, p.encode(), "sha256").hex()[:32] for p in people]
                 stored = block.arrays | {"patient_id": np.array(hashed, str)}
                 stored["rejected"] = np.array(unusable, str).reshape(-1, 2)
                 pieces.save(name, **stored)
@@ -112,10 +113,6 @@ def _key(pieces: ResumeCache) -> bytes:
         stored = {"key": np.frombuffer(secrets.token_bytes(32), np.uint8)}
         pieces.save("key", **stored)
     return stored["key"].tobytes()
-
-
-def _hash(key: bytes, patient: str) -> str:
-    return hmac.digest(key, patient.encode(), "sha256").hex()[:32]
 
 
 def _load(pieces: ResumeCache, name: str) -> Medians:

@@ -27,17 +27,21 @@ class Rejected(ValueError):
 
 
 @contextlib.contextmanager
-def rejecting(kind: str = "unreadable: ") -> Iterator[None]:
-    """Turn any error, which a damaged file can raise in a reader, into Rejected.
+def rejecting(reason: str, *errors: type[Exception]) -> Iterator[None]:
+    """Turn errors of the block into Rejected: by default any, with its type behind the reason.
 
-    Only its type is kept, since the message could contain patient data.
+    A damaged file can raise any error in a reader, whose message could contain patient data.
     """
     try:
         yield
     except (Rejected, MemoryError):
         raise
+    except errors:
+        raise Rejected(reason) from None
     except Exception as error:
-        raise Rejected(f"{kind}{type(error).__name__}") from None
+        if errors:
+            raise
+        raise Rejected(f"{reason} {type(error).__name__}") from None
 
 
 def result_or_reason(function: Callable, *given):

@@ -52,8 +52,8 @@ def list_files(
     entries = []
 
     def skip(error: OSError) -> None:
-        name = os.path.basename(error.filename)
-        entries.append(Entry(name, error.filename, reason=unreadable(error)))
+        path = error.filename
+        entries.append(Entry(os.path.basename(path), path, reason=unreadable(error)))
 
     for place, folders, names in os.walk(os.path.abspath(folder), onerror=skip):
         folders[:] = [name for name in folders if deep and not name.startswith(".")]

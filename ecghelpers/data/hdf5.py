@@ -8,16 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
-import numpy as np
 
 from ..files import atomic_write, remedy
-
-NUMBERS, TEXT = "numbers", "text"
-
-
-def texts(values) -> np.ndarray:
-    """A text dataset as an array of str."""
-    return np.array([v.decode() if isinstance(v, bytes) else str(v) for v in values], dtype=object)
 
 
 def write_texts(group: h5py.Group, name: str, values) -> None:
@@ -48,19 +40,21 @@ def opened(path: str | Path) -> Iterator[h5py.File]:
         raise ValueError(f"{path} cannot be read ({reason}); {remedy(path)}") from None
 
 
-def dataset_of(
-    path: str | Path, group: h5py.Group, name: str, shape: tuple, kind: str = NUMBERS
-) -> h5py.Dataset:
-    """A dataset of this shape (None: any length) and kind; not read yet. Raises ValueError."""
-    dataset, where = group.get(name), repr(f"{group.name}/{name}".lstrip("/"))
+def dataset_of(path: str | Path, file: h5py.File, name: str, shape: tuple, text: bool = False):
+    """A dataset of numbers or text and of this shape (None: any length); not read yet.
+
+    Raises ValueError for any other.
+    """
+    dataset = file.get(name)
     if not isinstance(dataset, h5py.Dataset):
-        raise ValueError(f"{path} has no dataset {where}; {remedy(path)}")
+        raise ValueError(f"{path} has no dataset {name!r}; {remedy(path)}")
     got = dataset.shape  # None for an empty dataset
     same = got is not None and len(got) == len(shape)
     if not same or any(n not in (None, m) for n, m in zip(shape, got, strict=True)):
         allowed = str(shape).replace("None", "any")
-        raise ValueError(f"{path}: {where} has shape {got}; allowed: {allowed}")
+        raise ValueError(f"{path}: {name!r} has shape {got}; allowed: {allowed}")
     is_text = h5py.check_string_dtype(dataset.dtype) is not None
-    if not (is_text if kind == TEXT else dataset.dtype.kind in "iuf"):
-        raise ValueError(f"{path}: {where} is {dataset.dtype}; allowed: {kind}")
-    return dataset
+    if not (is_text if text else dataset.dtype.kind in "iuf"):
+        allowed = "text" if text else "numbers"
+        raise ValueError(f"{path}: {name!r} is {dataset.dtype}; allowed: {allowed}")
+    return dataset.asstr() if text else dataset

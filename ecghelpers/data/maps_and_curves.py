@@ -12,7 +12,7 @@ import numpy as np
 from ..ecg import BEAT_SHAPE
 from ..files import provenance, remedy
 from ..paths import WEIGHTS
-from .hdf5 import TEXT, created, dataset_of, opened, texts, write_texts
+from .hdf5 import created, dataset_of, opened, write_texts
 
 MEAN = "against_mean"  # a group beside the maps
 # Further datasets of a network with a known readout.
@@ -47,11 +47,9 @@ def write_attributions(path: str | Path, content: Attributions) -> None:
     """Write ``attributions.h5``; versions are added to its attributes."""
     with _writing(path, content) as file:
         for method, values in content.maps.items():
-            dataset = file.create_dataset(method, data=values.astype(np.float32))
+            file[method] = values.astype(np.float32)
             details = content.details[method]
-            dataset.attrs["parameters"] = json.dumps(details["parameters"])
-            dataset.attrs["unit"] = details["unit"]
-            dataset.attrs["seconds"] = details["seconds"]
+            file[method].attrs.update(details | {"parameters": json.dumps(details["parameters"])})
         file["prediction"], file["truth"] = content.prediction, content.truth
         for name, dtype in PLANTED.items():
             if getattr(content, name) is not None:
@@ -68,7 +66,7 @@ def read_attributions(path: str | Path, methods: Sequence[str] | None = None) ->
         details = {name: dict(file[name].attrs) for name in stored}
         for row in details.values():
             row["parameters"] = json.loads(row["parameters"])
-        against_mean = [method for method in file.get(MEAN, ()) if method in wanted]
+        mean = [f"{MEAN}/{method}" for method in file.get(MEAN, ()) if method in wanted]
         return Attributions(
             ids,
             values("prediction"),
@@ -77,9 +75,7 @@ def read_attributions(path: str | Path, methods: Sequence[str] | None = None) ->
             details,
             dict(file.attrs),
             **{name: values(name, *BEAT_SHAPE) for name in PLANTED if name in file},
-            against_mean={
-                method: values(f"{MEAN}/{method}", *BEAT_SHAPE) for method in against_mean
-            },
+            against_mean={n.removeprefix(f"{MEAN}/"): values(n, *BEAT_SHAPE) for n in mean},
         )
 
 
@@ -202,7 +198,7 @@ def _reading(path: str | Path) -> Iterator[tuple[h5py.File, np.ndarray, Callable
                 f"{path} belongs to another network than {network.name} beside it, which has been "
                 f"replaced since; {remedy(path)}"
             )
-        ids = texts(dataset_of(path, file, "record_id", (None,), TEXT)[:])
+        ids = dataset_of(path, file, "record_id", (None,), text=True)[:]
         yield file, ids, lambda name, *shape: dataset_of(path, file, name, (len(ids), *shape))[:]
 
 

@@ -13,7 +13,7 @@ from ..ecg import BEAT_SHAPE, FIDUCIALS, LEADS, SAMPLING_RATE_HZ, SPLITS, TARGET
 from ..files import provenance, read_table, remedy
 from ..lazy_rows import LazyRows
 from ..runtime import generator
-from .hdf5 import TEXT, created, dataset_of, opened, texts, write_texts
+from .hdf5 import created, dataset_of, opened, write_texts
 
 COLUMNS = {"targets": TARGETS, "fiducials": FIDUCIALS, "machine": TARGETS, "measured": TARGETS}
 WORDS = ("record_id", "split", "patient_id", "machine_program")
@@ -129,8 +129,7 @@ def write_medians(path: str | Path, parts: Iterable[Medians], records: int, **at
                 values.append(getattr(part, name))
         stored = {name: np.concatenate(v) for name, v in columns.items() if v[0] is not None}
         ids = pd.Series(stored["record_id"])
-        if ids.duplicated().any():
-            twice = ids[ids.duplicated()].iloc[0]
+        for twice in ids[ids.duplicated()]:
             raise ValueError(f"duplicate record id {str(twice)!r}; ids must differ")
         if "patient_id" in stored:  # in order of appearance, so that nothing of the id is stored
             numbers = pd.factorize(pd.Series(stored["patient_id"]).replace("", None))[0] + 1
@@ -167,15 +166,12 @@ def read_medians(path: str | Path, mapped: bool = False) -> Medians:
             held = {"medians": beats[:]}
         else:
             held = {"medians": np.memmap(path, beats.dtype, "r", place, beats.shape)}
-        for name in (*WORDS, *COLUMNS):
-            if name in OPTIONAL and name not in file:
-                continue
-            if name in WORDS:
-                held[name] = texts(dataset_of(path, file, name, (len(beats),), TEXT)[:])
-                continue
-            columns = list(COLUMNS[name])
-            dataset = dataset_of(path, file, name, (len(beats), len(columns)))
-            if (stored := list(texts(dataset.attrs.get("columns", [])))) != columns:
+        known = [n for n in (*WORDS, *COLUMNS) if n in file or n not in OPTIONAL]
+        for name in known:
+            columns = list(COLUMNS.get(name, ()))
+            shape = (len(beats), len(columns)) if columns else (len(beats),)
+            dataset = dataset_of(path, file, name, shape, text=name in WORDS)
+            if columns and (stored := list(dataset.attrs.get("columns", []))) != columns:
                 raise ValueError(f"{path}: {name!r} has columns {stored}; allowed: {columns}")
             held[name] = dataset[:]
         if unknown := set(held["split"]) - set(SPLITS):

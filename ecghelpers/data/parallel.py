@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 
 import psutil
@@ -36,7 +37,8 @@ def in_parts(function: Callable, records, *further) -> list:
     if processors() == 1 or len(records) < WORTH_A_POOL:
         return function(records, *further)
     parts = (records[start : start + PART] for start in range(0, len(records), PART))
-    own = {"idle_worker_timeout": IDLE_S, "initializer": _ignore_ctrl_c}
+    ignore_ctrl_c = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    own = {"idle_worker_timeout": IDLE_S, "initializer": ignore_ctrl_c}
     try:
         with _ctrl_c_ends(), parallel_config("loky", inner_max_num_threads=1, **own):
             pool = Parallel(processors(), batch_size=1, max_nbytes=None)
@@ -75,7 +77,3 @@ def _end() -> None:
         process.kill()
     print("KeyboardInterrupt", file=sys.stderr, flush=True)
     os._exit(130)
-
-
-def _ignore_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -18,7 +18,7 @@ from ..ecg import (
 )
 from ..measurement import RATES_HZ, SECONDS
 from ..measurement.filters import to_500_hz
-from .checks import Rejected, runs
+from .checks import Rejected, rejecting, runs
 
 MICROVOLT_IN = {"uv": 1, "µv": 1, "μv": 1, "microvolt": 1, "microvolts": 1}  # micro sign, Greek mu
 MICROVOLT_IN |= {"nv": 0.001, "mv": 1000, "millivolt": 1000, "millivolts": 1000, "v": 1_000_000}
@@ -91,10 +91,8 @@ def lead_of_name(name: str) -> str | None:
 
 def microvolts(unit: str, where: str = "") -> float:
     """The size of a voltage unit in µV; raises Rejected for any other unit."""
-    try:
+    with rejecting(f"unit: {where}{unit.strip()[:20]!r}; allowed mV, uV, V", KeyError):
         return MICROVOLT_IN[unit.strip().casefold()]
-    except KeyError:
-        raise Rejected(f"unit: {where}{unit.strip()[:20]!r}; allowed mV, uV, V") from None
 
 
 def twelve(leads: Leads) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from ..ecg import INDEPENDENT_LEADS, LEADS, SAMPLING_RATE_HZ
 from ..runtime import generator
 from .build import Source
-from .hdf5 import created, opened, texts, write_texts
+from .hdf5 import created, opened, write_texts
 from .medians import Medians, is_complete
 
 STRIP_LEADS = ("II", "V5")
@@ -68,7 +68,7 @@ def read_strips(path: str | Path) -> dict[str, Strip]:
     if not Path(path).is_file():
         return {}
     with opened(path) as file:
-        ids = texts(file["record_id"][:])
+        ids = file["record_id"].asstr()[:]
         rows = [file[f"strips/{number}"] for number in range(len(ids))]
         strips = [Strip(row[:], float(row.attrs["rate"])) for row in rows]
         return dict(zip(ids, strips, strict=True))

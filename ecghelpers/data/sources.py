@@ -20,14 +20,7 @@ from ..files import directory_digest
 from ..measurement.filters import to_500_hz
 from ..validation import check_choice
 from . import tables
-from .checks import (
-    Rejected,
-    as_int16,
-    bad_id,
-    check_signal,
-    rejecting,
-    result_or_reason,
-)
+from .checks import Rejected, as_int16, bad_id, check_signal, rejecting, result_or_reason
 from .folder import Entry, ids_from_paths, list_files, settle_ids
 from .labels import check_order, label_row, parse_label
 from .medians import Medians
@@ -204,7 +197,7 @@ def recording_of(entry: Entry, reader: Callable[[Source], Recording]) -> Recordi
     return recording
 
 
-@rejecting()
+@rejecting("unreadable:")
 def read(
     entry: Entry, reader: Callable[[Source], Recording], labels: str, measure_missing: bool
 ) -> Reading:

@@ -74,7 +74,7 @@ def with_folder(file, member: str = "") -> Source:
     return Source(path.name, beside(path.name), beside)
 
 
-@rejecting()
+@rejecting("unreadable:")
 def read_source(source: Source) -> Recording:
     """As read_recording; raises Rejected for any fault."""
     source = _unpacked(source)
@@ -103,11 +103,8 @@ def _read_xml(source: Source) -> Recording:
 def _unpacked(source: Source) -> Source:
     """The file inside a gzip file, or the only ECG inside a ZIP file; other files unchanged."""
     if source.data.startswith(b"\x1f\x8b"):
-        try:
-            with gzip.GzipFile(fileobj=io.BytesIO(source.data)) as file:
-                data = file.read(MOST_BYTES + 1)
-        except (OSError, EOFError, zlib.error):
-            raise Rejected("damaged: gzip; truncated?") from None
+        with rejecting("damaged: gzip; truncated?", OSError, EOFError, zlib.error):
+            data = gzip.GzipFile(fileobj=io.BytesIO(source.data)).read(MOST_BYTES + 1)
         name = source.name[:-3] if source.name.lower().endswith(".gz") else source.name
         return replace(source, name=name, data=_bounded(data))
     if source.data.startswith(b"PK\x03\x04"):

@@ -4,7 +4,7 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from ..checks import Rejected
+from ..checks import Rejected, rejecting
 from ..recording import Leads, Recording, Source, lead_of_name, microvolts, waveforms
 from .xml import samples_of, text_of
 
@@ -12,12 +12,12 @@ LEAD_CODE = "MDC_ECG_LEAD_"
 BEAT = "REPRESENTATIVE_BEAT"
 GAP = -32768  # marks missing samples
 SECONDS_IN = {"s": 1, "ms": 1e-3, "us": 1e-6}
-INTERVALS = {
-    "VentRate": "MDC_ECG_HEART_RATE",
-    "pr": "MDC_ECG_TIME_PD_PR",
-    "qrs": "MDC_ECG_TIME_PD_QRS",
-    "qt": "MDC_ECG_TIME_PD_QT",
-    "rr": "MDC_ECG_TIME_PD_RR",
+NAMES = {
+    "MDC_ECG_HEART_RATE": "VentRate",
+    "MDC_ECG_TIME_PD_PR": "pr",
+    "MDC_ECG_TIME_PD_QRS": "qrs",
+    "MDC_ECG_TIME_PD_QT": "qt",
+    "MDC_ECG_TIME_PD_RR": "rr",
 }
 
 
@@ -41,10 +41,9 @@ def _sets(root: Element, tag: str, kind: str) -> list[Element]:
 
 def _rate(sequences: Element) -> float:
     step = sequences.find(".//value/increment")
-    try:
+    missing = (AttributeError, TypeError, ValueError, KeyError, ZeroDivisionError)
+    with rejecting("sampling rate: the file gives none", *missing):
         return round(1 / (float(step.get("value")) * SECONDS_IN[step.get("unit")]), 3)
-    except (AttributeError, TypeError, ValueError, KeyError, ZeroDivisionError):
-        raise Rejected("sampling rate: the file gives none") from None
 
 
 def _leads(sequences: Element) -> Leads:
@@ -77,10 +76,8 @@ def _machine(root: Element) -> dict[str, float]:
     found: dict[str, list[float]] = {}
     for annotation in (a for s in (by_device or sets)[:1] for a in s.iter("annotation")):
         code, value = annotation.find("code"), annotation.find("value")
-        if code is None or value is None or not value.get("value"):
-            continue
-        for name, wanted in INTERVALS.items():
-            if code.get("code") == wanted:
-                unit = 1000 * SECONDS_IN.get(value.get("unit", ""), 1e-3)
-                found.setdefault(name, []).append(float(value.get("value")) * unit)
+        name = None if code is None else NAMES.get(code.get("code"))
+        if name and value is not None and value.get("value"):
+            unit = 1000 * SECONDS_IN.get(value.get("unit", ""), 1e-3)
+            found.setdefault(name, []).append(float(value.get("value")) * unit)
     return {name: float(np.median(each)) for name, each in found.items()}

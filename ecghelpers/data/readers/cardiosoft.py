@@ -1,5 +1,6 @@
 """GE CardioSoft: ``CardiologyXML`` with decimal samples and 12SL's measurement table."""
 
+from functools import partial
 from xml.etree.ElementTree import Element
 
 from ...ecg import SAMPLING_RATE_HZ
@@ -22,15 +23,12 @@ def read(source: Source, root: Element) -> Recording:
         raise Rejected(f"not a resting ECG: {kind[:20]}")
     measured = root.find("RestingECGMeasurements")
     beats = [] if measured is None else measured.findall("MedianSamples[WaveformData]")
-    waves = waveforms(root.findall("StripData"), beats, _leads, _rate, "StripData")
+    rate = partial(number_of, path="SampleRate")
+    waves = waveforms(root.findall("StripData"), beats, _leads, rate, "StripData")
     program = text_of(measured, "DiagnosisVersion") or text_of(root, ".//AnalysisVer")
     program = f"GE {program}" if program else "GE CardioSoft"
     about = {"machine": _machine(measured), "patient": text_of(root, "PatientInfo/PID")}
     return Recording("GE CardioSoft XML", **waves, **about, program=program)
-
-
-def _rate(element: Element) -> float:
-    return number_of(element, "SampleRate")
 
 
 def _leads(element: Element) -> Leads:

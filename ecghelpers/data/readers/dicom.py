@@ -29,8 +29,8 @@ def read(source: Source) -> Recording:
     groups = dataset.get("WaveformSequence") or []
     strips = [group for group in groups if not _is_derived(group)]
     beats = [group for group in groups if _is_derived(group)]
-    big_endian = dataset.file_meta.get("TransferSyntaxUID") == BIG_ENDIAN
-    waves = waveforms(strips, beats, partial(_leads, big_endian=big_endian), _rate, "rhythm group")
+    leads = partial(_leads, big_endian=dataset.file_meta.get("TransferSyntaxUID") == BIG_ENDIAN)
+    waves = waveforms(strips, beats, leads, lambda g: float(g.SamplingFrequency), "rhythm group")
     return Recording(
         "DICOM",
         **waves,
@@ -44,7 +44,7 @@ def _dataset(data: bytes):
     from pydicom import config, dcmread  # a fifth of a second that other formats save
 
     config.settings.reading_validation_mode = config.IGNORE
-    with rejecting("damaged: DICOM, "):
+    with rejecting("damaged: DICOM,"):
         dataset = dcmread(io.BytesIO(data))
         syntax = dataset.file_meta.get("TransferSyntaxUID", "")
     if syntax == DEFLATED:
@@ -52,10 +52,6 @@ def _dataset(data: bytes):
     if not str(dataset.get("SOPClassUID", "")).startswith(ECG_CLASSES):
         raise Rejected("no waveforms: a DICOM file of another kind, such as an image or a report")
     return dataset
-
-
-def _rate(group) -> float:
-    return float(group.SamplingFrequency)
 
 
 def _is_derived(group) -> bool:

@@ -21,7 +21,7 @@ def read(source: Source) -> Recording:
     if source.data[192:197] == b"EDF+D":
         raise Rejected("not supported: EDF+ with interruptions")
     # what a warning would say is checked below
-    with rejecting("damaged: EDF, "), warnings.catch_warnings(action="ignore"):
+    with rejecting("damaged: EDF,"), warnings.catch_warnings(action="ignore"):
         edf = read_edf(io.BytesIO(source.data), lazy_load_data=False)
     if edf.num_data_records < int(source.data[RECORDS]):
         raise Rejected(f"truncated: {edf.num_data_records} whole records")

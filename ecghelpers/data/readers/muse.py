@@ -1,23 +1,13 @@
 """GE MUSE: ``RestingECG`` XML with 12SL's median beat, fiducials, intervals and matrix."""
 
 import zlib
-from functools import partial
 from xml.etree.ElementTree import Element
 
 import numpy as np
 
 from ...ecg import FIDUCIALS, SAMPLING_RATE_HZ
 from ..checks import Rejected
-from ..recording import (
-    GE_12SL,
-    Leads,
-    Recording,
-    Source,
-    lead_of_name,
-    microvolts,
-    numbers,
-    waveforms,
-)
+from ..recording import GE_12SL, Recording, Source, lead_of_name, microvolts, numbers, waveforms
 from .xml import base64_of, number_of, text_of
 
 INTERVALS = {
@@ -26,8 +16,8 @@ INTERVALS = {
     "qrs": "QRSDuration",
     "qt": "QTInterval",
 }
-FIDUCIAL_TAGS = dict(zip(FIDUCIALS, ("POnset", "POffset", "QOnset", "QOffset"), strict=False))
-FIDUCIAL_TAGS |= {"tonset": "TOnset", "toffset": "TOffset"}
+MARKS = ("POnset", "POffset", "QOnset", "QOffset", "TOnset", "TOffset")
+FIDUCIAL_TAGS = dict(zip(FIDUCIALS, MARKS, strict=True))
 # The measurement matrix: 36 bytes of header, then (lead, index, int16 µV), 53 values per lead.
 MATRIX_HEADER, MATRIX_V5 = 36, 6  # leads in the order I II V1…V6 III aVR aVL aVF
 MATRIX = np.dtype([("lead", "u1"), ("index", "u1"), ("value", "<i2")])
@@ -43,21 +33,17 @@ def read(source: Source, root: Element) -> Recording:
     )
     if not strips and not beats:
         raise Rejected("no waveforms: neither Rhythm nor Median in the file")
-    waves = waveforms(strips, beats, _leads, partial(_rate, kind="Sample"))
+    waves = waveforms(strips, beats, lambda wave: [*map(_lead, wave.iter("LeadData"))], _rate)
     machine = _intervals(root) | _amplitudes(text_of(root, "MeasurementMatrix"))
     patient = text_of(root, "PatientDemographics/PatientID")
     return Recording("GE MUSE XML", **waves, machine=machine, program=GE_12SL, patient=patient)
 
 
-def _rate(element: Element, kind: str) -> float:
+def _rate(element: Element, kind: str = "Sample") -> float:
     exponent = number_of(element, f"{kind}Exponent", 0)
     if not abs(exponent) < 10:
         raise Rejected(f"damaged: {kind}Exponent is {exponent:g}")
     return number_of(element, f"{kind}Base", SAMPLING_RATE_HZ) * 10**exponent
-
-
-def _leads(waveform: Element) -> Leads:
-    return [_lead(element) for element in waveform.iter("LeadData")]
 
 
 def _lead(element: Element) -> tuple[str | None, np.ndarray]:

@@ -36,10 +36,10 @@ def read(source: Source, root: Element) -> Recording:
 def _given(waves: Element, attribute: str, signal: Element | None, *tags: str) -> float:
     """A positive number from an attribute of the samples, or from their description."""
     texts = [waves.get(attribute), *(text_of(signal, tag) for tag in tags)]
-    found = [value for text in texts for value in numbers({"": text}).values() if value > 0]
-    if not found:
-        raise Rejected(f"not calibrated: no {tags[0]}")
-    return found[0]
+    for number in numbers(dict(enumerate(texts))).values():
+        if number > 0:
+            return number
+    raise Rejected(f"not calibrated: no {tags[0]}")
 
 
 def _channels(waves: Element, labels: list[str | None]) -> np.ndarray:

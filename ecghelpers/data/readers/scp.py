@@ -8,7 +8,7 @@ import struct
 
 import numpy as np
 
-from ..checks import Rejected
+from ..checks import Rejected, rejecting
 from ..recording import SCP_LEADS, Recording, Source, median_beat, rhythm
 
 DEFAULT_TABLE = 19999
@@ -56,10 +56,8 @@ def _sections(data: bytes) -> dict[int, bytes]:
 
 
 def _unpack(form: str, data: bytes, place: int = 0) -> tuple:
-    try:
+    with rejecting("truncated: a section ends too early", struct.error):
         return struct.unpack_from("<" + form, data, place)
-    except struct.error:
-        raise Rejected("truncated: a section ends too early") from None
 
 
 def _lead_list(sections: dict[int, bytes]) -> tuple[list[str | None], int]:

@@ -70,7 +70,7 @@ def read(source: Source) -> Recording:
     import wfdb  # a third of a second that other formats save
 
     with TemporaryDirectory() as folder:
-        for name in set(header.files):
+        for name in dict.fromkeys(header.files):
             (Path(folder) / name).write_bytes(_signal(source, name))
         (Path(folder) / "record.hea").write_text(header.text)
         path = str(Path(folder) / "record")
@@ -163,7 +163,7 @@ def _check_claims(header, folder: Path, median: bool) -> None:
     frame, skew = max(header.samps_per_frame), max(value or 0 for value in header.skew)
     if not 1 <= frame <= MOST_A_FRAME or skew > LONGEST_SKEW_S * rate_hz:
         raise Rejected(f"unreadable: header claims {frame} samples a frame, {skew} of skew")
-    for name in set(header.file_name):
+    for name in dict.fromkeys(header.file_name):
         size = (folder / name).stat().st_size
         signals = [place for place, other in enumerate(header.file_name) if other == name]
         bits = {BITS.get(header.fmt[place]) for place in signals}
@@ -183,13 +183,13 @@ def _leads(record, calibrated: list[bool]) -> Leads:
     leads = []
     for place, name in enumerate(record.sig_name):
         lead, signal = lead_of_name(str(name)), record.p_signal[:, place]
-        if lead is None:
-            leads.append((None, signal))
-            continue
-        if not calibrated[place]:
-            raise Rejected(f"not calibrated: no gain, or 0, for lead {lead}")
-        digits = 0.9 * 2 ** BITS.get(record.fmt[place], 64) / abs(record.adc_gain[place])
-        if np.abs(np.diff(signal)).max(initial=0) > digits:
-            raise Rejected(f"overflow: lead {lead} jumps from one end of its range to the other")
-        leads.append((lead, signal * microvolts(str(record.units[place]), f"lead {lead} is in ")))
+        if lead:
+            if not calibrated[place]:
+                raise Rejected(f"not calibrated: no gain, or 0, for lead {lead}")
+            digits = 0.9 * 2 ** BITS.get(record.fmt[place], 64) / abs(record.adc_gain[place])
+            if np.abs(np.diff(signal)).max(initial=0) > digits:
+                jump = "jumps from one end of its range to the other"
+                raise Rejected(f"overflow: lead {lead} {jump}")
+            signal = signal * microvolts(str(record.units[place]), f"lead {lead} is in ")
+        leads.append((lead, signal))
     return leads

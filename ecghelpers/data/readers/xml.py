@@ -9,7 +9,7 @@ import numpy as np
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from ..checks import Rejected, text_encoding
+from ..checks import Rejected, rejecting, text_encoding
 
 DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 ENCODING = re.compile(rb"""<\?xml[^>]*encoding\s*=\s*["']([\w.-]+)""")
@@ -56,24 +56,18 @@ def text_of(element: Element | None, path: str, default: str = "") -> str:
 def number_of(element: Element | None, path: str, default: float = np.nan) -> float:
     """The number at path; the default if it is missing. Raises Rejected for other text."""
     text = text_of(element, path)
-    try:
+    with rejecting(f"damaged: {path} is no number", ValueError):
         return float(text) if text else default
-    except ValueError:
-        raise Rejected(f"damaged: {path} is no number") from None
 
 
 def samples_of(text: str | None, lead: str | None, separator: str | None = ",") -> np.ndarray:
     """Samples from decimal numbers; raises Rejected naming the lead."""
-    try:
-        values = (text or "").strip().strip(separator).split(separator)
+    values = (text or "").strip().strip(separator).split(separator)
+    with rejecting(f"damaged: the samples of lead {lead} are no numbers", ValueError):
         return np.array(values, dtype=float)
-    except ValueError:
-        raise Rejected(f"damaged: the samples of lead {lead} are no numbers") from None
 
 
 def base64_of(text: str | None, where: str) -> bytes:
     """Bytes from base64; raises Rejected naming where they are."""
-    try:
+    with rejecting(f"damaged: {where} is not base64", binascii.Error):
         return b64decode(text or "")
-    except binascii.Error:
-        raise Rejected(f"damaged: {where} is not base64") from None
