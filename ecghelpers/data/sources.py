@@ -34,7 +34,6 @@ GIVEN = "given"  # labels of the sources 12sl and hdf5: those of the table or th
 # Files that data sets keep beside their ECGs; they are skipped silently.
 BESIDE = ("records", "sha256sums.txt", "license.txt", "license", "readme.md", "readme.txt")
 BESIDE += (tables.FEATURES, *tables.PATIENT_TABLES)
-IN_TABLE = "the label table"
 
 
 def index_files(folder: str | Path) -> list[Entry]:
@@ -89,21 +88,17 @@ def index_12sl(folder: str | Path, labels_path: str | Path) -> list[Entry]:
 
     Files are found by listing the folder: no id of the table becomes a path.
     """
-    table, patients = tables.read_label_table(labels_path)
-    entries, used = [], set()
-    for entry in list_files(folder, (".csv",)):
-        if os.path.realpath(entry.path) == os.path.realpath(labels_path):
-            continue
-        key = tables.id_key(entry.record_id)
-        used.add(key)
-        labels = table.get(key, "no label row: this id is not in the label table")
-        given = {"reason" if isinstance(labels, str) else "machine": labels}
-        who = patients.get(key, "")
-        entries.append(replace(entry, **given, patient=who, rule=IN_TABLE if who else ""))
+    rows = tables.read_label_table(labels_path)
+    no_row = Entry("", "", reason="no label row: this id is not in the label table")
     no_file = "no file: this id is in the label table, but not in the folder"
-    for key in table.keys() - used:
-        why = table[key] if isinstance(table[key], str) else no_file
-        entries.append(Entry(key, "", reason=bad_id(key) or why))
+    entries, used = [], set()
+    for file in list_files(folder, (".csv",)):
+        if os.path.realpath(file.path) != os.path.realpath(labels_path):
+            key = tables.id_key(file.record_id)
+            used.add(key)
+            entries.append(replace(rows.get(key, no_row), record_id=file.record_id, path=file.path))
+    for key in rows.keys() - used:
+        entries.append(replace(rows[key], reason=bad_id(key) or rows[key].reason or no_file))
     return settle_ids(entries, tables.id_key)
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..ecg import FIDUCIALS, MS_PER_SAMPLE, TARGETS
 from .checks import Rejected, one_line, shown_id, text_encoding
+from .folder import Entry
 from .labels import LABELS, MISSING, RATE_COLUMN, check_sampling_rate, label_row
 
 ID_COLUMN = "patid"
@@ -28,6 +29,7 @@ PARENTS = 3  # folders above source_path in which tables are searched for
 PTB_DB = re.compile(r"patient\d{3}", re.ASCII | re.IGNORECASE)
 MIMIC = re.compile(r"(?:^|/)p\d{4}/p(\d{8})(?:/|$)", re.ASCII)
 IN_FILE = "the file itself"
+IN_TABLE = "the label table"
 IN_FOLDER = "the folder's name"
 # PTB-XL+'s columns of 12SL: intervals and times in the median beat in ms, amplitudes in mV.
 FEATURES = "12sl_features.csv"
@@ -39,8 +41,10 @@ FEATURE_COLUMNS = {
     "R_PeakAmpl_v5": ("R_Amp_V5", 1000),
     "T_PeakAmpl_v5": ("T_Amp_V5", 1000),
 }
-EDGES = zip(FIDUCIALS, ("P_On", "P_Off", "QRS_On", "QRS_Off", "T_On", "T_Off"), strict=True)
-FEATURE_COLUMNS |= {name: (f"{edge}_Global", 1 / MS_PER_SAMPLE) for name, edge in EDGES}
+EDGES = ("P_On", "P_Off", "QRS_On", "QRS_Off", "T_On", "T_Off")
+FEATURE_COLUMNS |= {
+    name: (f"{edge}_Global", 1 / MS_PER_SAMPLE) for name, edge in zip(FIDUCIALS, EDGES, strict=True)
+}
 
 
 def id_key(text: str) -> str:
@@ -109,8 +113,8 @@ def _cells(line: str) -> list[str]:
     return next(csv.reader([line.rstrip(f"{delimiter} ")], delimiter=delimiter), [""]) or [""]
 
 
-def read_label_table(path: str | Path) -> tuple[dict[str, dict | str], dict[str, str]]:
-    """A 12SL table by id_key: values under LABELS, or why a row is unusable; known patients.
+def read_label_table(path: str | Path) -> dict[str, Entry]:
+    """The rows of a 12SL table by id_key, as entries without a file.
 
     Columns are found by name, in any order and case. Raises FileNotFoundError or ValueError if the
     table cannot be used.
@@ -123,25 +127,23 @@ def read_label_table(path: str | Path) -> tuple[dict[str, dict | str], dict[str,
         needed = f"{ID_COLUMN!r} and at least one of {', '.join(TARGETS)}"
         begin = table.attrs["heading"]
         raise ValueError(f"{path} lacks a column; needed: {needed}; its columns begin: {begin}")
-    labels: dict[str, dict | str] = {}
-    patients: dict[str, str] = {}
+    rows: dict[str, Entry] = {}
     known = table.drop(columns="fault").ne("").any(axis=1)
     for row in table[known].to_dict("records"):
-        key = id_key(row[ID_COLUMN])
-        if not key:
-            labels[f"(row {len(labels) + 1})"] = "bad id: empty in the label table"
-        elif key in labels:
-            labels[key] = "duplicate id: twice in the label table"
-        elif row["fault"]:
-            labels[key] = row["fault"]
-        else:
-            patients[key] = patient_key(row.get(PATIENT_COLUMN, ""))
+        key, machine, reason = id_key(row[ID_COLUMN]), None, row["fault"]
+        if key in rows:
+            reason = "duplicate id: twice in the label table"
+        elif not key:
+            key, reason = f"(row {len(rows) + 1})", "bad id: empty in the label table"
+        elif not reason:
             try:
                 check_sampling_rate(row.get(RATE_COLUMN, ""))
-                labels[key] = dict(zip(LABELS, label_row(row), strict=True))
-            except Rejected as reason:
-                labels[key] = str(reason)
-    return labels, patients
+                machine = dict(zip(LABELS, label_row(row), strict=True))
+            except Rejected as error:
+                reason = str(error)
+        who = patient_key(row.get(PATIENT_COLUMN, ""))
+        rows[key] = Entry(key, "", "", machine, reason, who, IN_TABLE if who else "")
+    return rows
 
 
 def read_features(path: Path) -> dict[str, dict[str, float]]:

@@ -106,9 +106,9 @@ def test_table_formats_make_no_difference(
     path = tmp_path_factory.mktemp("table") / "labels.csv"
     rows = [{case(k): row[k] for k in columns}]
     write_table(path, rows, delimiter, encoding=encoding, lineterminator=end)
-    table, _ = read_label_table(path)
+    table = read_label_table(path)
     expected = [np.nan if name in missing else value for name, value in values.items()]
-    np.testing.assert_array_equal(list(table["7"].values()), np.float32(expected))
+    np.testing.assert_array_equal(list(table["7"].machine.values()), np.float32(expected))
 
 
 def test_zero_intervals_and_fiducials_are_missing_but_zero_amplitudes_are_not(export):

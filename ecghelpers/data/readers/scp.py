@@ -101,7 +101,7 @@ def _integrated(values: np.ndarray, differences: int) -> np.ndarray:
     """Samples from their first or second differences, after one or two initial samples."""
     values = values.astype(np.int64)
     if differences == 2:
-        values[1:2] -= values[:1]
+        values[1:2] -= values[:1]  # the first difference
         values[1:] = np.cumsum(values[1:])
     return np.cumsum(values) if differences else values
 
