@@ -26,9 +26,7 @@ class Source(Protocol):
     name: str
     settings: dict  # JSON values that determine the blocks
     attributes: dict  # for medians.h5, besides the source's name
-
-    @property
-    def block_count(self) -> int: ...
+    block_count: int
 
     # the records, and (record id, reason) of the rejected ones
     def block(self, number: int) -> tuple[Medians, list[tuple[str, str]]]: ...

@@ -75,14 +75,11 @@ class GanSource:
         if records < 1:
             raise ValueError(f"records is {records}; allowed: at least 1")
         self.ids = record_ids(0, records, seed)
+        self.block_count = -(-records // self.block_size)
         self.device = str(resolve_device(device))
         self.network = load_generator(self.device)
         self.settings = {"records": records, "seed": seed, "block_size": self.block_size}
         self.attributes = {"seed": seed, "generator": generator_version()}
-
-    @property
-    def block_count(self) -> int:
-        return -(-len(self.ids) // self.block_size)
 
     def block(self, number: int) -> tuple[Medians, list[tuple[str, str]]]:
         """The records of the number-th block, and (record id, reason) of the rejected ones."""

@@ -7,15 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..ecg import (
-    BEAT_SAMPLES,
-    INDEPENDENT_LEADS,
-    INDEPENDENT_ROWS,
-    LEADS,
-    SAMPLING_RATE_HZ,
-    TARGETS,
-    twelve_leads,
-)
+from ..ecg import BEAT_SAMPLES, INDEPENDENT_LEADS, LEADS, SAMPLING_RATE_HZ, TARGETS, twelve_leads
 from ..measurement import RATES_HZ, SECONDS
 from ..measurement.filters import to_500_hz
 from .checks import Rejected, rejecting, runs
@@ -122,30 +114,26 @@ def twelve(leads: Leads) -> np.ndarray:
 
 
 def waveforms(
-    strips: Sequence,
-    beats: Sequence,
-    leads: Callable[..., Leads],
-    rate: Callable[..., float],
-    kind: str = "",
+    strips: Sequence, beats: Sequence, wave: Callable[..., tuple[Leads, float]], kind: str = ""
 ) -> dict:
     """The ecg_uv, rate_hz and median_uv of a Recording: the first usable strip, the first beat.
 
-    leads, rate: read a strip or a beat. Raises Rejected with the reason of the last strip if none
-    is usable, and if there is no strip of the kind, unless that is "".
+    wave: reads the leads and the rate of a strip or a beat. Raises Rejected with the reason of the
+    last strip if none is usable, and if there is no strip of the kind, unless that is "".
     """
     found = {"ecg_uv": None}
     if kind and not strips:
         raise Rejected(f"no waveforms: no {kind} in the file")
     for strip in strips:
         try:
-            rate_hz = rate(strip)
-            found = {"ecg_uv": rhythm(leads(strip), rate_hz), "rate_hz": rate_hz}
+            leads, rate_hz = wave(strip)
+            found = {"ecg_uv": rhythm(leads, rate_hz), "rate_hz": rate_hz}
             break
         except Rejected:
             if strip is strips[-1]:
                 raise
     if beats:
-        found["median_uv"] = median_beat(leads(beats[0]), rate(beats[0]))
+        found["median_uv"] = median_beat(*wave(beats[0]))
     return found
 
 
@@ -179,7 +167,8 @@ def without_calibration(ecg_uv: np.ndarray, rate_hz: float) -> np.ndarray:
     """
     flat = runs((np.abs(np.diff(ecg_uv, axis=1)) < 1).all(axis=0))
     flat = flat[flat[:, 1] - flat[:, 0] >= PULSE_MS / 1000 * rate_hz / 2]
-    levels = np.abs(ecg_uv[INDEPENDENT_ROWS][:, flat[:, 0]])  # in III the pulse cancels
+    eight = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]  # in III the pulse cancels
+    levels = np.abs(ecg_uv[eight][:, flat[:, 0]])
     long = flat[:, 1] - flat[:, 0] >= PULSE_MS / 1000 * rate_hz
     pulse = flat[long & (np.abs(levels - PULSE_UV) < PULSE_UV / 5).all(axis=0), 0]
     end, within = ecg_uv.shape[1], PULSE_WITHIN_S * rate_hz

@@ -142,6 +142,7 @@ class FileSource:
         if name != "12sl" and labels_path:
             raise ValueError(f"source {name} reads labels from its files; leave labels_path empty")
         self.entries = index(path, *([labels_path] if labels_path else []))
+        self.block_count = -(-len(self.entries) // self.block_size)
         self.labels = only_labels or check_choice("labels", labels, LABELS_OF)
         self.measure_missing = bool(measure_missing)
         self.attributes = {"measure_missing": self.measure_missing, "labels": labels}
@@ -152,10 +153,6 @@ class FileSource:
             "files": f"{directory_digest(path)}; {entries}",
             **self.attributes,
         }
-
-    @property
-    def block_count(self) -> int:
-        return -(-len(self.entries) // self.block_size)
 
     def block(self, number: int) -> tuple[Medians, list[tuple[str, str]]]:
         """The records of the number-th block, and (record id, reason) of the rejected ones."""

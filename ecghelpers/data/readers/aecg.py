@@ -9,7 +9,8 @@ from ..recording import Leads, Recording, Source, lead_of_name, microvolts, wave
 from .xml import samples_of, text_of
 
 LEAD_CODE = "MDC_ECG_LEAD_"
-BEAT = "REPRESENTATIVE_BEAT"
+SETS = ".//{}/code[@code='{}']/../component/sequenceSet"
+STRIP, BEAT = ("series", "RHYTHM"), ("derivedSeries", "REPRESENTATIVE_BEAT")
 GAP = -32768  # marks missing samples
 SECONDS_IN = {"s": 1, "ms": 1e-3, "us": 1e-6}
 NAMES = {
@@ -23,8 +24,8 @@ NAMES = {
 
 def read(source: Source, root: Element) -> Recording:
     """The first rhythm series with twelve (or eight) simultaneous leads; raises Rejected."""
-    strips, beats = _sets(root, "series", "RHYTHM"), _sets(root, "derivedSeries", BEAT)
-    waves = waveforms(strips, beats, _leads, _rate, "RHYTHM series")
+    strips, beats = root.findall(SETS.format(*STRIP)), root.findall(SETS.format(*BEAT))
+    waves = waveforms(strips, beats, _wave, "RHYTHM series")
     maker = text_of(root, ".//series/author//manufacturerOrganization/name", "unknown program")
     subject = root.find(".//trialSubject/id")
     patient = "" if subject is None else subject.get("extension") or subject.get("root", "")
@@ -32,21 +33,11 @@ def read(source: Source, root: Element) -> Recording:
     return Recording("HL7 aECG", **waves, **about)
 
 
-def _sets(root: Element, tag: str, kind: str) -> list[Element]:
-    """The sequence sets of every series of a kind, without those of derived series."""
-    series = [s for s in root.iter(tag) if s.find("code") is not None]
-    chosen = [s for s in series if s.find("code").get("code") == kind]
-    return [found for s in chosen for found in s.findall("component/sequenceSet")]
-
-
-def _rate(sequences: Element) -> float:
+def _wave(sequences: Element) -> tuple[Leads, float]:
     step = sequences.find(".//value/increment")
     missing = (AttributeError, TypeError, ValueError, KeyError, ZeroDivisionError)
     with rejecting("sampling rate: the file gives none", *missing):
-        return round(1 / (float(step.get("value")) * SECONDS_IN[step.get("unit")]), 3)
-
-
-def _leads(sequences: Element) -> Leads:
+        rate_hz = round(1 / (float(step.get("value")) * SECONDS_IN[step.get("unit")]), 3)
     leads = []
     for sequence in sequences.iter("sequence"):
         code = sequence.find("code").get("code", "")
@@ -55,7 +46,7 @@ def _leads(sequences: Element) -> Leads:
             digits = samples_of(text_of(value, "digits"), lead, None)
             digits[digits == GAP] = np.nan
             leads.append((lead, _quantity(value, "origin", 0) + digits * _quantity(value, "scale")))
-    return leads
+    return leads, rate_hz
 
 
 def _quantity(value: Element, tag: str, default: float | None = None) -> float:

@@ -1,6 +1,5 @@
 """GE CardioSoft: ``CardiologyXML`` with decimal samples and 12SL's measurement table."""
 
-from functools import partial
 from xml.etree.ElementTree import Element
 
 from ...ecg import SAMPLING_RATE_HZ
@@ -23,22 +22,22 @@ def read(source: Source, root: Element) -> Recording:
         raise Rejected(f"not a resting ECG: {kind[:20]}")
     measured = root.find("RestingECGMeasurements")
     beats = [] if measured is None else measured.findall("MedianSamples[WaveformData]")
-    rate = partial(number_of, path="SampleRate")
-    waves = waveforms(root.findall("StripData"), beats, _leads, rate, "StripData")
+    waves = waveforms(root.findall("StripData"), beats, _wave, "StripData")
     program = text_of(measured, "DiagnosisVersion") or text_of(root, ".//AnalysisVer")
     program = f"GE {program}" if program else "GE CardioSoft"
     about = {"machine": _machine(measured), "patient": text_of(root, "PatientInfo/PID")}
     return Recording("GE CardioSoft XML", **waves, **about, program=program)
 
 
-def _leads(element: Element) -> Leads:
+def _wave(element: Element) -> tuple[Leads, float]:
+    rate_hz = number_of(element, "SampleRate")
     unit = element.find("Resolution")
     unit = "" if unit is None else unit.get("units", "uVperLsb")
     scale = number_of(element, "Resolution") * microvolts(unit.casefold().removesuffix("perlsb"))
     if not scale > 0:
         raise Rejected("not calibrated: no Resolution")
     named = [(lead_of_name(w.get("lead", "")), w.text) for w in element.iter("WaveformData")]
-    return [(lead, samples_of(text, lead) * scale) for lead, text in named]
+    return [(lead, samples_of(text, lead) * scale) for lead, text in named], rate_hz
 
 
 def _machine(measured: Element | None) -> dict[str, float]:

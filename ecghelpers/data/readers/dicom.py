@@ -29,8 +29,8 @@ def read(source: Source) -> Recording:
     groups = dataset.get("WaveformSequence") or []
     strips = [group for group in groups if not _is_derived(group)]
     beats = [group for group in groups if _is_derived(group)]
-    leads = partial(_leads, big_endian=dataset.file_meta.get("TransferSyntaxUID") == BIG_ENDIAN)
-    waves = waveforms(strips, beats, leads, lambda g: float(g.SamplingFrequency), "rhythm group")
+    wave = partial(_wave, big_endian=dataset.file_meta.get("TransferSyntaxUID") == BIG_ENDIAN)
+    waves = waveforms(strips, beats, wave, "rhythm group")
     return Recording(
         "DICOM",
         **waves,
@@ -59,9 +59,9 @@ def _is_derived(group) -> bool:
     return bool(DERIVED.search(label)) or (not label and group.WaveformOriginality == "DERIVED")
 
 
-def _leads(group, big_endian: bool) -> Leads:
+def _wave(group, big_endian: bool) -> tuple[Leads, float]:
     """Every channel in µV: (sample × sensitivity × correction) + baseline, padding as NaN."""
-    kind = str(group.WaveformSampleInterpretation)
+    rate_hz, kind = float(group.SamplingFrequency), str(group.WaveformSampleInterpretation)
     if kind not in SAMPLES:
         raise Rejected(f"not supported: samples of kind {kind[:4]!r}")
     dtype = np.dtype(f"{'<>'[big_endian]}{SAMPLES[kind]}{int(group.WaveformBitsAllocated) // 8}")
@@ -73,7 +73,7 @@ def _leads(group, big_endian: bool) -> Leads:
     padding = bytes(group.get("WaveformPaddingValue") or b"")[: dtype.itemsize]
     if len(padding) == dtype.itemsize and any(padding):  # zero is an ordinary sample
         table[table == np.frombuffer(padding, dtype)[0]] = np.nan
-    return [_scaled(channel, samples) for channel, samples in zip(channels, table.T, strict=True)]
+    return [_scaled(*pair) for pair in zip(channels, table.T, strict=True)], rate_hz
 
 
 def _scaled(channel, samples: np.ndarray) -> tuple[str | None, np.ndarray]:

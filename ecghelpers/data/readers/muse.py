@@ -33,13 +33,18 @@ def read(source: Source, root: Element) -> Recording:
     )
     if not strips and not beats:
         raise Rejected("no waveforms: neither Rhythm nor Median in the file")
-    waves = waveforms(strips, beats, lambda wave: [*map(_lead, wave.iter("LeadData"))], _rate)
+    waves = waveforms(strips, beats, _wave)
     machine = _intervals(root) | _amplitudes(text_of(root, "MeasurementMatrix"))
     patient = text_of(root, "PatientDemographics/PatientID")
     return Recording("GE MUSE XML", **waves, machine=machine, program=GE_12SL, patient=patient)
 
 
-def _rate(element: Element, kind: str = "Sample") -> float:
+def _wave(element: Element) -> tuple[list, float]:
+    rate_hz = _rate(element, "Sample")
+    return [_lead(lead) for lead in element.iter("LeadData")], rate_hz
+
+
+def _rate(element: Element, kind: str) -> float:
     exponent = number_of(element, f"{kind}Exponent", 0)
     if not abs(exponent) < 10:
         raise Rejected(f"damaged: {kind}Exponent is {exponent:g}")
