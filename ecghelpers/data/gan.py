@@ -17,11 +17,6 @@ MICROVOLT = 6000  # per unit of the generator's output
 PACKAGE = "deepfake-ecg"
 
 
-def generator_version() -> str:
-    """Name and version of the package that contains the generator."""
-    return f"{PACKAGE} {metadata.version(PACKAGE)}"
-
-
 def load_generator(device: str | torch.device = "cpu") -> torch.nn.Module:
     """The trained generator: (record, 8, 5000) uniform noise → (record, 8, 5000), × 6000 = µV."""
     with warnings.catch_warnings():
@@ -79,7 +74,7 @@ class GanSource:
         self.device = str(resolve_device(device))
         self.network = load_generator(self.device)
         self.settings = {"records": records, "seed": seed, "block_size": self.block_size}
-        self.attributes = {"seed": seed, "generator": generator_version()}
+        self.attributes = {"seed": seed, "generator": f"{PACKAGE} {metadata.version(PACKAGE)}"}
 
     def block(self, number: int) -> tuple[Medians, list[tuple[str, str]]]:
         """The records of the number-th block, and (record id, reason) of the rejected ones."""

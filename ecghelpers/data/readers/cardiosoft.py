@@ -8,11 +8,7 @@ from ..recording import Leads, Recording, Source, lead_of_name, microvolts, numb
 from .muse import FIDUCIAL_TAGS, INTERVALS
 from .xml import number_of, samples_of, text_of
 
-AMPLITUDES = {
-    "R_PeakAmpl_v5": "RAmplitude",
-    "STJ_v5": "JAmplitude",
-    "T_PeakAmpl_v5": "TAmplitude",
-}
+AMPLITUDES = {"R_PeakAmpl_v5": "RAmplitude", "STJ_v5": "JAmplitude", "T_PeakAmpl_v5": "TAmplitude"}
 
 
 def read(source: Source, root: Element) -> Recording:
