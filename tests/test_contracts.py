@@ -36,7 +36,7 @@ def test_medians(smoke):
         assert file["fiducials"].shape == (count, 6) and file["fiducials"].dtype == np.float32
         assert list(file["targets"].attrs["columns"]) == list(TARGETS)
         assert list(file["fiducials"].attrs["columns"]) == list(FIDUCIALS)
-        assert set(file["split"].asstr()) == {"train", "validation", "test"}
+        assert set(file["split"].asstr()[:]) == {"train", "validation", "test"}
         assert list(file.attrs["leads"]) == list(LEADS) and file.attrs["units"] == "µV"
         assert file.attrs["sampling_rate"] == 500 and file.attrs["source"] == "gan"
         assert {"version", "seed", "generator"} <= set(file.attrs)

@@ -97,8 +97,8 @@ def collect(source: Source, path: str | Path) -> list[tuple[str, str]]:
         raise ValueError(f"source {source.name!r} has no usable record{reason}")
     origins = table["rule"][~again].replace("", "not known").value_counts().to_dict()
     attributes = {**source.attributes, "patients_from": json.dumps(origins)}
-    filled = [(number, name) for number, name in enumerate(names) if number in again]
-    parts = (_load(pieces, name).subset(~again[number].to_numpy()) for number, name in filled)
+    kept = {name: ~again[number].to_numpy() for number, name in enumerate(names) if number in again}
+    parts = (_load(pieces, name).subset(rows) for name, rows in kept.items())
     write_medians(path, parts, int((~again).sum()), source=source.name, **attributes)
     pieces.path("key").unlink(missing_ok=True)  # so that nobody can test ids against the hashes
     return rejected

@@ -62,11 +62,13 @@ def check_order(labels: np.ndarray) -> None:
             raise Rejected(f"fiducials: {later} {of[later]:g} is not after {onset} {of[onset]:g}")
 
 
-def check_sampling_rate(value) -> None:
-    """Raise Rejected for a table's sampling rate other than 500 Hz or missing.
+def given_labels(given: Mapping) -> dict[str, float]:
+    """Labels by name from a table's row or from attributes, NaN = missing; raises Rejected.
 
-    Fiducials count samples, so beats at another rate would need other fiducials too.
+    Also for another sampling rate than 500 Hz: fiducials count samples, so beats at that rate would
+    need other fiducials too.
     """
-    rate = parse_number(RATE_COLUMN, value)
+    rate = parse_number(RATE_COLUMN, given.get(RATE_COLUMN, ""))
     if not (math.isnan(rate) or rate == SAMPLING_RATE_HZ):
         raise Rejected(f"sampling rate: {rate:g} Hz; allowed {SAMPLING_RATE_HZ}")
+    return dict(zip(LABELS, label_row(given), strict=True))

@@ -13,7 +13,7 @@ import pandas as pd
 from ..ecg import FIDUCIALS, MS_PER_SAMPLE, TARGETS
 from .checks import Rejected, one_line, shown_id, text_encoding
 from .folder import Entry
-from .labels import LABELS, MISSING, RATE_COLUMN, check_sampling_rate, label_row
+from .labels import LABELS, MISSING, RATE_COLUMN, given_labels
 
 ID_COLUMN = "patid"
 PATIENT_COLUMN = "patient_id"
@@ -137,8 +137,7 @@ def read_label_table(path: str | Path) -> dict[str, Entry]:
             key, reason = f"(row {len(rows) + 1})", "bad id: empty in the label table"
         elif not reason:
             try:
-                check_sampling_rate(row.get(RATE_COLUMN, ""))
-                machine = dict(zip(LABELS, label_row(row), strict=True))
+                machine = given_labels(row)
             except Rejected as error:
                 reason = str(error)
         who = patient_key(row.get(PATIENT_COLUMN, ""))

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...ecg import BEAT_SAMPLES, LEADS
 from ..checks import Rejected, one_line
-from ..labels import LABELS, RATE_COLUMN, check_sampling_rate, label_row
+from ..labels import LABELS, RATE_COLUMN, given_labels
 from ..recording import Recording, Source
 from ..tables import PATIENT_COLUMN
 
@@ -33,10 +33,8 @@ def read(source: Source) -> Recording:
         raise
     except Exception as error:  # a damaged file can raise anything
         raise Rejected(f"unreadable: {one_line(error)}") from None
-    check_sampling_rate(given[RATE_COLUMN])
-    machine = dict(zip(LABELS, label_row(given), strict=True))
-    patient = given[PATIENT_COLUMN]
-    return Recording("HDF5", None, median_uv=median_uv, machine=machine, patient=str(patient))
+    machine, patient = given_labels(given), str(given[PATIENT_COLUMN])
+    return Recording("HDF5", None, median_uv=median_uv, machine=machine, patient=patient)
 
 
 def _median_dataset(file: h5py.File) -> h5py.Dataset:
