@@ -10,6 +10,8 @@ when its inputs change or anything in its ``params``: parameters, and a digest o
 the code that it imports.
 """
 
+import os
+
 from snakemake.logging import logger
 
 from ecghelpers.run import progress
@@ -18,55 +20,22 @@ from ecghelpers.run.workflow import Workflow, page_code
 run = Workflow(config)
 NETWORK = "{target}/model{model}/"
 KINDS = ["level", "contrast", "interval", "shortcut", "decoy"]  # of known readouts
-PLANTED = expand("planted/{kind}/model1/", kind=KINDS)
 NOTEBOOK = (
     "exec python -P -m ecghelpers.run.notebook --notebook {output.notebook} "
     f"--device {run.device} --set {{params:q}} --makes {{output}} > {{log}} 2>&1"
 )
 PAGE = 'exec python -P -m ecghelpers.views.offline_page "$PWD" > {log} 2>&1'
-if config.get("progress") and workflow.is_main_process:
-    progress.report(logger, dry_run=config["progress"] == "dry-run")
+if progress.TERMINAL in os.environ and workflow.is_main_process:
+    logger.addHandler(progress.Progress(workflow.output_settings.dryrun))
 
 
 workdir: run.results
+wildcard_constraints: target=r"\w+", model=r"\d+"
 
 
-wildcard_constraints:
-    target=r"\w+",
-    model=r"\d+",
-
-
-def every_network(file):
-    """A file of each network of this run."""
-    return [f"{target}/model{model}/{file}" for target, model in run.networks]
-
-
-def every_training(wildcards):
-    """The maps of all networks of one target."""
-    maps = "{target}/model{model}/attributions.h5"
-    return expand(maps, target=wildcards.target, model=run.models(wildcards.target))
-
-
-RESULTS = {
-    "data": "data/medians.h5",
-    "train": every_network("model.safetensors"),
-    "evaluate": "metrics.csv",
-    "heatmaps": every_network("attributions.h5"),
-    "explore": "notebooks/05_explore.ipynb",
-    "perturbation": every_network("perturbation.h5"),
-    "known_readouts": "planted/scores.csv",
-    "network_truth": every_network("truth.csv"),
-    "review": "review.csv",
-    "page": "site/index.html",
-}
-
-
-rule all:
-    default_target: True
-    localrule: True
-    input:
-        [made for step, made in RESULTS.items() if run.makes(step)],
-        [] if run.only else "logs/first_page.done",
+def every_network(file, of=None):
+    """A file of each network of this run, or of one target's."""
+    return [f"{target}/model{k}/{file}" for target, k in run.networks if of in (None, target)]
 
 
 rule data:
@@ -83,8 +52,7 @@ rule data:
 
 
 rule train:
-    input:
-        medians="data/medians.h5",
+    input: medians="data/medians.h5"
     output:
         network=update(NETWORK + "model.safetensors"),
         training=update(NETWORK + "training.json"),
@@ -131,8 +99,7 @@ rule explore:
     input:
         metrics="metrics.csv",
         attributions=every_network("attributions.h5"),
-    output:
-        notebook=update("notebooks/05_explore.ipynb"),
+    output: notebook=update("notebooks/05_explore.ipynb")
     log: "logs/05_explore.log"
     params: *run.settings("05_explore", draws=True)
     shell: NOTEBOOK
@@ -144,8 +111,8 @@ rule perturbation:
         network=NETWORK + "model.safetensors",
         attributions=NETWORK + "attributions.h5",
     output:
-        intervention=update(NETWORK + "intervention.h5"),
         perturbation=update(NETWORK + "perturbation.h5"),
+        intervention=update(NETWORK + "intervention.h5"),
         interventions=update(NETWORK + "figures/interventions.png"),
         curves=update(NETWORK + "figures/perturbation.png"),
         notebook=update("notebooks/06_perturbation.{target}.model{model}.ipynb"),
@@ -156,11 +123,10 @@ rule perturbation:
 
 
 rule known_readouts:
-    input:
-        medians="data/medians.h5",
+    input: medians="data/medians.h5"
     output:
         scores=update("planted/scores.csv"),
-        attributions=[update(f"{folder}attributions.h5") for folder in PLANTED],
+        attributions=update(expand("planted/{kind}/model1/attributions.h5", kind=KINDS)),
         notebook=update("notebooks/07_known_readouts.ipynb"),
     log: "logs/07_known_readouts.log"
     params: *run.settings("07_known_readouts")
@@ -174,7 +140,7 @@ rule network_truth:
         medians="data/medians.h5",
         network=NETWORK + "model.safetensors",
         intervention=NETWORK + "intervention.h5",
-        attributions=every_training,
+        attributions=lambda wildcards: every_network("attributions.h5", wildcards.target),
     output:
         truth=update(NETWORK + "truth.csv"),
         effects=update(NETWORK + "effects.csv"),
@@ -204,8 +170,7 @@ rule review:
 
 rule first_page:
     """A page of the first maps, to look at until the page of everything replaces it."""
-    input:
-        attributions=f"{run.first}/model1/attributions.h5",
+    input: attributions=f"{run.first}/model1/attributions.h5"
     output: touch("logs/first_page.done")
     log: "logs/first_page.log"
     shell: PAGE
@@ -219,8 +184,19 @@ rule page:
         attributions=every_network("attributions.h5"),
         perturbation=every_network("perturbation.h5"),
         intervention=every_network("intervention.h5"),
-    output:
-        page=update("site/index.html"),
+    output: page=update("site/index.html")
     log: "logs/page.log"
     params: page_code()
     shell: PAGE
+
+
+rule all:
+    """The first file that each step of this run makes, for every network."""
+    default_target: True
+    input:
+        [
+            str(file.apply_wildcards({"target": target, "model": model}))
+            for step in workflow.rules if run.makes(step.name)
+            for file in step.output[:1]
+            for target, model in run.networks
+        ],

@@ -15,7 +15,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .ecg import BEAT_SHAPE, TARGETS
-from .paths import ROOT
+from .paths import ROOT, shown
 from .runtime import DEVICES
 from .validation import check_choice
 
@@ -125,11 +125,7 @@ class Parameters(BaseModel):
         for name in ("source_path", "labels_path"):
             wanted = name in needed.get(self.source, ("source_path",))
             if wanted != bool(getattr(self, name)):
-                need = (
-                    f"needs {name}"
-                    if wanted
-                    else f"takes no {name}; change source or leave it empty"
-                )
+                need = f"needs {name}" if wanted else f"takes no {name}; leave that empty"
                 raise ValueError(f"source {self.source} {need}")
         return self
 
@@ -149,7 +145,6 @@ class NotebookParameters(Parameters):
 
 
 PROFILE = Parameters.model_fields
-RUN_TIME = NotebookParameters.model_fields.keys() - PROFILE.keys()
 
 
 def check(namespace: dict) -> NotebookParameters:
@@ -176,11 +171,11 @@ def load(profile: str, targets: list[str]) -> dict[str, Parameters]:
     check_choice("profile", profile, profiles())
     path = FOLDER / f"{profile}.yaml"
     common = read_yaml(path)
-    loaded = {"": _validated(Parameters, common, _short(path))}
+    loaded = {"": _validated(Parameters, common, shown(path))}
     for target in targets:
         path = FOLDER / f"{check_choice('target', target, TARGETS)}.yaml"
         own = read_yaml(path) if path.exists() else {}
-        loaded[target] = _validated(Parameters, common | own, _short(path))
+        loaded[target] = _validated(Parameters, common | own, shown(path))
     return loaded
 
 
@@ -192,33 +187,24 @@ def read_yaml(path: Path) -> dict:
         values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except Exception as error:  # a wrong tag can raise any error
         why = " ".join(str(error).split())[:300] or type(error).__name__
-        raise ValueError(f"{_short(path)} cannot be read: {why}") from error
+        raise ValueError(f"{shown(path)} cannot be read: {why}") from error
     if not isinstance(values or {}, dict):
-        raise ValueError(f"{_short(path)} must hold lines of the form 'key: value'")
+        raise ValueError(f"{shown(path)} must hold lines of the form 'key: value'")
     return values or {}
-
-
-def _short(path: Path) -> str:
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
 def _validated(model: type[Parameters], values: dict, where: str) -> Parameters:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
+        first, fields = error.errors()[0], model.model_fields
         if not first["loc"]:  # several fields do not fit each other
-            raise ValueError(f"{where}: {first['ctx']['error']}") from None
-        name = first["loc"][0]
-        if name not in model.model_fields:
-            known = model.model_fields.keys()
-            raise ValueError(
-                f"{where}: unknown key {_quoted(name)}; {_closest(name, known)}"
-            ) from None
-        raise ValueError(
-            f"{where}: {name} is {_quoted(first['input'])}; "
-            f"allowed: {allowed(model.model_fields[name])}"
-        ) from None
+            why = first["ctx"]["error"]
+        elif (name := first["loc"][0]) not in fields:
+            why = f"unknown key {_quoted(name)}; {_closest(name, fields)}"
+        else:
+            why = f"{name} is {_quoted(first['input'])}; allowed: {allowed(fields[name])}"
+        raise ValueError(f"{where}: {why}") from None
 
 
 def _closest(name: object, known) -> str:
@@ -237,10 +223,8 @@ def allowed(field) -> str:
     if choices := get_args(field.annotation):
         return ", ".join(choices)
     kinds = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-    low, high = (
-        [getattr(m, end) for m in field.metadata if hasattr(m, end)] for end in ("ge", "le")
-    )
-    return kinds[field.annotation] + (f" from {low[0]} to {high[0]}" if low else "")
+    ends = [getattr(m, end) for end in ("ge", "le") for m in field.metadata if hasattr(m, end)]
+    return kinds[field.annotation] + (" from {} to {}".format(*ends) if ends else "")
 
 
 def table() -> str:

@@ -74,3 +74,8 @@ class Results:
 def from_project(path: str | Path) -> Path:
     """A path; a relative one as seen from the project's folder, wherever a notebook is opened."""
     return ROOT / path
+
+
+def shown(path: Path, folder: Path = ROOT) -> str:
+    """A path for messages and parameters: relative to a folder if it lies inside."""
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)

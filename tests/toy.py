@@ -60,7 +60,7 @@ def makes(name: str) -> list[str]:
     (rule,) = (text for text in rules if f'settings("{name}"' in text)
     found = ["{target}/model{model}/" * bool(net) + file for net, file in OUTPUT.findall(rule)]
     kinds = re.findall(r'"(\w+)"', re.search(r"KINDS = \[(.*)\]", "\n".join(rules))[1])
-    each = re.findall(r'update\(f"{folder}([^"]+)"\)', rule)
+    each = re.findall(r'expand\("planted/{kind}/model1/([^"]+)"', rule)
     found += [f"planted/{kind}/model1/{file}" for kind in kinds for file in each]
     return [file for file in found if not file.endswith(".ipynb")]
 

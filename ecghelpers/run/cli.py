@@ -1,7 +1,6 @@
 """The command behind run_all.sh: check its flags, run Snakemake, print where the results are."""
 
 import argparse
-import contextlib
 import csv
 import os
 import re
@@ -10,16 +9,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import defaultdict
 from pathlib import Path
-from typing import IO
 
 from ..ecg import TARGETS
 from ..parameters import FOLDER, profiles
-from ..paths import ROOT, Results, from_project
+from ..paths import ROOT, Results, from_project, shown
 from ..runtime import DEVICES, cores, resolve_device
 from . import slurm
-from .lock import UsageError, die_with_parent, display_path, lock
+from .lock import UsageError, die_with_parent, lock
 from .notebook import STARTED
 from .progress import TERMINAL
 from .workflow import NOTEBOOKS, Workflow, parameter_names
@@ -39,7 +37,8 @@ STEPS = [
 RULES = [step.split("_", 1)[-1] for step in STEPS]  # of the Snakefile
 SUMMARIES = ("evaluate", "explore", "review", "page")  # steps that cover all targets
 OWN_FOLDERS = (".git", ".venv", "benchmarks", "docs", "ecghelpers", "networks", "tests")
-STOPPED = "Stopped: the same command continues"
+CONFIG = ("profile", "target", "only", "results", "device")  # of the Snakefile
+STOPS: list[int] = []  # the signals that have stopped this run
 STEPS_PER_GPU = 4  # a network of this size leaves most of a GPU idle
 EXAMPLES = """examples:
   ./run_all.sh                             everything, with the profile quick
@@ -53,36 +52,23 @@ parameters, code or inputs change. After an interruption the same command resume
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str):
-        unknown = message.removeprefix("unrecognized arguments: ")
-        if unknown != message:
-            flags = [flag for action in self._actions for flag in action.option_strings[-1:]]
-            raise UsageError(f"unknown flag {unknown!r}; choose from {', '.join(flags)}")
-        raise UsageError(message.removeprefix("argument "))
-
-
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Parse the flags of run_all.sh. Raises UsageError for unknown flags and values."""
-    parser = _Parser(
+    parser = argparse.ArgumentParser(
         prog="run_all.sh",
         description="Train networks that measure ECGs, draw heatmaps of what they look at, "
         "and judge the heatmaps.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        exit_on_error=False,
     )
     add = parser.add_argument
-    names, steps = ", ".join(profiles()), ", ".join(STEPS)
+    names, targets, steps = map(", ".join, (profiles(), TARGETS, STEPS))
     add("--profile", default="quick", metavar="NAME", help=f"{names} (default: quick)")
-    add(
-        "--target",
-        metavar="A,B",
-        type=_names,
-        default=[],
-        help=f"some of {', '.join(TARGETS)} (default: all)",
-    )
-    add("--only", metavar="04,06", type=_rules, default=[], help=f"only these steps: {steps}")
+    targets = f"some of {targets} (default: all)"
+    add("--target", metavar="A,B", type=_names, help=targets)
+    add("--only", metavar="04,06", type=_rules, help=f"only these steps: {steps}")
     add("--results", metavar="DIR", help="default: results/<profile>")
     default = "steps at a time (default: one per core, or 4 per GPU)"
     add("--jobs", metavar="N", type=_whole_number, help=default)
@@ -90,26 +76,35 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--force", action="store_true", help="run the chosen steps again")
     add("--dry-run", action="store_true", help="list what would run, and why; run nothing")
     add("--slurm", action="store_true", help="run the steps as Slurm jobs (profiles/slurm/)")
-    return parser.parse_args(arguments)
+    try:
+        options, unknown = parser.parse_known_args(arguments)
+    except argparse.ArgumentError as error:
+        raise UsageError(str(error).removeprefix("argument ")) from None
+    if unknown:
+        flags = ", ".join(flag for flag in parser._option_string_actions if flag != "-h")
+        raise UsageError(f"unknown flag {' '.join(unknown)!r}; choose from {flags}")
+    return options
 
 
-def _names(text: str) -> list[str]:
+def _names(text: str) -> str:
+    """Names with commas between them, each once."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
         raise argparse.ArgumentTypeError("it is empty; give names with commas between them")
-    return list(dict.fromkeys(names))
+    return ",".join(dict.fromkeys(names))
 
 
-def _rules(text: str) -> list[str]:
+def _rules(text: str) -> str:
     """The rules of steps, each given by its number, name or both."""
     known = {}
     for step, rule in zip(STEPS, RULES, strict=True):
         number = step.partition("_")[0]
         known |= dict.fromkeys((number, number.lstrip("0"), step, rule), rule)
-    if unknown := [name for name in _names(text) if name not in known]:
+    names = _names(text).split(",")
+    if unknown := [name for name in names if name not in known]:
         choices = ", ".join(STEPS)
         raise argparse.ArgumentTypeError(f"unknown step {unknown[0]!r}; choose from {choices}")
-    return [known[name] for name in _names(text)]
+    return ",".join(known[name] for name in names)
 
 
 def _whole_number(text: str) -> int:
@@ -122,15 +117,17 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the analysis; return 0 if everything requested was made."""
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
-        config, results = check(options)
+        results = _results(options)
+        options.results = str(results)
+        check(options)
         if options.dry_run:
-            return _dry_run(options, config, results)
+            return _dry_run(options)
         with lock(results):
             slurm.cancel_leftovers(results)
             for failed in results.glob("notebooks/*.failed.ipynb"):
                 failed.unlink()
             began = time.monotonic()
-            status = _run_all(options, config, results)
+            status = _run_all(options)
             minutes, seconds = divmod(round(time.monotonic() - began), 60)
             print(f"{'Failed' if status else 'Done'} after {minutes} min {seconds} s")
             if not status:  # otherwise the error stays the last line
@@ -141,43 +138,10 @@ def main(arguments: list[str] | None = None) -> int:
     return status
 
 
-def _run_all(options: argparse.Namespace, config: dict, results: Path) -> int:
-    """Run Snakemake on all steps; 0 or 1.
-
-    With the user's own ECGs the data step runs first, to see which targets they have. If the steps
-    of some targets fail, a second run makes the summaries of the others.
-    """
-    (results / "logs").mkdir(exist_ok=True)
-    os.environ[STARTED] = str(time.time())
-    run, errors = Workflow(config), ""
-    parts = [config["only"]]
-    if run.finds_targets and run.makes("data"):
-        rest = [rule for rule in RULES if run.makes(rule) and rule != "data"]
-        parts = ["data", ",".join(rest)] if rest else ["data"]
-    for rules in parts:
-        errors = errors or _run(options, config | {"only": rules}, results)
-    if not errors:
-        return 0
-    print(errors, end="", file=sys.stderr)
-    failed = re.findall(r"(?m)^failed: \w+ (\w+) model", errors)
-    targets = [target for target in Workflow(config).targets if target not in failed]
-    if failed and targets and any(map(run.makes, SUMMARIES)) and STOPPED not in errors:
-        names = ", ".join(dict.fromkeys(failed))
-        print(f"Making the summaries of {', '.join(targets)} without {names}", flush=True)
-        options.force = False
-        for line in _run(options, config | {"target": ",".join(targets)}, results).splitlines():
-            if "not tried again" not in line:
-                print(line, file=sys.stderr)
-        print(f"Summaries and page: earlier results of {names}, or none", file=sys.stderr)
-    return 1
-
-
-def check(options: argparse.Namespace) -> tuple[dict, Path]:
-    """Snakemake's configuration and the results folder. Raises UsageError before anything runs."""
-    config = {"profile": options.profile, "device": options.device}
-    config |= {"target": ",".join(options.target), "only": ",".join(options.only)}
+def check(options: argparse.Namespace) -> None:
+    """Raise UsageError for what cannot be run, before anything runs."""
     try:
-        run = Workflow(config)
+        run = Workflow(vars(options))
         for path in NOTEBOOKS.glob("*.ipynb"):
             parameter_names(path)
         if options.device == "cuda" and not options.slurm:
@@ -186,9 +150,14 @@ def check(options: argparse.Namespace) -> tuple[dict, Path]:
             slurm.check_reachable()
     except (ValueError, OSError, SyntaxError) as error:
         raise UsageError(" ".join(str(error).split())) from error
-    results = _results(options)
-    _check_own_files(run, results)
-    return config | {"only": ",".join(run.only), "results": str(results)}, results
+    kinds = {"source_path": ("folder", Path.is_dir), "labels_path": ("file", Path.is_file)}
+    for name, (kind, exists) in kinds.items():
+        given = getattr(run.common, name)
+        path = from_project(given).resolve()
+        if given and not exists(path):
+            raise UsageError(f"{name} {given!r}: no such {kind} ({path})")
+        if given and (ROOT.is_relative_to(path) or run.results.is_relative_to(path)):
+            raise UsageError(f"{name} {given!r} holds the project or its results, not only ECGs")
 
 
 def _results(options: argparse.Namespace) -> Path:
@@ -200,11 +169,10 @@ def _results(options: argparse.Namespace) -> Path:
         raise UsageError(f"{given}: name a folder, without braces")
     try:
         folder = Path(options.results).resolve()
-        folder.exists()
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{given}: that is a file; name a folder")
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"{given}: {error}; name another folder") from error
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{given}: that is a file; name a folder")
     own = [*(ROOT / name for name in OWN_FOLDERS), NOTEBOOKS, FOLDER]
     inside = any(folder.is_relative_to(path) for path in own) and "output" not in folder.parts
     if inside or ROOT.is_relative_to(folder) or folder == Path.home():
@@ -212,24 +180,48 @@ def _results(options: argparse.Namespace) -> Path:
     return folder
 
 
-def _check_own_files(run: Workflow, results: Path) -> None:
-    """Refuse paths of the user's own ECGs that are absent or contain the project or its results."""
-    for name, exists in (("source_path", Path.is_dir), ("labels_path", Path.is_file)):
-        given = getattr(run.common, name)
-        path = from_project(given).resolve()
-        if given and not exists(path):
-            kind = "folder" if name == "source_path" else "file"
-            raise UsageError(f"{name} is {given!r}: no such {kind} ({path})")
-        if given and (ROOT.is_relative_to(path) or results.is_relative_to(path)):
-            raise UsageError(
-                f"{name} is {given!r}: it holds the project or its results, not only ECGs"
-            )
+def _dry_run(options: argparse.Namespace) -> int:
+    """Let Snakemake list what it would do, without making the results folder; 0 or 1."""
+    with tempfile.TemporaryDirectory() as scratch:
+        place = options.results if os.path.exists(options.results) else scratch
+        errors = _run(options, results=place)
+    print(errors, end="", file=sys.stderr)
+    return int(bool(errors))
 
 
-def snakemake(options: argparse.Namespace, config: dict) -> list[str]:
+def _run_all(options: argparse.Namespace) -> int:
+    """Run Snakemake on all steps; 0 or 1.
+
+    With the user's own ECGs the data step runs first, to see which targets they have. If the steps
+    of some targets fail, a second run makes the summaries of the others.
+    """
+    (Path(options.results) / "logs").mkdir(exist_ok=True)
+    os.environ[STARTED] = str(time.time())
+    run, errors = Workflow(vars(options)), ""
+    parts = [options.only]
+    if run.finds_targets and run.makes("data"):
+        rest = [rule for rule in RULES if run.makes(rule) and rule != "data"]
+        parts = ["data", ",".join(rest)] if rest else ["data"]
+    for rules in parts:
+        errors = errors or _run(options, only=rules)
+    if not errors:
+        return 0
+    print(errors, end="", file=sys.stderr)
+    failed = dict.fromkeys(re.findall(r"(?m)^failed: \w+ (\w+) model", errors))
+    others = [target for target in Workflow(vars(options)).targets if target not in failed]
+    if failed and others and any(map(run.makes, SUMMARIES)) and not STOPS:
+        names = ", ".join(failed)
+        print(f"Making the summaries of {', '.join(others)} without {names}", flush=True)
+        for line in _run(options, target=",".join(others), force=False).splitlines():
+            if "not tried again" not in line:
+                print(line, file=sys.stderr)
+        print(f"Summaries and page: earlier results of {names}, or none", file=sys.stderr)
+    return 1
+
+
+def snakemake(options: argparse.Namespace) -> list[str]:
     """The command line of Snakemake."""
-    run = Workflow(config)
-    config = {"progress": "dry-run" if options.dry_run else "run"} | config
+    run = Workflow(vars(options))
     command = [sys.executable, "-P", "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     command += ["--nolock", "--rerun-incomplete", "--keep-going", "--nocolor"]
     # Newer inputs with the same content rerun nothing, as in a copy of a results folder.
@@ -237,19 +229,16 @@ def snakemake(options: argparse.Namespace, config: dict) -> list[str]:
     command += ["--max-checksum-file-size", str(10**12), "--scheduler", "greedy"]
     if options.slurm:
         command += ["--workflow-profile", str(slurm.PROFILE)]
-        command += [] if options.dry_run else slurm.flags(Path(config["results"]))
+        command += [] if options.dry_run else slurm.flags(run.results)
         command += ["--jobs", str(options.jobs)] if options.jobs else []
     else:
         command += ["--workflow-profile", "none", *_threads(options, run)]
-    if options.dry_run:
-        command += ["--dry-run"]
-    if run.only:
-        command += ["--allowed-rules", "all", *run.only]
-    else:
-        command += ["--prioritize", "first_page"]
+    command += ["--dry-run"] if options.dry_run else []
+    command += ["--allowed-rules", "all", *run.only] if run.only else ["--prioritize", "first_page"]
     if options.force:
-        command += ["--forcerun", *(run.only or RULES)]
-    return [*command, "--config", *(f"{key}={value}" for key, value in config.items() if value)]
+        command += ["--forcerun", *run.only] if run.only else ["--forceall"]
+    config = {name: getattr(options, name) for name in CONFIG if getattr(options, name)}
+    return [*command, "--config", *(f"{name}={value}" for name, value in config.items())]
 
 
 def _threads(options: argparse.Namespace, run: Workflow) -> list[str]:
@@ -267,30 +256,33 @@ def _threads(options: argparse.Namespace, run: Workflow) -> list[str]:
     return ["--cores", str(used), "--set-threads", *(f"{rule}={n}" for rule, n in threads.items())]
 
 
-def _dry_run(options: argparse.Namespace, config: dict, results: Path) -> int:
-    """Let Snakemake list what it would do, without making the results folder."""
-    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile("w+") as log:
-        folder = results if results.exists() else Path(scratch)
-        errors = _call(snakemake(options, config | {"results": str(folder)}), folder, log)
-    print(errors, end="", file=sys.stderr)
-    return int(bool(errors))
+def _run(options: argparse.Namespace, **changes) -> str:
+    """Run Snakemake with some options changed; return the errors of ``progress``, one a line.
 
+    A stop signal is forwarded to Snakemake and its steps, which save their state; the second kills.
+    """
+    options = argparse.Namespace(**vars(options) | changes)
+    results = Path(options.results)
+    path = results / "logs" / "snakemake.log"
+    running = []
 
-def _run(options: argparse.Namespace, config: dict, results: Path) -> str:
-    """Run Snakemake; return the errors, one a line."""
-    with (results / "logs" / "snakemake.log").open("w+") as log:
-        return _call(snakemake(options, config), results, log)
+    def stop(number, _):
+        what = "Stopping at once" if STOPS else "Stopping: the running steps save their state"
+        print(what, file=sys.stderr)
+        for process in running:
+            os.killpg(process.pid, signal.SIGKILL if STOPS else signal.SIGINT)
+        STOPS.append(number)
 
-
-def _call(command: list[str], results: Path, log: IO) -> str:
-    """Run Snakemake, its own output in a log; return the errors that ``progress`` wrote."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
     sys.stdout.flush()
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a script's background jobs have it
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # Snakemake inherits it
-    with tempfile.TemporaryFile("w+") as errors:
+    with (
+        tempfile.TemporaryFile("w+") if options.dry_run else path.open("w+") as log,
+        tempfile.TemporaryFile("w+") as errors,
+    ):
         terminal = (os.dup(1), errors.fileno())
         process = subprocess.Popen(
-            command,
+            snakemake(options),
             cwd=results,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -300,18 +292,19 @@ def _call(command: list[str], results: Path, log: IO) -> str:
             preexec_fn=die_with_parent,
             start_new_session=True,  # this process passes Ctrl-C on
         )
-        with process, _stoppable(process) as stopped:
-            status = process.wait()
+        running.append(process)
+        failed = process.wait()
+        running.clear()
         os.close(terminal[0])
         errors.seek(0)
         lines = errors.read()
-    if status and stopped:
-        return f"{lines}{STOPPED}\n"
-    if status and not lines:
-        log.seek(0)
-        last = (log.read().strip().splitlines() or ["no message"])[-1]
-        return f"error: Snakemake: {last} ({display_path(results / 'logs' / 'snakemake.log')})\n"
-    return lines if status else ""
+        if STOPS:
+            return f"{lines}Stopped: the same command continues\n"
+        if failed and not lines:
+            log.seek(0)
+            last = (log.read().strip().splitlines() or ["no message"])[-1]
+            return f"error: Snakemake: {last} ({shown(path, Path.cwd())})\n"
+    return lines if failed else ""
 
 
 def _environment(results: Path) -> dict[str, str]:
@@ -323,31 +316,6 @@ def _environment(results: Path) -> dict[str, str]:
     return os.environ | changed | {"PATH": f"{slurm.IN_JOB}{os.pathsep}{os.environ['PATH']}"}
 
 
-@contextlib.contextmanager
-def _stoppable(process: subprocess.Popen) -> Iterator[list]:
-    """Forward stop signals to Snakemake and its steps, which save their state.
-
-    The second signal kills everything. Yields the list of signals.
-    """
-    signals = []
-
-    def handle(number, _):
-        signals.append(number)
-        again = len(signals) > 1
-        print(
-            "Stopping at once" if again else "Stopping: the running steps save their state",
-            file=sys.stderr,
-        )
-        os.killpg(process.pid, signal.SIGKILL if again else signal.SIGINT)
-
-    before = {n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield signals
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _where_to_look(results: Results) -> None:
     """Print where the results are, and the verdicts of the review."""
     print()
@@ -355,15 +323,12 @@ def _where_to_look(results: Results) -> None:
     places |= {"Errors": results.metrics, "Review": results.review}
     for title, path in places.items():
         if path.exists():
-            print(f"{title:10} {display_path(path)}{'/' * path.is_dir()}")
-    if not results.review.is_file():
-        return
-    verdicts: dict[str, dict[str, list[str]]] = {}
-    with results.review.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if row.get("target") == "all" and row["verdict"] in ("passes", "fails"):
-                tests = verdicts.setdefault(row["method"], {"passes": [], "fails": []})
-                tests[row["verdict"]].append(row["test"].replace("_", " "))
+            print(f"{title:10} {shown(path, Path.cwd())}{'/' * path.is_dir()}")
+    verdicts: defaultdict = defaultdict(lambda: {"passes": [], "fails": []})
+    rows = results.review.read_text("utf-8").splitlines() if results.review.exists() else []
+    for row in csv.DictReader(rows):
+        if row.get("target") == "all" and row["verdict"] in ("passes", "fails"):
+            verdicts[row["method"]][row["verdict"]].append(row["test"].replace("_", " "))
     for method, tests in verdicts.items():
         said = (f"{verdict}: {', '.join(names)}" for verdict, names in tests.items() if names)
         print(f"  {method:26} {'; '.join(said)}")

@@ -1,7 +1,7 @@
 """Run one notebook with papermill, as a rule of the Snakefile does.
 
     python -m ecghelpers.run.notebook --notebook notebooks/02_train.qt.model1.ipynb
-        --set target=qt model=1 epochs=12 --makes qt/model1/model.safetensors
+        --set target='"qt"' model=1 epochs=12 --makes qt/model1/model.safetensors
 
 The working directory is the results folder. The notebook in the project's ``notebooks/`` with the
 name before the first dot runs in the project's folder. Its executed copy gets its name when all
@@ -18,16 +18,17 @@ import os
 import signal
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 import psutil
 
 from ..files import remove_resume_cache
-from ..paths import ROOT
+from ..fingerprint import code_cells
+from ..paths import ROOT, shown
 from .lock import die_with_parent
 from .slurm import time_left
 
+DIED = "DeadKernelError"  # of nbclient
 GRACE_S = 100
 START_S = 600  # a kernel on a busy node or a cold network drive takes minutes to answer
 MARGIN_S = 120  # before the time limit of a Slurm job
@@ -38,8 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a notebook; return 0 if it ended without an error and made its files."""
     options = _parse(arguments)
     die_with_parent(signal.SIGTERM)
-    stop = _pass_signals_on()
-    _stop_before_time_limit()
+    stops = _pass_stops_on()
     executed = Path(options.notebook).absolute()
     running, failed = (executed.with_suffix(f".{state}.ipynb") for state in ("running", "failed"))
     began = float(os.environ.get(STARTED, "inf"))
@@ -49,9 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _execute(options, executed, running)
     except Exception as error:
-        print(summary(error, stop.is_set()), file=sys.stderr)
+        name = getattr(error, "ename", type(error).__name__)
+        print(_summary(name, error, bool(stops)), file=sys.stderr)
         if running.exists():
-            running.unlink() if stop.is_set() or _is_death(error) else running.replace(failed)
+            running.unlink() if stops or name == DIED else running.replace(failed)
         return 1
     running.replace(executed)
     failed.unlink(missing_ok=True)
@@ -68,17 +69,17 @@ def _execute(options: argparse.Namespace, executed: Path, running: Path) -> None
 
     executed.parent.mkdir(parents=True, exist_ok=True)
     os.environ["TQDM_DISABLE"] = "1"  # no progress bars in a log
-    given = dict(_value(pair) for pair in options.set if not pair.startswith("#"))
+    given = (setting.split("=", 1) for setting in options.set if not setting.startswith("#"))
+    parameters = {name: json.loads(value) for name, value in given}
+    parameters |= {"results": shown(Path.cwd()), "device": options.device}
     # Sockets in a private folder: of kernels that start at once on a busy node, some lose their TCP
     # port to another. The path of a socket has at most 107 characters.
-    folder = tempfile.gettempdir()
-    with tempfile.TemporaryDirectory(
-        prefix="ecg-", dir=folder if len(folder) < 80 else "/tmp"
-    ) as own:
+    place = "/tmp" if len(tempfile.gettempdir()) > 80 else None
+    with tempfile.TemporaryDirectory(prefix="ecg-", dir=place) as own:
         papermill.execute_notebook(
             ROOT / "notebooks" / f"{executed.name.split('.')[0]}.ipynb",
             running,
-            parameters=given | {"results": _from_root(Path.cwd()), "device": options.device},
+            parameters=parameters,
             kernel_name="python3",
             start_timeout=START_S,
             config=Config(KernelManager={"transport": "ipc", "ip": f"{own}/kernel"}),
@@ -87,88 +88,64 @@ def _execute(options: argparse.Namespace, executed: Path, running: Path) -> None
             log_output=True,
             store_widget_state=False,  # megabytes of script per widget
         )
-    made = [path for path in options.makes if path != options.notebook]
-    if missing := [path for path in made if not Path(path).exists()]:
+    made = set(options.makes) - {options.notebook}
+    if missing := sorted(path for path in made if not Path(path).exists()):
         raise FileNotFoundError(f"the notebook ended without making {', '.join(missing)}")
-
-
-def _from_root(path: Path) -> str:
-    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Run one notebook of the analysis.")
     parser.add_argument("--notebook", required=True, metavar="FILE", help="the executed copy")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="# is no value")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="as JSON")
     parser.add_argument("--makes", nargs="*", default=[], metavar="FILE")
     return parser.parse_args(arguments)
 
 
-def _value(pair: str) -> tuple[str, object]:
-    """Name and value of a parameter: JSON, as the Snakefile writes it, or plain text."""
-    name, _, value = pair.partition("=")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
-
-
-def summary(error: Exception, stopped: bool = False) -> str:
-    """An error of a notebook in one line."""
-    name = getattr(error, "ename", type(error).__name__)
-    if stopped and (_is_death(error) or name in ("Interrupted", "KeyboardInterrupt")):
+def _summary(name: str, error: Exception, stopped: bool) -> str:
+    """An error of a notebook in one line. name: its type in the kernel or here."""
+    if stopped and name in (DIED, "Interrupted", "KeyboardInterrupt"):
         return "stopped from outside; the next run resumes from the saved state, if any"
-    if _is_death(error):
+    if name == DIED:
         return "the kernel died: killed from outside, or out of memory"
     lines = str(getattr(error, "evalue", error)).strip().splitlines() or [""]
     return f"{'stopped from outside; ' * stopped}{name}: {lines[0]}"
 
 
-def _is_death(error: Exception) -> bool:
-    return type(error).__name__ == "DeadKernelError"
-
-
 def _error_in(failed: Path) -> str:
     """The error in the outputs of a failed notebook."""
-    cells = json.loads(failed.read_text(encoding="utf-8"))["cells"]
-    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    outputs = [output for cell in code_cells(failed) for output in cell["outputs"]]
     errors = [f"{o['ename']}: {o['evalue']}" for o in outputs if o["output_type"] == "error"]
     return errors[-1].splitlines()[0] if errors else "it failed before"
 
 
-def _pass_signals_on() -> threading.Event:
-    """Forward stop signals to the kernel; kill it after GRACE_S."""
-    stop = threading.Event()
+def _pass_stops_on() -> list[int]:
+    """On a stop signal, or near the time limit of a Slurm job, stop the kernel.
 
-    def handle(*_):
-        if not stop.is_set():
-            stop.set()
-            kernels = psutil.Process().children()
+    The kernel is killed if it still runs after GRACE_S. Returns the list of signals received.
+    Slurm's own warning (--signal) reaches the steps of a job, not the processes of its shell.
+    """
+    received = []
+
+    def handle(number, _):
+        received.append(number)
+        kernels = psutil.Process().children()
+        if len(received) == 1:
+            signal.alarm(GRACE_S)
             if not kernels:  # it has not started yet
                 raise KeyboardInterrupt
             for kernel in kernels:
                 kernel.terminate()
-            timer = threading.Timer(GRACE_S, lambda: [kernel.kill() for kernel in kernels])
-            timer.daemon = True
-            timer.start()
+        elif number == signal.SIGALRM:
+            for kernel in kernels:
+                kernel.kill()
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM):
         signal.signal(number, handle)
-    return stop
-
-
-def _stop_before_time_limit() -> None:
-    """Send this process SIGTERM MARGIN_S before the time limit of its Slurm job, if it is in one.
-
-    Slurm's own warning (--signal) reaches the steps of a job, not the processes of its shell.
-    """
     left = time_left(os.environ.get("SLURM_JOB_ID", ""))
     if left is not None:
-        wait = left - min(MARGIN_S, left / 4)
-        timer = threading.Timer(wait, os.kill, (os.getpid(), signal.SIGTERM))
-        timer.daemon = True
-        timer.start()
+        signal.alarm(max(1, round(left - min(MARGIN_S, left / 4))))
+    return received
 
 
 if __name__ == "__main__":

@@ -19,11 +19,10 @@ TERMINAL = "ECG_TERMINAL"  # file descriptors for progress and errors, and where
 class Progress(logging.Handler):
     """Prints Snakemake's events for people; its own log goes elsewhere."""
 
-    def __init__(self, dry_run: bool = False):
+    def __init__(self, dry_run: bool):
         super().__init__()
         self.dry_run = dry_run
-        out, errors, self.started_in = os.environ.get(TERMINAL, f"1,2,{os.getcwd()}").split(",", 2)
-        self.out, self.errors = int(out), int(errors)
+        self.out, self.errors, self.started_in = os.environ[TERMINAL].split(",", 2)
         self.total = 0
         self.steps: dict[int, tuple[str, float]] = {}  # label and start
         self.failed: dict[int, str] = {}
@@ -33,8 +32,7 @@ class Progress(logging.Handler):
         kind = getattr(record, "event", None)
         if kind == LogEvent.RUN_INFO:
             # The dry run sends it again at its end.
-            jobs = sum(n for rule, n in record.stats.items() if rule not in ("all", "total"))
-            self.total = max(self.total, jobs)
+            self.total = max(self.total, record.stats["total"] - record.stats.get("all", 0))
         elif kind == LogEvent.JOB_INFO and record.rule_name != "all":
             self._start(record)
         elif kind == LogEvent.JOB_FINISHED and record.job_id in self.steps:
@@ -62,20 +60,19 @@ class Progress(logging.Handler):
 
     def _print(self, line: str, *, error: bool = False) -> None:
         with contextlib.suppress(OSError):  # closed by `| head`; the run continues
-            os.write(self.errors if error else self.out, f"{line}\n".encode())
+            os.write(int(self.errors if error else self.out), f"{line}\n".encode())
 
     def _failure(self, job: int, logs: list[str]) -> str:
         """One line: the step, the last line of its log, and the file with the details."""
         log = Path(logs[0])
         notebook = Path("notebooks") / f"{log.stem}.failed.ipynb"
-        found = [path for path in (notebook, log) if path.exists()]
-        text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-        lines = [line for line in text.splitlines() if line.strip()]
-        if shutil.disk_usage(".").free < LEAST_FREE_BYTES:
-            lines = lines or ["No space left on device"]
-        why = lines[-1] if lines else "it did not start"
-        place = found[0] if found else Path("logs/snakemake.log")
-        return f"failed: {self.steps[job][0]}: {why} ({os.path.relpath(place, self.started_in)})"
+        found = [path for path in (notebook, log, Path("logs/snakemake.log")) if path.exists()]
+        text = log.read_text(encoding="utf-8", errors="replace").strip() if log.exists() else ""
+        full = shutil.disk_usage(".").free < LEAST_FREE_BYTES
+        why = "No space left on device" if full else "it did not start"
+        why = text.splitlines()[-1] if text else why
+        place = os.path.relpath(found[0], self.started_in)
+        return f"failed: {self.steps[job][0]}: {why} ({place})"
 
     def close(self) -> None:
         """Print what failed, at the end of the run."""
@@ -105,8 +102,3 @@ def _condensed(text: str) -> str:
         return f"missing: {files}; run the step that makes it first, or name it in --only as well"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return "error: " + "; ".join(lines[-1:] if "Traceback" in text else lines)
-
-
-def report(logger: logging.Logger, dry_run: bool = False) -> None:
-    """Print the events of Snakemake's logger."""
-    logger.addHandler(Progress(dry_run))

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from ..paths import ROOT
-from .lock import UsageError, display_path
+from .lock import UsageError
 
 PROFILE = ROOT / "profiles" / "slurm"
 IN_JOB = Path(__file__).parent / "in_job"  # first on the PATH of jobs: see srun there
@@ -30,11 +30,11 @@ def check_reachable() -> None:
 
 def flags(results: Path) -> list[str]:
     """Snakemake's flags that depend on the cluster and the results folder."""
-    chosen = ["--slurm-jobname-prefix", _prefix(results)]
-    if not shutil.which("sacct") or _output("sacct", "--noheader", "--jobs=1") is None:
-        # without accounting, sacct never reports the end of a job, and there are no accounts
-        chosen += ["--slurm-status-command", "squeue", "--slurm-no-account"]
-    return chosen
+    prefix = ["--slurm-jobname-prefix", _prefix(results)]
+    if _output("sacct", "--noheader", "--jobs=1") is not None:
+        return prefix
+    # without accounting, sacct never reports the end of a job, and there are no accounts
+    return [*prefix, "--slurm-status-command", "squeue", "--slurm-no-account"]
 
 
 def cancel_leftovers(results: Path, patience_s: float = 120) -> None:
@@ -43,10 +43,7 @@ def cancel_leftovers(results: Path, patience_s: float = 120) -> None:
     while jobs := _jobs(results):
         subprocess.run(["scancel", *jobs], capture_output=True)
         if time.monotonic() > limit:
-            raise UsageError(
-                f"jobs of an earlier run in {display_path(results)} do not end: "
-                f"scancel {' '.join(jobs)}"
-            )
+            raise UsageError(f"jobs of an earlier run do not end: scancel {' '.join(jobs)}")
         time.sleep(1)
 
 
@@ -56,9 +53,8 @@ def _prefix(results: Path) -> str:
 
 
 def _jobs(results: Path) -> list[str]:
-    lines = (_output("squeue", "--me", "--noheader", "--format=%i %j") or "").splitlines()
-    prefix = _prefix(results)
-    return [line.split()[0] for line in lines if line.split()[1].startswith(prefix)]
+    lines = (_output("squeue", "--me", "--noheader", "--format=%j %i") or "").splitlines()
+    return [line.split()[-1] for line in lines if line.startswith(_prefix(results))]
 
 
 def time_left(job: str) -> float | None:
@@ -74,7 +70,5 @@ def time_left(job: str) -> float | None:
 def _output(*command: str) -> str | None:
     """The output of a command; None if it fails or is absent."""
     with contextlib.suppress(OSError, subprocess.SubprocessError):
-        return subprocess.run(
-            command, capture_output=True, text=True, check=True, timeout=60
-        ).stdout
+        return subprocess.check_output(command, stderr=subprocess.DEVNULL, text=True, timeout=60)
     return None

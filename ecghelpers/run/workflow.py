@@ -2,6 +2,7 @@
 
 import ast
 import json
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -11,10 +12,11 @@ from ..ecg import TARGETS
 from ..files import directory_digest
 from ..fingerprint import PACKAGE, closure, code_cells, digest, notebook_digest
 from ..network import pretrained
-from ..parameters import RUN_TIME, Parameters, load
+from ..parameters import load
 from ..paths import ROOT, Results, from_project
 
 NOTEBOOKS = ROOT / "notebooks"
+WILDCARDS = {"target": 'target="{target}"', "model": "model={model}"}  # settings from them
 
 
 class Workflow:
@@ -26,43 +28,27 @@ class Workflow:
 
     def __init__(self, config: dict):
         self.profile = config.get("profile", "quick")
-        named = str(config.get("target") or "")
+        named, only = (str(config.get(name) or "") for name in ("target", "only"))
         self.targets = named.split(",") if named else list(TARGETS)
         self.parameters = load(self.profile, self.targets)
+        self.common = self.parameters[""]  # of the notebooks that run once
         self.results = ROOT / config.get("results", f"results/{self.profile}")
         self.device = config.get("device", "auto")
-        self.only = list(filter(None, str(config.get("only") or "").split(",")))
+        self.only = only.split(",") if only else []
         if self.common.known_places and not self.only:
             self.only = ["data", "known_readouts"]
         # Unless targets are named, the user's own records decide which ones there are.
         self.finds_targets = not named and self.common.source != "gan"
         if self.finds_targets:
             self.targets = self._found_targets()
-
-    @property
-    def first(self) -> str:
-        """The target whose maps are made before the others are trained: QT, if chosen."""
-        return "qt" if "qt" in self.targets else self.targets[0]
+        # (target, model) of every network
+        self.networks = [(target, k) for target in self.targets for k in self._models(target)]
+        # The target whose maps are made before the other networks are trained.
+        self.first = "qt" if "qt" in self.targets else self.targets[0]
 
     def makes(self, step: str) -> bool:
         """Whether a rule is part of this run."""
         return not self.only or step in self.only
-
-    def models(self, target: str) -> range:
-        """The numbers of a target's networks: of the pretrained ones as many as there are."""
-        chosen = self.parameters[target]
-        most = len(pretrained.models(target)) if chosen.network == "pretrained" else chosen.models
-        return range(1, max(1, min(chosen.models, most)) + 1)
-
-    @property
-    def networks(self) -> list[tuple[str, int]]:
-        """(target, model) of every network of this run."""
-        return [(target, model) for target in self.targets for model in self.models(target)]
-
-    @property
-    def common(self) -> Parameters:
-        """The parameters of the notebooks that run once."""
-        return self.parameters[""]
 
     def settings(self, notebook: str, *, draws: bool = False) -> list:
         """The ``params`` of a rule: "name=value" of each parameter, and the version of the code.
@@ -71,17 +57,13 @@ class Workflow:
         make the rule run again when they change.
         """
         path = NOTEBOOKS / f"{notebook}.ipynb"
-        names = parameter_names(path)
-        chosen = [f"{name}={{{name}}}" for name in ("target", "model") if name in names]
+        names = [name for name in parameter_names(path) if name not in ("results", "device")]
         code = f"#code={notebook_digest(path, draws=draws)[:12]}"
-        return [*(self._setting(name) for name in names if name not in RUN_TIME), *chosen, code]
+        return [*(WILDCARDS.get(name) or partial(self._setting, name) for name in names), code]
 
-    def _setting(self, name: str):
-        def of(wildcards) -> str:
-            values = self.parameters[wildcards.get("target", "")]
-            return f"{name}={json.dumps(getattr(values, name))}"
-
-        return of
+    def _setting(self, name: str, wildcards) -> str:
+        parameters = self.parameters[wildcards.get("target", "")]
+        return f"{name}={json.dumps(getattr(parameters, name))}"
 
     def own_files(self, wildcards) -> str:
         """The state of the user's own files: the first step runs again when one changes."""
@@ -90,8 +72,13 @@ class Workflow:
 
     def readings(self, wildcards) -> str:
         """The state of the reading study: new ratings run the review again."""
-        folder = self.results / "readings"
-        return f"#readings={directory_digest(folder) if folder.is_dir() else 'none'}"
+        return f"#readings={directory_digest(self.results / 'readings')}"
+
+    def _models(self, target: str) -> range:
+        """The numbers of a target's networks: of the pretrained ones as many as there are."""
+        chosen = self.parameters[target]
+        most = len(pretrained.models(target)) if chosen.network == "pretrained" else chosen.models
+        return range(1, max(1, min(chosen.models, most)) + 1)
 
     def _found_targets(self) -> list[str]:
         """The targets known in ``medians.h5``; all targets before that file exists."""
@@ -110,9 +97,7 @@ def parameter_names(notebook: Path) -> list[str]:
         if "parameters" in cell["metadata"].get("tags", []):
             body = ast.parse("".join(cell["source"])).body
             return [node.targets[0].id for node in body if isinstance(node, ast.Assign)]
-    raise ValueError(
-        f"notebooks/{notebook.name} has no cell with the tag 'parameters'; tag it again"
-    )
+    raise ValueError(f"notebooks/{notebook.name}: no cell has the tag 'parameters'; tag it again")
 
 
 def page_code() -> str:
