@@ -88,8 +88,8 @@ def _execute(options: argparse.Namespace, executed: Path, running: Path) -> None
             log_output=True,
             store_widget_state=False,  # megabytes of script per widget
         )
-    made = set(options.makes) - {options.notebook}
-    if missing := sorted(path for path in made if not Path(path).exists()):
+    made = [path for path in options.makes if path != options.notebook]
+    if missing := [path for path in made if not Path(path).exists()]:
         raise FileNotFoundError(f"the notebook ended without making {', '.join(missing)}")
 
 
