@@ -10,8 +10,6 @@ when its inputs change or anything in its ``params``: parameters, and a digest o
 the code that it imports.
 """
 
-import os
-
 from snakemake.logging import logger
 
 from ecghelpers.run import progress
@@ -25,7 +23,7 @@ NOTEBOOK = (
     f"--device {run.device} --set {{params:q}} --makes {{output}} > {{log}} 2>&1"
 )
 PAGE = 'exec python -P -m ecghelpers.views.offline_page "$PWD" > {log} 2>&1'
-if progress.TERMINAL in os.environ and workflow.is_main_process:
+if config.get("progress") and workflow.is_main_process:
     logger.addHandler(progress.Progress(workflow.output_settings.dryrun))
 
 

@@ -237,8 +237,8 @@ def snakemake(options: argparse.Namespace) -> list[str]:
     command += ["--allowed-rules", "all", *run.only] if run.only else ["--prioritize", "first_page"]
     if options.force:
         command += ["--forcerun", *run.only] if run.only else ["--forceall"]
-    config = {name: getattr(options, name) for name in CONFIG if getattr(options, name)}
-    return [*command, "--config", *(f"{name}={value}" for name, value in config.items())]
+    config = [f"{name}={getattr(options, name)}" for name in CONFIG if getattr(options, name)]
+    return [*command, "--config", "progress=True", *config]
 
 
 def _threads(options: argparse.Namespace, run: Workflow) -> list[str]:
