@@ -4,6 +4,8 @@ import os
 
 import numpy as np
 import pytest
+import slurm
+import source_files
 import torch
 import toy
 from filelock import FileLock
@@ -17,9 +19,15 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
+    """Skip the tests whose marker needs something that is not there."""
+    reasons = {
+        "long": "" if config.getoption("--all") else "takes minutes: --all",
+        "gpu": "" if torch.cuda.is_available() else "no CUDA device",
+        "slurm": slurm.missing(),
+    }
     for item in items:
-        if "long" in item.keywords and not config.getoption("--all"):
-            item.add_marker(pytest.mark.skip(reason="takes minutes: --all"))
+        for reason in filter(None, (reasons.get(mark.name) for mark in item.iter_markers())):
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_configure():
@@ -54,6 +62,17 @@ def smoke():
         done = toy.run(toy.ROOT, *flags, timeout=900)
     assert done.returncode == 0, done.stderr
     return Results(results)
+
+
+@pytest.fixture
+def export(tmp_path):
+    """A 12SL export of three whole records: (folder, label table)."""
+    folder, rows = tmp_path / "csv", []
+    folder.mkdir()
+    for number in (1, 2, 10):
+        (folder / f"{number}.csv").write_text(source_files.csv_text(source_files.beat(number)))
+        rows.append({"patid": number, **source_files.VALUES, "samplerate_ECG": 500})
+    return folder, source_files.write_table(tmp_path / "labels.csv", rows)
 
 
 @pytest.fixture(scope="session")

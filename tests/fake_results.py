@@ -101,22 +101,13 @@ def _write_model(results, target, model, ids, beats, values, methods, steps, rng
     details = {m: {"parameters": {}, "unit": f"{unit}/µV", "seconds": 0.1} for m in methods}
     content = Attributions(np.array(ids), prediction, truth, maps, details, {"seed": 1})
     write_attributions(folder / "attributions.h5", content)
-    drift = (
-        rng.normal(0, 1, (len(methods), len(ids), steps))
-        * np.arange(1, len(methods) + 1)[:, None, None]
-    )
-    curves = {
-        method: np.hstack([prediction[:, None], prediction[:, None] + drift[number].cumsum(1)])
-        for number, method in enumerate(methods)
-    }
-    content = perturbation(np.array(ids), truth, curves, {"steps": steps, "seed": 1})
+    curves = {}
+    for number, method in enumerate(methods, 1):
+        drift = number * rng.normal(0, 1, (len(ids), steps)).cumsum(1)
+        curves[method] = prediction[:, None] + np.hstack([0 * drift[:, :1], drift])
+    about = {"steps": steps, "seed": 1}
+    content = Perturbation(np.array(ids), truth, np.arange(steps + 1), curves, about)
     write_perturbation(folder / "perturbation.h5", content)
-
-
-def perturbation(ids, truth, predictions, attributes):
-    """The content of a perturbation.h5 with nothing but the original's procedure."""
-    points = np.arange(next(iter(predictions.values())).shape[1])
-    return Perturbation(ids, truth, points, predictions, attributes)
 
 
 def judged(target: str, method: str, test: str, *values) -> dict:

@@ -6,20 +6,10 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SLOW_IMPORTS = [
-    "torch",
-    "captum.attr",
-    "pandas",
-    "matplotlib.pyplot",
-    "ecghelpers.data.build",
-    "ecghelpers.views.data_figures",
-    "ecghelpers.evaluation.published",
-    "ecghelpers.evaluation.performance",
-    "ecghelpers.data.gan",
-    "ecghelpers.network.training",
-]
-
-
+SLOW_IMPORTS = ["torch", "captum.attr", "pandas", "matplotlib.pyplot"]
+OWN = ("data.build", "data.gan", "evaluation.performance", "evaluation.published")
+OWN += ("network.training", "views.data_figures")
+SLOW_IMPORTS += [f"ecghelpers.{name}" for name in OWN]
 # Parameters with which every notebook takes seconds.
 SMALL = {
     "epochs": 1,

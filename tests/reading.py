@@ -1,10 +1,7 @@
-"""The order of a reading study and its rows, as the view makes them: written again, to test it.
+"""The order of a reading study and its rows, as the view makes them: written again, to test it."""
 
-settings: of a Chosen study; without, every map of the first model of each target.
-"""
-
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from ecghelpers.study import reading_study
 from ecghelpers.study.for_views import POOL
@@ -13,28 +10,14 @@ from ecghelpers.study.reading_study import mark, text_hash
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """What the settings of a study choose."""
-
-    targets: tuple[str, ...]
-    records: int
-
-
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """One map to be rated; code is the letter that hides the method from this reader."""
 
     target: str
     model: int
     record: str
-    method: str
     code: str
-
-    @property
-    def key(self):
-        """What tells this reader's item from her others."""
-        return self.target, self.model, self.record, self.code
+    method: str
 
 
 def shuffled(items, key):
@@ -48,19 +31,18 @@ def letters(methods, seed, reader, *place):
     return dict(zip(LETTERS, shuffled(methods, key), strict=False))
 
 
-def items(study, reader, settings=None):
+def items(study, reader, targets=None, records=None):
     """All maps in the order in which this reader, named by reader_name, sees them."""
     found = {}
     for network in study.networks:
         target, model = network["target"], network["model"]
-        if settings and target not in settings.targets:
-            continue
-        records = shuffled(network["records"][:POOL], f"{study.seed}|records")
-        for record in records[: settings.records if settings else None]:
-            codes = letters(network["methods"], study.seed, reader, target, model, record)
-            for code, method in codes.items():
-                key = "|".join((target, str(model), record, method))
-                found[key] = Item(target, model, record, method, code)
+        if target in (targets or [target]):
+            pool = shuffled(network["records"][:POOL], f"{study.seed}|records")
+            for record in pool[:records]:
+                codes = letters(network["methods"], study.seed, reader, target, model, record)
+                for code, method in codes.items():
+                    key = "|".join((target, str(model), record, method))
+                    found[key] = Item(target, model, record, code, method)
     return [found[key] for key in shuffled(list(found), f"{study.seed}|{reader}|study")]
 
 
@@ -68,6 +50,6 @@ def row(study, reader, item, score, text="", beside="", settings=""):
     """One rating as a row of a reader's file."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     name = study.names[item.target, item.model]
-    signed = mark(name, *item.key, item.method)
-    values = (reader, now, "1", name, *item.key, beside, score, text, signed, settings)
+    *key, _ = item
+    values = (reader, now, "1", name, *key, beside, score, text, mark(name, *item), settings)
     return dict(zip(reading_study.COLUMNS, values, strict=True))

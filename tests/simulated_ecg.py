@@ -9,9 +9,7 @@ Q_UV = np.array([-60, -80, 0, 0, 0, -60, -90, -80.0])
 R_UV = np.array([700, 900, 250, 500, 800, 1200, 1300, 1000.0])
 S_UV = np.array([-120, -150, -900, -1200, -800, -400, -200, -100.0])
 T_UV = np.array([180, 240, -80, 400, 450, 400, 320, 240.0])
-SLOW_UV = np.array(
-    [-250, -80, 400, 250, 60, -80, -180, -220.0]
-)  # end of QRS in bundle branch block
+SLOW_UV = np.array([-250, -80, 400, 250, 60, -80, -180, -220.0])  # the end of a wide QRS
 
 
 def half_sine(time_ms, onset_ms, offset_ms):
@@ -28,12 +26,9 @@ def beat(time_ms, pr=160, qrs=92, qt=400, p=1.0, t=1.0, p_ms=100, slow=0, ta=0.0
     """
     fast, end = qrs - slow, -pr + p_ms
     quarter = fast / 4
+    summits = half_sine(time_ms, -pr, end - 0.4 * p_ms * notch)
     if notch:
-        summits = half_sine(time_ms, -pr, end - 0.4 * p_ms) + half_sine(
-            time_ms, end - 0.6 * p_ms, end
-        )
-    else:
-        summits = half_sine(time_ms, -pr, end)
+        summits += half_sine(time_ms, end - 0.6 * p_ms, end)
     wave = p * np.outer(P_UV, summits - ta * half_sine(time_ms, end, end + 220) ** 2)
     wave += np.outer(Q_UV, half_sine(time_ms, 0, quarter))
     wave += np.outer(R_UV, half_sine(time_ms, quarter, 3 * quarter))

@@ -1,12 +1,12 @@
 """Input files for all sources of records, written from known arrays."""
 
-import csv
 from pathlib import Path
 from types import SimpleNamespace
 
 import ecg_formats
 import h5py
 import numpy as np
+import pandas as pd
 import wfdb
 
 from ecghelpers.data import sources
@@ -28,41 +28,18 @@ def csv_text(median: np.ndarray, end="\n", trailing=",", quote="", heading=True)
     return end.join(head + rows) + end
 
 
-def write_table(path: Path, rows: list[dict], delimiter=";", columns=None, **how) -> Path:
-    columns = columns or list(dict.fromkeys(name for row in rows for name in row))
-    with open(path, "w", newline="", encoding=how.pop("encoding", "utf-8")) as file:
-        writer = csv.DictWriter(file, columns, delimiter=delimiter, restval="", **how)
-        writer.writeheader()
-        writer.writerows(rows)
+def write_table(path: Path, rows: list[dict], delimiter=";", **how) -> Path:
+    pd.DataFrame(rows, dtype=object).to_csv(path, sep=delimiter, index=False, **how)
     return path
 
 
 def only_block(name, *args, **kwargs):
+    """The records of a source of one block, their ids as a list, and what it rejected."""
     source = sources.FileSource(name, *args, **kwargs)
     assert source.block_count == 1
-    return with_lists(source.block(0))
-
-
-def with_lists(block):
-    """The records of a block, their ids as a list, and what it rejected."""
-    records, rejected = block
+    records, rejected = source.block(0)
     ids = {"record_id": records.record_id.tolist(), "program": records.machine_program}
     return SimpleNamespace(**vars(records) | ids, rejected=rejected)
-
-
-def reason_of(block, record_id: str) -> str:
-    assert record_id not in block.record_id
-    return dict(block.rejected)[record_id]
-
-
-def write_export(tmp_path: Path) -> tuple[Path, Path]:
-    """A 12SL export of three whole records: (folder, label table)."""
-    folder = tmp_path / "csv"
-    folder.mkdir()
-    for number in (1, 2, 10):
-        (folder / f"{number}.csv").write_text(csv_text(beat(number)))
-    rows = [{"patid": n, **VALUES, "samplerate_ECG": 500} for n in (1, 2, 10)]
-    return folder, write_table(tmp_path / "labels.csv", rows)
 
 
 def write_hdf5(path: Path, data, labels: dict, **how) -> None:

@@ -1,15 +1,18 @@
 """Attribution: identities that hold for any network, and what a record's map may depend on."""
 
-import captum.attr
 import numpy as np
 import pytest
 import torch
+from captum import attr
+from refusals import refused
 from small_networks import Linear, beats, steven_net
+from torch import nn
 
 from ecghelpers.attribution import METHODS, attribute, kind, unit
 from ecghelpers.attribution.methods import AttributionConfig, AttributionContext
 from ecghelpers.ecg import INDEPENDENT_LEADS, LEADS, twelve_leads
 from ecghelpers.evaluation.metrics import segment_sums
+from ecghelpers.network.model import StevenNet
 from ecghelpers.network.prediction import predict
 from ecghelpers.perturbation.intervention import segment_windows
 from ecghelpers.runtime import generator
@@ -33,17 +36,25 @@ def assert_same(found, wanted, tolerance=1e-9):
     np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance * np.abs(wanted).max())
 
 
-def test_the_ten_names():
-    names = "saliency deeplift smoothgrad inputxgradient integrated_gradients deconvolution"
-    names += " guided_gradcam guided_backprop gradientshap random"
-    assert set(names.split()) <= set(METHODS)  # and whoever adds one has it beside these
+CAPTUM = {
+    "saliency": lambda net, x: attr.Saliency(net).attribute(x, abs=False),
+    "deeplift": lambda net, x: attr.DeepLift(net).attribute(x, baselines=0),
+    "integrated_gradients": lambda net, x: attr.IntegratedGradients(net).attribute(x, n_steps=6),
+    "deconvolution": lambda net, x: attr.Deconvolution(net).attribute(x),
+    "guided_backprop": lambda net, x: attr.GuidedBackprop(net).attribute(x),
+    "guided_gradcam": lambda net, x: attr.GuidedGradCam(net, net.block8.conv2).attribute(
+        x, interpolate_mode="linear"
+    ),
+}
 
 
-def test_saliency_is_the_signed_gradient_of_the_plain_network(network):
-    x = torch.from_numpy(BEATS[:2]).requires_grad_()
-    (wanted,) = torch.autograd.grad(network(x).sum(), x)
-    assert (wanted < 0).any()
-    assert_same(maps_of(network, "saliency"), wanted.numpy())
+@pytest.mark.parametrize("method", CAPTUM)
+def test_our_map_is_captums_on_a_plain_network(network, method):
+    """Ours comes through the fused network, Captum's through torch's own convolutions."""
+    plain = StevenNet(convolution=nn.Conv1d).double().eval()
+    plain.load_state_dict(network.state_dict())
+    wanted = CAPTUM[method](plain, torch.from_numpy(BEATS[:2]).requires_grad_())
+    assert_same(maps_of(network, method), wanted.detach().numpy())
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -76,10 +87,6 @@ def test_completeness(network, method, baseline):
     assert (np.abs(found.sum((1, 2)) - (prediction - at_zero)) < 0.01 * rise).all()
 
 
-def test_input_times_gradient(network):
-    assert_same(maps_of(network, "inputxgradient"), maps_of(network, "saliency") * BEATS[:2])
-
-
 @pytest.mark.parametrize("method", ["integrated_gradients", "deeplift"])
 def test_multiply_by_inputs_multiplies_by_the_input(network, method):
     bare = maps_of(network, method, multiply_by_inputs=False)
@@ -94,19 +101,6 @@ def test_smoothgrad_without_noise_is_saliency(network):
     assert (noisy < 0).any(), "the sign is kept"
 
 
-def test_the_relu_rules_change_the_gradient_each_in_its_way(network):
-    methods = ("saliency", "deconvolution", "guided_backprop")
-    plain, one, other = (maps_of(network, method) for method in methods)
-    for first, second in ((plain, one), (plain, other), (one, other)):
-        assert np.abs(first - second).max() > 0.1 * np.abs(first).max()
-
-
-def test_guided_gradcam_is_guided_backprop_weighted_by_a_map_in_time(network):
-    guided, found = maps_of(network, "guided_backprop"), maps_of(network, "guided_gradcam")
-    ratio = found[guided != 0] / guided[guided != 0]
-    assert (ratio >= -1e-12).all() and ratio.max() > 0
-
-
 @pytest.mark.parametrize("method", ["smoothgrad", "gradientshap"])
 def test_our_draws_give_what_captum_gives_with_them(network, method, monkeypatch):
     """Captum's own noise tunnel, handed the same random numbers, gives the same map."""
@@ -117,10 +111,10 @@ def test_our_draws_give_what_captum_gives_with_them(network, method, monkeypatch
     monkeypatch.setattr(torch, "normal", lambda mean, std: noise)
     monkeypatch.setattr(np.random, "uniform", lambda low, high, size: along)
     if method == "smoothgrad":
-        tunnel = captum.attr.NoiseTunnel(captum.attr.Saliency(network))
+        tunnel = attr.NoiseTunnel(attr.Saliency(network))
         wanted = tunnel.attribute(x, nt_samples=4, stdevs=1.0, abs=False)
     else:
-        shap = captum.attr.GradientShap(network)
+        shap = attr.GradientShap(network)
         wanted = shap.attribute(x, baselines=torch.zeros_like(x), n_samples=4, stdevs=1.0)
     found = maps_of(network, method, BEATS[:1], seed=3, record_id=["a"])
     assert_same(found, wanted.detach().numpy())
@@ -175,7 +169,10 @@ def test_the_model_and_the_beats_are_left_as_they_were(network):
     assert not any(module._forward_hooks or module._backward_hooks for module in network.modules())
 
 
-def test_units():
+def test_the_ten_names_and_units():
+    names = "saliency deeplift smoothgrad inputxgradient integrated_gradients deconvolution"
+    names += " guided_gradcam guided_backprop gradientshap random"
+    assert set(names.split()) <= set(METHODS)  # and whoever adds one has it beside these
     assert unit("saliency", "ms") == "ms/µV"
     assert unit("integrated_gradients", "ms") == "ms"
     assert unit("integrated_gradients", "ms", multiply_by_inputs=False) == "ms/µV"
@@ -201,13 +198,11 @@ def test_units():
 )
 def test_wrong_input_is_named(network, wrong, message):
     given = {"beats_uv": BEATS[:2], "method": "saliency"} | wrong
-    with pytest.raises(ValueError) as caught:
+    with refused(message):
         attribute(network, given.pop("beats_uv"), given.pop("method"), progress=False, **given)
-    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("method", METHODS)
 def test_the_gpu_gives_the_map_of_the_cpu(method):
     wanted = maps_of(steven_net(), method)

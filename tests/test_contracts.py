@@ -1,7 +1,6 @@
 """What a results folder promises to those who read it from outside, and how notebooks are kept."""
 
 import json
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -14,28 +13,17 @@ from ecghelpers.data.medians import read_medians
 from ecghelpers.ecg import FIDUCIALS, LEADS, TARGETS
 from ecghelpers.evaluation.controls import CONTROLS
 from ecghelpers.evaluation.readouts import KINDS
+from ecghelpers.network import pretrained
 from ecghelpers.network.model import StevenNet, load_model
-
-NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
-
-
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_has_short_cells_and_checks_its_results(notebook):
-    content = json.loads(notebook.read_text(encoding="utf-8"))
-    sources = ["".join(c["source"]) for c in content["cells"] if c["cell_type"] == "code"]
-    assert all(len(source.splitlines()) <= 30 for source in sources)
-    assert any("assert " in source for source in sources)
-    assert "widgets" not in content["metadata"]
 
 
 def test_medians(smoke):
     with h5py.File(smoke.medians) as file:
         count = len(file["record_id"])
         assert file["medians"].shape == (count, 12, 600) and file["medians"].dtype == np.int16
-        assert file["targets"].shape == (count, 7) and file["targets"].dtype == np.float32
-        assert file["fiducials"].shape == (count, 6) and file["fiducials"].dtype == np.float32
-        assert list(file["targets"].attrs["columns"]) == list(TARGETS)
-        assert list(file["fiducials"].attrs["columns"]) == list(FIDUCIALS)
+        for name, columns in (("targets", TARGETS), ("fiducials", FIDUCIALS)):
+            assert list(file[name].attrs["columns"]) == list(columns)
+            assert file[name].shape == (count, len(columns)) and file[name].dtype == np.float32
         assert set(file["split"].asstr()[:]) == {"train", "validation", "test"}
         assert list(file.attrs["leads"]) == list(LEADS) and file.attrs["units"] == "µV"
         assert file.attrs["sampling_rate"] == 500 and file.attrs["source"] == "gan"
@@ -85,7 +73,7 @@ def test_known_readouts(smoke):
     assert list(scores) == ["kind", "model", "method", "score", "value", "n"]
     against_mean = {f"{method}@mean" for method in METHODS}
     assert {"oracle", *METHODS, *CONTROLS} == set(scores.method) - against_mean
-    shipped = pd.read_csv(NOTEBOOKS[0].parent.parent / "networks" / "benchmark.csv")
+    shipped = pd.read_csv(pretrained.folder() / "benchmark.csv")
     assert list(shipped) == list(scores)
 
 
@@ -101,11 +89,8 @@ def test_tables(smoke):
     assert errors["version"]["torch"] and errors["training"]["seed"] == 1
 
 
-def test_the_page(smoke):
+def test_the_page_is_there_and_nothing_is_left_behind_nor_kept_of_widgets(smoke):
     assert smoke.site.stat().st_size > 0 and set(smoke.models()) == {("pr", 1), ("qt", 1)}
-
-
-def test_nothing_is_left_behind_nor_kept_of_widgets(smoke):
     assert not [p for p in smoke.root.rglob("*") if p.suffix == ".part" or ".pieces" in p.name]
     assert not list(smoke.root.rglob("training.state"))
     for path in (smoke.root / "notebooks").glob("*.ipynb"):

@@ -31,13 +31,10 @@ def _unit(module):
     return module.split(".")[0]
 
 
-def _layer(module):
-    return next(n for n, units in enumerate(LAYERS) if _unit(module) in units.split())
-
-
 def test_imports_lead_down_or_along():
-    upwards = {(a, b) for a, names in IMPORTS.items() for b in names if _layer(b) < _layer(a)}
-    assert not upwards
+    layer = {unit: number for number, units in enumerate(LAYERS) for unit in units.split()}
+    pairs = {(a, b) for a, names in IMPORTS.items() for b in names}
+    assert not {(a, b) for a, b in pairs if layer[_unit(b)] < layer[_unit(a)]}
 
 
 def test_no_module_and_no_unit_imports_itself_through_others():

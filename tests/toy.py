@@ -127,12 +127,6 @@ def runs(project: Path, results: str = "results/quick") -> list[str]:
     return lines
 
 
-def has_run(project: Path, step: str) -> bool:
-    """Whether a step has begun."""
-    path = project / "results" / "quick" / "runs.txt"
-    return path.exists() and step in path.read_text()
-
-
 def wait_for(condition, seconds: float = 120) -> None:
     """Wait until condition() is true; fail if it does not come true in time."""
     limit = time.monotonic() + seconds

@@ -5,6 +5,8 @@ from dataclasses import asdict
 import h5py
 import numpy as np
 import pytest
+from refusals import refused
+from small_networks import medians_of
 
 from ecghelpers import files
 from ecghelpers.data import build, maps_and_curves, medians
@@ -35,29 +37,20 @@ ABOUT = {"record_id": np.array(["a", "b"]), "attributes": {"seed": 1}}
 MAPS = {method: numbers(*BEATS) for method in ("saliency", "deeplift")}
 CONTENTS = {
     "attributions": Attributions(
-        **ABOUT,
-        prediction=numbers(2),
-        truth=numbers(2),
-        maps=MAPS,
+        **ABOUT, prediction=numbers(2), truth=numbers(2), maps=MAPS,
         details={m: {"parameters": {"seed": 1}, "unit": "ms", "seconds": 0.5} for m in MAPS},
         against_mean={"deeplift": numbers(*BEATS)},
     ),
     "perturbation": Perturbation(
-        **ABOUT,
-        truth=numbers(2),
-        points=np.arange(4),
+        **ABOUT, truth=numbers(2), points=np.arange(4), columns=np.array([1, 3, 8]),
         prediction={"saliency": numbers(2, 4), "voltage": numbers(2, 4)},
         operators={("saliency", "zero", "lerf"): numbers(2, 3)},
-        columns=np.array([1, 3, 8]),
     ),
     "intervention": Intervention(
-        **ABOUT,
-        prediction=numbers(2),
-        effect=numbers(2, 3, 12, 30),
-        effect_flat=numbers(2, 12, 30),
-        effect_mean=numbers(2, 12, 30),
+        **ABOUT, prediction=numbers(2), effect=numbers(2, 3, 12, 30),
+        effect_flat=numbers(2, 12, 30), effect_mean=numbers(2, 12, 30),
     ),
-}
+}  # fmt: skip
 
 
 def write(kind, path) -> None:
@@ -71,16 +64,6 @@ def read(kind, path):
     return getattr(medians if kind == "medians" else maps_and_curves, f"read_{kind}")(path)
 
 
-def assert_same(found, written):
-    """The same values, whether arrays, or dictionaries of them."""
-    if isinstance(written, dict):
-        assert set(found) == set(written)
-        for key, value in written.items():
-            assert_same(found[key], value)
-    elif written is not None:
-        np.testing.assert_array_equal(found, written)
-
-
 @pytest.mark.parametrize("kind", CONTENTS)
 def test_maps_curves_and_effects_come_back_as_written(tmp_path, kind):
     path = tmp_path / f"{kind}.h5"
@@ -89,7 +72,9 @@ def test_maps_curves_and_effects_come_back_as_written(tmp_path, kind):
     attributes = found.pop("attributes")
     assert written.pop("attributes").items() <= attributes.items()
     assert "torch" in attributes["version"]
-    assert_same(found, written)
+    for name, values in written.items():
+        if values is not None:
+            np.testing.assert_equal(found[name], values)
 
 
 def test_the_intervention_map_is_the_mean_change():
@@ -113,17 +98,17 @@ def put(name, values):
 @pytest.mark.parametrize(
     ("kind", "change", "said"),
     [
-        ("medians", put("medians", np.int16(3)), r"'medians' .*\(any, 12, 600\)"),
-        ("medians", put("medians", np.zeros(BEATS, "f4")), "'medians' .*int16"),
-        ("medians", put("fiducials", np.zeros((4, 6))), r"'fiducials' has shape \(4, 6\)"),
+        ("medians", put("medians", np.int16(3)), "'medians' …(any, 12, 600)"),
+        ("medians", put("medians", np.zeros(BEATS, "f4")), "'medians' …int16"),
+        ("medians", put("fiducials", np.zeros((4, 6))), "'fiducials' has shape (4, 6)"),
         ("medians", lambda file: file.__delitem__("targets"), "'targets'"),
         ("medians", lambda file: file["targets"].attrs.modify("columns", ["x"] * 7), "columns"),
-        ("medians", put("record_id", [1, 2]), "'record_id' .*text"),
+        ("medians", put("record_id", [1, 2]), "'record_id' …text"),
         ("medians", put("record_id", np.array([b"\xff", b"b"])), "cannot be read"),
         ("medians", put("split", ["train", "evil"]), "'evil'; allowed: train, validation, test"),
-        ("attributions", put("saliency", np.full(BEATS, b"text")), "'saliency' .*numbers"),
-        ("attributions", put("truth", np.zeros((2, 2))), r"'truth' .*\(2,\)"),
-        ("perturbation", put("saliency/prediction", np.zeros((9, 3))), r"/prediction' .*\(2, 4\)"),
+        ("attributions", put("saliency", np.full(BEATS, b"text")), "'saliency' …numbers"),
+        ("attributions", put("truth", np.zeros((2, 2))), "'truth' …(2,)"),
+        ("perturbation", put("saliency/prediction", np.zeros((9, 3))), "/prediction' …(2, 4)"),
     ],
 )
 def test_a_spoilt_file_is_refused_in_one_line_that_names_it(tmp_path, kind, change, said):
@@ -131,23 +116,21 @@ def test_a_spoilt_file_is_refused_in_one_line_that_names_it(tmp_path, kind, chan
     write(kind, path)
     with h5py.File(path, "r+") as file:
         change(file)
-    with pytest.raises(ValueError, match=said) as refusal:
+    with refused(path, said):
         read(kind, path)
-    assert str(path) in str(refusal.value) and "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("keep", [0, 0.5, 0.999])
 @pytest.mark.parametrize(("kind", "step"), [("medians", "01"), ("attributions", "04")])
 def test_a_damaged_file_is_named_with_the_step_that_makes_it(tmp_path, kind, step, keep):
     path = tmp_path / f"{kind}.h5"
-    with pytest.raises(FileNotFoundError, match=rf"\(step {step}\)"):
+    with refused(f"(step {step})", error=FileNotFoundError):
         read(kind, path)
     write(kind, path)
     content = path.read_bytes()
     path.write_bytes(content[: int(keep * len(content))])
-    with pytest.raises(ValueError, match=rf"delete it.*\(step {step}\)") as refusal:
+    with refused(path, "delete it", f"(step {step})"):
         read(kind, path)
-    assert str(path) in str(refusal.value) and "\n" not in str(refusal.value)
 
 
 class Listed:
@@ -177,9 +160,6 @@ def test_medians_come_back_as_written(tmp_path):
     np.testing.assert_array_equal(found.targets[2:], blocks[1].targets)
     assert np.isnan(found.target("pr")[1]) and found.medians.dtype == np.int16
     assert found.attributes["seed"] == 7 and found.attributes["units"] == "µV"
-    with h5py.File(path) as file:  # any HDF5 reader opens it
-        assert list(file["targets"].attrs["columns"]) == list(TARGETS)
-        assert file["medians"].shape == (3, 12, 600)
 
 
 @pytest.mark.parametrize(
@@ -191,16 +171,12 @@ def test_medians_come_back_as_written(tmp_path):
     ],
 )
 def test_too_few_records_for_training_are_told_with_where_they_went(splits, values, said):
-    splits = np.array(splits.split(), object)
-    one = block([str(number) for number in range(len(splits))])
-    one.targets[:] = np.nan
-    one.targets[:, 1] = 160
-    one.targets[:, list(TARGETS).index("qt")] = values
-    arrays = (one.medians, one.targets, one.fiducials)
-    data = Medians(np.array(one.record_id, object), splits, *arrays, {})
-    with pytest.raises(ValueError, match=said) as error:
+    splits = splits.split()
+    targets = np.full((len(splits), len(TARGETS)), np.nan)
+    targets[:, 1], targets[:, list(TARGETS).index("qt")] = 160, values
+    data = medians_of(np.zeros((len(splits), 12, 600)), split=splits, targets=targets)
+    with refused(said):
         data.for_training("qt")
-    assert "\n" not in str(error.value)
 
 
 def test_the_split_depends_on_the_record_id_alone(tmp_path):
@@ -232,19 +208,11 @@ def test_beats_left_in_the_file_are_the_same(tmp_path):
     np.testing.assert_array_equal(left.subset(slice(0, 1)).medians, copied.medians[:1])
 
 
-def test_an_id_that_comes_twice_is_refused_and_nothing_is_left(tmp_path):
+def test_an_id_that_comes_twice_is_refused_and_the_old_file_stays(tmp_path):
     path = tmp_path / "medians.h5"
-    with pytest.raises(ValueError, match="duplicate record id 'a'"):
+    path.write_text("old")
+    with refused("duplicate record id 'a'"):
         write_medians(path, iter([block("ab"), block("a")]), 3, source="gan")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_writer_that_fails_leaves_the_old_file_and_no_other(tmp_path):
-    path = tmp_path / "file.txt"
-    files.write_text(path, "old")
-    with pytest.raises(RuntimeError), files.atomic_write(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
@@ -287,5 +255,5 @@ def test_curves_of_a_network_that_was_replaced_are_refused(tmp_path):
     write("perturbation", path)
     assert list(read("perturbation", path).record_id) == ["a", "b"]
     save_model(model, StevenNet())
-    with pytest.raises(ValueError, match="belongs to another network than model.safetensors"):
+    with refused("another network than model.safetensors"):
         read("perturbation", path)

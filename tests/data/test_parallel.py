@@ -16,22 +16,17 @@ from ecghelpers.runtime import cores
 TWO = os.environ | {"OMP_NUM_THREADS": "2", "TQDM_DISABLE": "1"}
 COLLECT = """
 from ecghelpers.data import build, parallel
-
 parallel.WORTH_A_POOL = 8
 build.collect(build.open_source("gan", records=12, device="cpu"), "medians.h5")
 """
 WAIT = """
 import os, pathlib, time
-
 from ecghelpers.data import parallel
-
 parallel.WORTH_A_POOL = parallel.PART = 1
-
 
 def wait(seconds):
     pathlib.Path(f"{os.getpid()}.began").touch()
     time.sleep(seconds[0])
-
 
 parallel.in_parts(wait, [120, 120])
 """
@@ -40,10 +35,8 @@ parallel.in_parts(wait, [120, 120])
 @pytest.mark.skipif(cores() < 2, reason="needs two processors")
 def test_a_plain_script_collects_generated_records(tmp_path):
     (tmp_path / "plain.py").write_text(COLLECT)
-    command = [sys.executable, "plain.py"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=TWO, capture_output=True, text=True, timeout=120
-    )
+    how = {"cwd": tmp_path, "env": TWO, "capture_output": True, "text": True, "timeout": 120}
+    done = subprocess.run([sys.executable, "plain.py"], **how)
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     assert len(read_medians(tmp_path / "medians.h5").record_id) == 12
 

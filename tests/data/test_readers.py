@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ecg_formats import MACHINE, PERSONAL, ecg, median
 from hypothesis import given, settings, strategies as st
+from refusals import refused
 from source_files import write_wfdb
 
 from ecghelpers.data.readers import read_recording
@@ -46,12 +47,6 @@ def test_ecg_median_and_machine_values_come_back(name):
     assert not any(text in repr(recording) for text in PERSONAL)
 
 
-def test_edf_comes_back_whatever_its_unit():
-    for unit in ("mV", "uV"):
-        recording = read_recording(ecg_formats.edf(unit=unit))
-        np.testing.assert_allclose(recording.ecg_uv, ecg(), atol=5)
-
-
 def test_muse_gives_what_12sl_measured_before_anyone_edited_it():
     recording = read_recording(ecg_formats.muse())
     assert recording.program == "GE 12SL"
@@ -68,12 +63,6 @@ def test_muse_at_250_hz_has_fiducials_of_a_beat_at_500_hz():
     np.testing.assert_allclose(recording.median_uv[:, 10:-10:2], beat[:, 5:-5], atol=25)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
-def test_an_xml_file_may_have_another_encoding_than_it_declares(encoding):
-    raw = ecg_formats.muse().decode("latin-1").encode(encoding)
-    np.testing.assert_allclose(read_recording(raw).ecg_uv, ecg(), atol=5)
-
-
 def zipped(*files: tuple[str, bytes]) -> bytes:
     raw = io.BytesIO()
     with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -82,9 +71,16 @@ def zipped(*files: tuple[str, bytes]) -> bytes:
     return raw.getvalue()
 
 
-def test_gzip_and_a_zip_of_one_are_opened():
-    for raw in (gzip.compress(ecg_formats.muse()), zipped(("x/a.xml", ecg_formats.muse()))):
-        np.testing.assert_allclose(read_recording(raw).ecg_uv, ecg(), atol=5)
+MUSE = ecg_formats.muse()
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be")
+SAME = {f"XML in {name}": MUSE.decode("latin-1").encode(name) for name in ENCODINGS}
+SAME |= {f"EDF in {unit}": ecg_formats.edf(unit=unit) for unit in ("mV", "uV")}
+SAME |= {"gzip": gzip.compress(MUSE), "ZIP": zipped(("x/a.xml", MUSE))}
+
+
+@pytest.mark.parametrize("kind", SAME)
+def test_an_ecg_comes_back_whatever_its_encoding_unit_and_compression(kind):
+    np.testing.assert_allclose(read_recording(SAME[kind]).ecg_uv, ecg(), atol=5)
 
 
 def test_a_wfdb_header_finds_its_signals_among_what_came_with_it(tmp_path):
@@ -96,7 +92,7 @@ def test_a_wfdb_header_finds_its_signals_among_what_came_with_it(tmp_path):
         np.testing.assert_array_equal(read_recording(way).ecg_uv, recording.ecg_uv)
     both = zipped(("x/a.hea", path.read_bytes()), ("x/a.dat", signal))
     np.testing.assert_array_equal(read_recording(both, "a.zip").ecg_uv, recording.ecg_uv)
-    with pytest.raises(ValueError, match="signal file missing: a.dat"):
+    with refused("signal file missing: a.dat"):
         read_recording(path.read_bytes(), "b.hea")
     for name, beside in (("A.HEA", "A.DAT"), ("no suffix", "a.dat")):
         found = read_recording(path.read_bytes(), name, {beside: signal})
@@ -126,8 +122,7 @@ BAD = {
         ecg_formats.muse(spoil=lambda raw: b"\1" + raw[1:]),
         "damaged: the checksum of lead I",
     ),
-    "three seconds": (ecg_formats.muse(ecg(3)), "length: 3 s; allowed 5 to 60"),
-    "one lead": (ecg_formats.edf(["II"], ecg()[1:2]), r"lead missing: I, V1, .* \(found: II\)"),
+    "one lead": (ecg_formats.edf(["II"], ecg()[1:2]), "lead missing: I, V1, … (found: II)"),
     "gap": (ecg_formats.aecg(slice(100, 120)), "invalid samples: 20 of"),
     "another DICOM": (ecg_formats.dicom(kind="104.1"), "no waveforms: a DICOM file of another"),
     "EDF cut": (ecg_formats.edf()[:30_000], "truncated: 2 whole records"),
@@ -150,7 +145,7 @@ def one_line(error: ValueError) -> None:
 @pytest.mark.parametrize("name", BAD)
 def test_what_is_no_resting_ecg_is_refused_in_one_line(name):
     raw, reason = BAD[name]
-    with pytest.raises(ValueError, match=reason) as error:
+    with refused(reason) as error:
         read_recording(raw, "a")
     one_line(error.value)
 

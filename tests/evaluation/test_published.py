@@ -1,15 +1,21 @@
 """Errors, curves, intervals and verdicts, against figures worked out by hand."""
 
+import json
+
 import numpy as np
 import pytest
+from refusals import refused
 from small_networks import beats, medians_of, steven_net
 
-from ecghelpers.ecg import BEAT_SHAPE
+from ecghelpers.ecg import BEAT_SHAPE, TARGETS
 from ecghelpers.evaluation import performance, published
-from ecghelpers.evaluation.performance import model_errors
+from ecghelpers.evaluation.performance import model_errors, origins, score_models, score_network
 from ecghelpers.evaluation.published import aopc, area, perturbation_table
 from ecghelpers.evaluation.statistics import mean_interval
 from ecghelpers.evaluation.waves import wave_mass
+from ecghelpers.network.model import save_model
+from ecghelpers.network.prediction import predict
+from ecghelpers.paths import Results
 
 RNG = np.random.default_rng(2)
 
@@ -18,29 +24,16 @@ def test_model_errors_by_hand():
     found = model_errors(np.array([1.0, 2, 3, 4]), np.array([1.0, 2, 3, 8]))
     assert found["n"] == 4 and found["mae"] == 1 and found["rmse"] == 2
     assert found["r2"] == pytest.approx(1 - 16 / 5)
-    with pytest.raises(ValueError, match="no records"):
+    with refused("no records"):
         model_errors(np.array([]), np.array([]))
-    with pytest.raises(ValueError, match="prediction holds NaN or infinity"):
+    with refused("prediction holds NaN"):
         model_errors(np.ones(4), np.full(4, np.nan))
-
-
-@pytest.mark.parametrize("place", ["truth", "saliency"])
-def test_nan_gives_no_verdict_but_an_error(place):
-    truth, curve = np.zeros(8), np.ones((8, 4))
-    {"truth": truth, "saliency": curve}[place].flat[5] = np.nan
-    with pytest.raises(ValueError, match=f"{place} holds NaN or infinity"):
-        perturbation_table(truth, {"saliency": curve, "random": np.ones((8, 4))}, "qt", 1.0)
 
 
 def test_area_and_aopc_by_hand():
     assert area(np.array([0.0, 2.0, 4.0]), 2) == 2
     assert area(np.array([[5.0] * 11]), 10)[0] == 5
     assert aopc(np.array([[10.0, 12, 7]]))[0] == pytest.approx(2.5)
-
-
-def test_the_interval_covers_the_mean_about_as_often_as_it_says():
-    _, low, high = mean_interval(RNG.normal(3, 1, (8, 400)))
-    assert 370 <= ((low <= 3) & (high >= 3)).sum() <= 392
 
 
 def curves(rise: float, n: int = 60, steps: int = 30) -> tuple[np.ndarray, np.ndarray]:
@@ -68,23 +61,19 @@ def test_two_records_give_no_verdict_and_one_has_no_sd():
         assert row.beats_random == "unclear" and np.isnan(row.aopc_sd) == (records == 1)
 
 
-def test_the_verdict_is_paired_against_random():
+def test_the_verdict_is_paired_against_random_and_nan_gives_an_error():
     truth, level = curves(1.0)
-    noisy = level + np.random.default_rng(1).normal(0, 0.5, level.shape)
-    found = perturbation_table(
-        truth,
-        {"saliency": curves(1.2)[1], "deeplift": curves(0.9)[1], "smoothgrad": noisy}
-        | {"random": level},
-        "qt",
-        sd=10,
-    ).set_index("method")
+    for spoilt, name in ((truth * np.nan, "truth"), (truth, "saliency")):
+        with refused(f"{name} holds NaN"):
+            perturbation_table(spoilt, {"saliency": level * np.nan, "random": level}, "qt", 1.0)
+    given = {"saliency": curves(1.2)[1], "deeplift": curves(0.9)[1], "random": level}
+    given["smoothgrad"] = level + np.random.default_rng(1).normal(0, 0.5, level.shape)
+    found = perturbation_table(truth, given, "qt", sd=10).set_index("method")
     assert list(found.loc[["saliency", "deeplift", "random"], "beats_random"]) == ["yes", "no", ""]
     assert found.loc["smoothgrad", "beats_random"] == "unclear"
-    assert found.loc["saliency", "gain"] == pytest.approx(0.2 * 15)
-    assert found.loc["saliency", "aopc"] == pytest.approx(1.2 * 15.5)
-    assert found.loc["saliency", "aopc_sd"] == pytest.approx(1.2 * 15.5 / 10)
-    rise = 1.2 * np.arange(5 + 1).mean()
-    assert found.loc["saliency", "auc5"] == pytest.approx(level[:, 0].mean() + rise)
+    auc5 = level[:, 0].mean() + 1.2 * np.arange(5 + 1).mean()
+    wanted = {"gain": 0.2 * 15, "aopc": 1.2 * 15.5, "aopc_sd": 1.2 * 15.5 / 10, "auc5": auc5}
+    assert found.loc["saliency", list(wanted)].to_dict() == pytest.approx(wanted)
     assert {f"auc{k}_low" for k in (5, 10, 15, 25)} <= set(found)
 
 
@@ -93,13 +82,11 @@ def test_wave_mass_by_hand():
     maps[:, 0, 110], maps[:, 5, 230], maps[:, 7, 400], maps[:, 8, 10] = 1, -2, 4, 1
     fiducials = np.array([[100, 149, 210, 259, 350, 449], [np.nan, np.nan, 210, 259, 350, 449]])
     found = wave_mass(maps, fiducials)
-    np.testing.assert_allclose(
-        found.loc[0, ["P", "QRS", "T", "elsewhere"]], [1 / 8, 2 / 8, 4 / 8, 1 / 8]
-    )
+    parts = ["P", "QRS", "T", "elsewhere"]
+    np.testing.assert_allclose(found.loc[0, parts], [1 / 8, 2 / 8, 4 / 8, 1 / 8])
     np.testing.assert_allclose(found.loc[0, ["time_P", "time_T"]], [50 / 600, 100 / 600])
     assert np.isnan(found.loc[1, "P"]) and found.loc[1, "QRS"] == 2 / 8
-    nothing = wave_mass(0 * maps, fiducials)
-    assert nothing[["P", "QRS", "T", "elsewhere"]].isna().all(None)
+    assert wave_mass(0 * maps, fiducials)[parts].isna().all(None)
 
 
 def test_neighbouring_beats_have_a_share_of_their_own():
@@ -135,3 +122,42 @@ def test_curves_are_resumed_only_for_the_same_beats(tmp_path, monkeypatch):
     np.testing.assert_array_equal(first := perturbed(two), perturbed(two))
     assert len(computed) == 1
     assert (perturbed(two[::-1].copy()) != first).any() and len(computed) == 2
+
+
+@pytest.fixture
+def data():
+    targets = np.random.default_rng(0).normal(400, 20, (9, len(TARGETS)))
+    splits = ["train", "validation", "test"] * 3
+    return medians_of(beats(9, dtype=np.int16), split=splits, targets=targets)
+
+
+def test_errors_are_computed_once_per_network(tmp_path, data):
+    results = Results(tmp_path)
+    network = steven_net().float()
+    path = results.network("qt", 1)
+    save_model(path, network)
+    rows = score_network(results, data, "qt", 1, "cpu")
+    test = data.split == "test"
+    error = predict(network, data.medians[test]) - data.target("qt")[test]
+    assert rows[-1]["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-5)
+    stored = path.with_name("metrics.json")
+    content = json.loads(stored.read_text())
+    content["errors"][-1]["mae"] = 7.0  # to see whether it is read or computed
+    stored.write_text(json.dumps(content))
+    table = score_models(results, data, "cpu")
+    assert list(table) == ["target", "model", "split", "n", "mae", "rmse", "r2"]
+    assert table.mae.iloc[-1] == 7
+    save_model(path, steven_net(seed=3).float())
+    assert score_network(results, data, "qt", 1, "cpu")[-1]["mae"] not in (7, rows[-1]["mae"])
+    stored.write_text("{")
+    assert score_models(results, data, "cpu").mae.iloc[-1] != 7
+
+
+def test_a_network_of_another_source_is_named(tmp_path, data):
+    results, network = Results(tmp_path), steven_net().float()
+    for target, source in (("qt", "gan"), ("pr", "files")):
+        settings = {"settings": json.dumps({"source": source})}
+        save_model(results.network(target, 1), network, settings)
+    data.attributes["source"] = "files"
+    pr, qt = origins(results, data)
+    assert "this run's" in pr and "source gan" in qt and "from files" in qt

@@ -14,13 +14,13 @@ IDS = [f"r{n}" for n in range(12)]
 
 
 def _table(means, part="agreement", score="donors", targets=("qt", "pr"), spread=0.03):
-    tables = {
-        (target, 1): long_table(
-            part, {(m, score): mean + RNG.normal(0, spread, 12) for m, mean in means.items()}, IDS
-        )
-        for target in targets
-    }
-    return review.put_together(review.from_truth(tables, {}))
+    """The review of methods that score `means` in all 12 ECGs, but for noise."""
+
+    def one():
+        values = {(m, score): mean + RNG.normal(0, spread, 12) for m, mean in means.items()}
+        return long_table(part, values, IDS)
+
+    return review.put_together(review.from_truth({(t, 1): one() for t in targets}, {}))
 
 
 def _verdicts(table, test):
@@ -49,8 +49,7 @@ def test_a_control_that_passes_voids_the_column_visibly():
 
 def test_small_is_good_where_weights_are_shuffled():
     means = {"saliency": 0.05, "guided_backprop": 0.8, "voltage": 1.0}
-    table = _table(means, "weights", "all_layers")
-    found = _verdicts(table, "depends on all layers")
+    found = _verdicts(_table(means, "weights", "all_layers"), "depends on all layers")
     assert found == {"saliency": "passes", "guided_backprop": "fails", "voltage": "fails"}
 
 
@@ -65,9 +64,8 @@ def test_a_map_that_does_not_show_what_matters_is_not_this_ecgs_own():
 
 def test_targets_are_pooled_for_each_ecg_and_patients_stay_together():
     table = _table({"saliency": 0.8, "voltage": 0.1}, targets=("qt", "pr", "qrs"))
-    rows = table[(table.method == "saliency") & (table.test == "change matters")].set_index(
-        "target"
-    )
+    rows = table[(table.method == "saliency") & (table.test == "change matters")]
+    rows = rows.set_index("target")
     assert set(rows.index) == {"qt", "pr", "qrs", "all"}
     assert (rows.n == 12).all() and set(rows.unit_of_n) == {"ECG"}
     assert rows.value["all"] == pytest.approx(rows.value[["qt", "pr", "qrs"]].mean())

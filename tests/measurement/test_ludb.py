@@ -40,19 +40,15 @@ def errors(measured):
     The stated distance between 12SL's edges and the cardiologists' is taken out. The network learnt
     from these records: docs/measurement.md has the errors on records that it did not see.
     """
-    shift = dict(zip(FIDUCIALS, 2 * delineator.SHIFT, strict=True))
-    shifts = {
-        "VentRate": 0,
-        "pr": shift["qonset"] - shift["ponset"],
-        "qrs": shift["qoffset"] - shift["qonset"],
-        "qt": shift["toffset"] - shift["qonset"],
-    }
-    sinus = [
-        (row, found)
-        for row, found in measured
-        if row["rhythm"].startswith("Sinus")
-        and "True" not in (row["pacemaker"], row["extrasystole"])
-    ]
+    at = dict(zip(FIDUCIALS, 2 * delineator.SHIFT, strict=True))
+    shifts = {"VentRate": 0, "pr": at["qonset"] - at["ponset"]}
+    shifts |= {"qrs": at["qoffset"] - at["qonset"], "qt": at["toffset"] - at["qonset"]}
+
+    def regular(row):
+        others = row["pacemaker"], row["extrasystole"]
+        return row["rhythm"].startswith("Sinus") and "True" not in others
+
+    sinus = [(row, found) for row, found in measured if regular(row)]
     assert len(sinus) > 40
     return {
         name: np.array([found.targets[name] - float(row[name]) - by for row, found in sinus])
@@ -114,12 +110,9 @@ def test_generator_lies_in_the_published_population(generated):
     fiducials = {name: np.array([m.fiducials[name] for m in found]) for name in FIDUCIALS}
     p_wave = (fiducials["poffset"] - fiducials["ponset"]) * 2
     assert 95 <= np.nanmean(p_wave) <= 125 and np.nanmean(p_wave > 150) <= 0.05
-    for name, low, high in (
-        ("ponset", 103, 170),
-        ("qonset", 201, 231),
-        ("qoffset", 249, 282),
-        ("toffset", 375, 454),
-    ):
+    around = {"ponset": (103, 170), "qonset": (201, 231)}
+    around |= {"qoffset": (249, 282), "toffset": (375, 454)}
+    for name, (low, high) in around.items():
         inside = (fiducials[name] >= low) & (fiducials[name] <= high)
         assert inside.mean() >= 0.95, name
 

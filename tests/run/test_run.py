@@ -58,8 +58,9 @@ def test_a_copy_of_a_complete_run_has_nothing_to_do_and_says_where_to_look(whole
         assert f"results/quick/{part}" in done.stdout
 
 
-def test_a_dry_run_lists_everything_and_makes_nothing(project):
-    plan = planned(project)
+@pytest.mark.parametrize("flags", [(), ("--slurm",)])
+def test_a_dry_run_lists_everything_and_makes_nothing(project, flags):
+    plan = planned(project, *flags)
     assert {"01_data", "02_train qt model1", "03_evaluate", "page"} <= set(plan)
     assert not (project / "results").exists()
 
@@ -145,15 +146,16 @@ def test_a_step_without_results_has_failed(project, body, said):
     assert said in one_line(toy.run(project, *QT, "--only", "01"), 1)
 
 
-def test_missing_inputs_are_named(project):
+def test_missing_inputs_a_file_for_a_folder_and_a_notebook_without_parameters_are_named(project):
     line = one_line(toy.run(project, *QT, "--only", "04"), 1)
     assert line.startswith("missing: ")
     assert "data/medians.h5" in line and "qt/model1/model.safetensors" in line
-
-
-def test_a_notebook_without_the_tag_parameters_is_refused(project):
+    shutil.rmtree(project / "results")
+    (project / "results").write_text("not a folder")
+    assert "results" in one_line(toy.run(project, *QT))
     toy.write_notebook(project, "03_evaluate", tags=())
-    assert "03_evaluate.ipynb" in one_line(toy.run(project)) and not (project / "results").exists()
+    assert "03_evaluate.ipynb" in one_line(toy.run(project, *QT))
+    assert (project / "results").read_text() == "not a folder"
 
 
 @pytest.mark.parametrize(
@@ -264,14 +266,8 @@ def test_a_full_disk_is_named_and_the_next_run_with_room_continues(project):
         subprocess.run(["umount", place])
 
 
-def test_a_file_where_the_results_folder_should_be_is_refused(project):
-    (project / "results").write_text("not a folder")
-    assert "results" in one_line(toy.run(project, *QT))
-    assert (project / "results").read_text() == "not a folder"
-
-
-def users_own(folder: Path) -> dict[str, str]:
-    """Environment variables of settings and modules of the user's own, each of which would fail."""
+def odd_environment(folder: Path) -> dict[str, str]:
+    """Settings and modules of the user's own, and nonsense: each of them would fail."""
     for name, text in {
         "home/.local/share/jupyter/kernels/python3/kernel.json": '{"argv": ["false"]}',
         "home/.ipython/profile_default/startup/00.py": "raise RuntimeError",
@@ -281,24 +277,21 @@ def users_own(folder: Path) -> dict[str, str]:
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    return {"HOME": str(folder / "home"), "PYTHONPATH": f":{folder / 'path'}"}
-
-
-def nonsense(folder: Path) -> dict[str, str]:
     names = "OMP_NUM_THREADS TQDM_MININTERVAL COLUMNS PYTHONWARNINGS PYTHONHOME TZ XDG_CACHE_HOME"
     deep = folder / ("temporary " * 20)  # more characters than the path of a socket may have
     deep.mkdir()
-    return dict.fromkeys(names.split(), "error") | {"PYTHONOPTIMIZE": "2", "TMPDIR": str(deep)}
+    own = {"HOME": str(folder / "home"), "PYTHONPATH": f":{folder / 'path'}"}
+    odd = dict.fromkeys(names.split(), "error") | {"PYTHONOPTIMIZE": "2", "TMPDIR": str(deep)}
+    return own | odd
 
 
-@pytest.mark.parametrize("kind", [users_own, nonsense])
-def test_settings_of_the_user_do_no_harm(project, tmp_path, kind):
+def test_settings_of_the_user_do_no_harm(project, tmp_path):
     odd = project.rename(tmp_path / "Größe ü'2")
     body = "import numpy, matplotlib.pyplot, ipykernel\n"
     body += 'assert ipykernel.get_connection_info(unpack=True)["transport"] == "ipc"'
     toy.write_notebook(odd, "01_data", body=body)
     flags = ("--only", "01", "--results", "mine é 1")
-    done = toy.run(odd, *flags, LC_ALL="C", **kind(tmp_path))
+    done = toy.run(odd, *flags, LC_ALL="C", **odd_environment(tmp_path))
     assert done.returncode == 0 and not done.stderr, done.stderr
     assert (odd / "mine é 1/data/medians.h5").exists()
 
@@ -330,7 +323,3 @@ def test_commands_of_snakemake_work(whole):
         command = ["python", "-m", "snakemake", "--nolock", *flags, "--config", "target=qt"]
         done = subprocess.run(command, cwd=whole, env=environment, capture_output=True, text=True)
         assert done.returncode == 0 and "heatmaps" in done.stdout, done.stderr
-
-
-def test_the_profile_of_slurm_is_accepted(project):
-    assert toy.run(project, "--slurm", *QT, "--dry-run").returncode == 0

@@ -8,11 +8,7 @@ import slurm
 import toy
 from ruamel.yaml import YAML
 
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.slurm,
-    pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing() or "a Slurm can be started"),
-]
+pytestmark = [pytest.mark.long, pytest.mark.slurm]
 
 # A training that waits until it is told to stop, takes its time to save that, and ends at once the
 # next time.
@@ -45,21 +41,22 @@ def cluster(tmp_path_factory):
         yield
 
 
-@pytest.fixture
-def on_slurm(cluster, project):
-    """A small project and a function that changes its profile for the cluster of one node."""
+def fit_to_cluster(project, **changes):
+    """Fit the project's profile to the cluster of one node, with these changes."""
     path, yaml = project / "profiles" / "slurm" / "config.yaml", YAML(typ="safe")
     profile = yaml.load(path.read_text())
-    del profile["set-resources"], profile["set-threads"]
-    profile |= {"seconds-between-status-checks": 1}
-    profile |= {"slurm-init-seconds-before-status-checks": 1, "latency-wait": 5}
-    profile["default-resources"] = {"cpus_per_task": 1}
+    for name in ("set-resources", "set-threads"):
+        profile.pop(name, None)
+    waits = ("seconds-between-status-checks", "slurm-init-seconds-before-status-checks")
+    profile |= dict.fromkeys(waits, 1) | {"latency-wait": 5}
+    yaml.dump(profile | {"default-resources": {"cpus_per_task": 1}} | changes, path)
 
-    def change(**changed):
-        yaml.dump(profile | changed, path)
 
-    change()
-    return project, change
+@pytest.fixture
+def project(cluster, project):
+    """A small project with a profile for the cluster."""
+    fit_to_cluster(project)
+    return project
 
 
 def _running_tasks() -> list[str]:
@@ -67,8 +64,7 @@ def _running_tasks() -> list[str]:
     return subprocess.run(command, capture_output=True, text=True).stdout.split()
 
 
-def test_a_failing_job_a_signal_and_only_what_is_missing_again(on_slurm):
-    project, _ = on_slurm
+def test_a_failing_job_a_signal_and_only_what_is_missing_again(project):
     toy.write_notebook(project, "02_train", body=FAILS + STOPPABLE)
     run = toy.start(project, "--slurm", "--target", "qt,pr", "--only", "01,02,04")
     task = project / "results/quick/pr.waits"
@@ -92,11 +88,10 @@ def test_a_failing_job_a_signal_and_only_what_is_missing_again(on_slurm):
     assert "02_train qt" in plan and "01_data" not in plan
 
 
-def test_time_limit_and_requeueing_cost_nothing_and_jobs_have_their_setup(on_slurm):
-    project, change = on_slurm
+def test_time_limit_and_requeueing_cost_nothing_and_jobs_have_their_setup(project):
     toy.write_notebook(project, "02_train", body=STOPPABLE)
     setup = "trap '' TERM USR1; export WORD='two words'"
-    change(**{"set-resources": {"train": {"runtime": 1}}, "precommand": setup})
+    fit_to_cluster(project, **{"set-resources": {"train": {"runtime": 1}}, "precommand": setup})
     run = toy.start(project, "--slurm", "--target", "qt,pr", "--only", "01,02")
     results = project / "results" / "quick"
     toy.wait_for(lambda: len(list(results.glob("*.waits"))) == 2, 120)
@@ -112,11 +107,10 @@ def test_time_limit_and_requeueing_cost_nothing_and_jobs_have_their_setup(on_slu
     assert sorted(toy.runs(project)) == ["01_data"] + ["02_train pr 1"] * 2 + ["02_train qt 1"] * 2
 
 
-def test_what_a_killed_run_left_is_cancelled_and_a_small_batch_job_steers_the_next(on_slurm):
-    project, _ = on_slurm
+def test_what_a_killed_run_left_is_cancelled_and_a_small_batch_job_steers_the_next(project):
     toy.write_notebook(project, "01_data", body="time.sleep(200)")
     first = toy.start(project, "--slurm", "--target", "qt", "--only", "01")
-    toy.wait_for(lambda: toy.has_run(project, "01_data"), 120)
+    toy.wait_for(lambda: toy.runs(project), 120)
     left = set(_running_tasks())
     first.kill()
     first.communicate(timeout=120)
@@ -132,7 +126,7 @@ def test_what_a_killed_run_left_is_cancelled_and_a_small_batch_job_steers_the_ne
 
     toy.write_notebook(project, "02_train", body="time.sleep(200)")
     third = toy.start(project, "--slurm", "--target", "qt", "--only", "02")
-    toy.wait_for(lambda: toy.has_run(project, "02_train"), 120)
+    toy.wait_for(lambda: "02_train qt 1" in toy.runs(project), 120)
     third.terminate()  # as its own time limit would
     third.communicate(timeout=90)
     assert third.returncode != 0 and not _running_tasks()
@@ -142,13 +136,7 @@ def test_the_projects_own_notebooks_run_with_the_profile_smoke(cluster, tmp_path
     """The whole pipeline as jobs, with the project's own profile but for its GPUs and memory."""
     skip = shutil.ignore_patterns(".*", "results", "tests", "docs", "__pycache__")
     project = shutil.copytree(toy.ROOT, tmp_path / "project", ignore=skip)
-    path = project / "profiles" / "slurm" / "config.yaml"
-    profile = YAML(typ="safe").load(path.read_text())
-    del profile["set-resources"], profile["set-threads"]
-    profile |= {"seconds-between-status-checks": 1, "latency-wait": 5}
-    profile |= {"slurm-init-seconds-before-status-checks": 1}
-    profile["default-resources"] = {"cpus_per_task": 1, "mem_mb": 4000}
-    YAML(typ="safe").dump(profile, path)
+    fit_to_cluster(project, **{"default-resources": {"cpus_per_task": 1, "mem_mb": 4000}})
     done = toy.run(project, "--profile", "smoke", "--target", "qt", "--slurm", timeout=1800)
     assert done.returncode == 0, done.stdout + done.stderr
     for name in ("review.csv", "site/index.html", "notebooks/05_explore.ipynb"):

@@ -7,21 +7,18 @@ import re
 import pandas as pd
 import pytest
 import reading
+from refusals import refused
 
-from ecghelpers.study import reading_study
+from ecghelpers.ecg import TARGETS
+from ecghelpers.study import for_views, reading_study
 from ecghelpers.study.reading_study import text_hash
 
 METHODS = ["saliency", "deeplift", "random"]
+NETWORK = {"target": "qt", "model": 1, "records": ["a"], "methods": METHODS, "maps": "1"}
 NETWORKS = [
-    {
-        "target": "qt",
-        "model": 1,
-        "records": ["a", 'b"<script>', "c,d"],
-        "methods": METHODS,
-        "maps": "1",
-    },
-    {"target": "pr", "model": 1, "records": ["a", 'b"<script>'], "methods": METHODS, "maps": "1"},
-    {"target": "qt", "model": 2, "records": ["a"], "methods": METHODS, "maps": "1"},
+    NETWORK | {"records": ["a", 'b"<script>', "c,d"]},
+    NETWORK | {"target": "pr", "records": ["a", 'b"<script>']},
+    NETWORK | {"model": 2},
 ]
 TRUE_SCORES = {"deeplift": 5, "saliency": 3, "random": 1}
 
@@ -31,13 +28,12 @@ def study():
     return reading_study.Study(NETWORKS, seed=3)
 
 
-def write(study, folder, reader, score, count=None):
-    """A reader's file: score(item) of each of the first `count` maps in her order."""
+def write(study, folder, reader, score):
+    """A reader's file: score(item) of each map in her order."""
     path = reading_study.reader_file(folder, reader)
-    for item in reading.items(study, reader)[:count]:
-        reading_study.append_rating(
-            path, reading.row(study, reader, item, score(item), f'{item.record}, "ok"')
-        )
+    for item in reading.items(study, reader):
+        row = reading.row(study, reader, item, score(item), f'{item.record}, "ok"')
+        reading_study.append_rating(path, row)
     return path
 
 
@@ -96,9 +92,7 @@ def test_an_edited_row_is_left_out(study, tmp_path, column):
 def test_ratings_of_other_maps_are_left_out(study, tmp_path):
     path = write(study, tmp_path, "AB", lambda i: 2)
     assert not len(reading_study.Study(NETWORKS, seed=4).gather(tmp_path)[0])
-    retrained = [
-        network | {"maps": "2"} if network["target"] == "pr" else network for network in NETWORKS
-    ]
+    retrained = [NETWORKS[0], NETWORKS[1] | {"maps": "2"}, NETWORKS[2]]
     table, left_out = reading_study.Study(retrained, seed=3).gather(tmp_path)
     assert set(table["target"]) == {"qt"} and len(table) == 9
     assert "6 of 15" in left_out[path.name]
@@ -119,9 +113,8 @@ def test_names_of_raters_are_case_insensitive(study, tmp_path):
     assert list(table["score"]) == [4] and list(table["reader"]) == ["AB"] and not left_out
     assert list(table["settings"]) == ["maps=1"]
     # a page's file of the same reader under another name of the same letters
-    older = reading.row(study, "Ab", reading.items(study, "AB")[1], 1, "") | {
-        "time": "2026-01-01T00:00:00.000Z"
-    }
+    older = reading.row(study, "Ab", reading.items(study, "AB")[1], 1)
+    older["time"] = "2026-01-01T00:00:00.000Z"
     reading_study.append_rating(tmp_path / "ratings-page.csv", older)
     assert [row["score"] for row in study.rows_of(tmp_path, "aB ")] == [1, 4]
     assert study.rows_of(tmp_path, "CD") == []
@@ -141,7 +134,7 @@ def test_names_of_raters_are_case_insensitive(study, tmp_path):
 )
 def test_a_row_that_does_not_fit_is_not_kept(study, tmp_path, column, value, message):
     row = reading.row(study, "AB", reading.items(study, "AB")[0], 3, "") | {column: value}
-    with pytest.raises(ValueError, match=message):
+    with refused(message):
         study.keep(tmp_path, row)
     assert not list(tmp_path.iterdir())
 
@@ -164,3 +157,12 @@ def test_a_foreign_file_does_not_affect_the_others(study, tmp_path, content):
     table, left_out = study.gather(tmp_path)
     assert len(table) == 15 and set(left_out) == {"x.csv", "pipe.csv"}
     assert all(reason.isprintable() and len(reason) < 400 for reason in left_out.values())
+
+
+def test_the_setup_proposes_two_records_of_one_target():
+    told = for_views.setup([NETWORKS[1] | {"target": target} for target in ("pr", "qt")])
+    assert told["targets"] == ["qt"] and told["records"] == 2
+    assert told["questions"]["qt"] == "Does it mark where you would measure the QT interval?"
+    of_all = for_views.setup([NETWORK | {"target": target} for target in TARGETS])
+    assert len(set(of_all["questions"].values())) == len(TARGETS)
+    assert for_views.setup([NETWORK | {"target": "pr"}])["targets"] == ["pr"]

@@ -59,11 +59,6 @@ def test_too_few_records_carry_no_verdict(records, verdict):
     assert set(scores["verdict"].drop("random")) == {verdict} and scores["chance"].iloc[0] == 2
 
 
-def test_a_verdict_needs_random_maps():
-    scores = results.scores(ratings(lambda *row: 5, records=12, methods=("saliency",)))
-    assert list(scores["verdict"]) == [""] and review.from_ratings(scores)[0]["verdict"] == ""
-
-
 def test_alpha_of_two_raters_in_closed_form():
     """Two values, two readers, no gaps: α = 1 − (2N − 1) · mixed / (ones · twos) for 2N ratings."""
 
@@ -85,9 +80,11 @@ def test_alpha_of_two_raters_in_closed_form():
     assert results.agreement(alone)["maps"] == 12, "maps that one reader rated do not count"
 
 
-def test_nothing_or_one_value_is_no_agreement():
+def test_nothing_or_one_value_is_no_agreement_and_without_random_maps_no_verdict():
     same = ratings(lambda *row: 3, ("AB", "CD"))
     for table in (same, same[same["reader"] == "AB"], same[:0]):
         agreed = results.agreement(table)
         assert np.isnan(agreed["alpha"]) and "two raters" in results.agreement_sentence(agreed)
     assert results.scores(same[:0]).empty
+    alone = results.scores(ratings(lambda *row: 5, records=12, methods=("saliency",)))
+    assert list(alone["verdict"]) == [""] and review.from_ratings(alone)[0]["verdict"] == ""

@@ -1,7 +1,10 @@
-"""What a test sees of the view in a browser, whichever host shows it."""
+"""What a test sees of a figure, or of the view in a browser, whichever host shows it."""
 
-from conftest import PATIENCE_MS
+from fake_results import ROOT
+from matplotlib.text import Text
 
+OUTPUT = ROOT / "tests" / "output" / "browser"  # pictures of what was seen
+PATIENCE_MS = 120_000  # on a machine that does other things
 VIEW = ".ecg-view"  # the host of a shadow tree, which Playwright's selectors see into
 SHADE = "document.querySelector('.ecg-view').shadowRoot"
 HASH = """canvas => {
@@ -10,6 +13,11 @@ HASH = """canvas => {
   for (let i = 0; i < data.length; i++) value = Math.imul(value ^ data[i], 0x01000193);
   return value;
 }"""
+
+
+def texts(picture) -> str:
+    """Everything that is written on a figure."""
+    return "\n".join(text.get_text() for text in picture.findobj(Text))
 
 
 def part(page, name: str):

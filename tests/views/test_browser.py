@@ -1,6 +1,7 @@
 """The offline page in a real browser, from its file, with the network off."""
 
 import io
+import itertools
 import re
 import shutil
 import subprocess
@@ -9,10 +10,9 @@ import fake_results
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import OUTPUT
 from PIL import Image
 from reading import letters
-from seen import SHADE, VIEW, captions, change, choose, drawn, part, pictures
+from seen import OUTPUT, SHADE, VIEW, captions, change, choose, drawn, part, pictures
 
 from ecghelpers.paths import Results
 from ecghelpers.views import offline_page
@@ -37,21 +37,13 @@ def test_opens_with_all_methods_on_the_lead_of_the_target(opened, shown):
     assert errors == sorted(errors, reverse=True) and set(order) == set(IDS)
 
 
-@pytest.mark.parametrize(
-    ("control", "value"),
-    [
-        ("target", "pr"),
-        ("model", "2"),
-        ("record", IDS[1]),
-        ("view", "methods"),
-        ("view", "models"),
-        ("view", "two"),
-        ("slot", "4"),
-        ("leads", "averaged"),
-        ("leads", "V5"),
-    ],
-)
-def test_every_choice_changes_the_picture_and_can_be_reloaded(opened, control, value):
+CHOICES = ["target=pr", "model=2", f"record={IDS[1]}", "view=methods", "view=models", "view=two"]
+CHOICES += ["slot=4", "leads=averaged", "leads=V5"]
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_every_choice_changes_the_picture_and_can_be_reloaded(opened, choice):
+    control, _, value = choice.partition("=")
     choose(opened, "view", "one")
     before = pictures(opened)
     choose(opened, control, value)
@@ -224,3 +216,68 @@ def test_the_report_is_true_to_scale_and_nothing_lies_over_the_table(opened, vie
     strokes = strokes[(strokes > 75) & (strokes < 135)]
     np.testing.assert_allclose(np.diff(strokes), 10, atol=0.2)
     assert len(strokes) == 6
+
+
+SIZES = {"laptop": (1280, 800), "desktop": (1920, 1080), "phone": (390, 844)}
+PARTS = "[name=controls] > *, header > *, [name=panels] figure, .scale > *, h2, table"
+PARTS += ", [name=pointer], [name=status]"
+BOXES = f"""
+[...{SHADE}.querySelectorAll('{PARTS}')]
+  .filter(element => element.offsetParent && element.getBoundingClientRect().width)
+  .map(element => [element.outerHTML.slice(0, 60), element.getBoundingClientRect()])
+  .map(([name, box]) => [name, box.left, box.top, box.right, box.bottom])
+"""
+PANELS = f"{VIEW} [name=panels] canvas"
+
+
+def open_page(browser, site, size, fragment="", **options):
+    width, height = SIZES[size]
+    page = browser.new_page(viewport={"width": width, "height": height}, **options)
+    page.goto(f"{site.as_uri()}#{fragment}")
+    drawn(page)
+    return page
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("view", ["one", "methods", "two"])
+def test_nothing_overlaps_and_a_whole_ecg_is_on_one_screen(browser, shown, size, view):
+    page = open_page(browser, shown.site, size, f"view={view}")
+    page.screenshot(path=OUTPUT / f"page-{size}-{view}.png", full_page=size == "phone")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    boxes = page.evaluate(BOXES)
+    assert len(boxes) > 10
+    for (name, *one), (other_name, *other) in itertools.combinations(boxes, 2):
+        across = min(one[2], other[2]) - max(one[0], other[0])
+        down = min(one[3], other[3]) - max(one[1], other[1])
+        assert across <= 1 or down <= 1, (view, name, other_name)
+    if size != "phone" and view != "two":
+        on_one_screen(page, *SIZES[size])
+    page.close()
+
+
+def on_one_screen(page, width, height):
+    """The maps with their bar, and the measurements; the maps fill a quarter of the room."""
+    for name in ("panels", "pointer", "bar", "meaning"):
+        box = part(page, name).bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= height, name
+    box = page.locator(f"{VIEW} [aria-label='This ECG']").bounding_box()
+    assert box["y"] + box["height"] <= height, "the measurements are out of sight"
+    rows = page.locator(f"{VIEW} [name=controls] > *:visible").evaluate_all(
+        "all => all.map(one => Math.round(one.getBoundingClientRect().bottom / 12))"
+    )
+    assert len(set(rows)) == 1, "the controls take more than one row"
+    paper = page.locator(PANELS).evaluate_all(
+        "all => all.reduce((sum, one) => sum + one.clientWidth * one.clientHeight, 0)"
+    )
+    assert paper > 0.25 * width * height, "the room is not used"
+
+
+def test_a_phone_has_large_targets(browser, shown):
+    page = open_page(browser, shown.site, "phone", has_touch=True, is_mobile=True)
+    part(page, "more").locator("summary").click()
+    small = page.locator(f"{VIEW} select, {VIEW} button:not(.badge)").evaluate_all(
+        "all => all.filter(one => one.offsetParent).map(one => [one.outerHTML.slice(0, 60),"
+        " Math.min(one.offsetHeight, one.closest('label') ? 44 : one.offsetWidth)])"
+    )
+    assert small and not [name for name, size in small if size < 44]
+    page.close()

@@ -22,6 +22,7 @@ from ecghelpers.views.results_folder import map_name
 
 STORED = tuple(m for m in fake_results.METHODS if m != "guided_backprop")
 FIRST = fake_results.HOSTILE_IDS[0]
+WHERE = {"target": "qt", "model": 1, "record": FIRST, "baseline": "flat"}
 
 
 @pytest.fixture(scope="module")
@@ -99,20 +100,15 @@ def test_missing_map_is_computed(partial):
     told, arrays = browser.case("extra-1")
     assert "map saliency" not in arrays
     browser.explorer._on_message(None, {"ask": "wanted", "number": 0, "turn": 3}, [])
-    where = {
-        "target": "qt",
-        "model": 1,
-        "record": FIRST,
-        "method": "guided_backprop",
-        "baseline": "flat",
-    }
-    told, [values] = browser.ask("compute", **where)
+    told, [values] = browser.ask("compute", **WHERE, method="guided_backprop")
     cases = browser.explorer.cases
     beats = cases.record(FIRST).beat_uv[None].astype(np.float32)
     options = {"record_id": [FIRST], "progress": False}
     expected = attribute(cases.network("qt", 1), beats, "guided_backprop", **options)[0]
     np.testing.assert_array_equal(values, expected.ravel())
     assert "map guided_backprop" in browser.case(FIRST)[1], "it was not kept"
+    late = browser.explorer._turn - 1
+    assert browser.explorer._computed({}, late) == ({}, []), "no longer wanted"
 
 
 def test_intervention_map_of_any_record_is_that_of_the_stored_ones(tmp_path):
@@ -137,15 +133,9 @@ def test_intervention_map_of_any_record_is_that_of_the_stored_ones(tmp_path):
         assert expected.any()
 
 
-def test_what_is_no_longer_wanted_is_not_computed(partial):
-    explorer = Explorer(partial)
-    assert explorer._computed({}, explorer._turn - 1) == ({}, [])
-
-
 def test_an_edit_answers_with_beat_prediction_and_map(browser):
-    where = {"target": "qt", "model": 1, "record": FIRST, "baseline": "flat"}
     before, old = browser.case(FIRST)
-    asked = where | {"edit": "qt", "dose": 20, "method": "integrated_gradients"}
+    asked = WHERE | {"edit": "qt", "dose": 20, "method": "integrated_gradients"}
     told, arrays = browser.ask("edit", exact=True, **asked)
     beat, values = (a.reshape(12, 600) for a in arrays)
     record = browser.explorer.cases.record(FIRST)

@@ -1,4 +1,4 @@
-"""Figures: geometry, scale and colours of heatmaps on paper, and statistics that are drawn."""
+"""Figures and printouts: geometry, scale and colours of heatmaps, statistics, QTc and axes."""
 
 import io
 
@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_results import FIDUCIALS, METHOD_LABELS, METHODS, attribution, beat
-from matplotlib.text import Text
 from PIL import Image
+from refusals import refused
+from seen import texts
 
 from ecghelpers.attribution import MEANINGS
-from ecghelpers.ecg import INDEPENDENT_LEADS, LEADS
+from ecghelpers.ecg import INDEPENDENT_LEADS, LEADS, TARGETS, twelve_leads
 from ecghelpers.views import data_figures, heatmap, method_rows
 from ecghelpers.views.heatmap import NEGATIVE, POSITIVE
+from ecghelpers.views.printout import axis, measurements, qtc
 
 TRUTH = np.array([400, 410, np.nan, 380.0])
 
@@ -25,11 +27,6 @@ def rng():
 @pytest.fixture
 def maps(rng):
     return {method: attribution(number, rng) for number, method in enumerate(METHODS)}
-
-
-def texts(picture) -> str:
-    """Everything that is written on a picture."""
-    return "\n".join(text.get_text() for text in picture.findobj(Text))
 
 
 def papers(picture) -> dict:
@@ -67,7 +64,7 @@ def test_modes_show_the_mean_of_the_leads_or_one_of_them(maps, rng):
         share = np.abs(values) / np.percentile(np.abs(values), 99)
         expected = np.tile(0.9 * share.clip(max=1), (leads, 1))
         np.testing.assert_allclose(strengths(mode), expected, atol=0.003)
-    with pytest.raises(ValueError, match="averaged"):
+    with refused("averaged"):
         strengths("V7 only")
 
 
@@ -91,9 +88,9 @@ def test_missing_fiducials_are_left_out(rng):
 
 @pytest.mark.parametrize("shape", [(12, 599), (8, 600), (600, 12)])
 def test_wrong_shapes_are_refused_with_the_allowed_one(shape, rng):
-    with pytest.raises(ValueError, match=r"allowed: \(12, 600\)"):
+    with refused("allowed: (12, 600)"):
         heatmap.ecg_heatmap(np.zeros(shape))
-    with pytest.raises(ValueError, match="attribution"):
+    with refused("attribution"):
         heatmap.ecg_heatmap(beat(rng), np.zeros(shape))
 
 
@@ -102,9 +99,8 @@ def test_a_picture_says_scale_unit_meaning_and_what_it_is_not_for(rng, maps):
     one = heatmap.ecg_heatmap(beat(rng), maps["saliency"], **options)
     for text in ("25 mm/s, 10 mm/mV", "Contribution (ms)", MEANINGS["contribution"], "not for"):
         assert text in texts(one)
-    other = heatmap.ecg_heatmap(
-        beat(rng), maps["saliency"], multiply_by_inputs=False, mode="averaged", **options
-    )
+    options |= {"multiply_by_inputs": False, "mode": "averaged"}
+    other = heatmap.ecg_heatmap(beat(rng), maps["saliency"], **options)
     assert MEANINGS["sensitivity"] in texts(other)
     assert "$x_1$ · map averaged over the leads" in texts(other)
     assert Image.open(io.BytesIO(other._repr_png_())).width <= 1060
@@ -135,9 +131,8 @@ def test_differences_from_a_machine_are_drawn_where_both_are_known():
 
 
 def test_predictions_show_errors_and_limits_and_name_the_largest():
-    picture = data_figures.predictions(
-        TRUTH, TRUTH + [2.0, 4, 0, 6], "qt", ["a", "$b_1$", "c", "d"]
-    )
+    ids = ["a", "$b_1$", "c", "d"]
+    picture = data_figures.predictions(TRUTH, TRUTH + [2.0, 4, 0, 6], "qt", ids)
     assert "MAE 4 ms, n = 3" in texts(picture)
     sd = np.std([2, 4, 6], ddof=1)
     levels = [line.get_ydata()[0] for line in picture.axes[1].lines[1:4]]
@@ -170,3 +165,44 @@ def test_rows_of_methods_have_their_mean_and_order():
     assert [text.get_text() for text in axes.get_yticklabels()] == ["|Voltage|", "DeepLIFT"]
     means = [line.get_xdata()[0] for line in axes.lines[2:6:3]]
     assert means == pytest.approx([0.1, 0.4])
+
+
+def heart_vector(degrees: float, drift: float = 0.0) -> np.ndarray:
+    """A beat (12, 600) whose QRS vector, at samples 200 to 240, points one way.
+
+    Leads I and II are its projections at 0 and 60 degrees (Einthoven); drift: µV a sample.
+    """
+    size = np.zeros(600)
+    size[200:241] = 1000 * np.sin(np.linspace(0, np.pi, 41))
+    eight = np.zeros((8, 600))
+    for row, at in ((0, 0), (1, 60)):
+        eight[row] = size * np.cos(np.radians(degrees - at)) + drift * np.arange(600)
+    return twelve_leads(eight)
+
+
+@pytest.mark.parametrize("degrees", [-150, -90, -30, 0, 45, 60, 90, 120, 179])
+def test_axis_is_the_direction_of_the_heart_vector_where_there_is_a_wave(degrees):
+    assert axis(heart_vector(degrees), 200, 240) == pytest.approx(degrees, abs=0.01)
+    assert axis(heart_vector(degrees, drift=2.0), 200, 240) == pytest.approx(degrees, abs=0.01)
+    beat = heart_vector(60)
+    assert np.isnan([axis(beat, *ends) for ends in ((np.nan, 240), (200, 201), (300, 340))]).all()
+
+
+def test_qtc_is_qt_at_sixty_and_closed_forms_elsewhere():
+    assert qtc(400, 60) == (400, 400)
+    assert qtc(400, 60 / 0.64) == (pytest.approx(400 / 0.64 ** (1 / 3)), pytest.approx(500))
+    assert all(np.isnan(qtc(np.nan, 60))) and all(np.isnan(qtc(400, np.nan)))
+
+
+def test_all_that_a_printout_has_in_its_order():
+    targets = dict.fromkeys(TARGETS, 100.0) | {"qt": 400.0, "VentRate": 60.0}
+    rows = measurements(heart_vector(60), (np.nan, np.nan, 200, 240, 300, 400), targets, {}, {})
+    labels = [row["label"] for row in rows]
+    assert labels[:8] == [
+        *("Heart rate", "PR interval", "QRS duration", "QT interval"),
+        *("QTc Fridericia", "QTc Bazett", "P axis", "QRS axis"),
+    ]
+    values = {row["label"]: row["value"] for row in rows}
+    assert values["QTc Bazett"] == 400 and values["QRS axis"] == pytest.approx(60, abs=0.01)
+    assert np.isnan(values["P axis"])
+    assert {row["name"] for row in rows} == {"", *TARGETS}

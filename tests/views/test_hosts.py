@@ -8,8 +8,7 @@ import urllib.request
 import fake_results
 import numpy as np
 import pytest
-from conftest import OUTPUT, PATIENCE_MS
-from seen import VIEW, captions, change, choose, part, pictures
+from seen import OUTPUT, PATIENCE_MS, VIEW, captions, change, choose, part, pictures
 
 FIRST = "target=qt&model=1&view=one&leads=all"  # in the address, or the widget's state
 
@@ -23,11 +22,8 @@ def page(request, browser):
     page.host, page.outside, page.problems, page.sockets = request.param, [], [], []
     own = ("data:", "blob:", "http://127.0.0.1:")
 
-    def note(asked):
-        if not asked.url.startswith(own):
-            page.outside.append(asked.url)
-
-    page.on("requestfinished", note)  # the content security policy refuses the others
+    # The content security policy refuses the others.
+    page.on("requestfinished", lambda r: r.url.startswith(own) or page.outside.append(r.url))
     page.on("popup", lambda window: page.outside.append(window.url))
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.on("websocket", lambda s: "/channels" in s.url and page.sockets.append(s.url))
@@ -48,10 +44,8 @@ def page(request, browser):
 @pytest.fixture(autouse=True)
 def as_opened(page):
     """Each test begins with one map of the first record."""
-    for name, value in (("target", "qt"), ("model", "1"), ("view", "one"), ("leads", "all")):
-        if part(page, name).input_value() != value:
-            choose(page, name, value)
-    for name, value in (("slot", "0"), ("record", fake_results.HOSTILE_IDS[0])):
+    opening = {"target": "qt", "model": "1", "view": "one", "leads": "all", "slot": "0"}
+    for name, value in (opening | {"record": fake_results.HOSTILE_IDS[0]}).items():
         if part(page, name).input_value() != value:
             choose(page, name, value)
 

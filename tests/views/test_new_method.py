@@ -3,7 +3,7 @@
 import fake_results
 import numpy as np
 import pytest
-from matplotlib.text import Text
+from seen import texts
 
 from ecghelpers.attribution import METHODS, kind, unit
 from ecghelpers.attribution.maps import explain
@@ -42,17 +42,13 @@ def results(tmp_path_factory, added):
     return results
 
 
-def written(picture) -> list[str]:
-    return [text.get_text() for text in picture.findobj(Text)]
-
-
 def test_its_map_is_made_and_drawn(added, results):
     stored, data = read_attributions(results.attributions("qt", 1)), read_medians(results.medians)
     np.testing.assert_allclose(stored.maps[added], data.medians[:1].astype(float) ** 3, rtol=1e-6)
     assert stored.details[added]["unit"] == unit(added, "ms") == "ms/µV"
     assert kind(added) == "sensitivity" and method_rows.colour_of(added) == COLOUR
     maps = {method: values[0] for method, values in stored.maps.items()}
-    assert LABEL in written(heatmap.method_grid(data.medians[0], maps))
+    assert LABEL in texts(heatmap.method_grid(data.medians[0], maps))
 
 
 def test_the_review_judges_it_and_names_it(added):
@@ -61,7 +57,7 @@ def test_the_review_judges_it_and_names_it(added):
     tables = {("qt", 1): agreement.long_table("agreement", values, ids)}
     table = review.put_together(review.from_truth(tables, {}))
     assert set(table[table.method == added].verdict) == {"passes"}
-    assert LABEL in written(review_figures.review_figure(table))
+    assert LABEL in texts(review_figures.review_figure(table))
 
 
 def test_page_and_explorer_have_it(added, results):

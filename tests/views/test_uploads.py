@@ -45,22 +45,22 @@ def test_no_name_is_too_strange(name):
     assert "/" not in only([(f"{name}.csv", csv_text(beat()).encode())]).name
 
 
+def with_header(old, new):
+    return lambda folder: wfdb_files(folder, header=lambda text: text.replace(old, new))
+
+
 @pytest.mark.parametrize(
-    ("signal", "header", "reason"),
+    "files, reason",
     [
-        (STILL, str, "no beat to show: "),
-        (None, lambda text: text.replace("1000.0(0)", "0(0)"), ""),
-        (None, lambda text: text.replace("2.dat", "other.dat"), ""),
-        (np.full((5000, 12), np.nan), str, ""),
+        (lambda folder: wfdb_files(folder, STILL), "no beat to show: "),
+        (lambda _: [("1.csv", csv_text(STILL_BEAT).encode())], "no beat to show: no QRS complex"),
+        (lambda folder: wfdb_files(folder, np.full((5000, 12), np.nan)), ""),
+        (with_header("1000.0(0)", "0(0)"), ""),
+        (with_header("2.dat", "other.dat"), ""),
     ],
 )
-def test_what_is_no_ecg_says_so(tmp_path, signal, header, reason):
-    assert only(wfdb_files(tmp_path, signal, header)).reason.startswith(reason)
-
-
-def test_a_median_beat_without_a_heartbeat_says_so():
-    upload = only([("1.csv", csv_text(STILL_BEAT).encode())])
-    assert upload.reason.startswith("no beat to show: no QRS complex")
+def test_what_is_no_ecg_says_so(tmp_path, files, reason):
+    assert only(files(tmp_path)).reason.startswith(reason)
 
 
 def test_the_machines_values_come_along_and_give_a_median_beat_its_rate():
