@@ -35,8 +35,7 @@ def forkserver():
 
 def start(name: str, **parameters):
     """Start a notebook with few records and these parameters in a process of its own."""
-    given = SMALL | parameters
-    process = forkserver().Process(target=run_notebook, args=(name, given))
+    process = forkserver().Process(target=run_notebook, args=(name, SMALL | parameters))
     process.start()
     return process
 

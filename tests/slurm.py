@@ -68,7 +68,8 @@ def cluster(folder: Path):
         started.append(_start("munged", *munge))
         toy.wait_for((folder / "munge.socket").exists, 10)
         started += [_start("slurmctld", "-D"), _start("slurmd", "-D", "-N", host)]
-        toy.wait_for(lambda: _state() == "idle", 30)
+        state = ["sinfo", "--noheader", "--format=%T"]
+        toy.wait_for(lambda: subprocess.run(state, capture_output=True).stdout == b"idle\n", 30)
         yield
     finally:
         subprocess.run(["scancel", "--user=root"], check=False)
@@ -81,8 +82,3 @@ def cluster(folder: Path):
 def _start(name: str, *options: str) -> subprocess.Popen:
     quiet = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
     return subprocess.Popen([_program(name), *options], **quiet)
-
-
-def _state() -> str:
-    command = ["sinfo", "--noheader", "--format=%T"]
-    return subprocess.run(command, capture_output=True, text=True).stdout.strip()

@@ -20,7 +20,7 @@ from ecghelpers.paths import Results
 RNG = np.random.default_rng(2)
 
 
-def test_model_errors_by_hand():
+def test_model_errors_areas_and_aopc_by_hand():
     found = model_errors(np.array([1.0, 2, 3, 4]), np.array([1.0, 2, 3, 8]))
     assert found["n"] == 4 and found["mae"] == 1 and found["rmse"] == 2
     assert found["r2"] == pytest.approx(1 - 16 / 5)
@@ -28,9 +28,6 @@ def test_model_errors_by_hand():
         model_errors(np.array([]), np.array([]))
     with refused("prediction holds NaN"):
         model_errors(np.ones(4), np.full(4, np.nan))
-
-
-def test_area_and_aopc_by_hand():
     assert area(np.array([0.0, 2.0, 4.0]), 2) == 2
     assert area(np.array([[5.0] * 11]), 10)[0] == 5
     assert aopc(np.array([[10.0, 12, 7]]))[0] == pytest.approx(2.5)

@@ -31,24 +31,21 @@ def plain():
 
 
 @pytest.mark.parametrize(
-    "pr, qrs, qt, rr",
-    [(160, 92, 400, 850), (120, 80, 360, 700), (200, 120, 440, 1100), (140, 100, 330, 600)],
+    "pr, qrs, qt, rr, t",
+    [(160, 92, 400, 850, 1), (160, 92, 400, 850, -1), (120, 80, 360, 700, 1)]
+    + [(200, 120, 440, 1100, 1), (140, 100, 330, 600, 1)],
 )
-def test_known_intervals_and_rate(pr, qrs, qt, rr):
-    measured = measure(ecg(pr=pr, qrs=qrs, qt=qt, rr=rr) + noise((8, 5000)))
-    assert measured.targets["pr"] == pytest.approx(pr, abs=8)
-    assert measured.targets["qrs"] == pytest.approx(qrs, abs=15)  # edges of these waves are abrupt
-    assert measured.targets["qt"] == pytest.approx(qt, abs=10)
-    assert measured.targets["VentRate"] == pytest.approx(60000 / rr, abs=0.3)
-    assert not measured.reasons
-
-
-@pytest.mark.parametrize("t", [1, -1])
-def test_known_amplitudes(t):
-    targets = measure(ecg(t=t) + noise((8, 5000))).targets
+def test_known_intervals_rate_and_amplitudes(pr, qrs, qt, rr, t):
+    measured = measure(ecg(pr=pr, qrs=qrs, qt=qt, rr=rr, t=t) + noise((8, 5000)))
+    targets = measured.targets
+    assert targets["pr"] == pytest.approx(pr, abs=8)
+    assert targets["qrs"] == pytest.approx(qrs, abs=15)  # edges of these waves are abrupt
+    assert targets["qt"] == pytest.approx(qt, abs=10)
+    assert targets["VentRate"] == pytest.approx(60000 / rr, abs=0.3)
     assert targets["R_PeakAmpl_v5"] == pytest.approx(R_UV[V5], rel=0.03)
-    assert targets["T_PeakAmpl_v5"] == pytest.approx(t * T_UV[V5], rel=0.05)
+    assert targets["T_PeakAmpl_v5"] == pytest.approx(t * T_UV[V5], rel=0.08)
     assert targets["STJ_v5"] == pytest.approx(0, abs=30)
+    assert not measured.reasons
 
 
 def test_the_median_beat_is_the_beat_with_its_fiducials_in_order(plain):

@@ -19,15 +19,19 @@ def start(name, results):
     return forked.start(name, results=str(results), records=40, epochs=2)
 
 
+def finish(name, results):
+    process = start(name, results)
+    process.join()
+    assert process.exitcode == 0, f"{name} does not end"
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     """The results of a run that nothing disturbs, and how long each of its steps took."""
     results, seconds = tmp_path_factory.mktemp("undisturbed"), {}
     for name in KILLS:
         began = time.monotonic()
-        process = start(name, results)
-        process.join()
-        assert process.exitcode == 0
+        finish(name, results)
         seconds[name] = time.monotonic() - began
     return results, seconds
 
@@ -61,14 +65,9 @@ def test_kills_end_in_the_results_of_an_undisturbed_run(undisturbed, tmp_path):
             process.kill()
             process.join()
             _whole(tmp_path)
-        process = start(name, tmp_path)
-        process.join()
-        assert process.exitcode == 0, f"{name} does not end after {kills} kills"
+        finish(name, tmp_path)
     for name in MADE:
-        ours, theirs = _contents(tmp_path / name), _contents(expected / name)
-        assert ours.keys() == theirs.keys()
-        for key, values in theirs.items():
-            np.testing.assert_array_equal(ours[key], values, err_msg=f"{name}: {key}")
+        np.testing.assert_equal(_contents(tmp_path / name), _contents(expected / name), name)
     weights = "qt/model1/model.safetensors"
     assert (tmp_path / weights).read_bytes() == (expected / weights).read_bytes()
     assert _names(tmp_path) == _names(expected), "temporary files were left behind"
