@@ -52,6 +52,7 @@ def test_a_copy_of_a_complete_run_has_nothing_to_do_and_says_where_to_look(whole
     files = sorted(path for path in (whole / "results").rglob("*") if path.is_file())
     for number, path in enumerate(files[::-1]):
         os.utime(path, (1.9e9 + number, 1.9e9 + number))
+    (whole / "notebooks" / "Untitled.ipynb").write_text("{}")  # a user's own
     done = toy.run(whole, *QT)
     assert done.returncode == 0 and toy.runs(whole) == []
     for part in ("site/index.html", "notebooks/", "metrics.csv", "review.csv"):
