@@ -4,9 +4,11 @@ import ast
 import subprocess
 import sys
 from graphlib import TopologicalSorter
+from importlib.metadata import metadata
 
 import pytest
 import toy
+from packaging.specifiers import SpecifierSet
 
 from ecghelpers import fingerprint
 
@@ -67,3 +69,14 @@ def test_a_step_imports_only_what_it_needs(imports, absent):
     code = f"{imports}\nimport sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not absent & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("python", ["3.11.0", "3.12.0", "3.13.0"])
+def test_every_pinned_version_runs_on_every_supported_python(python):
+    lines = (toy.ROOT / "requirements.txt").read_text().splitlines()
+    needs = {
+        name: metadata(name)["Requires-Python"]
+        for name, sep, _ in (line.partition("==") for line in lines)
+        if sep
+    }
+    assert not {n: r for n, r in needs.items() if r and not SpecifierSet(r).contains(python)}
