@@ -7,6 +7,7 @@ stable.
 
 import copy
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -60,16 +61,18 @@ def likeness(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def beyond_chance(
-    method: str, found: np.ndarray, maps: np.ndarray, times: np.ndarray | float, seed: int
+    method: str, maps: np.ndarray, others: np.ndarray, beats: np.ndarray, options: Mapping
 ) -> np.ndarray:
-    """(r - r₀) / (1 - r₀) of each record, r₀ for random numbers times the same factor.
+    """(r - r₀) / (1 - r₀) of each record: their likeness r, r₀ for random numbers times a factor.
 
-    Any two maps that are multiplied by the same beat are alike, whatever the networks. found: the
-    likeness r; times: what the method multiplies by.
+    Any two maps that are multiplied by the same beat are alike, whatever the networks. The factor
+    is the one of the method; options: the arguments of ``attribute`` that maps were drawn with.
     """
-    draw = generator(seed, "randomisation chance", method)
-    chance = likeness(maps, draw.standard_normal(maps.shape) * times)
-    return (found - chance) / (1 - chance)
+    multiplied = {n: options[n] for n in ("multiply_by_inputs", "baseline", "voltage_sd")}
+    draw = generator(options["seed"], "randomisation chance", method)
+    random = draw.standard_normal(maps.shape) * factor(method, beats, **multiplied)
+    chance = likeness(maps, random)
+    return (likeness(maps, others) - chance) / (1 - chance)
 
 
 def randomisation(
@@ -98,12 +101,10 @@ def randomisation(
                     one = attribute(network, beats[row : row + 1], method, **given)
                     others[method, stage][row] = one[0]
             bar.update()
-    multiplied = {n: options[n] for n in ("multiply_by_inputs", "baseline", "voltage_sd")}
-    values = {}
-    for (method, stage), drawn in others.items():
-        found = likeness(maps[method], drawn)
-        times = factor(method, beats, **multiplied)
-        values[method, stage] = beyond_chance(method, found, maps[method], times, seed)
+    values = {
+        (method, stage): beyond_chance(method, maps[method], drawn, beats, options)
+        for (method, stage), drawn in others.items()
+    }
     same = np.ones(len(beats))
     values |= {(c, stage): same for stage in STAGES for c in control_maps(beats)}
     return long_table("weights", values, records.record_id)
@@ -129,17 +130,20 @@ def stability(
     return long_table("stability", values, records.record_id)
 
 
-def consistency(trainings: Sequence[Mapping[str, np.ndarray]], record_id: Sequence) -> pd.DataFrame:
-    """Likeness of the maps of several trainings of one target, the mean over pairs.
+def consistency(
+    trainings: Sequence[Mapping[str, np.ndarray]], records: Medians, options: Mapping
+) -> pd.DataFrame:
+    """Likeness of the maps of several trainings of one target, beyond chance: mean over pairs.
 
-    trainings: the maps of each network, method → (record, lead, time), of the same records. Part
-    ``trainings``, score ``consistent``; empty for a single training.
+    trainings: the maps of each network, method → (record, lead, time), of the same records, drawn
+    with options. Part ``trainings``, score ``consistent``; empty for a single training.
     """
-    pairs = [(a, b) for a in range(len(trainings)) for b in range(a)]
+    pairs, beats = list(combinations(trainings, 2)), np.asarray(records.medians, np.float32)
     values = {
         (method, "consistent"): np.mean(
-            [likeness(trainings[a][method], trainings[b][method]) for a, b in pairs], axis=0
+            [beyond_chance(method, one[method], two[method], beats, options) for one, two in pairs],
+            axis=0,
         )
         for method in (trainings[0] if pairs else ())
     }
-    return long_table("trainings", values, record_id)
+    return long_table("trainings", values, records.record_id)

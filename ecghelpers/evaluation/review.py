@@ -131,7 +131,7 @@ TESTS = {  # the names that review.csv, the figure, the page and the documentati
     ),
     "consistent between trainings": Test(
         "Do other trainings of the network have the same map?",
-        "rank correlation between trainings",
+        "rank correlation between trainings, beyond chance",
         0.5,
         "trainings",
         "consistent",
@@ -180,7 +180,7 @@ def from_truth(tables: Mapping[tuple[str, int], pd.DataFrame], groups: Mapping) 
 
     tables: (target, model) → rows of agreement.COLUMNS; groups: record → patient. Rows for each
     target and, as ``all``, for the mean over targets of each ECG: the same ECGs serve all targets,
-    so the ECG (or patient) is the independent unit.
+    so the ECG (or patient) is the independent unit; between trainings it is the target.
     """
     if not tables:
         return []
@@ -193,6 +193,9 @@ def from_truth(tables: Mapping[tuple[str, int], pd.DataFrame], groups: Mapping) 
         if not test.part or (test.part, test.score) not in values.index.droplevel([2, 3]):
             continue
         mine = values.loc[test.part, test.score]
+        if test.part == "trainings":
+            rows += _between_trainings(name, mine.groupby("method", sort=False).mean().T)
+            continue
         for target in (*mine.columns, ALL):
             column = mine.mean(axis=1) if target == ALL else mine[target]
             table = column.unstack("method").dropna(how="all", axis=1)
@@ -221,6 +224,21 @@ def _rows_of(
             gains = [summary((table[method] - table[c]).to_numpy(), groups) for c in others]
             said = PASSES if all(gain["low"] > 0 for gain in gains) else UNCLEAR
         rows.append(_judged(target, method, name, found, said, unit))
+    return rows
+
+
+def _between_trainings(name: str, means: pd.DataFrame) -> list[dict]:
+    """The rows of a test between trainings; means: (target, method) over ECGs and trainings.
+
+    The networks vary, and all ECGs are explained by the same few: the target is the unit.
+    """
+    rows = []
+    for target in (*means.index, ALL):
+        for method, column in means.items():
+            mine = column if target == ALL else column[[target]]
+            found = t_interval(mine.to_numpy())
+            said = verdict(TESTS[name], found["low"], found["high"])
+            rows.append(_judged(target, method, name, found, said, "target"))
     return rows
 
 

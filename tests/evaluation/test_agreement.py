@@ -206,11 +206,10 @@ def test_maps_times_the_same_beat_are_alike_by_chance_alone():
     """Two unrelated maps times one beat: far above zero as they are, zero beyond chance."""
     rng = np.random.default_rng(1)
     one, other = rng.normal(size=(2, *ECGS.shape)) * ECGS
-    found = network_truth.likeness(one, other)
-    assert (found > 0.2).all()
-    beyond = network_truth.beyond_chance("inputxgradient", found, one, ECGS, 0)
+    assert (network_truth.likeness(one, other) > 0.2).all()
+    beyond = network_truth.beyond_chance("inputxgradient", one, other, ECGS, OPTIONS)
     assert np.abs(beyond).max() < 0.05
-    same = network_truth.beyond_chance("inputxgradient", np.ones(3), one, ECGS, 0)
+    same = network_truth.beyond_chance("inputxgradient", one, -one, ECGS, OPTIONS)
     np.testing.assert_allclose(same, 1)
 
 
@@ -220,10 +219,10 @@ def test_a_steady_map_is_stable_and_trainings_are_compared_in_pairs():
     table = network_truth.stability(network, RECORDS, maps, OPTIONS)
     mean = table.groupby("method").value.mean()
     assert mean["random"] > 0.999 and mean["voltage"] > 0.3
-    one = network_truth.consistency([maps], ECG_IDS)
-    assert one.empty
+    assert network_truth.consistency([maps], RECORDS, OPTIONS).empty
     opposite = {m: -values for m, values in maps.items()}
-    found = network_truth.consistency([maps, opposite], ECG_IDS)
+    found = network_truth.consistency([maps, opposite], RECORDS, OPTIONS)
     assert (found.value > 0.999).all() and set(found.score) == {"consistent"}
     reversed_maps = {m: values[:, ::-1, ::-1] for m, values in maps.items()}
-    assert network_truth.consistency([maps, reversed_maps], ECG_IDS).value.abs().max() < 0.5
+    found = network_truth.consistency([maps, reversed_maps], RECORDS, OPTIONS)
+    assert found.value.abs().max() < 0.5

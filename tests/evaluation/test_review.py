@@ -62,6 +62,19 @@ def test_a_map_that_does_not_show_what_matters_is_not_this_ecgs_own():
     assert _verdicts(table, "specific to this ECG") == {"saliency": "passes", "voltage": "fails"}
 
 
+def test_trainings_are_compared_over_targets_however_many_ecgs_there_are():
+    table = _table({"saliency": 0.2}, "trainings", "consistent", ("qt", "pr", "qrs"), spread=0.001)
+    rows = table.set_index("target")
+    assert set(rows.unit_of_n) == {"target"} and dict(rows.n) == {
+        "qt": 1,
+        "pr": 1,
+        "qrs": 1,
+        "all": 3,
+    }
+    assert rows.verdict["all"] == "fails" and rows.verdict["qt"] == "unclear"
+    assert np.isnan(rows.low["qt"])
+
+
 def test_targets_are_pooled_for_each_ecg_and_patients_stay_together():
     table = _table({"saliency": 0.8, "voltage": 0.1}, targets=("qt", "pr", "qrs"))
     rows = table[(table.method == "saliency") & (table.test == "change matters")]
