@@ -3,8 +3,8 @@
 import numpy as np
 
 
-def format_number(value: float, form: str = ".2f") -> str:
-    """A number in a format of Python's, its minus signs as U+2212."""
+def format_number(value: float, form: str = "z.2f") -> str:
+    """A number in a format of Python's (z: zero has no sign), its minus signs as U+2212."""
     return format(value, form).replace("-", "\N{MINUS SIGN}")
 
 

@@ -237,6 +237,7 @@ def _between_trainings(name: str, means: pd.DataFrame) -> list[dict]:
         for method, column in means.items():
             mine = column if target == ALL else column[[target]]
             found = t_interval(mine.to_numpy())
+            found |= {end: np.clip(found[end], -1.0, 1.0) for end in ("low", "high")}
             said = verdict(TESTS[name], found["low"], found["high"])
             rows.append(_judged(target, method, name, found, said, "target"))
     return rows

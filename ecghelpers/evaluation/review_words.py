@@ -57,7 +57,7 @@ def _nothing(rows: pd.DataFrame, test: str) -> str:
     trivial = [method for method, which in BY_CONSTRUCTION if which == test]
     mine = rows[(rows.test == test) & ~rows.method.isin(trivial)]
     best = mine.sort_values("value").iloc[-1]
-    ends = interval(best.low, best.high, ".2f", "too few ECGs for an interval")
+    ends = interval(best.low, best.high, "z.2f", "too few ECGs for an interval")
     question = TESTS[test].question.removesuffix("?")
     return (
         f"No method passes the question “{question}”; the best is {label(best.method)} with "

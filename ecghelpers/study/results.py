@@ -69,7 +69,7 @@ def agreement_sentence(agreed: Mapping[str, float]) -> str:
     """The result of ``agreement`` in words."""
     if not np.isfinite(agreed["alpha"]):
         return "Agreement is unknown: it needs two raters of the same maps, and two scores."
-    ends = interval(agreed["low"], agreed["high"], ".2f", "interval unknown")
+    ends = interval(agreed["low"], agreed["high"], "z.2f", "interval unknown")
     value = f"α {format_number(agreed['alpha'])} ({ends})"
     return f"Agreement on the {agreed['maps']} maps that at least two raters rated: {value}."
 

@@ -211,7 +211,7 @@ def _cell(row: dict) -> str:
     """A row of the review in words: value, interval, chance, n and verdict."""
     if not np.isfinite(row["value"]):
         return ""
-    ends = interval(row["low"], row["high"], ".2f")
+    ends = interval(row["low"], row["high"], "z.2f")
     parts = [
         format_number(row["value"]) + (f" (95 % {ends})" if ends else ""),
         TESTS[row["test"]].unit,

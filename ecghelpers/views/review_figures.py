@@ -36,7 +36,7 @@ def review_figure(table: pd.DataFrame) -> Picture:
         axes.add_patch(Rectangle((x, y), 1, 1, facecolor=colour, edgecolor="white", lw=2))
         ink = "white" if row.verdict in ("passes", "fails") else "black"
         count = f"{row.n:.0f} {row.unit_of_n}{'s' if row.n != 1 else ''}"
-        lines = (f"{sign} {format_number(row.value)}", interval(row.low, row.high, ".2f"), count)
+        lines = (f"{sign} {format_number(row.value)}", interval(row.low, row.high, "z.2f"), count)
         for height, size, text in zip((0.25, 0.56, 0.82), (10, 6.8, 7.5), lines, strict=True):
             style = {"fontsize": size, "color": ink, "ha": "center", "va": "center"}
             axes.text(x + 0.5, y + height, text, **style)
