@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -40,7 +41,13 @@ def in_parts(function: Callable, records, *further) -> list:
     ignore_ctrl_c = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
     own = {"idle_worker_timeout": IDLE_S, "initializer": ignore_ctrl_c}
     try:
-        with _ctrl_c_ends(), parallel_config("loky", inner_max_num_threads=1, **own):
+        with (
+            _ctrl_c_ends(),
+            warnings.catch_warnings(),
+            parallel_config("loky", inner_max_num_threads=1, **own),
+        ):
+            # on a busy machine an idle process may end before it gets more; joblib starts another
+            warnings.filterwarnings("ignore", "A worker stopped")
             pool = Parallel(processors(), batch_size=1, max_nbytes=None)
             return list(chain.from_iterable(pool(delayed(function)(p, *further) for p in parts)))
     except TerminatedWorkerError:
