@@ -16,6 +16,7 @@ import toy
 
 from ecghelpers.ecg import TARGETS
 from ecghelpers.parameters import PROFILE
+from ecghelpers.run.notebook import GRACE_S
 
 QT = ("--target", "qt")
 NETWORK = Path("results/quick/qt/model1")
@@ -178,7 +179,7 @@ def test_impossible_flags_are_refused(project, flags, named):
 
 WAITS = """
 (root / "waits").touch()
-time.sleep(120)
+time.sleep(300)
 """
 
 
@@ -194,8 +195,8 @@ def test_a_second_run_is_refused_and_a_kill_leaves_nothing_running(whole):
     started = psutil.Process(first.pid).children(recursive=True)
     first.kill()
     first.communicate(timeout=120)
-    _, alive = psutil.wait_procs(started, timeout=60)
-    assert not alive, f"outlived the run: {alive}"
+    _, alive = psutil.wait_procs(started, timeout=GRACE_S + 30)
+    assert not alive, f"outlived the run: {[process.cmdline() for process in alive]}"
     assert content(whole, "model.safetensors") == before, "what there was is lost"
     toy.write_notebook(whole, "02_train")
     toy.runs(whole)
