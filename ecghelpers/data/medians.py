@@ -129,7 +129,8 @@ def write_medians(path: str | Path, parts: Iterable[Medians], records: int, **at
                 values.append(getattr(part, name))
         stored = {name: np.concatenate(v) for name, v in columns.items() if v[0] is not None}
         ids = pd.Series(stored["record_id"])
-        for twice in ids[ids.duplicated()]:
+        if ids.duplicated().any():
+            twice = ids[ids.duplicated()].iloc[0]
             raise ValueError(f"duplicate record id {str(twice)!r}; ids must differ")
         if "patient_id" in stored:  # in order of appearance, so that nothing of the id is stored
             numbers = pd.factorize(pd.Series(stored["patient_id"]).replace("", None))[0] + 1

@@ -190,6 +190,5 @@ def numbers(values: Mapping[str, str | float | None], scale: float = 1) -> dict[
     found = {}
     for name, value in values.items():
         with contextlib.suppress(TypeError, ValueError):
-            number = float(value) * scale
-            found |= {name: number} if np.isfinite(number) else {}
-    return found
+            found[name] = float(value) * scale
+    return {name: number for name, number in found.items() if np.isfinite(number)}

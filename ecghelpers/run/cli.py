@@ -293,6 +293,8 @@ def _run(options: argparse.Namespace, **changes) -> str:
             start_new_session=True,  # this process passes Ctrl-C on
         )
         running.append(process)
+        if STOPS:  # the signal came before this process
+            os.killpg(process.pid, signal.SIGINT)
         failed = process.wait()
         running.clear()
         os.close(terminal[0])
