@@ -128,9 +128,11 @@ def _pass_stops_on() -> list[int]:
     received = []
 
     def handle(number, _):
+        # When the parent dies, one signal comes for each of its threads: some within this function.
+        first = not received
         received.append(number)
         kernels = psutil.Process().children()
-        if len(received) == 1:
+        if first:
             signal.alarm(GRACE_S)
             if not kernels:  # it has not started yet
                 raise KeyboardInterrupt

@@ -16,7 +16,6 @@ import toy
 
 from ecghelpers.ecg import TARGETS
 from ecghelpers.parameters import PROFILE
-from ecghelpers.run.notebook import GRACE_S
 
 QT = ("--target", "qt")
 NETWORK = Path("results/quick/qt/model1")
@@ -195,7 +194,7 @@ def test_a_second_run_is_refused_and_a_kill_leaves_nothing_running(whole):
     started = psutil.Process(first.pid).children(recursive=True)
     first.kill()
     first.communicate(timeout=120)
-    _, alive = psutil.wait_procs(started, timeout=GRACE_S + 30)
+    _, alive = psutil.wait_procs(started, timeout=60)
     assert not alive, f"outlived the run: {[process.cmdline() for process in alive]}"
     assert content(whole, "model.safetensors") == before, "what there was is lost"
     toy.write_notebook(whole, "02_train")
@@ -203,6 +202,18 @@ def test_a_second_run_is_refused_and_a_kill_leaves_nothing_running(whole):
     assert toy.run(whole, *QT, "--only", "02").returncode == 0
     assert toy.runs(whole) == ["02_train qt 1"]
     assert '"epochs": 3' in content(whole, "model.safetensors")
+
+
+def test_many_stop_signals_at_once_stop_a_step(project):
+    toy.write_notebook(project, "01_data", body=WAITS)
+    run = toy.start(project, "--only", "01")
+    toy.wait_for((project / "results/quick/waits").exists)
+    processes = psutil.Process(run.pid).children(recursive=True)
+    (step,) = (p for p in processes if "ecghelpers.run.notebook" in p.cmdline())
+    for _ in range(500):
+        step.send_signal(signal.SIGTERM)
+    _, alive = psutil.wait_procs(processes, timeout=60)
+    assert not alive, [process.cmdline() for process in alive]
 
 
 SAVES = """
