@@ -17,7 +17,7 @@ from ..parameters import FOLDER, profiles
 from ..paths import ROOT, Results, from_project, shown
 from ..runtime import DEVICES, cores, resolve_device
 from . import slurm
-from .lock import UsageError, die_with_parent, lock
+from .lock import UsageError, die_with_parent, lock, wait_for_steps
 from .notebook import STARTED
 from .progress import TERMINAL
 from .workflow import NOTEBOOKS, Workflow, parameter_names
@@ -124,6 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
             return _dry_run(options)
         with lock(results):
             slurm.cancel_leftovers(results)
+            wait_for_steps(results)
             for failed in results.glob("notebooks/*.failed.ipynb"):
                 failed.unlink()
             began = time.monotonic()
@@ -135,6 +136,9 @@ def main(arguments: list[str] | None = None) -> int:
     except UsageError as refusal:
         print(f"error: {refusal}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # before a step has started
+        print("Stopped", file=sys.stderr)
+        return 1
     return status
 
 

@@ -40,6 +40,23 @@ def lock(results: Path) -> IO:
     return file
 
 
+def hold_steps(results: Path) -> IO:
+    """Tell the next run that a step is still running, until this process ends."""
+    file = open(results / ".steps", "a")  # noqa: SIM115
+    fcntl.flock(file, fcntl.LOCK_SH)
+    return file
+
+
+def wait_for_steps(results: Path) -> None:
+    """Wait until the steps of a run that was killed have saved their state."""
+    with open(results / ".steps", "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Waiting: the steps of a killed run save their state", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+
+
 def die_with_parent(number: int = signal.SIGKILL) -> None:
     """Have Linux signal this process when its parent dies."""
     if sys.platform == "linux":

@@ -25,7 +25,7 @@ import psutil
 from ..files import remove_resume_cache
 from ..fingerprint import code_cells
 from ..paths import ROOT, shown
-from .lock import die_with_parent
+from .lock import die_with_parent, hold_steps
 from .slurm import time_left
 
 DIED = "DeadKernelError"  # of nbclient
@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     die_with_parent(signal.SIGTERM)
     stops = _pass_stops_on()
+    _held = None if "SLURM_JOB_ID" in os.environ else hold_steps(Path.cwd())
     executed = Path(options.notebook).absolute()
     running, failed = (executed.with_suffix(f".{state}.ipynb") for state in ("running", "failed"))
     began = float(os.environ.get(STARTED, "inf"))

@@ -227,6 +227,17 @@ time.sleep(120)
 """
 
 
+def test_a_run_waits_for_the_steps_of_one_that_was_killed(project):
+    saves_slowly = SAVES.replace('(root / "state")', 'time.sleep(5); (root / "state")')
+    toy.write_notebook(project, "01_data", body=saves_slowly)
+    run = toy.start(project, "--only", "01")
+    toy.wait_for((project / "results/quick/waits").exists)
+    run.kill()
+    toy.write_notebook(project, "01_data", body="assert (root / 'state').read_text() == 'half'")
+    again = toy.run(project, "--only", "01")
+    assert again.returncode == 0 and "Waiting" in again.stdout, again.stderr
+
+
 def test_ctrl_c_lets_steps_save_and_a_second_ends_them(project):
     toy.write_notebook(project, "01_data", body=SAVES)
     results = project / "results/quick"
