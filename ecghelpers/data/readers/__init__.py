@@ -7,11 +7,13 @@ A reader takes a ``Source`` (for XML also its root) and returns a ``Recording`` 
 import contextlib
 import gzip
 import io
+import os
 import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from ..checks import MOST_BYTES, Rejected, read_bytes, rejecting
@@ -26,7 +28,7 @@ XML_FORMATS: dict[str, Callable] = {  # by the last part of the root's name
     "SchillerEDI": schiller.read,
 }
 FORMATS: tuple[tuple[str, Callable[[Source], bool], Callable[[Source], Recording]], ...] = (
-    ("DICOM", lambda source: source.data[128:132] == b"DICM", dicom.read),
+    ("DICOM", lambda source: dicom.is_dicom(source.data), dicom.read),
     ("SCP-ECG", lambda source: scp.is_scp(source.data), scp.read),
     ("EDF", lambda source: edf.is_edf(source.data), edf.read),
     ("XML", lambda source: xml.looks_like_xml(source.data), lambda source: _read_xml(source)),
@@ -38,6 +40,8 @@ OTHER_KINDS = {
     b"%PDF": "a PDF",
     b"\x89PNG": "an image",
     b"\xff\xd8\xff": "an image",
+    b"GIF8": "an image",
+    b"ISHNE": "a Holter ECG",
     b"\xd0\xcf\x11\xe0": "an Office file, or an encrypted one",
     b"version https://git-lfs": "a Git LFS pointer; fetch the file itself",
 }
@@ -100,20 +104,25 @@ def _read_xml(source: Source) -> Recording:
     raise Rejected(f"not a resting ECG: {kind}; known roots: {', '.join(XML_FORMATS)}")
 
 
-def _unpacked(source: Source) -> Source:
-    """The file inside a gzip file, or the only ECG inside a ZIP file; other files unchanged."""
+def _unpacked(source: Source, depth: int = 2) -> Source:
+    """The file inside a gzip file, or the only ECG inside a ZIP file; other files unchanged.
+
+    depth: how many such files may lie in each other.
+    """
+    if not depth:
+        return source
     if source.data.startswith(b"\x1f\x8b"):
         with rejecting("damaged: gzip; truncated?", OSError, EOFError, zlib.error):
             data = gzip.GzipFile(fileobj=io.BytesIO(source.data)).read(MOST_BYTES + 1)
         name = source.name[:-3] if source.name.lower().endswith(".gz") else source.name
-        return replace(source, name=name, data=_bounded(data))
+        return _unpacked(replace(source, name=name, data=_bounded(data)), depth - 1)
     if source.data.startswith(b"PK\x03\x04"):
         file = io.BytesIO(source.data)
         members = zip_members(file)
         names = [name for name in members if name.lower().endswith(".hea")] or members
         if len(names) != 1:
-            raise Rejected(f"a ZIP file of {len(names)} ECGs: unpack it, or give its folder")
-        return with_folder(file, names[0])
+            raise Rejected(f"a ZIP file of {len(names)} files: unpack it, or give its folder")
+        return _unpacked(with_folder(file, names[0]), depth - 1)
     return source
 
 
@@ -137,12 +146,23 @@ def read_member(file, name: str) -> bytes:
         return _bounded(member.read(MOST_BYTES + 1))
 
 
+@lru_cache(maxsize=1)
+def _archive(path: str, *version: int) -> zipfile.ZipFile:
+    """An open ZIP file: to read its directory for each of its files would take hours for 10 000.
+
+    version: of the file, and the process, as processes must not share an open file.
+    """
+    return zipfile.ZipFile(path)
+
+
 @contextlib.contextmanager
 def _open_zip(file) -> Iterator[zipfile.ZipFile]:
     """Open a ZIP file; raises Rejected for its faults, here or in the block."""
     try:
-        with zipfile.ZipFile(file) as archive:
-            yield archive
+        if isinstance(file, io.IOBase):
+            yield zipfile.ZipFile(file)
+        else:
+            yield _archive(str(file), os.stat(file).st_mtime_ns, os.getpid())
     except Rejected:
         raise
     except RuntimeError as error:  # NotImplementedError is one
