@@ -132,8 +132,8 @@ def schiller() -> bytes:
 
 def aecg(gap: slice | None = None) -> bytes:
     def sequences(leads, step):
-        rows = [f'<sequence><value><increment value="{step}" unit="ms"/></value></sequence>']
-        rows[0] = rows[0].replace("<value>", '<code code="TIME_RELATIVE"/><value>')
+        time = f'<code code="TIME_RELATIVE"/><value><increment value="{step}" unit="ms"/></value>'
+        rows = [f"<sequence>{time}</sequence>"]
         for lead, samples in zip(LEADS, leads, strict=True):
             digits = np.rint(samples * 2).astype(int)
             if gap is not None and lead == "V3":
@@ -245,20 +245,21 @@ def _group(label: str, leads: np.ndarray, codes: bool, unit: str) -> Dataset:
     return group
 
 
-def dicom(codes: bool = True, unit: str = "uV", kind: str = "9.1.1") -> bytes:
+def dicom(codes=True, unit="uV", syntax=ExplicitVRLittleEndian) -> bytes:
     meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.TransferSyntaxUID = syntax
     file = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-    file.SOPClassUID = f"1.2.840.10008.5.1.4.1.1.{kind}"
+    file.SOPClassUID = "1.2.840.10008.5.1.4.1.1.9.1.1"
     file.SOPInstanceUID, file.Manufacturer = "1.2.3", "Mortara Instrument, Inc."
     file.PatientName, file.PatientID, file.PatientBirthDate = PERSONAL[0], PERSONAL[2], PERSONAL[1]
     file.WaveformSequence = [_group("RHYTHM", ecg(), codes, unit)]
     file.WaveformSequence.append(_group("MEDIAN BEAT", median(), codes, unit))
-    notes = ("Ventricular Heart Rate", 71), ("PR Interval", 158), ("QRS Duration", 92)
+    names = "Ventricular Heart Rate", "PR Interval", "QRS Duration", "QT Interval"
+    numbers = "2:16770", "2:15872", "2:16156", "2:16160"
     file.WaveformAnnotationSequence = []
-    for meaning, value in (*notes, ("QT Interval", 396)):
+    for code, meaning, value in zip(numbers, names, MACHINE.values(), strict=True):
         note = Dataset()
-        note.ConceptNameCodeSequence, note.NumericValue = [_code("1", meaning)], value
+        note.ConceptNameCodeSequence, note.NumericValue = [_code(code, meaning, "MDC")], value
         note.MeasurementUnitsCodeSequence = [_code("ms", "ms", "UCUM")]
         file.WaveformAnnotationSequence.append(note)
     raw = io.BytesIO()
@@ -289,7 +290,8 @@ def _scp_table() -> bytes:
     return struct.pack("<HH", 1, len(rows)) + b"".join(cells)
 
 
-def scp(differences=2, huffman=True, own_table=False) -> bytes:
+def scp(differences=2, huffman=True, own_table=False, subtracted=()) -> bytes:
+    """subtracted: the samples (from 1) where the beat's 210th was when it was subtracted."""
 
     def wave(leads):
         parts = []
@@ -300,12 +302,16 @@ def scp(differences=2, huffman=True, own_table=False) -> bytes:
         return struct.pack("<HHBB", 5000, 2000, differences, 0) + sizes + b"".join(parts)
 
     leads, beat = ecg()[EIGHT], median()[EIGHT]
+    for at in subtracted:
+        leads[:, at - 51 : at + 80] -= beat[:, 159:290]
+    zones = [struct.pack("<HIII", 0, at - 50, at, at + 80) for at in subtracted]
     codes = b"".join(struct.pack("<IIB", 1, 5000, SCP_CODES[n]) for n in INDEPENDENT_LEADS)
     name = b"".join(struct.pack("<BH", t, len(v) + 1) + v.encode() + b"\0" for t, v in
                     ((0, PERSON), (2, PERSONAL[2])))  # fmt: skip
     bodies = {
         1: name + struct.pack("<BH", 255, 0),
-        3: struct.pack("<BB", 8, 4 | 8 << 3) + codes,
+        3: struct.pack("<BB", 8, 4 | 8 << 3 | bool(subtracted)) + codes,
+        4: struct.pack("<HHH", 1200, 210, len(zones)) + b"".join(zones),
         5: wave(beat),
         6: wave(leads),
         7: struct.pack("<BBHH8h", 1, 0, 845, 845, 240, 340, 398, 490, 794, 0, 0, 0),

@@ -1,6 +1,7 @@
 """Labels: values of targets and fiducials from a table, an attribute or a machine."""
 
 import math
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,6 +16,15 @@ MOST_UV = 32767
 # Allowed values: no interval is longer than a beat of 1.2 s, and one below 10 is in seconds.
 RANGES = {"VentRate": (10, 600)} | dict.fromkeys(("pr", "qrs", "qt"), (10, 1200))
 RANGES |= dict.fromkeys(FIDUCIALS, (0, BEAT_SAMPLES - 1))
+
+# The names of values in DICOM and HL7 aECG: RATE, or the wave and the end of its code in MDC.
+RATE = r"(ventricular|mean)?\s*(heart|ventricular) rate|mdc_ecg_heart_rate|2:16770|8867-4"
+INTERVAL = r"(mean )?({0})[ -](interval|duration|time period)([, ]+global)?"
+INTERVAL += r"|mdc_ecg_time_pd_({0})(_gl|_global)?|2:({1})"
+WAVES = {"pr": ("p-?[rq]", "15872|16144"), "qrs": ("qrs", "16156"), "qt": ("qt", "16160")}
+WAVES |= {"rr": ("r-?r", "16000|16168")}
+VALUES = {name: re.compile(INTERVAL.format(*each)) for name, each in WAVES.items()}
+VALUES |= {"VentRate": re.compile(RATE)}
 
 
 def label_row(given: Mapping) -> np.ndarray:
@@ -36,6 +46,20 @@ def parse_label(name: str, value) -> float:
         unit = TARGETS[name].unit if name in TARGETS else "samples"
         raise Rejected(f"label out of range: {name} is {number:g}; allowed {low} to {high} {unit}")
     return number
+
+
+def possible(name: str, value) -> float:
+    """As parse_label, but NaN for text and for impossible values."""
+    try:
+        return parse_label(name, value)
+    except Rejected:
+        return math.nan
+
+
+def value_of_name(name: str) -> str | None:
+    """The target or ``rr`` for a name such as ``QT Interval`` or ``MDC_ECG_TIME_PD_QT``."""
+    plain = name.strip().casefold()
+    return next((value for value, known in VALUES.items() if known.fullmatch(plain)), None)
 
 
 def parse_number(name: str, value) -> float:

@@ -10,7 +10,8 @@ import numpy as np
 from ..ecg import BEAT_SAMPLES, INDEPENDENT_LEADS, LEADS, SAMPLING_RATE_HZ, TARGETS, twelve_leads
 from ..measurement import RATES_HZ, SECONDS
 from ..measurement.filters import to_500_hz
-from .checks import Rejected, rejecting, runs
+from .checks import Rejected, runs
+from .labels import possible
 
 MICROVOLT_IN = {"uv": 1, "µv": 1, "μv": 1, "microvolt": 1, "microvolts": 1}  # micro sign, Greek mu
 MICROVOLT_IN |= {"nv": 0.001, "mv": 1000, "millivolt": 1000, "millivolts": 1000, "v": 1_000_000}
@@ -52,10 +53,10 @@ class Recording:
 
     @property
     def targets(self) -> dict[str, float]:
-        """The machine's value of every target, NaN where it gives none."""
+        """The machine's value of every target, NaN where it gives none or an impossible one."""
         rr_ms = self.machine.get("rr", 0)
         values = ({"VentRate": 60000 / rr_ms} if rr_ms > 0 else {}) | dict(self.machine)
-        return {name: float(values.get(name, np.nan)) for name in TARGETS}
+        return {name: possible(name, values.get(name, "")) for name in TARGETS}
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,12 @@ def lead_of_name(name: str) -> str | None:
     return LEAD_OF_NAME.get(PREFIX.sub("", plain, count=1).strip(" _"))
 
 
-def microvolts(unit: str, where: str = "") -> float:
-    """The size of a voltage unit in µV; raises Rejected for any other unit."""
-    with rejecting(f"unit: {where}{unit.strip()[:20]!r}; allowed mV, uV, V", KeyError):
-        return MICROVOLT_IN[unit.strip().casefold()]
+def microvolts(unit: str, where: str = "", meaning: str = "") -> float:
+    """The size of a voltage unit in µV, by its name or its meaning; raises Rejected for others."""
+    found = MICROVOLT_IN.get(unit.strip().casefold()) or MICROVOLT_IN.get(meaning.casefold())
+    if not found:
+        raise Rejected(f"unit: {where}{unit.strip()[:20]!r}; allowed mV, uV, V")
+    return found
 
 
 def twelve(leads: Leads) -> np.ndarray:
@@ -116,25 +119,34 @@ def twelve(leads: Leads) -> np.ndarray:
 def waveforms(
     strips: Sequence, beats: Sequence, wave: Callable[..., tuple[Leads, float]], kind: str = ""
 ) -> dict:
-    """The ecg_uv, rate_hz and median_uv of a Recording: the first usable strip, the first beat.
+    """The ecg_uv, rate_hz and median_uv of a Recording: the first usable strip and beat.
 
     wave: reads the leads and the rate of a strip or a beat. Raises Rejected with the reason of the
-    last strip if none is usable, and if there is no strip of the kind, unless that is "".
+    last strip if none is usable, and if there is no strip of the kind, unless that is "". A beat
+    that is not usable is left out, but not if there is nothing else.
     """
-    found = {"ecg_uv": None}
+
+    def strip(element) -> dict:
+        leads, rate_hz = wave(element)
+        return {"ecg_uv": rhythm(leads, rate_hz), "rate_hz": rate_hz}
+
     if kind and not strips:
         raise Rejected(f"no waveforms: no {kind} in the file")
-    for strip in strips:
-        try:
-            leads, rate_hz = wave(strip)
-            found = {"ecg_uv": rhythm(leads, rate_hz), "rate_hz": rate_hz}
-            break
-        except Rejected:
-            if strip is strips[-1]:
-                raise
-    if beats:
-        found["median_uv"] = median_beat(*wave(beats[0]))
+    found = _first_usable(strip, strips) or {"ecg_uv": None}
+    with contextlib.suppress(*[Rejected] if strips else []):
+        found["median_uv"] = _first_usable(lambda beat: median_beat(*wave(beat)), beats)
     return found
+
+
+def _first_usable(read: Callable, elements: Sequence):
+    """What is read from the first element that is not rejected; None if there are no elements."""
+    for element in elements:
+        try:
+            return read(element)
+        except Rejected:
+            if element is elements[-1]:
+                raise
+    return None
 
 
 def rhythm(leads: Leads, rate_hz: float) -> np.ndarray:

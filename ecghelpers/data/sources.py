@@ -4,7 +4,6 @@ FileSource is a build.Source: its records, in the order of their ids, are divide
 blocks, so that an interrupted import can resume.
 """
 
-import contextlib
 import hashlib
 import os
 import unicodedata
@@ -22,7 +21,7 @@ from ..validation import check_choice
 from . import tables
 from .checks import Rejected, as_int16, bad_id, check_signal, rejecting, result_or_reason
 from .folder import Entry, ids_from_paths, list_files, settle_ids
-from .labels import check_order, label_row, parse_label
+from .labels import check_order, label_row
 from .medians import Medians
 from .parallel import in_parts
 from .readers import ge12sl, read_source, with_folder, zip_members
@@ -222,7 +221,7 @@ def read(
         reading,
         patient=who,
         rule=rule,
-        machine=_machine(recording) if recording.program else reading.machine,
+        machine=list(recording.targets.values()) if recording.program else reading.machine,
         program=recording.program,
         digest=digest_of(recording.signal_uv),
     )
@@ -246,12 +245,3 @@ def _filled(reading: Reading) -> np.ndarray:
     machine = {"VentRate": reading.labels[0]}
     beat = Recording("", None, median_uv=reading.median, machine=machine)
     return np.where(np.isnan(reading.labels), measured_labels(beat), reading.labels)
-
-
-def _machine(recording: Recording) -> np.ndarray:
-    """(7,) the machine's targets; impossible values count as missing."""
-    row = np.full(len(TARGETS), np.nan, np.float32)
-    for place, (name, value) in enumerate(recording.targets.items()):
-        with contextlib.suppress(Rejected):
-            row[place] = parse_label(name, value)
-    return row

@@ -2,33 +2,37 @@
 
 import io
 import re
+import zlib
 from functools import partial
 
 import numpy as np
 
-from ..checks import Rejected, rejecting
+from ..checks import MOST_BYTES, Rejected, rejecting
+from ..labels import value_of_name
 from ..recording import SCP_LEADS, Leads, Recording, Source, lead_of_name, microvolts, waveforms
 
-ECG_CLASSES = "1.2.840.10008.5.1.4.1.1.9."  # SOP classes of waveforms
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
-DEFLATED = "1.2.840.10008.1.2.1.99"
+DEFLATED = b"1.2.840.10008.1.2.1.99"
+META = 144  # the end of the first element, which is the size of the other meta information
+# Without a preamble, a file begins with its meta information or its identification.
+FIRST = re.compile(rb"[\x02\x08]\0[\0-\x20]\0")
+WAVEFORMS = bytes((0x00, 0x54, 0x00, 0x01))  # the tag of the waveform sequence
 SAMPLES = {"SS": "i", "SL": "i", "SB": "i", "US": "u", "UL": "u", "UB": "u"}
-DERIVED = re.compile("median|beat|average|template", re.IGNORECASE)
-MEANINGS = {
-    "VentRate": re.compile(r"(ventricular|mean)?\s*(heart|ventricular) rate|mdc_ecg_heart_rate"),
-    "pr": re.compile(r"p[rq] interval([, ]+global)?|mdc_ecg_time_pd_p[rq](_global)?"),
-    "qrs": re.compile(r"qrs (duration|interval)([, ]+global)?|mdc_ecg_time_pd_qrs(_global)?"),
-    "qt": re.compile(r"qt interval([, ]+global)?|mdc_ecg_time_pd_qt(_global)?"),
-    "rr": re.compile(r"(mean )?rr interval([, ]+global)?|mdc_ecg_time_pd_rr(_global)?"),
-}
+BEAT = re.compile("median|beat|average|template", re.IGNORECASE)
+BEAT_SECONDS = 2  # a group of at most this length is a beat, whatever its label
+
+
+def is_dicom(data: bytes) -> bool:
+    """Whether a file is DICOM, with or without its preamble."""
+    return data[128:132] == b"DICM" or bool(FIRST.match(data) and WAVEFORMS in data)
 
 
 def read(source: Source) -> Recording:
     """The first rhythm group with twelve (or eight) leads; raises Rejected."""
     dataset = _dataset(source.data)
     groups = dataset.get("WaveformSequence") or []
-    strips = [group for group in groups if not _is_derived(group)]
-    beats = [group for group in groups if _is_derived(group)]
+    strips = [group for group in groups if not _is_beat(group)]
+    beats = [group for group in groups if _is_beat(group)]
     wave = partial(_wave, big_endian=dataset.file_meta.get("TransferSyntaxUID") == BIG_ENDIAN)
     waves = waveforms(strips, beats, wave, "rhythm group")
     return Recording(
@@ -45,18 +49,20 @@ def _dataset(data: bytes):
 
     config.settings.reading_validation_mode = config.IGNORE
     with rejecting("damaged: DICOM,"):
-        dataset = dcmread(io.BytesIO(data))
-        syntax = dataset.file_meta.get("TransferSyntaxUID", "")
-    if syntax == DEFLATED:
-        raise Rejected("not supported: deflated DICOM; export it uncompressed")
-    if not str(dataset.get("SOPClassUID", "")).startswith(ECG_CLASSES):
-        raise Rejected("no waveforms: a DICOM file of another kind, such as an image or a report")
+        if DEFLATED in data[META:1024]:  # unpacked here, to a limit
+            start = META + int.from_bytes(data[META - 4 : META], "little")
+            data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[start:], MOST_BYTES)
+        dataset = dcmread(io.BytesIO(data), force=True)
+        if "WaveformSequence" not in dataset:
+            kind = "of another kind, such as an image or a report"
+            raise Rejected(f"no waveforms: a DICOM file {kind}")
     return dataset
 
 
-def _is_derived(group) -> bool:
+def _is_beat(group) -> bool:
     label = str(group.get("MultiplexGroupLabel") or "")
-    return bool(DERIVED.search(label)) or (not label and group.WaveformOriginality == "DERIVED")
+    longest = BEAT_SECONDS * float(group.get("SamplingFrequency") or 0)
+    return bool(BEAT.search(label)) or 0 < group.get("NumberOfWaveformSamples", 0) <= longest
 
 
 def _wave(group, big_endian: bool) -> tuple[Leads, float]:
@@ -86,8 +92,8 @@ def _scaled(channel, samples: np.ndarray) -> tuple[str | None, np.ndarray]:
     factor = channel.get("ChannelSensitivityCorrectionFactor")
     factor = float(channel.ChannelSensitivity) * (1.0 if factor in (None, "") else float(factor))
     baseline = float(channel.get("ChannelBaseline") or 0)
-    unit_uv = microvolts(str(units[0].CodeValue), f"lead {lead} is in ")
-    return lead, (samples * factor + baseline) * unit_uv
+    unit, meaning = (str(units[0].get(name) or "") for name in ("CodeValue", "CodeMeaning"))
+    return lead, (samples * factor + baseline) * microvolts(unit, f"lead {lead} is in ", meaning)
 
 
 def _lead(channel) -> str | None:
@@ -105,13 +111,11 @@ def _machine(annotations) -> dict[str, float]:
     found: dict[str, float] = {}
     for annotation in annotations:
         concept = (annotation.get("ConceptNameCodeSequence") or [{}])[0]
+        names = (str(concept.get(part) or "") for part in ("CodeMeaning", "CodeValue"))
+        name = next(filter(None, map(value_of_name, names)), None)
         value = annotation.get("NumericValue")
-        texts = [str(concept.get(name) or "").casefold() for name in ("CodeMeaning", "CodeValue")]
-        if value in (None, ""):
-            continue
-        unit = (annotation.get("MeasurementUnitsCodeSequence") or [{}])[0].get("CodeValue")
-        value = float(value if np.ndim(value) == 0 else value[0])
-        for name, pattern in MEANINGS.items():
-            if name not in found and any(pattern.fullmatch(text.strip()) for text in texts):
-                found[name] = value * (1000 if unit == "s" else 1)
+        if name and name not in found and value not in (None, ""):
+            unit = (annotation.get("MeasurementUnitsCodeSequence") or [{}])[0].get("CodeValue")
+            value = float(value if np.ndim(value) == 0 else value[0])
+            found[name] = value * (1000 if unit == "s" else 1)
     return found

@@ -1,5 +1,6 @@
 """GE MUSE: ``RestingECG`` XML with 12SL's median beat, fiducials, intervals and matrix."""
 
+import contextlib
 import zlib
 from xml.etree.ElementTree import Element
 
@@ -28,7 +29,7 @@ NOT_MEASURED = 32767
 def read(source: Source, root: Element) -> Recording:
     """The ECG of a MUSE export; raises Rejected."""
     strips, beats = (
-        [w for w in root.iter("Waveform") if text_of(w, "WaveformType").casefold() == kind][:1]
+        [w for w in root.iter("Waveform") if text_of(w, "WaveformType").casefold() == kind]
         for kind in ("rhythm", "median")
     )
     if not strips and not beats:
@@ -79,13 +80,15 @@ def _intervals(root: Element) -> dict[str, float]:
         measured = root.find("RestingECGMeasurements")
     found = numbers({name: text_of(measured, tag) for name, tag in INTERVALS.items()})
     marks = {name: text_of(measured, tag) for name, tag in FIDUCIAL_TAGS.items()}
-    ratio = SAMPLING_RATE_HZ / _rate(measured, "ECGSample") if measured is not None else 1
-    return found | numbers(marks, ratio)
+    rate_hz = SAMPLING_RATE_HZ if measured is None else _rate(measured, "ECGSample")
+    return found | numbers(marks, SAMPLING_RATE_HZ / rate_hz if rate_hz else np.nan)
 
 
 def _amplitudes(matrix: str) -> dict[str, float]:
-    """R, J and T in V5 from the measurement matrix, as far as given."""
-    raw = base64_of(matrix, "MeasurementMatrix")[MATRIX_HEADER:]
+    """R, J and T in V5 from the measurement matrix, as far as given; nothing if it is damaged."""
+    raw = b""
+    with contextlib.suppress(Rejected):
+        raw = base64_of(matrix, "MeasurementMatrix")[MATRIX_HEADER:]
     cells = np.frombuffer(raw[: len(raw) // MATRIX.itemsize * MATRIX.itemsize], MATRIX)
     v5 = {c["index"]: float(c["value"]) for c in cells[cells["lead"] == MATRIX_V5]}
     found = {name: v5.get(place, NOT_MEASURED) for name, place in AMPLITUDES.items()}

@@ -5,9 +5,9 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from ...ecg import LEADS
-from ..checks import MOST_BYTES, Rejected
-from ..recording import Recording, Source, lead_of_name, median_beat, numbers, rhythm
-from .xml import base64_of, number_of, text_of
+from ..checks import MOST_BYTES, Rejected, rejecting
+from ..recording import Leads, Recording, Source, lead_of_name, numbers, waveforms
+from .xml import base64_of, number_of, samples_of, text_of
 
 XLI_BITS = 10
 INTERVALS = {"VentRate": "heartrate", "pr": "print", "qrs": "qrsdur", "qt": "qtint"}
@@ -16,21 +16,25 @@ AMPLITUDES = {"R_PeakAmpl_v5": "ramp", "STJ_v5": "ston", "T_PeakAmpl_v5": "tamp"
 
 def read(source: Source, root: Element) -> Recording:
     """The ECG of a Sierra export of versions 1.03 and 1.04; raises Rejected."""
-    waves = root.find(".//parsedwaveforms")
-    if waves is None:
-        raise Rejected("no waveforms: no parsedwaveforms in the file")
+    strips, beats = root.findall(".//parsedwaveforms"), root.findall(".//repbeats[@samplespersec]")
     signal = root.find("dataacquisition/signalcharacteristics")
+
+    def wave(element: Element) -> tuple[Leads, float]:
+        return _beat(element) if element in beats else _strip(element, signal)
+
+    waves = waveforms(strips, beats, wave, "parsedwaveforms")
+    about = {"program": "Philips", "patient": text_of(root, "patient/generalpatientdata/patientid")}
+    return Recording("Philips XML", **waves, **about, machine=_machine(root))
+
+
+def _strip(waves: Element, signal: Element | None) -> tuple[Leads, float]:
     rate_hz = _given(waves, "samplespersecond", signal, "samplingrate")
     resolution = _given(waves, "resolution", signal, "signalresolution", "resolution")
     labels = [lead_of_name(label) for label in waves.get("leadlabels", "").split()]
     if not labels:
         count = int(number_of(signal, "numberchannelsallocated", len(LEADS)))
         labels = [*LEADS, *[None] * (count - len(LEADS))][:count]
-    channels = _channels(waves, labels)
-    ecg_uv = rhythm(list(zip(labels, channels * resolution, strict=True)), rate_hz)
-    patient = text_of(root, "patient/generalpatientdata/patientid")
-    median_uv, machine = _beat(root.find(".//repbeats")), _machine(root)
-    return Recording("Philips XML", ecg_uv, rate_hz, median_uv, machine, "Philips", patient)
+    return list(zip(labels, _channels(waves, labels) * resolution, strict=True)), rate_hz
 
 
 def _given(waves: Element, attribute: str, signal: Element | None, *tags: str) -> float:
@@ -45,14 +49,19 @@ def _given(waves: Element, attribute: str, signal: Element | None, *tags: str) -
 def _channels(waves: Element, labels: list[str | None]) -> np.ndarray:
     """(channel, time) integer samples."""
     count = len(labels)
-    raw = base64_of(waves.text, "parsedwaveforms")
     how = waves.get("compressmethod") or waves.get("compression") or ""
+    if waves.get("compressflag", "").casefold() == "false":
+        how = ""
+    if waves.get("dataencoding", "").casefold() == "plain":
+        raw = samples_of(waves.text, "I to V6", None).astype("<i2").tobytes()
+    else:
+        raw = base64_of(waves.text, "parsedwaveforms")
     if how.upper() == "XLI":
         channels = _xli(raw, count)
         if labels[:6] == list(LEADS[:6]):
             _add_limb_leads(channels)
         return channels
-    if how and how.casefold() != "uncompressed":
+    if how.casefold() not in ("", "none", "uncompressed"):
         raise Rejected(f"not supported: compression {how[:20]!r}")
     if len(raw) % (2 * count):
         raise Rejected(f"truncated: {len(raw)} bytes do not make {count} leads")
@@ -119,16 +128,15 @@ def _add_limb_leads(channels: np.ndarray) -> None:
     channels[5] = (two + channels[2]) // 2 - channels[5]
 
 
-def _beat(beats: Element | None) -> np.ndarray | None:
-    if beats is None or not numbers({"": beats.get("samplespersec")}):
-        return None
-    rate, scale = float(beats.get("samplespersec")), float(beats.get("resolution", "1"))
+def _beat(beats: Element) -> tuple[Leads, float]:
+    with rejecting("damaged: samplespersec or resolution of repbeats is no number", ValueError):
+        rate, scale = float(beats.get("samplespersec")), float(beats.get("resolution", "1"))
     leads = []
     for beat in beats.iter("repbeat"):
         raw = base64_of(text_of(beat, "waveform", beat.text or ""), "repbeat")
         samples = np.frombuffer(raw[: len(raw) // 2 * 2], "<i2") * scale
         leads.append((lead_of_name(beat.get("leadname", "")), samples))
-    return median_beat(leads, rate)
+    return leads, rate
 
 
 def _machine(root: Element) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """SCP-ECG (EN 1064, ISO 11073-91064): rhythm and reference beat, global measurements.
 
-Section 2 holds the Huffman tables, 3 the leads, 5 the reference beat, 6 the rhythm, 7 the
-measurements. Samples are whole numbers, their first or their second differences.
+Section 2 holds the Huffman tables, 3 the leads, 4 the places of the QRS complexes, 5 the reference
+beat, 6 the rhythm, 7 the measurements. Samples are whole numbers, their first or their second
+differences; the reference beat may be subtracted from the rhythm.
 """
 
 import struct
@@ -9,8 +10,9 @@ import struct
 import numpy as np
 
 from ..checks import Rejected, rejecting
-from ..recording import SCP_LEADS, Recording, Source, median_beat, rhythm
+from ..recording import SCP_LEADS, Leads, Recording, Source, waveforms
 
+BEAT, RHYTHM = 5, 6  # sections
 DEFAULT_TABLE = 19999
 MISSING = 29999
 MOST_SAMPLES = 1_000_000
@@ -23,16 +25,23 @@ PATIENT_ID = 2  # the tag of section 1
 def read(source: Source) -> Recording:
     """The ECG of an SCP file; raises Rejected."""
     sections = _sections(source.data)
-    leads, samples = _lead_list(sections)
-    rhythm_uv, rate_hz = _waveform(sections, 6, len(leads))
-    if not rhythm_uv:
-        raise Rejected("no waveforms: no rhythm data (section 6) in the file")
-    beat_uv, beat_hz = _waveform(sections, 5, len(leads))
-    rhythm_uv = [lead[:samples] for lead in rhythm_uv]  # without the padding to whole bytes
-    ecg_uv = rhythm(list(zip(leads, rhythm_uv, strict=True)), rate_hz)
-    median_uv = median_beat(list(zip(leads, beat_uv, strict=True)), beat_hz) if beat_uv else None
-    machine, patient = _machine(sections), _patient(sections)
-    return Recording("SCP-ECG", ecg_uv, rate_hz, median_uv, machine, "SCP-ECG file", patient)
+    leads, first, samples, subtracted = _lead_list(sections)
+
+    def wave(number: int) -> tuple[Leads, float]:
+        samples_uv, rate_hz = _waveform(sections, number, len(leads))
+        if number == RHYTHM:
+            samples_uv = samples_uv[:, :samples]  # without the padding to whole bytes
+        if number == RHYTHM and subtracted:
+            beat_uv, beat_hz = _waveform(sections, BEAT, len(leads))
+            if beat_hz != rate_hz:
+                raise Rejected("not supported: the subtracted reference beat has another rate")
+            _add_beat(samples_uv, beat_uv, sections.get(4, b""), first)
+        return list(zip(leads, samples_uv, strict=True)), rate_hz
+
+    strips, beats = ([number] if number in sections else [] for number in (RHYTHM, BEAT))
+    waves = waveforms(strips, beats, wave, "rhythm data (section 6)")
+    about = {"program": "SCP-ECG file", "patient": _patient(sections)}
+    return Recording("SCP-ECG", **waves, **about, machine=_machine(sections))
 
 
 def is_scp(data: bytes) -> bool:
@@ -60,27 +69,26 @@ def _unpack(form: str, data: bytes, place: int = 0) -> tuple:
         return struct.unpack_from("<" + form, data, place)
 
 
-def _lead_list(sections: dict[int, bytes]) -> tuple[list[str | None], int]:
-    """Leads in their order, and the number of samples of each."""
+def _lead_list(sections: dict[int, bytes]) -> tuple[list[str | None], int, int, bool]:
+    """Leads in their order, the first sample's number, the number of samples of each lead.
+
+    Also whether the reference beat was subtracted.
+    """
     section = sections.get(3, b"")
     count, flags = _unpack("BB", section)
-    if flags & 1:
-        raise Rejected("not supported: a reference beat was subtracted; export SCP without it")
     rows = [_unpack("IIB", section, 2 + 9 * place) for place in range(count)]
     times = {(first, last) for first, last, _ in rows}
     if len(times) != 1:
         raise Rejected("not supported: leads that were not recorded at the same time")
     first, last = times.pop()
-    return [SCP_LEADS.get(lead) for *_, lead in rows], last - first + 1
+    return [SCP_LEADS.get(lead) for *_, lead in rows], first, last - first + 1, bool(flags & 1)
 
 
-def _waveform(sections: dict[int, bytes], number: int, count: int) -> tuple[list, float]:
-    """Samples of every lead in µV and their rate in Hz; no samples without that section."""
-    section = sections.get(number)
-    if section is None:
-        return [], 0.0
+def _waveform(sections: dict[int, bytes], number: int, count: int) -> tuple[np.ndarray, float]:
+    """Samples (lead, time) in µV and their rate in Hz."""
+    section = sections.get(number, b"")
     nanovolt, step_us, differences, bimodal = _unpack("HHBB", section)
-    if bimodal and number == 6:
+    if bimodal and number == RHYTHM:
         raise Rejected("not supported: bimodal compression; export SCP without it")
     if not (nanovolt and step_us and differences <= 2):
         raise Rejected("not calibrated: no size of a bit or no sampling rate")
@@ -94,7 +102,24 @@ def _waveform(sections: dict[int, bytes], number: int, count: int) -> tuple[list
         values = _decoded(part, tables) if tables else np.frombuffer(part[: size // 2 * 2], "<i2")
         leads.append(_integrated(values, differences) * (nanovolt / 1000))
     shortest = min(map(len, leads), default=0)
-    return [lead[:shortest] for lead in leads], round(1e6 / step_us)
+    return np.array([lead[:shortest] for lead in leads]), round(1e6 / step_us)
+
+
+def _add_beat(rhythm_uv: np.ndarray, beat_uv: np.ndarray, section: bytes, first: int) -> None:
+    """Add the reference beat to the QRS complexes of its type, from whose zones it was subtracted.
+
+    section: section 4, with each complex's type and the numbers of its zone's first sample, of its
+    fiducial sample and of its zone's last sample.
+    """
+    _, fiducial, count = _unpack("HHH", section)
+    for place in range(count):
+        kind, start, at, end = _unpack("HIII", section, 6 + 14 * place)
+        before = at - fiducial  # the number of the sample before the beat's first
+        start = max(start, first, before + 1)
+        end = min(end, first + rhythm_uv.shape[1] - 1, before + beat_uv.shape[1])
+        if kind == 0 and start <= end:
+            beat = beat_uv[:, start - before - 1 : end - before]
+            rhythm_uv[:, start - first : end - first + 1] += beat
 
 
 def _integrated(values: np.ndarray, differences: int) -> np.ndarray:

@@ -11,27 +11,31 @@ from defusedxml.ElementTree import fromstring
 
 from ..checks import Rejected, rejecting, text_encoding
 
-DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
-ENCODING = re.compile(rb"""<\?xml[^>]*encoding\s*=\s*["']([\w.-]+)""")
+START = re.compile(r"[^<]*(<\?xml[^>]*\?>)?")  # the declaration, and what conversions put before it
+# What XML forbids, but some exports have in their free text and behind their end: control
+# characters, and & without a known name.
+FORBIDDEN = re.compile(
+    r"[\0-\x08\x0b\x0c\x0e-\x1f]|&#x0*(?:[0-8bcef]|1[\da-f]);|&(?!#|(?:amp|lt|gt|quot|apos);)",
+    re.IGNORECASE,
+)
 
 
 def looks_like_xml(data: bytes) -> bool:
-    """Whether a file begins with a tag."""
-    start = data[:200]
-    return start.decode(text_encoding(start), "ignore").lstrip().startswith("<")
+    """Whether a file begins with a tag or a declaration."""
+    start = data[:200].decode(text_encoding(data[:4]), "ignore").lstrip()
+    return start.startswith("<") or "<?xml" in start[:8]
 
 
 def parse(data: bytes) -> Element:
     """The root of a document, names without their namespaces; raises Rejected.
 
-    The declared encoding may be wrong: exports are often converted. Declared and external entities
-    are refused: they can expand without end or read files.
+    Declared and external entities are refused: they can expand without end or read files.
     """
     try:
-        root = fromstring(DECLARATION.sub("", _text(data), count=1))
+        root = fromstring(FORBIDDEN.sub("", START.sub("", _text(data), count=1)))
     except DefusedXmlException:
         raise Rejected("refused: the XML declares entities, which no ECG export needs") from None
-    except (ParseError, UnicodeDecodeError, LookupError, ValueError):
+    except (ParseError, ValueError):
         raise Rejected("damaged: not well-formed XML; truncated?") from None
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
@@ -39,12 +43,11 @@ def parse(data: bytes) -> Element:
 
 
 def _text(data: bytes) -> str:
-    encoding = text_encoding(data[:4])
-    declared = ENCODING.search(data[:200])
-    marked = data.startswith(b"\xef\xbb\xbf")
-    if encoding == "utf-8-sig" and declared and not marked and b"16" not in declared[1]:
-        encoding = declared[1].decode("ascii")
-    return data.decode(encoding)
+    """The text. Declared encodings are often wrong, and only ASCII is needed from any other."""
+    try:
+        return data.decode(text_encoding(data[:4]))
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def text_of(element: Element | None, path: str, default: str = "") -> str:
@@ -54,8 +57,11 @@ def text_of(element: Element | None, path: str, default: str = "") -> str:
 
 
 def number_of(element: Element | None, path: str, default: float = np.nan) -> float:
-    """The number at path; the default if it is missing. Raises Rejected for other text."""
-    text = text_of(element, path)
+    """The number at path; the default if it is missing. Raises Rejected for other text.
+
+    A decimal comma is accepted.
+    """
+    text = text_of(element, path).replace(",", ".")
     with rejecting(f"damaged: {path} is no number", ValueError):
         return float(text) if text else default
 
