@@ -34,7 +34,6 @@ class Results:
     strips = _file("data/strips.h5")  # rhythm strips of the records that the view shows
     network = _of_network(WEIGHTS)
     training = _of_network("training.json")
-    agreement_figure = _of_network("figures/agreement.png")
     attributions = _of_network(MAPS)
     heatmap_figure = _of_network("figures/heatmap.png")
     methods_figure = _of_network("figures/methods.png")

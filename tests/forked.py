@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SLOW_IMPORTS = ["torch", "captum.attr", "pandas", "matplotlib.pyplot"]
 OWN = ("data.build", "data.gan", "evaluation.performance", "evaluation.published")
-OWN += ("network.training", "views.data_figures")
+OWN += ("network.training", "views.heatmap")
 SLOW_IMPORTS += [f"ecghelpers.{name}" for name in OWN]
 # Parameters with which every notebook takes seconds.
 SMALL = {

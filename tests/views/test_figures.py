@@ -11,12 +11,10 @@ from refusals import refused
 from seen import texts
 
 from ecghelpers.attribution import MEANINGS
-from ecghelpers.ecg import INDEPENDENT_LEADS, LEADS, TARGETS, twelve_leads
-from ecghelpers.views import data_figures, heatmap, method_rows
+from ecghelpers.ecg import LEADS, TARGETS, twelve_leads
+from ecghelpers.views import heatmap, method_rows
 from ecghelpers.views.heatmap import NEGATIVE, POSITIVE
 from ecghelpers.views.printout import axis, measurements, qtc
-
-TRUTH = np.array([400, 410, np.nan, 380.0])
 
 
 @pytest.fixture
@@ -113,49 +111,6 @@ def test_grid_names_every_method_and_scales_each(rng, maps):
     assert len(images) == 2 * len(maps)
     full = np.concatenate(images) == np.max(images)
     assert full.mean() == pytest.approx(0.01, abs=0.003)
-
-
-def test_histograms_leave_missing_values_out():
-    values = pd.DataFrame({"qt": [400, np.nan, 390, 410], "STJ_v5": [np.nan] * 4})
-    shown = texts(data_figures.target_histograms(values))
-    assert "n = 3" in shown and "12SL 395.2 ± 20.5" in shown and "missing in every record" in shown
-
-
-def test_differences_from_a_machine_are_drawn_where_both_are_known():
-    ours, theirs = np.full((4, 7), np.nan), np.full((4, 7), np.nan)
-    ours[:, 3], theirs[:3, 3] = [400, 410, 420, 430], [398, 406, 420]
-    picture = data_figures.agreement(ours, theirs, "GE 12SL")
-    assert "+2.0, 95 % within ± 3.9 of it, n = 3" in texts(picture)
-    (points, *_) = picture.axes[3].get_lines()
-    np.testing.assert_array_equal(points.get_xydata(), [[399, 2], [408, 4], [420, 0]])
-
-
-def test_predictions_show_errors_and_limits_and_name_the_largest():
-    ids = ["a", "$b_1$", "c", "d"]
-    picture = data_figures.predictions(TRUTH, TRUTH + [2.0, 4, 0, 6], "qt", ids)
-    assert "MAE 4 ms, n = 3" in texts(picture)
-    sd = np.std([2, 4, 6], ddof=1)
-    levels = [line.get_ydata()[0] for line in picture.axes[1].lines[1:4]]
-    assert levels == pytest.approx([4, 4 - 1.96 * sd, 4 + 1.96 * sd])
-    assert {"$b_1$", "d"} <= set(texts(picture).splitlines())
-
-
-def test_waves_are_shaded_where_they_are_known(rng):
-    marks = [FIDUCIALS, (np.nan, np.nan, 214, 262, 330, np.nan)]
-    picture = data_figures.beats_with_fiducials([beat(rng), beat(rng)], marks, ["$a_1$", "b"])
-    assert [len(axes.patches) for axes in picture.axes[:2]] == [3, 1]
-    assert "$a_1$" in texts(picture)
-
-
-def test_a_recording_marks_every_beat(rng):
-    ecg = rng.normal(0, 100, (8, 5000))
-    ecg[INDEPENDENT_LEADS.index("V5"), 500] = 2000  # 1 s, 2 mV
-    axes = data_figures.recording(ecg, np.array([200, 700]), "one").axes[0]
-    _, _, v5, marks = axes.lines
-    np.testing.assert_allclose(marks.get_xdata(), [400, 1400])
-    assert v5.get_xdata()[500] == 1000
-    assert v5.get_ydata()[500] - v5.get_ydata().mean() == pytest.approx(2, abs=0.05)
-    assert [text.get_text() for text in axes.texts] == ["II", "V1", "V5"]
 
 
 def test_rows_of_methods_have_their_mean_and_order():
