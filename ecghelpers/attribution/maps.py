@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 import numpy as np
-import pandas as pd
 from torch import nn
 
 from ..attribution import METHODS, AttributionConfig, attribute, typical_beat, unit
@@ -85,17 +84,3 @@ def options_of(
 def stored_options(stored: Attributions, reference: tuple[np.ndarray, np.ndarray]) -> dict:
     """The arguments of ``attribute`` with which the stored maps were drawn."""
     return options_of(next(iter(stored.details.values()))["parameters"], reference)
-
-
-def maps_of(
-    model: nn.Module,
-    records: Medians,
-    stored: Attributions,
-    reference: tuple[np.ndarray, np.ndarray],
-) -> dict[str, np.ndarray]:
-    """Method → maps of the records: the stored ones if they cover all records, else computed."""
-    rows = pd.Index(stored.record_id).get_indexer(records.record_id)
-    if (rows >= 0).all():
-        return {method: values[rows] for method, values in stored.maps.items()}
-    options = stored_options(stored, reference) | {"record_id": records.record_id}
-    return {method: attribute(model, records.medians, method, **options) for method in stored.maps}

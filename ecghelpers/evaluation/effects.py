@@ -112,7 +112,7 @@ def follows_definition(table: pd.DataFrame, least: float = 0.8) -> tuple[bool, s
     if not np.isfinite([low, high]).all():
         few = f"{slope['n']:.0f} edited ECGs are too few to decide whether"
         return False, f"{few} the network follows the definition: slope {value} of 1"
-    value += f" (95 % interval {interval(low, high, 'z.2f')}) of 1"
+    value += f" (95 % interval {interval(low, high)}) of 1"
     if high < least or low > 2 - least:
         return False, f"the network does not follow the definition: slope {value}"
     if low < least or high > 2 - least:

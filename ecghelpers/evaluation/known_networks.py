@@ -5,7 +5,7 @@ replication.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -19,14 +19,13 @@ from ..attribution import typical_beat
 from ..attribution.maps import explain
 from ..data.maps_and_curves import PLANTED, Attributions, read_attributions, write_attributions
 from ..data.medians import Medians
-from ..files import write_json, write_table
+from ..files import write_json
 from ..fingerprint import code_digest
 from ..network import pretrained
 from ..network.model import load_model, save_model
 from ..network.prediction import predict
 from ..network.trainer import Trainer, TrainingConfig
 from ..network.training import fit
-from ..runtime import progress, resolve_device
 from . import metrics
 from .controls import AGAINST_MEAN, maps_and_controls
 from .performance import model_errors
@@ -249,27 +248,6 @@ def make(
     if not admitted["admitted"]:
         return pd.DataFrame(columns=SCORE_COLUMNS)
     return scores(known, made(known, few), maps_and_controls(drawn, drawn.beats), reference[0])
-
-
-def benchmark(
-    data: Medians,
-    root: str | Path,
-    networks: Iterable[Known],
-    maps: int,
-    device: str = "auto",
-) -> pd.DataFrame:
-    """Train and score these networks in turn, and write ``planted/scores.csv`` after each.
-
-    An interrupted run resumes. Returns the scores of all admitted networks.
-    """
-    networks, tables = list(networks), []
-    with progress(len(networks), "networks with known readouts") as bar:
-        for known in networks:
-            tables.append(make(known, data, root, maps, resolve_device(device)))
-            table = pd.concat(tables, ignore_index=True)
-            write_table(table, Path(root) / "planted" / "scores.csv")
-            bar.update()
-    return table
 
 
 def admissions(root: str | Path) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..data.medians import Medians
 from ..ecg import SPLITS, TARGETS
-from ..files import provenance, sha256, write_json, write_table
+from ..files import provenance, sha256, write_json
 from ..network.model import load_model, read_metadata
 from ..network.prediction import predict
 from ..network.pretrained import other_data
@@ -64,19 +64,6 @@ def score_network(
     return rows
 
 
-def score_models(results: Results, data: Medians, device: str = "auto") -> pd.DataFrame:
-    """Write ``metrics.csv``, the errors of all networks of a results folder, and return it.
-
-    Columns as in score_network. Raises ValueError if there is no network.
-    """
-    rows = [score_network(results, data, *network, device) for network in results.models()]
-    if not rows:
-        raise ValueError(f"no trained network in {results.root}; run 02_train first")
-    table = pd.DataFrame(sum(rows, []))
-    write_table(table, results.metrics)
-    return table
-
-
 def origins(results: Results, data: Medians) -> list[str]:
     """Say for every network what it was trained on, and how these records differ."""
     sentences, now = [], data.attributes.get("source")
@@ -95,13 +82,6 @@ def origins(results: Results, data: Medians) -> list[str]:
             said = "trained on this run's training records"
         sentences.append(f"{target} model {number}: {said}")
     return sentences
-
-
-def mean_predictor(data: Medians) -> pd.Series:
-    """Test MAE of always predicting the mean of the training records, by target; NaN if missing."""
-    targets = pd.DataFrame(data.targets.astype(float), columns=list(TARGETS))
-    mean = targets[data.split == "train"].mean()
-    return (targets[data.split == "test"] - mean).abs().mean()
 
 
 def test_sd(data: Medians) -> dict[str, float]:

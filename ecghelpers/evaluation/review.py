@@ -10,12 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ..attribution import RANDOM
-from ..data.medians import Medians
-from ..files import read_table, write_table
-from ..paths import Results
 from .agreement import CEILING
 from .controls import MEAN_MAP, SLOPE, VOLTAGE
-from .known_networks import CHOSEN_ON, ORACLE
+from .known_networks import ORACLE
 from .statistics import summary, t_interval
 
 ALL = "all"
@@ -283,29 +280,6 @@ def place_of(scores: pd.DataFrame) -> pd.Series:
     return scores.model.astype(str).str.split("-").str[0].astype(int)
 
 
-def confirmation(scores: pd.DataFrame) -> pd.DataFrame:
-    """Verdicts of the tests on known readouts at the places that the limits were chosen on, and at
-    those held back.
-
-    scores: as in from_known. One row per test and method, with value, low, high, verdict and n at
-    the first places, and the same ending in ``_held_back`` at the others. confirmed: "yes" if a
-    verdict at the first holds at the second, "no" if it is the opposite there, "unclear" if there
-    is none.
-    """
-    chosen, keys = place_of(scores) <= CHOSEN_ON, ["test", "method"]
-    first, second = (
-        put_together(from_known(part))
-        .query("target == @ALL")
-        .drop(columns=["target", "chance", "unit_of_n"])
-        for part in (scores[chosen], scores[~chosen])
-    )
-    table = first.merge(second, on=keys, suffixes=("", "_held_back"))
-    decided = [PASSES, FAILS]
-    answers = np.where(table.verdict == table.verdict_held_back, "yes", "no")
-    answers = np.where(table.verdict_held_back.isin(decided), answers, "unclear")
-    return table.assign(confirmed=np.where(table.verdict.isin(decided), answers, ""))
-
-
 def from_ratings(scores: pd.DataFrame) -> list[dict]:
     """The raters' mean scores, of ``study.results.scores``; chance is what random maps got."""
     rows = []
@@ -327,23 +301,3 @@ def put_together(rows: Iterable[dict]) -> pd.DataFrame:
     table = pd.DataFrame(list(rows), columns=COLUMNS)
     void = table.test.isin(voided(table)) & ~table.method.isin(BLIND)
     return table.assign(verdict=table.verdict.mask(void, ""))
-
-
-def gather(
-    results: Results, data: Medians, known: pd.DataFrame, shared: Iterable[dict] = ()
-) -> pd.DataFrame:
-    """Write ``review.csv`` from the truth.csv of every network and return it.
-
-    data: whose records they are, patient by patient; known: scores of known readouts; shared: more
-    rows, such as the raters'.
-    """
-    words = ["part", "method", "score", "record_id"]
-    tables = {
-        network: read_table(results.truth(*network), words, ["value"])
-        for network in results.models()
-        if results.truth(*network).is_file()
-    }
-    groups = dict(zip(map(str, data.record_id), data.groups, strict=True))
-    table = put_together([*from_truth(tables, groups), *from_known(known), *shared])
-    write_table(table, results.review)
-    return table

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
 
 from ..attribution import RANDOM
 from ..evaluation.statistics import sign_flip_test, t_interval, verdicts
-from ..formatting import format_number, interval
 
 SCORE_COLUMNS = ["method", "n", "records", "score", "low", "high", "chance", "verdict"]
 ENDS = (1, 5)
@@ -57,21 +55,10 @@ def agreement(ratings: pd.DataFrame) -> dict[str, float]:
     alpha, place = _alpha(table), table.index.get_level_values("record")
     records = place.unique()
     without = np.array([_alpha(table[place != record]) for record in records])
-    reach = np.nan
-    if len(records) > 1 and np.isfinite(without).all():
-        spread = ((without - without.mean()) ** 2).sum() * (len(records) - 1) / len(records)
-        reach = t.ppf(0.975, len(records) - 1) * np.sqrt(spread)
+    found = t_interval(len(records) * alpha - (len(records) - 1) * without)  # pseudo-values
+    reach = (found["high"] - found["low"]) / 2 if np.isfinite(without).all() else np.nan
     ends = {"low": alpha - reach, "high": float(np.minimum(1, alpha + reach))}
     return {"alpha": alpha, **ends, "maps": len(table), "records": len(records)}
-
-
-def agreement_sentence(agreed: Mapping[str, float]) -> str:
-    """The result of ``agreement`` in words."""
-    if not np.isfinite(agreed["alpha"]):
-        return "Agreement is unknown: it needs two raters of the same maps, and two scores."
-    ends = interval(agreed["low"], agreed["high"], "z.2f", "interval unknown")
-    value = f"α {format_number(agreed['alpha'])} ({ends})"
-    return f"Agreement on the {agreed['maps']} maps that at least two raters rated: {value}."
 
 
 def _alpha(table: pd.DataFrame) -> float:

@@ -1,5 +1,7 @@
 """The content of the view as text and numbers, the same for the offline page and the widget."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -12,7 +14,6 @@ from ..evaluation.review import ALL, BLIND, TESTS, voided
 from ..files import read_table
 from ..formatting import format_number, interval
 from ..paths import MAPS
-from ..study import for_views
 from ..study.reading_study import Study, study_id
 from .method_rows import in_order
 from .printout import measurements
@@ -56,6 +57,17 @@ INTERVENTION_MEANINGS = {
     INTERVENTION + AGAINST_MEAN: "Intervention: how much higher (orange) or lower (blue) the "
     "prediction is than with these 40 ms of the average beat",
 }
+# The reading study
+RATED = 2  # proposed, of one target: 20 maps, some five minutes
+FIRST = "qt"  # the target proposed where it has maps
+SECONDS_A_MAP = 12
+SCALE = {1: "not at all", 5: "exactly there"}
+QUESTION = "Does it mark where you would measure the {}?"
+QUESTIONS = {
+    "VentRate": "Does it mark the neighbouring beats, by which you would measure the heart rate?",
+    "STJ_v5": "Does it mark where you would measure the J point in V5?",
+}
+POOL = 50  # records of a network that can be rated, as many as a page holds
 
 
 def overview(cases: Cases, records: int = 50, seed: int = 1) -> dict:
@@ -85,7 +97,20 @@ def overview(cases: Cases, records: int = 50, seed: int = 1) -> dict:
         "targets": [_target(name) for name in dict.fromkeys(n["target"] for n in networks)],
         "networks": networks,
         "review": review(cases),
-        "study": for_views.setup(study.networks),
+        "study": study_setup(study.networks),
+    }
+
+
+def study_setup(networks: Sequence[dict]) -> dict:
+    """The questions of the reading study and the proposed settings; networks: of a Study."""
+    targets = [network["target"] for network in networks]
+    return {
+        "questions": {t: QUESTIONS.get(t, QUESTION.format(TARGETS[t].label)) for t in targets},
+        "scale": SCALE,
+        "targets": [FIRST] if FIRST in targets else targets[:1],
+        "records": min(RATED, max((len(n["records"]) for n in networks), default=1)),
+        "pool": POOL,
+        "seconds": SECONDS_A_MAP,
     }
 
 
@@ -211,7 +236,7 @@ def _cell(row: dict) -> str:
     """A row of the review in words: value, interval, chance, n and verdict."""
     if not np.isfinite(row["value"]):
         return ""
-    ends = interval(row["low"], row["high"], "z.2f")
+    ends = interval(row["low"], row["high"])
     parts = [
         format_number(row["value"]) + (f" (95 % {ends})" if ends else ""),
         TESTS[row["test"]].unit,

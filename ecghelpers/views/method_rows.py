@@ -6,20 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from ..attribution import METHODS, RANDOM
-from ..evaluation.agreement import CEILING
+from ..attribution import METHODS
 from ..evaluation.controls import AGAINST_MEAN, label
-from ..evaluation.review import NO_METHOD, place_of
+from ..evaluation.review import NO_METHOD
 from ..evaluation.statistics import t_interval
-from ..perturbation import OPERATORS
-from ..study import results
 from .picture import PANELS, PLAIN, Picture, panels
-
-KNOWN = {
-    "sensitivity": "known sensitivity",
-    "contribution": "known contribution",
-    "marker": "found on the marker",
-}
 
 
 def colour_of(method: str) -> str:
@@ -33,49 +24,6 @@ def in_order(names: Iterable[str]) -> list[str]:
     order = [m for m in METHODS if m not in NO_METHOD]
     order += [*(m + AGAINST_MEAN for m in METHODS), *NO_METHOD]
     return sorted(dict.fromkeys(names), key=order.index)
-
-
-def raters(ratings: pd.DataFrame) -> Picture:
-    """The score of each method by all raters; the dashed line is the score of random maps.
-
-    ratings: of ``Study.gather``.
-    """
-    maps = ratings.groupby(results.MAP)["score"].mean().reset_index(name="value")
-    maps["panel"] = "Mean score of a map: 1 not at all … 5 exactly there"
-    maps["group"] = maps["record"]
-    dashed = maps[maps.method == RANDOM].groupby("panel").value.mean().to_dict()
-    title = f"{len(maps)} maps; raters: {ratings['reader'].nunique()}"
-    return method_rows(maps, title, columns=1, limits=(0.9, 5.1), dashed=dashed)
-
-
-def known_readouts(table: pd.DataFrame, title: str) -> Picture:
-    """Share of the truth found: a panel for each kind and question, a dot for each network.
-
-    table: of planted/scores.csv or networks/benchmark.csv. Intervals are over places.
-    """
-    table = table.assign(group=place_of(table))[table.score.isin(KNOWN)]
-    table["panel"] = table.kind + ":\n" + table.score.map(KNOWN)
-    return method_rows(table, title, limits=(-0.05, 1.05))
-
-
-def agreement(table: pd.DataFrame, scores: Mapping[str, str], title: str) -> Picture:
-    """Agreement of every map with the interventions: one panel per score, one dot per ECG.
-
-    table: rows of ``agreement.COLUMNS``; scores: score → its name on the panel. The dashed line is
-    the agreement that a perfect map is expected to reach.
-    """
-    values = table.assign(panel=table.score.map(scores), group=table.record_id)
-    values = values.dropna(subset="panel")
-    ceiling = values.method == CEILING
-    dashed = values[ceiling].groupby("panel").value.mean().to_dict()
-    return method_rows(values[~ceiling], title, columns=len(scores), dashed=dashed)
-
-
-def relevance_gains(table: pd.DataFrame, title: str) -> Picture:
-    """Relevance gain of every map (``published.relevance_gains``), one panel per operator."""
-    labels = {name: row.label for name, row in OPERATORS.items()}
-    values = table.assign(panel=table.operator.map(labels), group=table.record_id, value=table.gain)
-    return method_rows(values, f"{title} (SD of the target)", columns=values.panel.nunique())
 
 
 def method_rows(

@@ -9,10 +9,9 @@ from small_networks import beats, medians_of, steven_net
 
 from ecghelpers.ecg import BEAT_SHAPE, TARGETS
 from ecghelpers.evaluation import performance, published
-from ecghelpers.evaluation.performance import model_errors, origins, score_models, score_network
+from ecghelpers.evaluation.performance import model_errors, origins, score_network
 from ecghelpers.evaluation.published import aopc, area, perturbation_table
 from ecghelpers.evaluation.statistics import mean_interval
-from ecghelpers.evaluation.waves import wave_mass
 from ecghelpers.network.model import save_model
 from ecghelpers.network.prediction import predict
 from ecghelpers.paths import Results
@@ -74,33 +73,6 @@ def test_the_verdict_is_paired_against_random_and_nan_gives_an_error():
     assert {f"auc{k}_low" for k in (5, 10, 15, 25)} <= set(found)
 
 
-def test_wave_mass_by_hand():
-    maps = np.zeros((2, 12, 600))
-    maps[:, 0, 110], maps[:, 5, 230], maps[:, 7, 400], maps[:, 8, 10] = 1, -2, 4, 1
-    fiducials = np.array([[100, 149, 210, 259, 350, 449], [np.nan, np.nan, 210, 259, 350, 449]])
-    found = wave_mass(maps, fiducials)
-    parts = ["P", "QRS", "T", "elsewhere"]
-    np.testing.assert_allclose(found.loc[0, parts], [1 / 8, 2 / 8, 4 / 8, 1 / 8])
-    np.testing.assert_allclose(found.loc[0, ["time_P", "time_T"]], [50 / 600, 100 / 600])
-    assert np.isnan(found.loc[1, "P"]) and found.loc[1, "QRS"] == 2 / 8
-    assert wave_mass(0 * maps, fiducials)[parts].isna().all(None)
-
-
-def test_neighbouring_beats_have_a_share_of_their_own():
-    maps = np.zeros((1, 12, 600))
-    maps[:, 0, [50, 90, 110, 230, 500]] = 1  # T before, between, P, QRS, next P at 60 beats/min
-    fiducials = np.array([[100, 149, 210, 259, 350, 449.0]])
-    slow = wave_mass(maps, fiducials, np.array([60.0])).loc[0]
-    assert slow["neighbouring beats"] == 0 and slow["elsewhere"] == pytest.approx(3 / 5)
-    fast = wave_mass(maps, fiducials, np.array([75.0])).loc[0]  # 400 samples: T ends 49, P at 500
-    assert fast["neighbouring beats"] == 0
-    faster = wave_mass(maps, fiducials, np.array([76.0])).loc[0]
-    assert faster["neighbouring beats"] == pytest.approx(2 / 5)
-    assert faster["elsewhere"] == pytest.approx(1 / 5)
-    total = faster[["P", "QRS", "T", "neighbouring beats", "elsewhere"]].sum()
-    assert total == pytest.approx(1)
-
-
 def test_curves_are_resumed_only_for_the_same_beats(tmp_path, monkeypatch):
     computed, compute = [], published.perturbation_curve
 
@@ -111,7 +83,7 @@ def test_curves_are_resumed_only_for_the_same_beats(tmp_path, monkeypatch):
     def perturbed(medians):
         maps = {"random": np.random.default_rng(0).normal(size=medians.shape)}
         given = (medians_of(medians, targets=1), "qt", maps, tmp_path / "perturbation.h5")
-        curves = published.perturb(steven_net(), *given, published.Procedure(steps=2))
+        curves = published.perturb(steven_net(), *given, steps=2)
         return curves.prediction["random"]
 
     monkeypatch.setattr(published, "perturbation_curve", counted)
@@ -141,13 +113,13 @@ def test_errors_are_computed_once_per_network(tmp_path, data):
     content = json.loads(stored.read_text())
     content["errors"][-1]["mae"] = 7.0  # to see whether it is read or computed
     stored.write_text(json.dumps(content))
-    table = score_models(results, data, "cpu")
-    assert list(table) == ["target", "model", "split", "n", "mae", "rmse", "r2"]
-    assert table.mae.iloc[-1] == 7
+    again = score_network(results, data, "qt", 1, "cpu")
+    assert list(again[-1]) == ["target", "model", "split", "n", "mae", "rmse", "r2"]
+    assert again[-1]["mae"] == 7
     save_model(path, steven_net(seed=3).float())
     assert score_network(results, data, "qt", 1, "cpu")[-1]["mae"] not in (7, rows[-1]["mae"])
     stored.write_text("{")
-    assert score_models(results, data, "cpu").mae.iloc[-1] != 7
+    assert score_network(results, data, "qt", 1, "cpu")[-1]["mae"] != 7
 
 
 def test_a_network_of_another_source_is_named(tmp_path, data):
