@@ -80,7 +80,6 @@ rule evaluate:
 rule heatmaps:
     input:
         medians="data/medians.h5",
-        events="data/events.csv",
         network=NETWORK + "model.safetensors",
     output:
         attributions=update(NETWORK + "attributions.h5"),
