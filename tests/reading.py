@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from ecghelpers.study import reading_study
-from ecghelpers.study.for_views import POOL
 from ecghelpers.study.reading_study import mark, text_hash
+from ecghelpers.views.content import POOL
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..ecg import INDEPENDENT_LEADS, LEADS, onto_independent_leads
+from ..ecg import INDEPENDENT_ROWS, onto_independent_leads
 from ..network.prediction import (
     batch_of,
     check_beats,
@@ -172,8 +172,7 @@ def _on_independent_leads(method: str, maps: Tensor, times: Tensor | float) -> T
     or multiplier and multiply by the voltages afterwards, which keeps the sum over all points
     (gradient SHAP: without the noise in that factor). Random keeps its numbers in those leads.
     """
-    rows = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
     if METHODS[method].kind == RANDOM:
-        return maps[:, rows]
+        return maps[:, INDEPENDENT_ROWS]
     folded = torch.from_numpy(onto_independent_leads(maps.numpy()))
-    return folded * (times[..., rows, :] if isinstance(times, Tensor) else times)
+    return folded * (times[..., INDEPENDENT_ROWS, :] if isinstance(times, Tensor) else times)

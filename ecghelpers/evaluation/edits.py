@@ -16,11 +16,12 @@ from ..ecg import (
     BEAT_SHAPE,
     FIDUCIALS,
     INDEPENDENT_LEADS,
+    INDEPENDENT_ROWS,
     MS_PER_SAMPLE,
     twelve_leads,
 )
 from ..validation import check_target
-from .rr_interval import EIGHT, SAMPLES_A_MINUTE, rr_samples
+from .rr_interval import SAMPLES_A_MINUTE, rr_samples
 
 V5 = INDEPENDENT_LEADS.index("V5")
 TIME = np.arange(float(BEAT_SAMPLES))
@@ -212,7 +213,7 @@ def edit_beats(
     edited = np.full(beats.shape, np.nan, np.result_type(beats, np.float32))
     for record, marks in enumerate(fiducials):
         at = {n: m for n, m in zip(FIDUCIALS, marks, strict=True) if np.isfinite(m)}
-        beat = beats[record, EIGHT].astype(float)
+        beat = beats[record, INDEPENDENT_ROWS].astype(float)
         if not (set(edit.needs) <= set(at) and np.isfinite(beat).all()):
             continue
         if target == "VentRate" and not np.isfinite(rr[record]):

@@ -154,20 +154,19 @@ def _weighted(beats: np.ndarray, weights: np.ndarray) -> Readout:
 
 @dataclass(frozen=True)
 class Kind:
-    """A row of the table: how it is made, its label in words and unit, and whether it needs QT."""
+    """A row of the table: how it is made, the unit of its label, and whether it needs QT."""
 
     make: Callable[[Beats], Readout]
-    label: str
     unit: str
     needs_qt: bool = False
 
 
 KINDS = {
-    "level": Kind(level, "weighted mean voltage in a window of one lead", "µV"),
-    "contrast": Kind(contrast, "difference of two such windows of one lead", "µV"),
-    "interval": Kind(interval, "time between two bumps in a silent lead", "ms"),
-    "shortcut": Kind(shortcut, "QT, with a marker whose time gives it away", "ms", True),
-    "decoy": Kind(decoy, "QT, with a marker at a random time", "ms", True),
+    "level": Kind(level, "µV"),
+    "contrast": Kind(contrast, "µV"),
+    "interval": Kind(interval, "ms"),
+    "shortcut": Kind(shortcut, "ms", True),
+    "decoy": Kind(decoy, "ms", True),
 }
 
 

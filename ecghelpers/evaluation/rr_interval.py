@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from ..ecg import BEAT_SAMPLES, FIDUCIALS, INDEPENDENT_LEADS, LEADS, MS_PER_SAMPLE
+from ..ecg import BEAT_SAMPLES, FIDUCIALS, INDEPENDENT_ROWS, MS_PER_SAMPLE
 
-EIGHT = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
 SHORTEST = 160  # samples (320 ms) from beat to beat
 MINIMUM_OF_NEXT = 6  # samples of the next beat that must lie in the window
 AFTER_T = 15  # samples (30 ms) after T from which the neighbour is looked for
@@ -28,7 +27,7 @@ def rr_samples(
         rr = np.where(rates > 0, SAMPLES_A_MINUTE / rates, np.nan)
     for record in np.flatnonzero(np.isnan(rr)):
         at = dict(zip(FIDUCIALS, fiducials[record], strict=True))
-        rr[record] = _from_the_beat(beats[record, EIGHT], at)
+        rr[record] = _from_the_beat(beats[record, INDEPENDENT_ROWS], at)
     return rr
 
 

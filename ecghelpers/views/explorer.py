@@ -162,10 +162,13 @@ class Explorer(anywidget.AnyWidget):
     def _open(self, *_) -> tuple[dict, list]:
         """Add the records of the files; names them, and the refused files with the reason."""
         files, self._files = self._files, []
-        uploads = read_uploads(files)
-        ids = [self.cases.add(f"own: {Path(u.name).stem}", u.record) for u in uploads if u.record]
+        ids, refused = [], []
+        for name, found in read_uploads(files):
+            if isinstance(found, str):
+                refused.append(f"{name}: {found}")
+            else:
+                ids.append(self.cases.add(f"own: {Path(name).stem}", found))
         self.added = [*self.added, *ids]
-        refused = [f"{upload.name}: {upload.reason}" for upload in uploads if upload.reason]
         return {"records": ids, "refused": refused}, []
 
     # The reading study

@@ -12,7 +12,7 @@ from PIL import Image
 WIDTH_INCHES, SCREEN_DPI = 10.5, 100  # 1050 pixels: JupyterLab's cell in a window of 1280
 LETTER_EMS = 0.55  # mean width of a letter, in its font size
 PANELS = 4  # side by side
-OURS, PUBLISHED, PLAIN, BLACK, VERMILION = "#0072B2", "#E69F00", "#9a9a9a", "#000000", "#D55E00"
+OURS, PUBLISHED, PLAIN, VERMILION = "#0072B2", "#E69F00", "#9a9a9a", "#D55E00"
 WAVE_COLORS = {"P": "#56B4E9", "QRS": VERMILION, "T": "#009E73"}
 WAVE_COLORS |= {"neighbouring beats": "#CC79A7", "elsewhere": "#BBBBBB"}
 COLOURS = 256  # of the PNG on screen: a quarter as large as in full colour, and looks the same

@@ -1,7 +1,6 @@
 """ECG files of a user's own: read and measured, or refused with one line of explanation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
@@ -15,17 +14,8 @@ LONGEST_NAME = 80
 COMPANIONS = (".dat", ".mat", ".xyz")  # signals of a WFDB header of the same name
 
 
-@dataclass(frozen=True)
-class Upload:
-    """The result of one file: a record, or the reason why there is none."""
-
-    name: str
-    record: Record | None = None
-    reason: str = ""
-
-
-def read_uploads(files: Sequence[tuple[str, bytes]]) -> list[Upload]:
-    """The records among files (name, content) of any name and content; errors become reasons.
+def read_uploads(files: Sequence[tuple[str, bytes]]) -> list[tuple[str, Record | str]]:
+    """By shown name, the record of each file (name, content), or the reason why there is none.
 
     A WFDB header finds its signals among the files that came with it; those of the only header may
     be renamed.
@@ -40,10 +30,10 @@ def read_uploads(files: Sequence[tuple[str, bytes]]) -> list[Upload]:
         if path.suffix.lower() in COMPANIONS and (path.stem in headers or len(headers) == 1):
             continue
         try:
-            record = own_record(read_recording(content, name, beside))
-            uploads.append(Upload(shown_name(name), record))
+            found = own_record(read_recording(content, name, beside))
         except (ValueError, OSError) as error:
-            uploads.append(Upload(shown_name(name), reason=one_line(error)))
+            found = one_line(error)
+        uploads.append((shown_name(name), found))
     return uploads
 
 

@@ -10,8 +10,9 @@ import reading
 from refusals import refused
 
 from ecghelpers.ecg import TARGETS
-from ecghelpers.study import for_views, reading_study
+from ecghelpers.study import reading_study
 from ecghelpers.study.reading_study import text_hash
+from ecghelpers.views.content import study_setup
 
 METHODS = ["saliency", "deeplift", "random"]
 NETWORK = {"target": "qt", "model": 1, "records": ["a"], "methods": METHODS, "maps": "1"}
@@ -160,9 +161,9 @@ def test_a_foreign_file_does_not_affect_the_others(study, tmp_path, content):
 
 
 def test_the_setup_proposes_two_records_of_one_target():
-    told = for_views.setup([NETWORKS[1] | {"target": target} for target in ("pr", "qt")])
+    told = study_setup([NETWORKS[1] | {"target": target} for target in ("pr", "qt")])
     assert told["targets"] == ["qt"] and told["records"] == 2
     assert told["questions"]["qt"] == "Does it mark where you would measure the QT interval?"
-    of_all = for_views.setup([NETWORK | {"target": target} for target in TARGETS])
+    of_all = study_setup([NETWORK | {"target": target} for target in TARGETS])
     assert len(set(of_all["questions"].values())) == len(TARGETS)
-    assert for_views.setup([NETWORK | {"target": "pr"}])["targets"] == ["pr"]
+    assert study_setup([NETWORK | {"target": "pr"}])["targets"] == ["pr"]
