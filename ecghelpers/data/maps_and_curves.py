@@ -11,6 +11,8 @@ import numpy as np
 
 from ..ecg import BEAT_SHAPE
 from ..files import provenance, remedy
+from ..network.checkpoints import weights_digest
+from ..network.model import load_model
 from ..paths import WEIGHTS
 from .hdf5 import created, dataset_of, opened, write_texts
 
@@ -143,12 +145,6 @@ class Intervention:
     effect_mean: np.ndarray
     attributes: dict
 
-    @property
-    def map(self) -> np.ndarray:
-        """(record, lead, time): the mean |effect| over donors, constant within a segment."""
-        mean = np.abs(self.effect).mean(1)
-        return np.repeat(mean, BEAT_SHAPE[1] // mean.shape[2], axis=2)
-
 
 def write_intervention(path: str | Path, content: Intervention) -> None:
     """Write ``intervention.h5``; versions are added to its attributes."""
@@ -203,7 +199,4 @@ def _reading(path: str | Path) -> Iterator[tuple[h5py.File, np.ndarray, Callable
 
 
 def _checksum(network: Path) -> str:
-    from ..network.checkpoints import weights_digest  # torch, which most callers do not need
-    from ..network.model import load_model
-
     return weights_digest(load_model(network).state_dict())

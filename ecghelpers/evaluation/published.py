@@ -1,4 +1,4 @@
-"""The published procedure, and how robust its order of methods is to other ways of perturbing.
+"""The published procedure, and other ways of perturbing.
 
 Noise is added to single samples, most relevant first, and the error of the prediction is recorded:
 a good map makes it rise sooner than random numbers do. With ``operators`` the same is done with

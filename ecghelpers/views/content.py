@@ -1,13 +1,15 @@
 """The content of the view as text and numbers, the same for the offline page and the widget."""
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from .. import __version__
 from ..attribution import MEANINGS, METHODS, RANDOM, kind
-from ..ecg import LEADS, TARGETS
+from ..ecg import TARGETS
+from ..evaluation import metrics
 from ..evaluation.controls import AGAINST_MEAN, MEAN_MAP, label
 from ..evaluation.effects import follows_definition
 from ..evaluation.review import ALL, BLIND, TESTS, voided
@@ -17,7 +19,7 @@ from ..paths import MAPS
 from ..study.reading_study import Study, study_id
 from .method_rows import in_order
 from .printout import measurements
-from .results_folder import INTERVENTION, SEGMENT_SAMPLES, Case, Cases
+from .results_folder import INTERVENTION, Case, Cases
 
 SOURCES = {
     "gan": "Generated ECGs (Pulse2Pulse GAN)",
@@ -155,16 +157,13 @@ def _orders(cases: Cases, target: str, model: int, ids: list[str]) -> dict[str, 
     stored = cases.attributions(target, model)
     rows = [list(stored.record_id).index(record) for record in ids]
     error = np.nan_to_num(np.abs(stored.prediction - stored.truth)[rows], nan=-1)
-    sums = {
-        method: np.abs(values[rows]).reshape(len(rows), len(LEADS), -1, SEGMENT_SAMPLES).sum(3)
+    sums = [
+        metrics.segment_sums(np.abs(values[rows]))
         for method, values in stored.maps.items()
         if method != RANDOM
-    }
-    alike = []  # the mean rank correlation between the maps of a record
-    for row in range(len(rows)):
-        maps = pd.DataFrame({method: values[row].ravel() for method, values in sums.items()})
-        pairs = maps.corr("spearman")
-        alike.append(pairs.where(np.tri(len(pairs), k=-1, dtype=bool)).mean(None))
+    ]
+    pairs = [metrics.spearman(*pair) for pair in combinations(sums, 2)]
+    alike = np.nanmean(pairs, axis=0) if pairs else np.zeros(len(rows))
     return {
         "error": [ids[k] for k in np.argsort(-error, kind="stable")],
         "agreement": [ids[k] for k in np.argsort(alike, kind="stable")],

@@ -8,15 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
+from ..attribution import METHODS, attribute, unit
 from ..attribution.maps import options_of, training_beat
-from ..attribution.methods import METHODS
 from ..data.maps_and_curves import Attributions, read_attributions, read_intervention
 from ..data.medians import read_medians
 from ..data.rhythm_strips import Strip, read_strips
 from ..ecg import BEAT_SAMPLES, TARGETS
 from ..evaluation.controls import AGAINST_MEAN
 from ..files import read_table, remedy, sha256
+from ..network.model import fuse, load_model
+from ..network.prediction import predict
 from ..paths import MAPS, Results
+from ..perturbation import intervention_effects
+from ..runtime import resolve_device
 from ..study.reading_study import text_hash
 from .known_range import outside
 
@@ -198,8 +202,6 @@ class Cases:
 
     def _intervention(self, case: Case) -> np.ndarray:
         """The intervention map (12, 600) of a record without a stored one, with a few donors."""
-        from ..perturbation.intervention import intervention_effects
-
         rows = np.flatnonzero(self.medians.split == "train")[:DONOR_POOL]
         beat, pool = np.float32(case.record.beat_uv), np.float32(self.medians.medians[rows])
         [effects] = intervention_effects(
@@ -219,8 +221,6 @@ class Cases:
 
         fewer: draws or steps that replace the stored ones.
         """
-        from ..attribution import attribute
-
         parameters = self.settings(target, model) | {"baseline": baseline} | fewer
         options = options_of(parameters, self.training_beat)
         beats, network = np.asarray(beats_uv, np.float32), self.network(target, model)
@@ -233,8 +233,6 @@ class Cases:
 
     def predict_beats(self, target: str, model: int, beats_uv: np.ndarray) -> np.ndarray:
         """A network's predictions (record,) for any beats (record, 12, 600) µV, in target unit."""
-        from ..network.prediction import predict
-
         return predict(self.network(target, model), np.asarray(beats_uv, np.float32))
 
     def _predict(self, target: str, model: int, record_id: str) -> float:
@@ -259,17 +257,12 @@ class Cases:
 
     def unit(self, target: str, model: int, method: str) -> str:
         """The unit of a method's map, stored or computed."""
-        from ..attribution import unit
-
         multiply = self.settings(target, model).get("multiply_by_inputs", True)
         return unit(method, TARGETS[target].unit, multiply)
 
     # Files
 
     def _read_network(self, target: str, model: int):
-        from ..network.model import fuse, load_model
-        from ..runtime import resolve_device
-
         path = self.results.network(target, model)
         return fuse(load_model(path, resolve_device(self.device)))  # once, not for every beat
 
@@ -299,10 +292,10 @@ class Cases:
         found = self._usable(self.results.intervention(target, model), read_intervention)
         if found is None:
             return {}
-        against_mean, name = _wide(-found.effect_mean), INTERVENTION + AGAINST_MEAN
+        size, signed = _wide(np.abs(found.effect).mean(1)), _wide(-found.effect_mean)
         return {
-            record: {INTERVENTION: size, name: signed}
-            for record, size, signed in zip(found.record_id, found.map, against_mean, strict=True)
+            record: {INTERVENTION: size[row], INTERVENTION + AGAINST_MEAN: signed[row]}
+            for row, record in enumerate(found.record_id)
         }
 
 

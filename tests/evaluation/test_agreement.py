@@ -135,6 +135,18 @@ def test_one_record_has_no_other_and_one_donor_no_reliability(measured):
     assert np.isfinite(once[once.score == "signed_flat"].value).all()
 
 
+def test_sums_over_coalitions_tell_what_single_segments_cannot():
+    """For a linear network contributions against the mean beat add up; |map| does not."""
+    mean = np.zeros((12, 600), np.float32)
+    exact = WEIGHT * BEATS
+    maps = {"exact": exact, "unsigned": np.abs(exact)}
+    table = agreement.coalitions(Linear(WEIGHT), medians_of(BEATS), maps, mean, count=12)
+    found = table.groupby("method").value.mean()
+    assert found["exact"] > 0.9 and found["unsigned"] < 0.5
+    assert set(table.score) == {"coalition_5", "coalition_20", "coalition_50"}
+    assert metrics.segment_sums(exact).shape == (8, 12, 30)
+
+
 ECGS = beats(3, dtype=np.float32)
 ECG_IDS = np.array(["a", "b", "c"])
 RECORDS = medians_of(ECGS, ECG_IDS)
