@@ -13,7 +13,6 @@ import numpy as np
 import pydicom
 import simulated_ecg
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
 
 from ecghelpers.ecg import INDEPENDENT_LEADS, LEADS, twelve_leads
 
@@ -245,7 +244,7 @@ def _group(label: str, leads: np.ndarray, codes: bool, unit: str) -> Dataset:
     return group
 
 
-def dicom(codes=True, unit="uV", syntax=ExplicitVRLittleEndian) -> bytes:
+def dicom(codes=True, unit="uV", syntax="1.2.840.10008.1.2.1") -> bytes:
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = syntax
     file = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
@@ -291,7 +290,6 @@ def _scp_table() -> bytes:
 
 
 def scp(differences=2, huffman=True, own_table=False, subtracted=()) -> bytes:
-    """subtracted: the samples (from 1) where the beat's 210th was when it was subtracted."""
 
     def wave(leads):
         parts = []
@@ -302,7 +300,7 @@ def scp(differences=2, huffman=True, own_table=False, subtracted=()) -> bytes:
         return struct.pack("<HHBB", 5000, 2000, differences, 0) + sizes + b"".join(parts)
 
     leads, beat = ecg()[EIGHT], median()[EIGHT]
-    for at in subtracted:
+    for at in subtracted:  # the samples, from 1, at which the beat's 210th sample lay
         leads[:, at - 51 : at + 80] -= beat[:, 159:290]
     zones = [struct.pack("<HIII", 0, at - 50, at, at + 80) for at in subtracted]
     codes = b"".join(struct.pack("<IIB", 1, 5000, SCP_CODES[n]) for n in INDEPENDENT_LEADS)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from ecg_formats import MACHINE, PERSONAL, ecg, median
 from hypothesis import given, settings, strategies as st
-from pydicom.uid import DeflatedExplicitVRLittleEndian
 from refusals import refused
 from source_files import write_wfdb
 
@@ -79,7 +78,7 @@ ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be")
 SAME = {f"XML in {name}": MUSE.decode("latin-1").encode(name) for name in ENCODINGS}
 SAME |= {f"EDF in {unit}": ecg_formats.edf(unit=unit) for unit in ("mV", "uV")}
 SAME |= {"DICOM without preamble": DICOM[132:]}
-SAME |= {"DICOM deflated": ecg_formats.dicom(syntax=DeflatedExplicitVRLittleEndian)}
+SAME |= {"DICOM deflated": ecg_formats.dicom(syntax="1.2.840.10008.1.2.1.99")}
 SAME |= {"gzip": gzip.compress(MUSE), "ZIP": zipped(("x/a.xml", MUSE))}
 SAME |= {"gzip in ZIP": zipped(("a.xml.gz", gzip.compress(MUSE)))}
 
@@ -96,7 +95,7 @@ EDITS = {  # a file, and a change of it that leaves the ECG and the machine's va
     "forbidden characters": (MUSE, b"Vinter(.*)$", b"M\2&#x1F;& &nbsp;\\1\0"),
     "decimal comma": (MUSE, b"PerBit>5<", b"PerBit>5,0<"),
     "an empty strip": (MUSE, b"(<Wav.*?Type>)Med", rb"\1Rhythm</WaveformType></Waveform>\1Med"),
-    "a damaged beat": (MUSE, b"LeadDataCRC32>", b"LeadDataCRC32>1"),
+    "a damaged beat": (MUSE, b"LeadDataCRC32>(.*)", rb"LeadDataCRC32>1\1"),
     "a damaged matrix": (MUSE, b"<MeasurementMatrix>...", b"<MeasurementMatrix>"),
     "an origin without unit": (AECG, b'(origin value="0") unit="uV"', rb"\1"),
     "codes of global values": (AECG, b'(TIME_PD_..)"', rb'\1_GLOBAL"'),
@@ -110,11 +109,10 @@ EDITS = {  # a file, and a change of it that leaves the ECG and the machine's va
 }
 
 
-@pytest.mark.parametrize("name", EDITS)
-def test_an_ecg_comes_back_however_its_format_is_written(name):
-    raw, old, new = EDITS[name]
+@pytest.mark.parametrize("raw, old, new", EDITS.values(), ids=EDITS)
+def test_an_ecg_comes_back_however_its_format_is_written(raw, old, new):
     assert re.search(old, raw, re.DOTALL)
-    recording = read_recording(re.sub(old, new, raw, count="beat" in name, flags=re.DOTALL), "a")
+    recording = read_recording(re.sub(old, new, raw, flags=re.DOTALL), "a")
     np.testing.assert_array_equal(recording.ecg_uv, read_recording(raw, "a").ecg_uv)
     assert {name: recording.targets[name] for name in MACHINE} == MACHINE
 
@@ -162,9 +160,8 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_what_is_no_resting_ecg_is_refused_in_one_line(name):
-    raw, reason = BAD[name]
+@pytest.mark.parametrize("raw, reason", BAD.values(), ids=BAD)
+def test_what_is_no_resting_ecg_is_refused_in_one_line(raw, reason):
     with refused(reason) as error:
         read_recording(raw, "a")
     assert not any(text in str(error.value) for text in ("\n", *PERSONAL))
@@ -195,8 +192,7 @@ def test_damage_anywhere_is_a_line_and_never_another_error(name, data):
      ("V7", None), ("ECG", None), ("leadership", None), ("", None)],
 )  # fmt: skip
 def test_names_of_leads(name, lead):
-    assert lead_of_name(name) == lead
-    assert lead_of_name(name.upper()) == lead
+    assert lead_of_name(name) == lead_of_name(name.upper()) == lead
 
 
 ELI250 = ("dicom/eli250.dcm", "scp/eli250.scp", "aecg/eli250.xml")  # one ECG in three formats
@@ -221,5 +217,4 @@ def test_real_files_say_what_their_machines_printed():
         said = [recording.targets[target] for target in ("VentRate", "pr", "qrs", "qt")]
         np.testing.assert_allclose(said, printed, atol=0.5, err_msg=name)
     three = [read_recording(REAL / name).ecg_uv for name in ELI250]
-    np.testing.assert_allclose(three[0], three[1], atol=0.1)
-    np.testing.assert_allclose(three[0], three[2], atol=0.1)
+    assert np.ptp(three, axis=0).max() < 0.1

@@ -11,6 +11,9 @@ from .xml import base64_of, number_of, samples_of, text_of
 
 XLI_BITS = 10
 INTERVALS = {"VentRate": "heartrate", "pr": "print", "qrs": "qrsdur", "qt": "qtint"}
+# The printed values, or else those of the measuring program.
+PLACES = (".//interpretation/globalmeasurements", ".//interpretationmeasurements")
+PLACES += (".//globalmeasurements",)
 AMPLITUDES = {"R_PeakAmpl_v5": "ramp", "STJ_v5": "ston", "T_PeakAmpl_v5": "tamp"}
 
 
@@ -141,10 +144,11 @@ def _beat(beats: Element) -> tuple[Leads, float]:
 
 def _machine(root: Element) -> dict[str, float]:
     """The printed values, and the amplitudes in V5 (J at the onset of ST)."""
-    shown = root.find(".//interpretation/globalmeasurements")
-    if shown is None:
-        shown = root.find(".//interpretationmeasurements")
-    tags = INTERVALS.items()
-    found = numbers({k: text_of(shown, tag) or text_of(shown, f"mean{tag}") for k, tag in tags})
+    shown = next((element for place in PLACES for element in root.iterfind(place)), None)
+    means = {"heartrate": "meanventrate"}  # where the printed values are missing
+    found = numbers({
+        name: text_of(shown, tag) or text_of(shown, means.get(tag, f"mean{tag}"))
+        for name, tag in INTERVALS.items()
+    })  # fmt: skip
     v5 = root.find(".//leadmeasurement[@leadname='V5']")
     return found | numbers({name: text_of(v5, tag) for name, tag in AMPLITUDES.items()})
