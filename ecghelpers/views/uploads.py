@@ -1,16 +1,19 @@
 """ECG files of a user's own: read and measured, or refused with one line of explanation."""
 
+import contextlib
+import io
 from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
-from ..data.checks import one_line
+from ..data.checks import Rejected, one_line
 from ..data.rhythm_strips import strip_of
 from ..ecg import FIDUCIALS
 from .results_folder import Record
 
 LONGEST_NAME = 80
+MOST_ZIPPED = 20  # files in a ZIP file, which are read at once
 COMPANIONS = (".dat", ".mat", ".xyz")  # signals of a WFDB header of the same name
 
 
@@ -18,10 +21,11 @@ def read_uploads(files: Sequence[tuple[str, bytes]]) -> list[tuple[str, Record |
     """By shown name, the record of each file (name, content), or the reason why there is none.
 
     A WFDB header finds its signals among the files that came with it; those of the only header may
-    be renamed.
+    be renamed. Files of a ZIP file count as if they came without it.
     """
     from ..data.readers import read_recording
 
+    files = [part for name, content in files for part in _unzipped(name, content)]
     beside = {PureWindowsPath(name).name: content for name, content in files}
     headers = {Path(name).stem for name in beside if name.lower().endswith(".hea")}
     uploads = []
@@ -35,6 +39,19 @@ def read_uploads(files: Sequence[tuple[str, bytes]]) -> list[tuple[str, Record |
             found = one_line(error)
         uploads.append((shown_name(name), found))
     return uploads
+
+
+def _unzipped(name: str, content: bytes) -> list[tuple[str, bytes]]:
+    """The files in a ZIP file of a few, without WFDB; any other file unchanged, to be judged."""
+    from ..data.readers import read_member, zip_members
+
+    file = io.BytesIO(content)
+    with contextlib.suppress(Rejected):
+        names = zip_members(file) if content.startswith(b"PK\3\4") else []
+        wfdb = any(member.lower().endswith(".hea") for member in names)
+        if 1 < len(names) <= MOST_ZIPPED and not wfdb:
+            return [(member.replace("/", " "), read_member(file, member)) for member in names]
+    return [(name, content)]
 
 
 def shown_name(name: str) -> str:

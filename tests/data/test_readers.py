@@ -156,6 +156,7 @@ BAD = {
         "not supported: comp",
     ),
     "ZIP with a password": (ZIP.replace(b"\x14\0\0\0", b"\x14\0\1\0"), "encrypted: ZIP file"),
+    "Office": (zipped(("[Content_Types].xml", b""), ("a", b"x")), "not an ECG: an Office file"),
     "gzip bomb": (gzip.compress(bytes(70 * 2**20)), "too large: more than 67108864 bytes"),
 }
 

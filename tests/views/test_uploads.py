@@ -1,5 +1,8 @@
 """Files that a user brings, of any name and content: a record, or one line that says why not."""
 
+import zipfile
+
+import ecg_formats
 import fake_results
 import numpy as np
 import pytest
@@ -72,9 +75,14 @@ def test_the_machines_values_come_along_and_give_a_median_beat_its_rate():
 
 
 def test_each_file_has_its_own_answer(tmp_path):
-    files = [*wfdb_files(tmp_path), ("a.csv", b"nonsense"), ("notes.txt", b"none")]
+    with zipfile.ZipFile(tmp_path / "zip", "w") as archive:
+        archive.writestr("x/a.xml", ecg_formats.muse())
+        archive.writestr("y/a.xml", b"")
+    zipped = ("a.zip", (tmp_path / "zip").read_bytes())
+    files = [*wfdb_files(tmp_path), ("a.csv", b"nonsense"), ("notes.txt", b"none"), zipped]
     found = {name: isinstance(record, Record) for name, record in read_uploads(files)}
-    assert found == {"2.hea": True, "a.csv": False, "notes.txt": False}
+    expected = {"2.hea": True, "a.csv": False, "notes.txt": False}
+    assert found == expected | {"x a.xml": True, "y a.xml": False}
 
 
 @settings(max_examples=100, deadline=None)

@@ -136,6 +136,8 @@ def zip_members(file) -> list[str]:
     """Names of the files in a ZIP file, without hidden files; raises Rejected."""
     with _open_zip(file) as archive:
         names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    if "[Content_Types].xml" in names:
+        raise Rejected("not an ECG: an Office file")
     parts = {name: name.split("/") for name in names}
     return [n for n, p in parts.items() if not any(x.startswith((".", "__MACOSX")) for x in p)]
 
