@@ -14,6 +14,7 @@ from .rr_interval import SAMPLES_A_MINUTE, rr_samples
 from .statistics import summary
 
 SLOPE = "slope"
+LIMITS = 0.8, 1.2  # of the slope of a network that follows its definition
 MEASURED_RECORDS = 32
 USUAL_RATE = 70.0  # beats/min, for measuring a beat whose rate is unknown
 RATES = 20.0, 300.0  # beats/min that a beat can be measured with
@@ -98,11 +99,11 @@ def _measured(
     return values
 
 
-def follows_definition(table: pd.DataFrame, least: float = 0.8) -> tuple[bool, str]:
+def follows_definition(table: pd.DataFrame) -> tuple[bool, str]:
     """Whether the network follows its target's definition, and the answer as a sentence.
 
-    It does if the whole interval of the slope lies within least … 2 - least. If the interval
-    crosses a limit, or is missing for too few records, the sentence says that it is unclear.
+    It does if the whole interval of the slope lies between the LIMITS. If the interval crosses a
+    limit, or is missing for too few records, the sentence says that it is unclear.
     """
     slope = table[table["edit"] == SLOPE].iloc[0]
     low, high = slope["predicted_low"], slope["predicted_high"]
@@ -113,8 +114,8 @@ def follows_definition(table: pd.DataFrame, least: float = 0.8) -> tuple[bool, s
         few = f"{slope['n']:.0f} edited ECGs are too few to decide whether"
         return False, f"{few} the network follows the definition: slope {value} of 1"
     value += f" (95 % interval {interval(low, high)}) of 1"
-    if high < least or low > 2 - least:
+    if high < LIMITS[0] or low > LIMITS[1]:
         return False, f"the network does not follow the definition: slope {value}"
-    if low < least or high > 2 - least:
+    if low < LIMITS[0] or high > LIMITS[1]:
         return False, f"it is unclear whether the network follows the definition: slope {value}"
     return True, f"the network follows the definition: slope {value}"

@@ -3,18 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from ..ecg import MS_PER_SAMPLE
-
-SEGMENT_MS = 40
+SEGMENT_SAMPLES = 20  # 40 ms
 TRUTH_SHARE = 0.1  # of its maximum: what a graded truth marks
 TOP_SHARE = 0.1  # of all segments
 
 
-def segment_sums(maps: np.ndarray, segment_ms: float = SEGMENT_MS) -> np.ndarray:
-    """(record, lead, time) → (record, lead, segment): sums over segments of segment_ms."""
-    samples = round(segment_ms / MS_PER_SAMPLE)
-    records, leads, time = maps.shape
-    return maps.reshape(records, leads, time // samples, samples).sum(3, dtype=np.float64)
+def segment_sums(maps: np.ndarray) -> np.ndarray:
+    """(record, lead, time) → (record, lead, segment): sums over segments of 40 ms."""
+    return maps.reshape(*maps.shape[:2], -1, SEGMENT_SAMPLES).sum(3, dtype=np.float64)
 
 
 def spearman(values: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -69,13 +65,13 @@ def share_found(maps: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.where(known, found / np.where(known, best, 1), np.nan)
 
 
-def top_overlap(values: np.ndarray, others: np.ndarray, share: float = TOP_SHARE) -> np.ndarray:
-    """Share of the largest values that are among the largest of the others: (record,).
+def top_overlap(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Share of the largest tenth of values that is in the largest tenth of the others: (record,).
 
-    Chance: ``share``.
+    Chance: 0.1.
     """
     a, b = _flat(values), _flat(others)
-    count = max(1, round(share * a.shape[1]))
+    count = max(1, round(TOP_SHARE * a.shape[1]))
     tops = (np.argsort(-part, axis=1, kind="stable")[:, :count] for part in (a, b))
     return np.array([len(np.intersect1d(*pair)) / count for pair in zip(*tops, strict=True)])
 

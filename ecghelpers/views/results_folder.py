@@ -15,6 +15,7 @@ from ..data.medians import read_medians
 from ..data.rhythm_strips import Strip, read_strips
 from ..ecg import BEAT_SAMPLES, TARGETS
 from ..evaluation.controls import AGAINST_MEAN
+from ..evaluation.metrics import SEGMENT_SAMPLES
 from ..files import read_table, remedy, sha256
 from ..network.model import fuse, load_model
 from ..network.prediction import predict
@@ -27,7 +28,6 @@ from .known_range import outside
 KEPT_FILES = 8  # attributions of this many networks stay in memory
 DONOR_POOL, DONORS = 1000, 4  # of an intervention map computed here: 3 s on a core
 INTERVENTION, OCCLUSION = "intervention", "occlusion"
-SEGMENT_SAMPLES = 20  # 40 ms, replaced at once in an intervention map
 # Maps that depend on the baseline.
 BY_BASELINE = [INTERVENTION, *(name for name, row in METHODS.items() if row.baseline)]
 
