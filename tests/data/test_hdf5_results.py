@@ -77,13 +77,6 @@ def test_maps_curves_and_effects_come_back_as_written(tmp_path, kind):
             np.testing.assert_equal(found[name], values)
 
 
-def test_the_intervention_map_is_the_mean_change():
-    written = CONTENTS["intervention"]
-    assert written.map.shape == BEATS
-    wanted = np.abs(written.effect[1, :, 5, 2]).mean()
-    np.testing.assert_allclose(written.map[1, 5, 40:60], wanted, rtol=1e-6)
-
-
 def put(name, values):
     """A change that puts another dataset, with the same attributes, in the place of this one."""
 
