@@ -80,6 +80,7 @@ rule evaluate:
 rule heatmaps:
     input:
         medians="data/medians.h5",
+        events="data/events.csv",
         network=NETWORK + "model.safetensors",
     output:
         attributions=update(NETWORK + "attributions.h5"),

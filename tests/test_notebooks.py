@@ -149,7 +149,8 @@ def test_a_12sl_export_passes_through_the_notebooks(smoke, tmp_path):
 def test_notebooks_take_a_pretrained_network_and_say_so(smoke, tmp_path):
     """02 to 04 of the profile reference, on the few records of the profile smoke."""
     (tmp_path / "data").mkdir()
-    shutil.copy(smoke.medians, tmp_path / "data")
+    for path in (smoke.medians, smoke.events):
+        shutil.copy(path, tmp_path / "data")
     run_steps(("02_train", "03_evaluate", "04_heatmaps"), tmp_path, network="pretrained")
     paths = Results(tmp_path)
     errors = pd.read_csv(paths.metrics).set_index("split").mae

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..ecg import BEAT_SHAPE, FIDUCIALS, LEADS, SAMPLING_RATE_HZ, SPLITS, TARGETS
-from ..files import provenance
+from ..files import provenance, read_table, remedy
 from ..lazy_rows import LazyRows
 from ..runtime import generator
 from .hdf5 import created, dataset_of, opened, write_texts
@@ -181,27 +181,35 @@ def read_medians(path: str | Path, mapped: bool = False) -> Medians:
 
 
 def choose_records(
-    data: Medians, target: str, count: int, seed: int, *, complete_first: bool = False
+    data: Medians,
+    target: str,
+    count: int,
+    seed: int,
+    *,
+    complete_first: bool = False,
+    table: pd.DataFrame | None = None,
 ) -> Medians:
     """Test records with a known target, in an order that depends on seed and record id only.
 
     complete_first: records with complete labels come first, so that all targets share their first
-    records. Use it for display, not for evaluation: it leaves out ECGs without a P wave. Raises
-    ValueError if no record can be chosen.
+    records. Use it for display, not for evaluation: it leaves out ECGs without a P wave. table: of
+    ``read_events``; by default made from the data. Raises ValueError if the table does not fit the
+    data, or no record can be chosen.
     """
-    test = np.flatnonzero((data.split == "test") & np.isfinite(data.target(target)))
-    if count < 1 or not len(test):
+    table = events(data) if table is None else table
+    test = table[(table["split"] == "test") & table[target].notna()]
+    if count < 1 or test.empty:
         raise ValueError(
             f"{count} test records requested, {len(test)} have a value for {target}; request at "
             "least 1, and use more records if there are none"
         )
-    later = ~is_complete(data)[test] & complete_first
-    return data.subset(test[display_order(data.record_id[test], later, seed)[:count]])
-
-
-def display_order(record_id: np.ndarray, later: np.ndarray, seed: int) -> np.ndarray:
-    """Positions of records in an order drawn from seed and record id; those of a mask come last."""
-    return np.lexsort(([generator(seed, "choice", i).random() for i in record_id], later))
+    draw = [generator(seed, "choice", record).random() for record in test["record_id"]]
+    later = ~test["complete"] if complete_first else np.zeros(len(draw), bool)
+    ids = test["record_id"].iloc[np.lexsort((draw, later))[:count]]
+    row = {record: number for number, record in enumerate(data.record_id)}
+    if unknown := [record for record in ids if record not in row]:
+        raise ValueError(f"events.csv: record {unknown[0]!r} is not in medians.h5; rerun step 01")
+    return data.subset(np.array([row[record] for record in ids]))
 
 
 def is_complete(data: Medians) -> np.ndarray:
@@ -217,3 +225,11 @@ def events(data: Medians) -> pd.DataFrame:
     table.insert(0, "record_id", data.record_id)
     table.insert(1, "split", data.split)
     return table.assign(complete=is_complete(data))
+
+
+def read_events(path: str | Path) -> pd.DataFrame:
+    """Read ``events.csv``, as ``events`` makes it. Raises ValueError for another table."""
+    table = read_table(path, ("record_id", "split", "complete"), (*TARGETS, *FIDUCIALS))
+    if table["complete"].dtype != bool:
+        raise ValueError(f"{path}: column complete must be True or False; {remedy(path)}")
+    return table

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from ..ecg import INDEPENDENT_LEADS, LEADS, SAMPLING_RATE_HZ
+from ..runtime import generator
 from .build import Source
 from .hdf5 import created, opened, write_texts
-from .medians import Medians, display_order, is_complete
+from .medians import Medians, is_complete
 
 STRIP_LEADS = ("II", "V5")
 SECONDS = 10
@@ -44,8 +45,9 @@ def keep_strips(source: Source, data: Medians, path: str | Path, seed: int) -> d
     files) there are no strips.
     """
     test = data.subset(data.split == "test")
-    order, strips = display_order(test.record_id, ~is_complete(test), seed), {}
-    for record in test.record_id[order[:KEPT]]:
+    draw = [generator(seed, "choice", record).random() for record in test.record_id]
+    strips = {}
+    for record in test.record_id[np.lexsort((draw, ~is_complete(test)))[:KEPT]]:
         try:
             recording = source.recording(record)
         except ValueError:  # a file that was removed meanwhile

@@ -1,13 +1,14 @@
-"""Records that are shown: how they are chosen, and their rhythm strips."""
+"""Records that are shown: chosen from the table data/events.csv, with their rhythm strips."""
 
 import numpy as np
 import pytest
 from refusals import refused
 from small_networks import medians_of
 
-from ecghelpers.data.medians import choose_records, events
+from ecghelpers.data.medians import choose_records, events, read_events
 from ecghelpers.data.rhythm_strips import keep_strips, read_strips, strip_of
 from ecghelpers.ecg import BEAT_SHAPE, INDEPENDENT_LEADS, TARGETS
+from ecghelpers.files import write_table
 
 
 class Recorder:
@@ -65,13 +66,24 @@ def data():
     return medians_of(beats, IDS, SPLITS, targets=targets, fiducials=1)
 
 
-def test_complete_test_records_come_first(data):
-    table = events(data)
+def test_records_are_chosen_from_the_table_and_ids_stay_text(data, tmp_path):
+    write_table(events(data), tmp_path / "events.csv")
+    table = read_events(tmp_path / "events.csv")
     assert list(table.record_id) == IDS and list(table.complete) == [True, True, False, True, True]
     assert table.pr.isna().tolist() == [False, False, True, False, False]
-    chosen = choose_records(data, "qt", 5, 1, complete_first=True)
+    chosen = choose_records(data, "qt", 5, 1, complete_first=True, table=table)
     assert sorted(chosen.record_id) == sorted(IDS[:4])
     assert chosen.record_id[3] == "a b" and chosen.medians[3, 0, 0] == 2
-    assert len(choose_records(data, "pr", 5, 1).record_id) == 3
-    with refused("5 test records requested"):
-        choose_records(data.subset(slice(4, 5)), "qt", 5, 1)
+    default = choose_records(data, "qt", 5, 1, complete_first=True)
+    assert list(chosen.record_id) == list(default.record_id)
+    fewer = choose_records(data, "qt", 5, 1, table=table[table.record_id != "NA"])
+    assert sorted(fewer.record_id) == ["007", "1e5", "a b"]
+
+
+def test_tables_of_other_records_and_values_are_refused(data, tmp_path):
+    table = events(data).assign(record_id=["x", *IDS[1:]])
+    with refused("'x'", "medians.h5"):
+        choose_records(data, "qt", 4, 1, table=table)
+    write_table(events(data).assign(complete="yes"), tmp_path / "events.csv")
+    with refused("complete"):
+        read_events(tmp_path / "events.csv")
