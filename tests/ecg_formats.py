@@ -57,10 +57,11 @@ def _muse_wave(kind: str, leads: np.ndarray, rate: float, spoil) -> str:
 def muse(leads=None, beat=None, rate=500, spoil=bytes, patient=PERSONAL[2], r=1105) -> bytes:
     leads, beat = ecg(rate=rate) if leads is None else leads, median() if beat is None else beat
     cells = [(6, 13, r), (6, 29, -14), (6, 39, 312), (7, 13, 5)]
-    matrix = bytes(36) + b"".join(struct.pack("<BBh", *cell) for cell in cells)
-    step = 500 / rate
-    marks = {"POnset": 120, "POffset": 170, "QOnset": 210, "QOffset": 256, "TOffset": 408}
-    marks = "".join(f"<{tag}>{at / step:g}</{tag}>" for tag, at in marks.items())
+    step, at = 500 / rate, (120, 170, 210, 256, 300, 408)
+    head = struct.pack("<18h", 36, *(int(a / step) for a in at), *[-1] * 11)
+    matrix = head + b"".join(struct.pack("<BBh", *cell) for cell in cells)
+    marks = dict(zip(("POnset", "POffset", "QOnset", "QOffset", "", "TOffset"), at, strict=True))
+    marks = "".join(f"<{tag}>{a / step:g}</{tag}>" for tag, a in marks.items() if tag)
     return (
         '<?xml version="1.0" encoding="ISO-8859-1"?><!DOCTYPE RestingECG SYSTEM "restecg.dtd">'
         f"<RestingECG><PatientDemographics><PatientID>{patient}</PatientID>"
@@ -328,12 +329,12 @@ def scp(differences=2, huffman=True, own_table=False, subtracted=()) -> bytes:
     return struct.pack("<HI", 0, 6 + len(head + pointers + rest)) + head + pointers + rest
 
 
-def edf(labels=LEADS, leads=None, unit: str = "mV") -> bytes:
+def edf(labels=LEADS, leads=None, unit="mV", kind=edfio.Edf, signal=edfio.EdfSignal) -> bytes:
     leads, scale = ecg() if leads is None else leads, {"mV": 1000, "uV": 1}[unit]
     how = {"physical_dimension": unit, "digital_range": (-32768, 32767)}
     how |= {"physical_range": (-32768 / scale, 32767 / scale)}
     signals = [
-        edfio.EdfSignal(samples / scale, 500, label=f"ECG {label}", **how)
+        signal(samples / scale, 500, label=f"ECG {label}", **how)
         for label, samples in zip(labels, leads, strict=True)
     ]
-    return edfio.Edf(signals, patient=edfio.Patient(name=PERSON)).to_bytes()
+    return kind(signals, patient=edfio.Patient(name=PERSON)).to_bytes()

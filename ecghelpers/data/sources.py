@@ -24,7 +24,7 @@ from .folder import Entry, ids_from_paths, list_files, settle_ids
 from .labels import check_order, label_row
 from .medians import Medians
 from .parallel import in_parts
-from .readers import ge12sl, read_source, with_folder, zip_members
+from .readers import ge12sl, read_source, wfdb, with_folder, zip_members
 from .reading import Reading, block_of, digest_of, measured, measured_labels, reading_of
 from .recording import GE_12SL, Recording, Source
 
@@ -44,12 +44,8 @@ def index_files(folder: str | Path) -> list[Entry]:
     entries = [e for e in entries if os.path.basename(e.full_path).lower() not in BESIDE]
     paths = [entry.full_path.lower() for entry in entries]
     headers = {path.removesuffix(".hea") for path in paths if path.endswith(".hea")}
-    kept = []
-    for entry, path in zip(entries, paths, strict=True):
-        # a.hea comes with a.dat and a.atr, a.mat.hea with a.mat
-        companion = path in headers or os.path.splitext(path)[0] in headers
-        if path.endswith(".hea") or not companion:
-            kept.append(entry)
+    both = zip(entries, paths, strict=True)
+    kept = [e for e, path in both if path.endswith(".hea") or not wfdb.belongs(path, headers)]
     if not kept:
         raise ValueError(f"source_path {folder} contains no ECG file; give the folder of them")
     named = ids_from_paths(kept, folder)

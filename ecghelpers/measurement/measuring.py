@@ -30,7 +30,7 @@ from .targets import (
 )
 
 SECONDS = (5, 60)
-RATES_HZ = (250, 1000)
+RATES_HZ = (240, 1000)
 RR_MS = (200, 3000)
 BAD_LEAD = 3.0  # a lead this many times noisier than usual is not delineated
 SMOOTH = 13  # samples (26 ms): faster changes count as the noise of a ready median beat
@@ -77,7 +77,7 @@ class _Beat:
 def measure(ecg_uv: np.ndarray, sampling_rate: float = 500) -> Measurement:
     """Measure an ECG (8 or 12, time) in µV, leads in the order of ecg.LEADS or INDEPENDENT_LEADS.
 
-    Raises ValueError unless it lasts 5 to 60 s at 250 to 1000 Hz and every sample is finite.
+    Raises ValueError unless it lasts 5 to 60 s at 240 to 1000 Hz and every sample is finite.
     """
     return measure_many([ecg_uv], sampling_rate)[0]
 

@@ -42,15 +42,17 @@ def read_uploads(files: Sequence[tuple[str, bytes]]) -> list[tuple[str, Record |
 
 
 def _unzipped(name: str, content: bytes) -> list[tuple[str, bytes]]:
-    """The files in a ZIP file of a few, without WFDB; any other file unchanged, to be judged."""
+    """The files in a ZIP file of a few; any other file unchanged, to be judged."""
     from ..data.readers import read_member, zip_members
 
     file = io.BytesIO(content)
     with contextlib.suppress(Rejected):
-        names = zip_members(file) if content.startswith(b"PK\3\4") else []
-        wfdb = any(member.lower().endswith(".hea") for member in names)
-        if 1 < len(names) <= MOST_ZIPPED and not wfdb:
-            return [(member.replace("/", " "), read_member(file, member)) for member in names]
+        paths = zip_members(file) if content.startswith(b"PK\3\4") else []
+        names = [path.rpartition("/")[2] for path in paths]
+        if len(set(names)) < len(paths):
+            names = [path.replace("/", " ") for path in paths]
+        if 1 < len(paths) <= MOST_ZIPPED:
+            return [(n, read_member(file, path)) for n, path in zip(names, paths, strict=True)]
     return [(name, content)]
 
 

@@ -61,7 +61,7 @@ def pipe(folder):
 
 
 WFDB = {
-    "249 Hz": (signal(ecg_mv(rate=249), rate=249), "sampling rate: 249 Hz; allowed 250 to 1000"),
+    "239 Hz": (signal(ecg_mv(rate=239), rate=239), "sampling rate: 239 Hz; allowed 240 to 1000"),
     "4.9 s": (signal(ecg_mv(4.9)), "length: 4.9 s; allowed 5 to 60"),
     "a lead of NaN": (
         signal(np.where(np.arange(12) == 3, np.nan, ECG)),
@@ -69,7 +69,7 @@ WFDB = {
     ),
     "100 Hz": (
         signal(ecg_mv(rate=100), rate=100),
-        "sampling rate: 100 Hz; allowed 250 to 1000; of PTB-XL",
+        "sampling rate: 100 Hz; allowed 240 to 1000; of PTB-XL",
     ),
     "eleven leads": (signal(ECG[:, :11], leads=LEADS[:11]), "lead missing: V6"),
     "Git LFS pointer": (

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import ecg_formats
+import edfio
 import numpy as np
 import pytest
 from ecg_formats import MACHINE, PERSONAL, ecg, median
@@ -53,7 +54,8 @@ def test_muse_gives_what_12sl_measured_before_anyone_edited_it():
     recording = read_recording(ecg_formats.muse())
     assert recording.program == "GE 12SL"
     expected = MACHINE | {"R_PeakAmpl_v5": 1105, "STJ_v5": -14, "T_PeakAmpl_v5": 312}
-    expected |= {"ponset": 120, "poffset": 170, "qonset": 210, "qoffset": 256, "toffset": 408}
+    expected |= {"ponset": 120, "poffset": 170, "qonset": 210, "qoffset": 256}
+    expected |= {"tonset": 300, "toffset": 408}
     assert recording.machine == expected and list(recording.targets) == list(TARGETS)
 
 
@@ -61,7 +63,7 @@ def test_muse_at_250_hz_has_fiducials_of_a_beat_at_500_hz():
     beat = median()[:, ::2]
     recording = read_recording(ecg_formats.muse(rate=250, beat=beat))
     assert recording.rate_hz == 250 and recording.median_uv.shape == (12, 600)
-    assert recording.machine["qonset"] == 210
+    assert (recording.machine["qonset"], recording.machine["tonset"]) == (210, 300)
     np.testing.assert_allclose(recording.median_uv[:, 10:-10:2], beat[:, 5:-5], atol=25)
 
 
@@ -77,6 +79,8 @@ MUSE, DICOM = FILES["MUSE"], FILES["DICOM by code"]
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be")
 SAME = {f"XML in {name}": MUSE.decode("latin-1").encode(name) for name in ENCODINGS}
 SAME |= {f"EDF in {unit}": ecg_formats.edf(unit=unit) for unit in ("mV", "uV")}
+SAME |= {"EDF with an umlaut": ecg_formats.edf().replace(b"Vinter", b"V\xfcnter")}
+SAME |= {"BDF": ecg_formats.edf(kind=edfio.Bdf, signal=edfio.BdfSignal)}
 SAME |= {"DICOM without preamble": DICOM[132:]}
 SAME |= {"DICOM deflated": ecg_formats.dicom(syntax="1.2.840.10008.1.2.1.99")}
 SAME |= {"gzip": gzip.compress(MUSE), "ZIP": zipped(("x/a.xml", MUSE))}
@@ -124,9 +128,11 @@ def test_a_wfdb_header_finds_its_signals_among_what_came_with_it(tmp_path):
     np.testing.assert_allclose(recording.ecg_uv, ecg(), atol=0.01)
     for way in (path, path.with_suffix(".dat"), tmp_path / "a"):
         np.testing.assert_array_equal(read_recording(way).ecg_uv, recording.ecg_uv)
+    (tmp_path / "a.xml").write_bytes(MUSE)
+    assert read_recording(tmp_path / "a.xml").format == "GE MUSE XML"
     both = zipped(("x/a.hea", path.read_bytes()), ("x/a.dat", signal))
     np.testing.assert_array_equal(read_recording(both, "a.zip").ecg_uv, recording.ecg_uv)
-    with refused("signal file missing: a.dat"):
+    with refused("signal file missing: the one"):
         read_recording(path.read_bytes(), "b.hea")
     for name, beside in (("A.HEA", "A.DAT"), ("no suffix", "a.dat")):
         found = read_recording(path.read_bytes(), name, {beside: signal})

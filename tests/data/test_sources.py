@@ -158,6 +158,7 @@ def mixture(tmp_path):
         archive.writestr("x/a.xml", ecg_formats.muse(ecg_formats.ecg(heart_rate=80)))
     write_wfdb(folder / "deep", "w", ecg_mv(heart_rate=66))
     (folder / "deep" / "w.atr").write_bytes(b"marks")
+    (folder / "deep" / "w.XML").write_bytes(b"of its own")
     (folder / "SHA256SUMS.txt").write_text("of the files")
     (folder / "letter.pdf").write_bytes(b"%PDF-1.4")
     (folder / "broken.zip").write_bytes(b"PK\3\4 and no more")
@@ -166,11 +167,11 @@ def mixture(tmp_path):
 
 def test_a_mixture_is_read_whatever_its_folders_and_endings(mixture):
     block = only_block("files", mixture)
-    assert block.record_id == ["a", "b", "c", "many.zip/x/a", "w"]
-    np.testing.assert_allclose(block.targets[:, 0], [60, 72, 72, 80, 66], atol=0.5)
-    assert set(dict(block.rejected)) == {"broken", "letter"}
+    assert block.record_id == ["a", "b", "c", "deep/w.hea", "many.zip/x/a"]
+    np.testing.assert_allclose(block.targets[:, 0], [60, 72, 72, 66, 80], atol=0.5)
+    assert set(dict(block.rejected)) == {"broken", "deep/w.XML", "letter"}
     assert block.program[0] == "GE 12SL" and block.machine[0, TARGETS_AT["VentRate"]] == 71
-    assert block.program[4] == "" and np.isnan(block.machine[4]).all()
+    assert block.program[3] == "" and np.isnan(block.machine[3]).all()
     source = sources.FileSource("files", mixture)
     eight = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
     np.testing.assert_allclose(source.recording("b"), ecg_formats.ecg()[eight], atol=5)
@@ -190,7 +191,7 @@ def test_labels_of_12sl_come_with_its_median_beat(mixture, tmp_path):
     assert list(data.machine_program) == ["GE 12SL"] * 2 and data.attributes["labels"] == "12sl"
     table = events(data)
     assert list(table)[:2] == ["record_id", "split"] and table["complete"].all()
-    assert table["qt"].tolist() == [396, 396] and table["tonset"].isna().all()
+    assert table["qt"].tolist() == [396, 396] and table["tonset"].tolist() == [300, 300]
 
 
 def test_medians_of_ptb_xl_plus_have_their_table_beside_them(tmp_path):

@@ -78,8 +78,11 @@ def test_each_file_has_its_own_answer(tmp_path):
     with zipfile.ZipFile(tmp_path / "zip", "w") as archive:
         archive.writestr("x/a.xml", ecg_formats.muse())
         archive.writestr("y/a.xml", b"")
-    zipped = ("a.zip", (tmp_path / "zip").read_bytes())
-    files = [*wfdb_files(tmp_path), ("a.csv", b"nonsense"), ("notes.txt", b"none"), zipped]
+    with zipfile.ZipFile(tmp_path / "wfdb", "w") as archive:
+        for name, content in wfdb_files(tmp_path):
+            archive.writestr(f"z/{name}", content)
+    zips = [(f"{name}.zip", (tmp_path / name).read_bytes()) for name in ("zip", "wfdb")]
+    files = [("a.csv", b"nonsense"), ("notes.txt", b"none"), *zips]
     found = {name: isinstance(record, Record) for name, record in read_uploads(files)}
     expected = {"2.hea": True, "a.csv": False, "notes.txt": False}
     assert found == expected | {"x a.xml": True, "y a.xml": False}

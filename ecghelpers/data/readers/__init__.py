@@ -9,6 +9,7 @@ import gzip
 import io
 import os
 import re
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -60,10 +61,9 @@ def read_recording(
         files = dict(beside or {})
         return read_source(Source(name or "upload", source, files.__getitem__))
     path = Path(source)
-    if path.suffix.lower() != ".hea" and path.with_suffix(".hea").is_file():
-        path = path.with_suffix(".hea")
-    elif not path.is_file() and Path(f"{path}.hea").is_file():
-        path = Path(f"{path}.hea")
+    for header in (path.with_suffix(".hea"), Path(f"{path}.hea")):
+        if wfdb.belongs(str(path), [str(header.with_suffix(""))]) and header.is_file():
+            path = header
     return read_source(with_folder(path))
 
 
@@ -90,7 +90,8 @@ def read_source(source: Source) -> Recording:
             raise Rejected(f"not an ECG: {kind}")
     for _, matches, read in FORMATS:
         if matches(source):
-            return read(source)
+            with warnings.catch_warnings(action="ignore"):  # libraries quote what they read
+                return read(source)
     names = ", ".join(name for name, *_ in FORMATS)
     raise Rejected(f"not an ECG: none of the formats {names}; damaged or encrypted?")
 

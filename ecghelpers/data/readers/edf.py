@@ -1,28 +1,28 @@
-"""EDF and EDF+ (Kemp 1992, 2003), read by edfio, without annotations."""
+"""EDF and EDF+ (Kemp 1992, 2003) and BDF (24 bits), read by edfio, without annotations."""
 
 import io
-import warnings
 
 from ..checks import Rejected, rejecting
 from ..recording import Recording, Source, lead_of_name, microvolts, rhythm
 
 RECORDS = slice(236, 244)  # of the header: the number of data records
+BDF = b"\xffBIOSEMI"
 
 
 def is_edf(data: bytes) -> bool:
-    """Whether a file begins with an EDF header: its version, and the header's size."""
-    return data[:8] == b"0       " and data[184:192].strip().isdigit()
+    """Whether a file begins with a header of EDF or BDF: its version, and the header's size."""
+    return data[:8] in (b"0       ", BDF) and data[184:192].strip().isdigit()
 
 
 def read(source: Source) -> Recording:
-    """The ECG of an EDF file whose leads share one rate; raises Rejected."""
-    from edfio import read_edf
+    """The ECG of an EDF or BDF file whose leads share one rate; raises Rejected."""
+    from edfio import read_bdf, read_edf
 
-    if source.data[192:197] == b"EDF+D":
+    if source.data[192:197] in (b"EDF+D", b"BDF+D"):
         raise Rejected("not supported: EDF+ with interruptions")
-    # what a warning would say is checked below
-    with rejecting("damaged: EDF,"), warnings.catch_warnings(action="ignore"):
-        edf = read_edf(io.BytesIO(source.data), lazy_load_data=False)
+    kind, read_it = ("BDF", read_bdf) if source.data[:8] == BDF else ("EDF", read_edf)
+    with rejecting("damaged: EDF,"):
+        edf = read_it(io.BytesIO(source.data), header_encoding="latin-1")
     if edf.num_data_records < int(source.data[RECORDS]):
         raise Rejected(f"truncated: {edf.num_data_records} whole records")
     signals = [(lead_of_name(signal.label), signal) for signal in edf.signals]
@@ -34,4 +34,4 @@ def read(source: Source) -> Recording:
         for lead, s in signals
     ]
     rate_hz = float(rates.pop())
-    return Recording("EDF", rhythm(leads, rate_hz), rate_hz)
+    return Recording(kind, rhythm(leads, rate_hz), rate_hz)

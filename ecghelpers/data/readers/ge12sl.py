@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from ...ecg import BEAT_SAMPLES, LEADS
-from ..checks import Rejected, one_line, text_encoding
+from ..checks import Rejected, text_encoding
 from ..recording import GE_12SL, Recording, Source, lead_of_name
 
 MARK = "12 lead medians"
@@ -54,8 +54,8 @@ def parse_median(raw: bytes) -> np.ndarray:
             warnings.simplefilter("error")  # older NumPy only warns of fractions
             rows = [row.rstrip(BLANK) for row in rows]
             values = np.loadtxt(rows, np.int64, delimiter=",", comments=None, ndmin=2)
-    except (ValueError, DeprecationWarning) as error:
-        raise Rejected(f"not integers: {one_line(error)}") from None
+    except (ValueError, DeprecationWarning):
+        raise Rejected("not integers: the rows of medians") from None
     if values.shape[1] != len(LEADS):
         raise Rejected(f"wrong number of columns: {values.shape[1]}; allowed {len(LEADS)}")
     return values.T[[leads.index(lead) for lead in LEADS]]

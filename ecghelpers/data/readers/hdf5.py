@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 
 from ...ecg import BEAT_SAMPLES, LEADS
-from ..checks import Rejected, one_line
+from ..checks import Rejected, rejecting
 from ..labels import LABELS, RATE_COLUMN, given_labels
 from ..recording import Recording, Source
 from ..tables import PATIENT_COLUMN
@@ -23,16 +23,14 @@ def is_hdf5(data: bytes) -> bool:
 
 def read(source: Source) -> Recording:
     """The median beat and the labels of a file; raises Rejected."""
-    try:
-        with h5py.File(io.BytesIO(source.data), "r") as file:
-            dataset = _median_dataset(file)
-            names = (RATE_COLUMN, PATIENT_COLUMN, *LABELS)
-            given = {name: _attribute(dataset, name) for name in names}
-            median_uv = dataset[:].T.astype(float)
-    except Rejected:
-        raise
-    except Exception as error:  # a damaged file can raise anything
-        raise Rejected(f"unreadable: {one_line(error)}") from None
+    names = (RATE_COLUMN, PATIENT_COLUMN, *LABELS)
+    with (
+        rejecting("unreadable: damaged HDF5; truncated?", Exception),
+        h5py.File(io.BytesIO(source.data), "r") as file,
+    ):
+        dataset = _median_dataset(file)
+        given = {name: _attribute(dataset, name) for name in names}
+        median_uv = dataset[:].T.astype(float)
     machine, patient = given_labels(given), str(given[PATIENT_COLUMN])
     return Recording("HDF5", None, median_uv=median_uv, machine=machine, patient=patient)
 

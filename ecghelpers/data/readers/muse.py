@@ -19,8 +19,9 @@ INTERVALS = {
 }
 MARKS = ("POnset", "POffset", "QOnset", "QOffset", "TOnset", "TOffset")
 FIDUCIAL_TAGS = dict(zip(FIDUCIALS, MARKS, strict=True))
-# The measurement matrix: 36 bytes of header, then (lead, index, int16 µV), 53 values per lead.
-MATRIX_HEADER, MATRIX_V5 = 36, 6  # leads in the order I II V1…V6 III aVR aVL aVF
+# The measurement matrix: a header of 18 int16 (ends of P, QRS and T from the second on), then
+# (lead, index, int16 µV), 53 values per lead, leads in the order I II V1…V6 III aVR aVL aVF.
+MATRIX_HEADER, T_ONSET, T_OFFSET, MATRIX_V5 = 36, 5, 6, 6
 MATRIX = np.dtype([("lead", "u1"), ("index", "u1"), ("value", "<i2")])
 AMPLITUDES = {"R_PeakAmpl_v5": 13, "STJ_v5": 29, "T_PeakAmpl_v5": 39}
 NOT_MEASURED = 32767
@@ -35,9 +36,8 @@ def read(source: Source, root: Element) -> Recording:
     if not strips and not beats:
         raise Rejected("no waveforms: neither Rhythm nor Median in the file")
     waves = waveforms(strips, beats, _wave)
-    machine = _intervals(root) | _amplitudes(text_of(root, "MeasurementMatrix"))
-    patient = text_of(root, "PatientDemographics/PatientID")
-    return Recording("GE MUSE XML", **waves, machine=machine, program=GE_12SL, patient=patient)
+    about = {"program": GE_12SL, "patient": text_of(root, "PatientDemographics/PatientID")}
+    return Recording("GE MUSE XML", **waves, **about, machine=_machine(root))
 
 
 def _wave(element: Element) -> tuple[list, float]:
@@ -73,23 +73,32 @@ def _lead(element: Element) -> tuple[str | None, np.ndarray]:
     return lead_of_name(name), np.concatenate([np.full(max(late, 0), np.nan), samples])
 
 
-def _intervals(root: Element) -> dict[str, float]:
-    """12SL's unedited intervals, and fiducials in samples at 500 Hz."""
+def _machine(root: Element) -> dict[str, float]:
+    """12SL's unedited intervals, fiducials in samples at 500 Hz, and R, J and T in V5.
+
+    The matrix alone has the T onset. What is missing or damaged in it is left out.
+    """
     measured = root.find("OriginalRestingECGMeasurements")
     if measured is None:
         measured = root.find("RestingECGMeasurements")
     found = numbers({name: text_of(measured, tag) for name, tag in INTERVALS.items()})
-    marks = {name: text_of(measured, tag) for name, tag in FIDUCIAL_TAGS.items()}
+    marks = numbers({name: text_of(measured, tag) for name, tag in FIDUCIAL_TAGS.items()})
+    header, v5 = _matrix(text_of(root, "MeasurementMatrix"))
+    if len(header) and header[T_OFFSET] == marks.get("toffset"):  # of the same measurement
+        marks["tonset"] = header[T_ONSET]
     rate_hz = SAMPLING_RATE_HZ if measured is None else _rate(measured, "ECGSample")
-    return found | numbers(marks, SAMPLING_RATE_HZ / rate_hz if rate_hz else np.nan)
+    found |= numbers(marks, SAMPLING_RATE_HZ / rate_hz if rate_hz else np.nan)
+    return found | {name: v5[place] for name, place in AMPLITUDES.items() if place in v5}
 
 
-def _amplitudes(matrix: str) -> dict[str, float]:
-    """R, J and T in V5 from the measurement matrix, as far as given; nothing if it is damaged."""
+def _matrix(text: str) -> tuple[np.ndarray, dict[int, float]]:
+    """The header of the measurement matrix, and the values in V5 by index; empty if damaged."""
     raw = b""
     with contextlib.suppress(Rejected):
-        raw = base64_of(matrix, "MeasurementMatrix")[MATRIX_HEADER:]
-    cells = np.frombuffer(raw[: len(raw) // MATRIX.itemsize * MATRIX.itemsize], MATRIX)
-    v5 = {c["index"]: float(c["value"]) for c in cells[cells["lead"] == MATRIX_V5]}
-    found = {name: v5.get(place, NOT_MEASURED) for name, place in AMPLITUDES.items()}
-    return {name: value for name, value in found.items() if abs(value) < NOT_MEASURED}
+        raw = base64_of(text, "MeasurementMatrix")
+    if len(raw) < MATRIX_HEADER or len(raw) % MATRIX.itemsize:
+        return np.empty(0), {}
+    cells = np.frombuffer(raw, MATRIX, offset=MATRIX_HEADER)
+    known = np.abs(cells["value"].astype(int)) < NOT_MEASURED
+    v5 = cells[(cells["lead"] == MATRIX_V5) & known][["index", "value"]].tolist()
+    return np.frombuffer(raw, "<i2", MATRIX_HEADER // 2), {place: float(uv) for place, uv in v5}

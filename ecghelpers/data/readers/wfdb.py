@@ -4,7 +4,9 @@ Headers are cleaned before the library reads them: times and dates, which are no
 malformed, and suffixes and folders of the record's name are removed.
 """
 
+import os
 import re
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -12,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...ecg import BEAT_SAMPLES, SAMPLING_RATE_HZ
-from ..checks import Rejected, one_line
+from ..checks import Rejected, rejecting
 from ..recording import (
     GE_12SL,
     Leads,
@@ -34,6 +36,7 @@ MOST_HEADER_BYTES = 2**18
 RECORD = re.compile(r"(\S+)\s+(\d+)\s+(\d+\.?\d*)(?:/\S*)?(?:\s+(\d{1,18}))?(?:\s.*)?", re.ASCII)
 GAIN = re.compile(r"\s*\S+\s+\S+\s+-?(\d*\.?\d*)", re.ASCII)  # after a signal's file and format
 GE_MEDIANS = re.compile(r"\b(12sl|ge_median\w*)(/|$)", re.IGNORECASE)  # the folders of PTB-XL+
+OTHER_FORMATS = (".xml", ".dcm", ".scp", ".edf", ".bdf", ".h5", ".hdf5")
 LFS_POINTER = b"version https://git-lfs"
 PATIENT_COMMENT = re.compile(
     r"^\s*#\s*<?(?:patient|subject)(?:[ _-]?(?:id|number|no))?>?"
@@ -51,6 +54,15 @@ class Header(NamedTuple):
     calibrated: list[bool]
     median: bool
     patient: str
+
+
+def belongs(path: str, headers: Collection[str]) -> bool:
+    """Whether a file comes with a header: a.dat and a.atr with a.hea, a.mat with a.mat.hea.
+
+    headers: paths without ``.hea``. An ECG in another format of the same name is one of its own.
+    """
+    plain, suffix = os.path.splitext(path)
+    return path in headers or (plain in headers and suffix.lower() not in OTHER_FORMATS)
 
 
 def is_header(source: Source) -> bool:
@@ -74,17 +86,9 @@ def read(source: Source) -> Recording:
             (Path(folder) / name).write_bytes(_signal(source, name))
         (Path(folder) / "record.hea").write_text(header.text)
         path = str(Path(folder) / "record")
-        try:
+        with rejecting("unreadable: header and signal do not fit each other,"):
             _check_claims(wfdb.rdheader(path), Path(folder), header.median)
             record = wfdb.rdrecord(path)
-        except (Rejected, MemoryError):
-            raise
-        except Exception as error:  # a malformed file can raise anything
-            message = one_line(error).replace(f"{folder}/", "")
-            raise Rejected(
-                "unreadable: header and signal do not fit each other "
-                f"({type(error).__name__}: {message})"
-            ) from None
     leads, rate_hz = _leads(record, header.calibrated), float(record.fs)
     if header.median:
         beat_uv = median_beat(leads, rate_hz)
@@ -137,7 +141,7 @@ def _plain(path: str, folder: PurePosixPath) -> str:
     name = PurePosixPath(path)
     plain = name.name if name.parent == folder else path
     if not re.fullmatch(r"[\w.+-]+", plain) or plain.startswith(".") or ".." in path:
-        raise Rejected(f"unreadable: signal file {path[:40]!r} is no name in the same folder")
+        raise Rejected("unreadable: the header names a signal file that is not in its folder")
     return plain
 
 
@@ -148,9 +152,9 @@ def _signal(source: Source, name: str) -> bytes:
         try:
             return source.beside(known)
         except KeyError:
-            reason = f"signal file missing: {known}, which the header names"
+            reason = "signal file missing: the one that the header names"
         except Rejected as error:
-            reason = f"{error} ({known}, which the header names)"
+            reason = f"{error} (the signal file that the header names)"
     raise Rejected(reason)
 
 
