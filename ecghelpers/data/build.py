@@ -3,6 +3,7 @@
 import hmac
 import json
 import secrets
+import time
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from ..runtime import progress
 from ..validation import check_choice
 from .medians import Medians, write_medians
 
+REPORT_S = 30
 SOURCES = ("gan", *sources.READERS)
 
 
@@ -71,7 +73,7 @@ def collect(source: Source, path: str | Path) -> list[tuple[str, str]]:
     pieces = ResumeCache(path, settings)
     names = [f"block{number:06d}" for number in range(source.block_count)]
     key = _key(pieces)
-    tables, rejected = [], []
+    tables, rejected, told = [], [], time.monotonic()
     with progress(len(names), f"records from {source.name}, blocks") as bar:
         for number, name in enumerate(names):
             stored = pieces.load(name)
@@ -85,6 +87,9 @@ def collect(source: Source, path: str | Path) -> list[tuple[str, str]]:
             tables.append(pd.DataFrame({k: stored[k] for k in ("record_id", "digest", "rule")}))
             rejected += [(str(record), str(reason)) for record, reason in stored["rejected"]]
             bar.update()
+            if bar.disable and time.monotonic() - told > REPORT_S:  # in a log instead of the bar
+                told = time.monotonic()
+                print(f"{number + 1} of {len(names)} blocks of records", flush=True)
     table = pd.concat(tables, keys=range(len(names)))
     first = table.groupby("digest")["record_id"].transform("first")
     again = (table["digest"] != "") & (first != table["record_id"])

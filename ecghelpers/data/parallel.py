@@ -20,6 +20,8 @@ WORTH_A_POOL = 256  # starting the processes takes as long as measuring this man
 PART = 32  # records per task
 PATIENCE_S = 10  # for joblib to end its processes after Ctrl-C
 IDLE_S = 30  # an idle process ends after this time, even if its parent was killed
+# One object: with another initializer, joblib starts new processes, which import everything again.
+IGNORE_CTRL_C = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
 
 
 def processors() -> int:
@@ -38,8 +40,7 @@ def in_parts(function: Callable, records, *further) -> list:
     if processors() == 1 or len(records) < WORTH_A_POOL:
         return function(records, *further)
     parts = (records[start : start + PART] for start in range(0, len(records), PART))
-    ignore_ctrl_c = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
-    own = {"idle_worker_timeout": IDLE_S, "initializer": ignore_ctrl_c}
+    own = {"idle_worker_timeout": IDLE_S, "initializer": IGNORE_CTRL_C}
     try:
         with (
             _ctrl_c_ends(),

@@ -87,6 +87,7 @@ def _execute(options: argparse.Namespace, executed: Path, running: Path) -> None
             cwd=ROOT,
             progress_bar=False,
             log_output=True,
+            stdout_file=sys.stdout,  # the log, which otherwise gets errors only
             store_widget_state=False,  # megabytes of script per widget
         )
     made = [path for path in options.makes if path != options.notebook]

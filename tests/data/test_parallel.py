@@ -41,6 +41,15 @@ def test_a_plain_script_collects_generated_records(tmp_path):
     assert len(read_medians(tmp_path / "medians.h5").record_id) == 12
 
 
+@pytest.mark.skipif(cores() < 2, reason="needs two processors")
+def test_the_same_processes_serve_several_calls(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr(parallel, "WORTH_A_POOL", 2)
+    monkeypatch.setattr(parallel, "PART", 1)
+    first, second = (set(parallel.in_parts(lambda _: [os.getpid()], [0] * 8)) for _ in range(2))
+    assert first & second and os.getpid() not in first
+
+
 def test_ctrl_c_ends_the_script_and_its_processes(tmp_path):
     """The terminal sends it to all processes; only the script reports it, and none is left."""
     (tmp_path / "plain.py").write_text(WAIT)
