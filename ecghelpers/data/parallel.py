@@ -19,7 +19,7 @@ from ..runtime import cores
 WORTH_A_POOL = 256  # starting the processes takes as long as measuring this many records
 PART = 32  # records per task
 PATIENCE_S = 10  # for joblib to end its processes after Ctrl-C
-IDLE_S = 30  # an idle process ends after this time, even if its parent was killed
+IDLE_S = 30  # an idle process ends after this time
 # One object: with another initializer, joblib starts new processes, which import everything again.
 IGNORE_CTRL_C = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
 
