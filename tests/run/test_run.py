@@ -228,14 +228,18 @@ time.sleep(120)
 
 
 def test_a_run_waits_for_the_steps_of_one_that_was_killed(project):
-    saves_slowly = SAVES.replace('(root / "state")', 'time.sleep(5); (root / "state")')
-    toy.write_notebook(project, "01_data", body=saves_slowly)
+    waits = 'def leave(*_):\n    while not (root / "go").exists():\n        time.sleep(0.1)'
+    toy.write_notebook(project, "01_data", body=SAVES.replace("def leave(*_):", waits))
+    results = project / "results/quick"
     run = toy.start(project, "--only", "01")
-    toy.wait_for((project / "results/quick/waits").exists)
+    toy.wait_for((results / "waits").exists)
     run.kill()
     toy.write_notebook(project, "01_data", body="assert (root / 'state').read_text() == 'half'")
-    again = toy.run(project, "--only", "01")
-    assert again.returncode == 0 and "Waiting" in again.stdout, again.stderr
+    again = toy.start(project, "--only", "01")
+    waited = any("Waiting" in line for line in iter(again.stdout.readline, ""))
+    (results / "go").touch()
+    _, errors = again.communicate(timeout=120)
+    assert waited and again.returncode == 0, errors
 
 
 def test_ctrl_c_lets_steps_save_and_a_second_ends_them(project):
