@@ -221,20 +221,21 @@ def beat_rms_uv(theirs: np.ndarray, ours: np.ndarray) -> float:
 
 def validate_machines(folder: Path) -> None:
     """Compare with electrocardiographs' stored values, and with 12SL's edges on its beats."""
-    rows, apart, edges = [], [], []
+    rows, apart, edges = [], {}, []
     for path in sorted(folder.glob("*/*.*")):
         try:
             recording = read_recording(path)
         except ValueError:
             continue
-        machine = recording.machine
-        if recording.ecg_uv is None or not machine:
+        if recording.ecg_uv is None or not recording.machine:
             continue
+        machine = recording.machine | recording.targets  # with the rate of an RR interval
         measurement = measure(recording.ecg_uv, recording.rate_hz)
         found, beat = measurement.targets, recording.median_uv
-        apart.append([found[name] - machine.get(name, np.nan) for name in TARGETS])
+        # an ECG in several formats counts once
+        apart[tuple(found.values())] = [found[name] - machine[name] for name in TARGETS]
         cells = [
-            f"{machine[n]:.0f}, {found[n]:.0f}".replace("nan", "–") if n in machine else ""
+            "" if np.isnan(machine[n]) else f"{machine[n]:.0f}, {found[n]:.0f}".replace("nan", "–")
             for n in TARGETS
         ]
         cells.append("" if beat is None else f"{beat_rms_uv(beat, measurement.median_uv):.0f}")
@@ -242,7 +243,8 @@ def validate_machines(folder: Path) -> None:
         if recording.program.startswith("GE 12SL") and "ponset" in machine:
             at = measure_median(beat, 60000 / machine["VentRate"])[2]
             edges.append([(at[n] - machine.get(n, np.nan)) * MS_PER_SAMPLE for n in FIDUCIALS])
-    mean, sd = np.nanmean(apart, axis=0), np.nanstd(apart, axis=0)
+    values = list(apart.values())
+    mean, sd = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
     cells = [f"{m:+.1f} ± {s:.1f}" for m, s in zip(mean, sd, strict=True)]
     rows.append(["**measured here − machine, mean ± SD**", "", *cells, ""])
     write_table("machines", ["ECG", "program", *TARGETS, "beat (RMS µV)"], rows)

@@ -24,7 +24,7 @@ def read(source: Source, root: Element) -> Recording:
         elif series.tag == "series":
             strips += sets
     waves = waveforms(strips, beats, _wave, "RHYTHM series")
-    maker = text_of(root, ".//series/author//manufacturerOrganization/name", "unknown program")
+    maker = text_of(root, ".//series/author//manufacturerOrganization/name", "HL7 aECG file")
     subject = root.find(".//trialSubject/id")
     patient = "" if subject is None else subject.get("extension") or subject.get("root", "")
     about = {"machine": _machine(root), "program": maker[:40], "patient": patient}

@@ -39,16 +39,22 @@ def read(source: Source) -> Recording:
         "DICOM",
         **waves,
         machine=_machine(dataset.get("WaveformAnnotationSequence") or []),
-        program=str(dataset.get("Manufacturer") or "unknown program")[:40],
+        program=_maker(dataset),
         patient=str(dataset.get("PatientID") or ""),
     )
+
+
+def _maker(dataset) -> str:
+    name = str(dataset.get("Manufacturer") or "").strip()
+    return "DICOM file" if name.lower() in ("", "unknown") else name[:40]
 
 
 def _dataset(data: bytes):
     from pydicom import config, dcmread  # a fifth of a second that other formats save
 
     config.settings.reading_validation_mode = config.IGNORE
-    with rejecting("damaged: DICOM,"):
+    early = rejecting("damaged: the DICOM file ends early; truncated?", OSError, EOFError)
+    with rejecting("damaged: DICOM,"), early:
         if DEFLATED in data[META:1024]:  # unpacked here, to a limit
             start = META + int.from_bytes(data[META - 4 : META], "little")
             data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[start:], MOST_BYTES)
