@@ -1,13 +1,17 @@
-"""Devices, processor cores, random generators and progress bars."""
+"""Devices, processes, random generators and progress bars."""
 
+import ctypes
 import hashlib
 import os
+import signal
+import sys
 
 import numpy as np
 
 from .validation import check_choice
 
 DEVICES = ("auto", "cpu", "cuda")
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def resolve_device(device: str = "auto"):
@@ -26,6 +30,12 @@ def cores() -> int:
     """How many processors this process is bound to."""
     bound = hasattr(os, "sched_getaffinity")  # not on macOS
     return len(os.sched_getaffinity(0)) if bound else os.cpu_count() or 1
+
+
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Have Linux signal this process when its parent dies."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
 
 
 def generator(seed: int, *labels: str) -> np.random.Generator:

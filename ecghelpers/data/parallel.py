@@ -7,21 +7,18 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from itertools import chain
 
 import psutil
 from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from ..runtime import cores
+from ..runtime import cores, die_with_parent
 
 WORTH_A_POOL = 256  # starting the processes takes as long as measuring this many records
 PART = 32  # records per task
 PATIENCE_S = 10  # for joblib to end its processes after Ctrl-C
 IDLE_S = 30  # an idle process ends after this time
-# One object: with another initializer, joblib starts new processes, which import everything again.
-IGNORE_CTRL_C = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
 
 
 def processors() -> int:
@@ -40,7 +37,7 @@ def in_parts(function: Callable, records, *further) -> list:
     if processors() == 1 or len(records) < WORTH_A_POOL:
         return function(records, *further)
     parts = (records[start : start + PART] for start in range(0, len(records), PART))
-    own = {"idle_worker_timeout": IDLE_S, "initializer": IGNORE_CTRL_C}
+    own = {"idle_worker_timeout": IDLE_S, "initializer": _in_worker}
     try:
         with (
             _ctrl_c_ends(),
@@ -56,6 +53,12 @@ def in_parts(function: Callable, records, *further) -> list:
             "a process died while reading or measuring records, perhaps for lack of memory; "
             "run again to resume"
         ) from None
+
+
+def _in_worker() -> None:
+    """Prepare a process. A function made anew would have joblib start new processes each time."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with_parent()
 
 
 @contextmanager

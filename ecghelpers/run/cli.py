@@ -15,9 +15,9 @@ from pathlib import Path
 from ..ecg import TARGETS
 from ..parameters import FOLDER, profiles
 from ..paths import ROOT, Results, from_project, shown
-from ..runtime import DEVICES, cores, resolve_device
+from ..runtime import DEVICES, cores, die_with_parent, resolve_device
 from . import slurm
-from .lock import UsageError, die_with_parent, lock, wait_for_steps
+from .lock import UsageError, lock, wait_for_steps
 from .notebook import STARTED
 from .progress import TERMINAL
 from .workflow import NOTEBOOKS, Workflow, parameter_names

@@ -1,17 +1,12 @@
-"""One run per results folder, and no process that outlives its parent."""
+"""One run per results folder, and its steps."""
 
-import ctypes
 import fcntl
 import os
-import signal
 import socket
-import sys
 from pathlib import Path
 from typing import IO
 
 from ..paths import shown
-
-PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 class UsageError(Exception):
@@ -55,9 +50,3 @@ def wait_for_steps(results: Path) -> None:
         except BlockingIOError:
             print("Waiting: the steps of a killed run save their state", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
-
-
-def die_with_parent(number: int = signal.SIGKILL) -> None:
-    """Have Linux signal this process when its parent dies."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)

@@ -25,7 +25,8 @@ import psutil
 from ..files import remove_resume_cache
 from ..fingerprint import code_cells
 from ..paths import ROOT, shown
-from .lock import die_with_parent, hold_steps
+from ..runtime import die_with_parent
+from .lock import hold_steps
 from .slurm import time_left
 
 DIED = "DeadKernelError"  # of nbclient

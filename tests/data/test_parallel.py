@@ -67,6 +67,16 @@ def test_ctrl_c_ends_the_script_and_its_processes(tmp_path):
     assert not any(child.is_running() for child in started)
 
 
+def test_no_process_outlives_a_script_that_was_killed(tmp_path):
+    (tmp_path / "plain.py").write_text(WAIT)
+    process = subprocess.Popen([sys.executable, "plain.py"], cwd=tmp_path, env=TWO)
+    toy.wait_for(lambda: len(list(tmp_path.glob("*.began"))) == 2)
+    started = [psutil.Process(int(path.stem)) for path in tmp_path.glob("*.began")]
+    process.kill()
+    process.wait()
+    assert not psutil.wait_procs(started, timeout=20)[1]
+
+
 STUCK = """
 import os, signal, time
 from ecghelpers.data import parallel
