@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from refusals import refused
+from scipy.stats import spearmanr
 from small_networks import Linear, beats, medians_of, steven_net
 from torch import nn
 
@@ -113,6 +114,31 @@ def test_the_right_map_agrees_and_maps_that_know_nothing_do_not(measured):
     assert 0 < mean["ceiling", "donors"] <= 1
 
 
+def test_every_score_of_an_ecg_by_hand(measured):
+    _, found, truth = measured
+    of_record, of_donor = RNG.normal(size=(8, 1, 12, 30)), RNG.normal(size=found.effect.shape)
+    found = replace(found, effect=found.effect + of_record + of_donor)
+    maps = {"right": truth + RNG.normal(0, 20, truth.shape)}
+    table = agreement.agreement(maps, found).query("record_id == @found.record_id[0]")
+    scores = table.set_index(["method", "score"]).value
+    effect = np.abs(found.effect[0]).mean(0).ravel()
+    signed, sums = (
+        metrics.segment_sums(f(maps["right"])).reshape(8, -1) for f in (np.array, np.abs)
+    )
+    alike = [spearmanr(other, effect)[0] for other in sums]
+    tops = (set(np.argsort(-values, kind="stable")[:36]) for values in (effect, sums[0]))
+    wanted = {
+        "donors": alike[0],
+        "top": len(set.intersection(*tops)) / 36,
+        "signed_flat": np.corrcoef(signed[0], -found.effect_flat[0].ravel())[0, 1],
+        "signed_mean": np.corrcoef(signed[0], -found.effect_mean[0].ravel())[0, 1],
+        "own": alike[0] - spearmanr(sums[1:].mean(0), effect)[0],
+        "own_over_another": alike[0] - np.mean(alike[1:]),
+    }
+    assert scores["right"].to_dict() == pytest.approx(wanted)
+    assert scores["ceiling", "donors"] == pytest.approx(scores["ceiling", "reliability"] ** 0.5)
+
+
 def test_another_ecgs_map_is_not_this_ecgs_own(measured):
     _, found, truth = measured
     wrong = np.roll(truth, 1, axis=0)
@@ -180,7 +206,12 @@ def test_weights_are_shuffled_in_the_last_layer_or_in_all_and_keep_their_values(
         network_truth.shuffled(network, stage, ECGS, record=record).state_dict()
         for stage, record in (("last_layer", "a"), ("all_layers", "a"), ("last_layer", "b"))
     )
-    assert torch.equal(last["block8.conv2.weight"], before["block8.conv2.weight"])
+    for stage, untouched in (("last_layer", "block8"), ("upper_half", "block4")):
+        state = network_truth.shuffled(network, stage, ECGS, record="a").state_dict()
+        names = [n for n in state if n.endswith("weight") and not torch.equal(state[n], before[n])]
+        assert untouched not in " ".join(names) and "fc1" in " ".join(names)
+        assert stage == "last_layer" or {"block5", "block8"} <= {n.split(".")[0] for n in names}
+    assert not torch.equal(every["init_block.conv1.weight"], before["init_block.conv1.weight"])
     for name, copy in (("fc1.weight", last), ("block1.conv1.weight", every)):
         assert not torch.equal(copy[name], before[name])
         assert torch.equal(copy[name].flatten().sort()[0], before[name].flatten().sort()[0])

@@ -18,6 +18,9 @@ def test_the_true_map_finds_everything_and_the_wrong_place_nothing():
     assert metrics.share_found(-3 * truth, truth) == pytest.approx(1)
     assert metrics.share_found(np.roll(truth, 100, axis=2), truth) == pytest.approx(0)
     assert np.isnan(metrics.share_found(truth, 0 * truth)[0])
+    graded = np.array([[[1.0, 0.5, 0.2, 0.05]]])  # three points exceed a tenth of the largest
+    marked = np.array([[[1.0, 1.0, 0.0, 1.0]]])
+    assert metrics.share_found(marked, graded) == pytest.approx(1.55 / 1.7)
 
 
 def test_ties_are_worth_a_draw_among_them():

@@ -67,6 +67,9 @@ def test_the_verdict_is_paired_against_random_and_nan_gives_an_error():
     found = perturbation_table(truth, given, "qt", sd=10).set_index("method")
     assert list(found.loc[["saliency", "deeplift", "random"], "beats_random"]) == ["yes", "no", ""]
     assert found.loc["smoothgrad", "beats_random"] == "unclear"
+    patients = np.arange(len(truth)) // 12  # five of them
+    few = perturbation_table(truth, given, "qt", sd=10, groups=patients)
+    assert set(few.beats_random) == {"unclear", ""}
     auc5 = level[:, 0].mean() + 1.2 * np.arange(5 + 1).mean()
     wanted = {"gain": 0.2 * 15, "aopc": 1.2 * 15.5, "aopc_sd": 1.2 * 15.5 / 10, "auc5": auc5}
     assert found.loc["saliency", list(wanted)].to_dict() == pytest.approx(wanted)

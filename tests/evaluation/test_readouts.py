@@ -7,8 +7,10 @@ import pytest
 import torch
 from refusals import refused
 from small_networks import Linear, beats, medians_of, steven_net
+from torch import nn
 
 from ecghelpers.data.maps_and_curves import read_attributions
+from ecghelpers.ecg import LEADS
 from ecghelpers.evaluation import known_networks as known
 from ecghelpers.evaluation.controls import control_maps
 from ecghelpers.evaluation.readouts import KINDS, PLACES, readout
@@ -20,6 +22,7 @@ MEAN = BEATS.mean(0)
 QT = np.linspace(360, 440, 40)
 TRUTH = np.where(np.arange(7) == 3, QT[:, None], np.nan)
 RECORDS = medians_of(BEATS.astype(np.int16), targets=TRUTH, fiducials=0)
+LEAD = LEADS.index("V4")  # of the third place of ``interval``
 
 
 def _planted(kind, place=3, **options):
@@ -100,15 +103,49 @@ def test_maps_against_the_mean_beat_are_held_against_the_difference_from_it():
 
 
 def test_a_network_that_reads_its_mask_is_admitted_and_one_with_a_suppressor_is_not():
-    """The second subtracts another lead, which the first does not need."""
-    which, records = known.Known("level", 3), RECORDS
-    weights = known.made(which, records).sensitivity[0].copy()
-    assert known.admission(Linear(weights), which, records)["admitted"]
-    helped = weights + 0.5 * np.roll(weights, 1, axis=0)  # subtracts what it sees in another lead
+    """The second compares the bump with a lead that is the same without it: R² is 1 as well."""
+    which = known.Known("level", 3)
+    window = known.made(which, RECORDS).sensitivity[0]
+    lead, middle = np.unravel_index(window.argmax(), window.shape)
+    other, twins = lead - 1, RECORDS.medians.copy()
+    twins[:, other] = twins[:, lead]
+    records = replace(RECORDS, medians=twins)
+    assert known.admission(Linear(window.copy()), which, records)["admitted"]
+    helped = np.roll(window, -1, axis=0)  # the mean before the bump, in the other lead
+    share = (window[lead] ** 2).sum() / window[lead].max()  # of the bump's height in the mean
+    helped[lead, middle], helped[other, middle] = share, helped[other, middle] - share
     refused = known.admission(Linear(helped), which, records)
+    assert refused["r2"] > 0.99 and refused["reason"].startswith("it reads outside the mask")
     assert not refused["admitted"]
-    blind = known.admission(Linear(0 * weights), which, records)
+    blind = known.admission(Linear(0 * window), which, records)
     assert not blind["admitted"] and "R²" in blind["reason"]
+
+
+@pytest.mark.parametrize(("kind", "wrong"), [("shortcut", 0.0), ("decoy", 1.0)])
+def test_a_shortcut_has_to_follow_its_marker_and_a_decoy_must_not(kind, wrong):
+    """Two networks: one moves with the marker, by 1 ms per ms, and one ignores it."""
+    which = known.Known(kind, 3)
+    planted = known.made(which, RECORDS)
+    lead, moves = planted.mask.any((0, 2)).argmax(), np.zeros((12, 600))
+    moves[lead] = 2.0 * np.arange(600) / (planted.beats - RECORDS.medians)[:, lead].sum(1).mean()
+    for share in (0.0, 1.0):
+        found = known.admission(Linear(share * moves), which, RECORDS)
+        assert found["marker_slope"] == pytest.approx(share, abs=0.05)
+        assert ("marker" in found["reason"]) == (share == wrong)
+
+
+class Distance(nn.Module):
+    """2 ms for each sample between the two of a lead that lie farthest from zero."""
+
+    def forward(self, x):
+        height = x[:, LEAD].abs()
+        first = height.argmax(1, keepdim=True)
+        away = (torch.arange(600) - first).abs()
+        return 2.0 * away.gather(1, torch.where(away > 50, height, 0).argmax(1, keepdim=True))
+
+
+def test_a_network_of_intervals_may_read_all_of_its_lead():
+    assert known.admission(Distance(), known.Known("interval", 3), RECORDS)["admitted"]
 
 
 def test_queue_is_balanced_wherever_it_stops():

@@ -39,11 +39,21 @@ def test_a_method_has_to_reach_half_the_ceiling_and_beat_the_controls():
     assert near["saliency"] == ""  # |slope| passes: the column is void
 
 
-def test_a_control_that_passes_voids_the_column_visibly():
-    table = _table({"saliency": 0.9, "voltage": 0.8, "random": 0.0})
-    assert review.voided(table) == {"change matters": ["voltage"]}
+@pytest.mark.parametrize("control", ["voltage", "slope", "random"])
+def test_a_control_that_passes_voids_the_column_visibly(control):
+    table = _table({"saliency": 0.9, "voltage": 0.0, "slope": 0.0, "random": 0.0} | {control: 0.8})
+    assert review.voided(table) == {"change matters": [control]}
     found = _verdicts(table, "change matters")
-    assert found["voltage"] == "passes" and found["saliency"] == ""
+    assert found[control] == "passes" and found["saliency"] == ""
+
+
+def test_a_method_that_does_not_surely_beat_a_control_is_unclear():
+    values = {"saliency": RNG.normal(0.6, 0.02, 12), "slope": np.tile([0.2, 0.9], 6)}
+    values = {(method, "donors"): v for method, v in values.items()}
+    table = review.put_together(
+        review.from_truth({("qt", 1): long_table("agreement", values, IDS)}, {})
+    )
+    assert _verdicts(table, "change matters") == {"saliency": "unclear", "slope": "unclear"}
 
 
 def test_small_is_good_where_weights_are_shuffled():
