@@ -215,6 +215,7 @@ def _rows_of(
     rows = []
     for method in table:
         found = summary(table[method].to_numpy(), groups)
+        found["n"] = len(set(np.array(groups)[table[method].notna()]))  # not records of a patient
         said = verdict(test, found["low"], found["high"], ceiling)
         others = [c for c in (VOLTAGE, SLOPE) if c in table and test.beats_controls]
         if said == PASSES and method not in NO_METHOD:

@@ -94,7 +94,8 @@ def test_targets_are_pooled_for_each_ecg_and_patients_stay_together():
     values = {("saliency", "donors"): np.repeat(RNG.normal(0.8, 0.1, 3), 4)}
     patients = {record: f"p{n // 4}" for n, record in enumerate(IDS)}
     of_three = review.from_truth({("qt", 1): long_table("agreement", values, IDS)}, patients)
-    assert of_three[0]["unit_of_n"] == "patient" and np.isnan(of_three[0]["low"])
+    assert of_three[0]["unit_of_n"] == "patient" and of_three[0]["n"] == 3
+    assert np.isnan(of_three[0]["low"])
 
 
 def _known(found, kinds=("level", "contrast"), places=10):
