@@ -86,14 +86,12 @@ TESTS = {  # the names that review.csv, the figure, the page and the documentati
         "share of the truth found",
         0.5,
         score="sensitivity",
-        chance=0.005,
     ),
     "known contribution": Test(
         "Does it find the voltages that contributed in a known readout?",
         "share of the truth found",
         0.5,
         score="contribution",
-        chance=0.005,
     ),
     "shortcut exposed": Test(
         "Does it show a marker more strongly where the network reads it?",
@@ -107,7 +105,6 @@ TESTS = {  # the names that review.csv, the figure, the page and the documentati
         0.1,
         score="marker",
         above=False,
-        chance=0.005,
         necessary=True,
     ),
     "depends on last layer": Test(
@@ -266,13 +263,13 @@ def from_known(scores: pd.DataFrame) -> list[dict]:
 
 
 def _over_places(target: str, name: str, part: pd.DataFrame, places: pd.Series) -> list[dict]:
-    rows = []
+    rows, chance = [], part.value[part.method == RANDOM].mean()
     for method, mine in part.groupby("method", sort=False):
         found = t_interval(mine.value.to_numpy(float), places[mine.index])
         if name != "shortcut exposed":  # shares; that one is a difference
             found |= {end: np.clip(found[end], 0.0, 1.0) for end in ("low", "high")}
         said = verdict(TESTS[name], found["low"], found["high"])
-        rows.append(_judged(target, method, name, found, said, "network"))
+        rows.append(_judged(target, method, name, found | {"chance": chance}, said, "network"))
     return rows
 
 

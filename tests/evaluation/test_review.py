@@ -111,15 +111,17 @@ def _known(found, kinds=("level", "contrast"), places=10):
 
 def test_known_readouts_count_networks_and_judge_markers_by_their_difference():
     scores = {("saliency", "contribution"): 0.9, ("voltage", "contribution"): 0.0}
+    scores["random", "contribution"] = 0.2
     marked = {("saliency", "marker"): 0.9, ("voltage", "marker"): 0.7}
     ignored = {("saliency", "marker"): 0.0, ("voltage", "marker"): 0.7}
     every = [_known(scores), _known(marked, ["shortcut"]), _known(ignored, ["decoy"])]
     table = review.put_together(review.from_known(pd.concat(every)))
-    assert _verdicts(table, "known contribution") == {"saliency": "passes", "voltage": "fails"}
+    found = _verdicts(table, "known contribution")
+    assert found == {"saliency": "passes", "voltage": "fails", "random": "fails"}
     assert _verdicts(table, "shortcut exposed") == {"saliency": "passes", "voltage": "fails"}
     assert _verdicts(table, "decoy ignored") == {"saliency": "", "voltage": "fails"}
     row = table[(table.test == "known contribution") & (table.target == "all")].iloc[0]
-    assert row.n == 40 and row.unit_of_n == "network"
+    assert row.n == 40 and row.unit_of_n == "network" and row.chance == pytest.approx(0.2, abs=0.02)
     one = review.from_known(_known(scores, ["level"], places=1))
     assert one[0]["verdict"] == "unclear" and np.isnan(one[0]["low"])
 
