@@ -192,7 +192,7 @@ def choose_records(
     """Test records with a known target, in an order that depends on seed and record id only.
 
     complete_first: records with complete labels come first, so that all targets share their first
-    records. Use it for display, not for evaluation: it leaves out ECGs without a P wave. table: of
+    records; ECGs without a P wave then count only where there are too few complete ones. table: of
     ``read_events``; by default made from the data. Raises ValueError if the table does not fit the
     data, or no record can be chosen.
     """

@@ -33,8 +33,8 @@ class Test:
     limit: the whole interval must lie above it (below it if above is False); a share of the ceiling
     where there is one. part, score: the rows of truth.csv with its values; empty for tests on
     networks with known readouts. necessary: a method can fail the test but not pass it, since maps
-    that do not depend on the network pass. beats_controls: the paired differences from |voltage|
-    and |slope| must be above zero as well.
+    that do not depend on the network pass. beats_controls: the paired differences from |voltage|,
+    |slope| and random must be above zero as well.
     """
 
     question: str
@@ -80,6 +80,7 @@ TESTS = {  # the names that review.csv, the figure, the page and the documentati
         0.0,
         "agreement",
         "own",
+        beats_controls=True,
     ),
     "known sensitivity": Test(
         "Does it find where a change would matter in a known readout?",
@@ -214,7 +215,7 @@ def _rows_of(
         found = summary(table[method].to_numpy(), groups)
         found["n"] = len(set(np.array(groups)[table[method].notna()]))  # not records of a patient
         said = verdict(test, found["low"], found["high"], ceiling)
-        others = [c for c in (VOLTAGE, SLOPE) if c in table and test.beats_controls]
+        others = [c for c in BLIND if c in table and test.beats_controls]
         if said == PASSES and method not in NO_METHOD:
             gains = [summary((table[method] - table[c]).to_numpy(), groups) for c in others]
             said = PASSES if all(gain["low"] > 0 for gain in gains) else UNCLEAR
@@ -239,38 +240,49 @@ def _between_trainings(name: str, means: pd.DataFrame) -> list[dict]:
 
 
 def from_known(scores: pd.DataFrame) -> list[dict]:
-    """The tests on networks with known readouts: one network, one value.
+    """The tests on networks with known readouts.
 
-    scores: of ``planted/scores.csv`` or ``networks/benchmark.csv``. Places are independent, the
-    initialisations at one place are not: intervals are Student's t over places. ``shortcut
-    exposed`` is the paired difference between shortcut and decoy networks of the same place. There
-    are rows for each kind and, as ``all``, over kinds.
+    scores: of ``planted/scores.csv`` or ``networks/benchmark.csv``. ``shortcut exposed`` is the
+    paired difference between shortcut and decoy networks of the same place. There are rows for each
+    kind and, as ``all``, over kinds.
     """
-    scores, rows = scores.assign(place=place_of(scores).astype(str)), []
+    scores, rows = scores.assign(place=place_of(scores)), []
     for name in ("known sensitivity", "known contribution"):
         part = scores[(scores.score == TESTS[name].score) & scores.kind.isin(KNOWN)]
         for target in (*KNOWN, ALL):
-            mine = part if target == ALL else part[part.kind == target]
-            rows += _over_places(target, name, mine, mine.kind + mine.place)
+            rows += _of_known(target, name, part if target == ALL else part[part.kind == target])
     marker = scores[scores.score == "marker"]
-    decoy = marker[marker.kind == "decoy"]
-    rows += _over_places(ALL, "decoy ignored", decoy, decoy.place)
+    rows += _of_known(ALL, "decoy ignored", marker[marker.kind == "decoy"])
     by_place = marker.groupby(["kind", "method", "place"]).value.mean().unstack("kind")
     if {"shortcut", "decoy"} <= set(by_place):
         difference = (by_place.shortcut - by_place.decoy).dropna().rename("value").reset_index()
-        rows += _over_places(ALL, "shortcut exposed", difference, difference.place)
+        rows += _of_known(ALL, "shortcut exposed", difference.assign(kind="shortcut"))
     return rows
 
 
-def _over_places(target: str, name: str, part: pd.DataFrame, places: pd.Series) -> list[dict]:
-    rows, chance = [], part.value[part.method == RANDOM].mean()
+def _of_known(target: str, name: str, part: pd.DataFrame) -> list[dict]:
+    rows, chance = [], over_places(part[part.method == RANDOM])["value"]
     for method, mine in part.groupby("method", sort=False):
-        found = t_interval(mine.value.to_numpy(float), places[mine.index])
+        found = over_places(mine) | {"chance": chance}
         if name != "shortcut exposed":  # shares; that one is a difference
             found |= {end: np.clip(found[end], 0.0, 1.0) for end in ("low", "high")}
         said = verdict(TESTS[name], found["low"], found["high"])
-        rows.append(_judged(target, method, name, found | {"chance": chance}, said, "network"))
+        rows.append(_judged(target, method, name, found, said, "place"))
     return rows
+
+
+def over_places(networks: pd.DataFrame) -> dict[str, float]:
+    """n (places), value (mean of the kinds' means), low and high (95 %, Student's t).
+
+    networks: a row each, with its kind, place and value. The networks of one place share its lead
+    and time, so the place is the independent unit (cluster-robust; Cameron and Miller, J Hum
+    Resour 50:317, 2015).
+    """
+    known = networks.dropna(subset="value")
+    kinds = known.groupby("kind").value
+    beyond = (known.value - kinds.transform("mean")) / kinds.transform("size") / kinds.ngroups
+    sums = beyond.groupby(known.place).sum().to_numpy()
+    return t_interval(kinds.mean().mean() + len(sums) * sums)
 
 
 def place_of(scores: pd.DataFrame) -> pd.Series:

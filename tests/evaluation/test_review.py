@@ -7,7 +7,6 @@ import pytest
 from ecghelpers.evaluation import review
 from ecghelpers.evaluation.agreement import long_table
 from ecghelpers.evaluation.known_networks import SCORE_COLUMNS
-from ecghelpers.evaluation.statistics import t_interval
 
 RNG = np.random.default_rng(0)
 IDS = [f"r{n}" for n in range(12)]
@@ -64,11 +63,13 @@ def test_small_is_good_where_weights_are_shuffled():
 
 def test_a_map_that_does_not_show_what_matters_is_not_this_ecgs_own():
     values = {("saliency", "donors"): 0.8, ("voltage", "donors"): 0.0, ("voltage", "own"): 0.1}
-    values |= {("saliency", "own"): 0.1, ("random", "donors"): 0.0}
+    values |= {("saliency", "own"): 0.2, ("random", "donors"): 0.0}
+    values |= {("deeplift", "donors"): 0.8, ("deeplift", "own"): 0.1}
     noisy = {key: mean + RNG.normal(0, 0.02, 12) for key, mean in values.items()}
     tables = {("qt", 1): long_table("agreement", noisy, IDS)}
     table = review.put_together(review.from_truth(tables, {}))
-    assert _verdicts(table, "specific to this ECG") == {"saliency": "passes", "voltage": "fails"}
+    found = _verdicts(table, "specific to this ECG")
+    assert found == {"saliency": "passes", "deeplift": "unclear", "voltage": "fails"}
 
 
 def test_trainings_are_compared_over_targets_however_many_ecgs_there_are():
@@ -121,22 +122,28 @@ def test_known_readouts_count_networks_and_judge_markers_by_their_difference():
     assert _verdicts(table, "shortcut exposed") == {"saliency": "passes", "voltage": "fails"}
     assert _verdicts(table, "decoy ignored") == {"saliency": "", "voltage": "fails"}
     row = table[(table.test == "known contribution") & (table.target == "all")].iloc[0]
-    assert row.n == 40 and row.unit_of_n == "network" and row.chance == pytest.approx(0.2, abs=0.02)
+    assert row.n == 10 and row.unit_of_n == "place" and row.chance == pytest.approx(0.2, abs=0.02)
     one = review.from_known(_known(scores, ["level"], places=1))
     assert one[0]["verdict"] == "unclear" and np.isnan(one[0]["low"])
 
 
 def test_intervals_over_networks_cover_the_true_mean():
-    """Places differ, initialisations at a place less so: 95 of 100 intervals hold the mean."""
-    inside, places = 0, np.repeat(np.arange(8), 2)
-    for _ in range(1000):
-        values = RNG.normal(0.5, 0.15, 8)[places] + RNG.normal(0, 0.05, 16)
-        found = t_interval(values, places)
-        inside += found["low"] <= 0.5 <= found["high"]
-    assert 0.93 < inside / 1000 < 0.97
-    alone = t_interval(np.array([0.4, np.nan]))
+    """The networks of a place are alike, kinds differ, and not all are admitted."""
+    inside, runs = 0, 400
+    kind, place = (part.ravel() for part in np.indices((3, 16)))
+    for _ in range(runs):
+        alike = RNG.normal(0, 0.1, 16)[place]
+        values = np.array([0.3, 0.8, 0.9])[kind] + alike + RNG.normal(0, 0.05, 48)
+        values[RNG.random(48) < 0.25] = np.nan
+        networks = pd.DataFrame({"kind": kind, "place": place, "value": values})
+        found = review.over_places(networks)
+        inside += found["low"] <= 2 / 3 <= found["high"]
+    assert 0.92 < inside / runs < 0.98
+    alone = review.over_places(
+        pd.DataFrame({"kind": "level", "place": [1, 2], "value": [0.4, np.nan]})
+    )
     assert alone["n"] == 1 and alone["value"] == 0.4 and np.isnan(alone["low"])
-    assert t_interval(np.array([np.nan]))["n"] == 0
+    assert review.over_places(networks[:0])["n"] == 0
 
 
 def test_without_a_test_the_review_is_empty():
