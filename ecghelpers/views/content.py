@@ -240,7 +240,7 @@ def _cell(row: dict) -> str:
         format_number(row["value"]) + (f" (95 % {ends})" if ends else ""),
         TESTS[row["test"]].unit,
         f"chance {format_number(row['chance'])}" if np.isfinite(row["chance"]) else "",
-        f"n = {row['n']:.0f} {row['unit_of_n']}" if row.get("n") else "",
+        f"n = {row['n']:.0f} {row['unit_of_n']}{'s' * (row['n'] != 1)}" if row.get("n") else "",
         row["verdict"],
     ]
     return "; ".join(filter(None, parts))
