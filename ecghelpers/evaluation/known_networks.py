@@ -1,7 +1,7 @@
 """Networks trained on known readouts: training, admission, and scores of their maps.
 
-A network is named by (kind, place, initialisation). The network, not the ECG, is the unit of
-replication.
+A network is named by (kind, place, initialisation). The place (lead and time) is the unit of
+replication: networks of one place are alike, and ECGs show the same network.
 """
 
 import json
