@@ -50,28 +50,28 @@ def test_the_same_processes_serve_several_calls(monkeypatch):
     assert first & second and os.getpid() not in first
 
 
-def test_ctrl_c_ends_the_script_and_its_processes(tmp_path):
-    """The terminal sends it to all processes; only the script reports it, and none is left."""
+@pytest.fixture
+def script(tmp_path):
+    """A script whose two processes wait, and those processes."""
     (tmp_path / "plain.py").write_text(WAIT)
-    process = subprocess.Popen(
-        [sys.executable, "plain.py"], cwd=tmp_path, env=TWO, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
-    )  # fmt: skip
+    how = {"cwd": tmp_path, "env": TWO, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, "plain.py"], **how, start_new_session=True)
     toy.wait_for(lambda: len(list(tmp_path.glob("*.began"))) == 2)
-    started = [psutil.Process(int(path.stem)) for path in tmp_path.glob("*.began")]
+    return process, [psutil.Process(int(path.stem)) for path in tmp_path.glob("*.began")]
+
+
+def test_ctrl_c_ends_the_script_and_its_processes(script):
+    """The terminal sends it to all processes; only the script reports it, and none is left."""
+    process, started = script
     os.killpg(process.pid, signal.SIGINT)
     said = process.communicate(timeout=60)[1]
     assert said.count("Traceback") <= 1 and said.rstrip().endswith("KeyboardInterrupt"), said
     assert process.returncode in (-signal.SIGINT, 130)  # 130 where joblib had to be given up
-    psutil.wait_procs(started, timeout=10)
-    assert not any(child.is_running() for child in started)
+    assert not psutil.wait_procs(started, timeout=10)[1]
 
 
-def test_no_process_outlives_a_script_that_was_killed(tmp_path):
-    (tmp_path / "plain.py").write_text(WAIT)
-    process = subprocess.Popen([sys.executable, "plain.py"], cwd=tmp_path, env=TWO)
-    toy.wait_for(lambda: len(list(tmp_path.glob("*.began"))) == 2)
-    started = [psutil.Process(int(path.stem)) for path in tmp_path.glob("*.began")]
+def test_no_process_outlives_a_script_that_was_killed(script):
+    process, started = script
     process.kill()
     process.wait()
     assert not psutil.wait_procs(started, timeout=20)[1]
