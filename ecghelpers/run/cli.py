@@ -90,7 +90,7 @@ def _names(text: str) -> str:
     """Names with commas between them, each once."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise argparse.ArgumentTypeError("it is empty; give names with commas between them")
+        raise argparse.ArgumentTypeError("no name given; separate names with commas")
     return ",".join(dict.fromkeys(names))
 
 
@@ -180,7 +180,7 @@ def _results(options: argparse.Namespace) -> Path:
     own = [*(ROOT / name for name in OWN_FOLDERS), NOTEBOOKS, FOLDER]
     inside = any(folder.is_relative_to(path) for path in own) and "output" not in folder.parts
     if inside or ROOT.is_relative_to(folder) or folder == Path.home():
-        raise UsageError(f"{given}: the project or your home is there; name another folder")
+        raise UsageError(f"{given}: overlaps the project or is your home; name another folder")
     return folder
 
 
@@ -219,7 +219,7 @@ def _run_all(options: argparse.Namespace) -> int:
         for line in _run(options, target=",".join(others), force=False).splitlines():
             if "not tried again" not in line:
                 print(line, file=sys.stderr)
-        print(f"Summaries and page: earlier results of {names}, or none", file=sys.stderr)
+        print(f"Summaries and page show earlier results of {names}, if any", file=sys.stderr)
     return 1
 
 
@@ -305,7 +305,7 @@ def _run(options: argparse.Namespace, **changes) -> str:
         errors.seek(0)
         lines = errors.read()
         if STOPS:
-            return f"{lines}Stopped: the same command continues\n"
+            return f"{lines}Stopped: run the same command to continue\n"
         if failed and not lines:
             log.seek(0)
             last = (log.read().strip().splitlines() or ["no message"])[-1]

@@ -35,7 +35,7 @@ READING = (
 )
 SIGNS = (
     "Orange and blue mean up and down in contributions and sensitivities; in guided methods, "
-    "random maps and interventions by other records colour means strength alone."
+    "random maps and interventions with other records colour means strength alone."
 )
 SLOPE = "the slope of the prediction against edits of the beat with a known effect."
 LEVELS = 250  # of a map's values on either side of zero: 1.2 bytes a sample on the page
@@ -51,7 +51,7 @@ PLACES = {
 }
 INTERVENTION_WORDS = {
     "label": "Intervention",
-    "sentence": "The change of the prediction when a segment is replaced by other records' values.",
+    "sentence": "The change in the prediction when a segment is replaced by other records' values.",
 }
 INTERVENTION_MEANINGS = {
     INTERVENTION: "Intervention: how far the prediction moves, up or down, when these 40 ms of "

@@ -56,9 +56,9 @@ def _problem(options: argparse.Namespace, token: str) -> str:
     except (OSError, ValueError) as error:
         return f"{' '.join(str(error).split())}; run ./run_all.sh first"
     if not re.fullmatch(r"[!-~]+", token):
-        return f"{TOKEN} in the environment: allowed are letters, digits and signs of ASCII"
+        return f"{TOKEN} in the environment: use ASCII letters, digits and punctuation"
     if not re.fullmatch(r"[\w./~-]*", options.base_url, re.ASCII):
-        return f"--base-url {options.base_url!r}: allowed are letters, digits and /._~-"
+        return f"--base-url {options.base_url!r}: use letters, digits and /._~-"
     if not 1 <= options.port <= MOST_PORT:
         return f"--port is {options.port}; allowed are 1 to {MOST_PORT}"
     try:

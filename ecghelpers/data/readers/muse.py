@@ -63,7 +63,7 @@ def _lead(element: Element) -> tuple[str | None, np.ndarray]:
         raise Rejected(f"truncated: lead {name} has {len(raw)} bytes of {claimed}")
     checksum = int(number_of(element, "LeadDataCRC32", 0)) & 0xFFFFFFFF
     if checksum and checksum != zlib.crc32(raw):
-        raise Rejected(f"damaged: the checksum of lead {name} does not fit its samples")
+        raise Rejected(f"damaged: the checksum of lead {name} does not match its samples")
     scale = number_of(element, "LeadAmplitudeUnitsPerBit")
     if not scale > 0:
         raise Rejected(f"not calibrated: no LeadAmplitudeUnitsPerBit for lead {name}")

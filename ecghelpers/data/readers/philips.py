@@ -132,7 +132,7 @@ def _add_limb_leads(channels: np.ndarray) -> None:
 
 
 def _beat(beats: Element) -> tuple[Leads, float]:
-    with rejecting("damaged: samplespersec or resolution of repbeats is no number", ValueError):
+    with rejecting("damaged: samplespersec or resolution of repbeats is not a number", ValueError):
         rate, scale = float(beats.get("samplespersec")), float(beats.get("resolution", "1"))
     leads = []
     for beat in beats.iter("repbeat"):

@@ -91,7 +91,7 @@ def _waveform(sections: dict[int, bytes], number: int, count: int) -> tuple[np.n
     if bimodal and number == RHYTHM:
         raise Rejected("not supported: bimodal compression; export SCP without it")
     if not (nanovolt and step_us and differences <= 2):
-        raise Rejected("not calibrated: no size of a bit or no sampling rate")
+        raise Rejected("not calibrated: no amplitude resolution or sampling rate")
     sizes, place = _unpack(f"{count}H", section, 6), 6 + 2 * count
     tables = _tables(sections.get(2))
     leads = []

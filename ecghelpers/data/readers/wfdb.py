@@ -86,7 +86,7 @@ def read(source: Source) -> Recording:
             (Path(folder) / name).write_bytes(_signal(source, name))
         (Path(folder) / "record.hea").write_text(header.text)
         path = str(Path(folder) / "record")
-        with rejecting("unreadable: header and signal do not fit each other,"):
+        with rejecting("unreadable: header and signal do not match,"):
             _check_claims(wfdb.rdheader(path), Path(folder), header.median)
             record = wfdb.rdrecord(path)
     leads, rate_hz = _leads(record, header.calibrated), float(record.fs)
@@ -114,12 +114,12 @@ def _clean(source: Source) -> Header:
     found = RECORD.fullmatch(first.strip())
     if not found or len(source.data) > MOST_HEADER_BYTES:
         raise Rejected(
-            "unreadable: the header's sampling rate or length is no number, or its first line is "
+            "unreadable: the header's rate or length is not a number, or its first line is "
             "not the record's name, number of signals, rate and length"
         )
     name, count, rate_hz, length = found.groups()
     if "/" in name and name.rpartition("/")[2].isdecimal():
-        raise Rejected("multi-segment: give one WFDB record an ECG")
+        raise Rejected("multi-segment: give one WFDB record per ECG")
     if not 1 <= int(count) <= MOST_SIGNALS or len(lines) != int(count):
         raise Rejected(f"unreadable: header of {count} signals has {len(lines)} signal lines")
     folder = PurePosixPath(name).parent

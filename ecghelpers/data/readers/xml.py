@@ -62,14 +62,14 @@ def number_of(element: Element | None, path: str, default: float = np.nan) -> fl
     A decimal comma is accepted.
     """
     text = text_of(element, path).replace(",", ".")
-    with rejecting(f"damaged: {path} is no number", ValueError):
+    with rejecting(f"damaged: {path} is not a number", ValueError):
         return float(text) if text else default
 
 
 def samples_of(text: str | None, lead: str | None, separator: str | None = ",") -> np.ndarray:
     """Samples from decimal numbers; raises Rejected naming the lead."""
     values = (text or "").strip().strip(separator).split(separator)
-    with rejecting(f"damaged: the samples of lead {lead} are no numbers", ValueError):
+    with rejecting(f"damaged: the samples of lead {lead} are not numbers", ValueError):
         return np.array(values, dtype=float)
 
 

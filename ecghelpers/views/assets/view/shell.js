@@ -26,7 +26,7 @@ const controls = (host) => h("form", { name: "controls", className: "row", "aria
     tick("P, QRS and T marks", "marks"),
     tick("Calipers: drag on the ECG (c)", "calipers"),
     push("Save picture", "picture", "Save a PNG of one A4 page at 300 dpi"),
-    push("Print report", "print", "Print or save as a PDF one A4 page, 25 mm/s and 10 mm/mV"),
+    push("Print report", "print", "Print one A4 page, or save it as a PDF, at 25 mm/s and 10 mm/mV"),
     host.find ? h("label", null, "Go to ", h("input", { name: "find", placeholder: "id of any record", size: 14 })) : null,
     host.open ? h("label", { className: "file" }, "Own ECG ", h("input", { type: "file", name: "own", multiple: true })) : null,
     host.open ? h("p", { className: "quiet" }, `At most ${host.mostMegabytes} MB a file.`) : h("p", { className: "quiet", name: "needs" }, NEEDS_PYTHON),

@@ -58,7 +58,7 @@ function drawReview(place, review, target, chosen) {
   const select = h("select", { name: "review-target", onchange: () => drawReview(place, review, target, select.value) });
   fill(select, [["all targets", ALL], ...review.rows[target.name] ? [[target.label, target.name]] : []], chosen);
   const heads = review.tests.map(({ label, question, void: by }) => h("th", { scope: "col",
-    title: by ? `${question} Void: ${by} passes too, although it does not depend on the network.` : question }, by ? `${label} (void)` : label));
+    title: by ? `${question} Void: also passed by ${by}, independent of the network.` : question }, by ? `${label} (void)` : label));
   const rows = review.methods.map(({ name, label, control }) => {
     const row = h("tr", { tabIndex: -1, className: control ? "control" : "" }, h("th", { scope: "row" }, control ? `${label} (control)` : label));
     const cells = cellsOf(review, name, chosen);
