@@ -272,17 +272,16 @@ def _of_known(target: str, name: str, part: pd.DataFrame) -> list[dict]:
 
 
 def over_places(networks: pd.DataFrame) -> dict[str, float]:
-    """n (places), value (mean of the kinds' means), low and high (95 %, Student's t).
+    """n (places), value (mean), low and high (95 %, Student's t) of known readouts.
 
     networks: a row each, with its kind, place and value. Initialisations at a place are averaged.
     The networks of one place share its lead and time, so the place is the independent unit
     (cluster-robust; Cameron and Miller, J Hum Resour 50:317, 2015).
     """
     known = networks.groupby(["kind", "place"]).value.mean().dropna().reset_index()
-    kinds = known.groupby("kind").value
-    beyond = (known.value - kinds.transform("mean")) / kinds.transform("size") / kinds.ngroups
-    sums = beyond.groupby(known.place).sum().to_numpy()
-    return t_interval(kinds.mean().mean() + len(sums) * sums)
+    mean = known.value.mean()
+    sums = ((known.value - mean) / len(known)).groupby(known.place).sum().to_numpy()
+    return t_interval(mean + len(sums) * sums)
 
 
 def place_of(scores: pd.DataFrame) -> pd.Series:

@@ -110,7 +110,7 @@ def _known(found, kinds=("level", "contrast"), places=10):
     return pd.DataFrame(rows, columns=SCORE_COLUMNS)
 
 
-def test_known_readouts_count_networks_and_judge_markers_by_their_difference():
+def test_known_readouts_count_places_and_judge_markers_by_their_difference():
     scores = {("saliency", "contribution"): 0.9, ("voltage", "contribution"): 0.0}
     scores["random", "contribution"] = 0.2
     marked = {("saliency", "marker"): 0.9, ("voltage", "marker"): 0.7}
@@ -127,7 +127,7 @@ def test_known_readouts_count_networks_and_judge_markers_by_their_difference():
     assert one[0]["verdict"] == "unclear" and np.isnan(one[0]["low"])
 
 
-def test_intervals_over_networks_cover_the_true_mean():
+def test_intervals_over_places_cover_the_true_mean():
     """The networks of a place are alike, kinds differ, and not all are admitted."""
     inside, runs = 0, 400
     kind, place = (part.ravel() for part in np.indices((3, 16)))
